@@ -1,0 +1,78 @@
+"""Errors that a user can act on: what was expected, what came, what to do."""
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from types import ModuleType
+
+
+class RlcError(Exception):
+    """Something a user can mend. The command line prints its text alone and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(RlcError, ValueError):
+    """The request itself is off: an unknown name, a bad setting."""
+
+    exit_code = 2
+
+
+class SpecError(UsageError):
+    """A spec or recipe that cannot be built; the message begins with the place, such as `readers.rag.index`."""
+
+
+class DataError(RlcError):
+    """A data set, document or question that cannot be used."""
+
+
+class ContextOverflowError(RlcError):
+    """A prompt that does not fit the reader's window under the policy in force."""
+
+
+class EngineError(RlcError):
+    """A language model that failed on one request; the other requests go on."""
+
+
+class EngineUnavailableError(EngineError):
+    """A language model that cannot answer any request: the run stops, and what is done stays stored."""
+
+
+class UnsupportedError(RlcError):
+    """A wish that this engine or method cannot fulfil and does not pretend to."""
+
+
+class WeightsError(RlcError):
+    """Model weights that are absent, damaged or not what was pinned."""
+
+
+class StoreError(RlcError):
+    """The result store cannot be read or written."""
+
+
+class MissingExtraError(RlcError, ImportError):
+    """An optional package that is not installed."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import an optional module, or say which extra brings it.
+
+    Raises:
+        MissingExtraError: naming the module and the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{module} is not installed: pip install 'rlc[{extra}]'") from error
+
+
+def unknown(kind: str, name: object, known: Iterable[str]) -> str:
+    """Say that `name` is not one of the `known` ones, the nearest first.
+
+    >>> unknown("chunker", "recusive", ["fixed", "recursive"])
+    "no chunker 'recusive'; did you mean 'recursive'? known: fixed, recursive"
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"no {kind} {name!r}; {hint}known: {', '.join(names) or 'none'}"

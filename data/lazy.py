@@ -1,0 +1,31 @@
+"""Tables of methods, handed out lazily (PEP 562): importing a chunker loads no torch."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def load(target: str) -> Any:  # noqa: ANN401 - whatever the target is
+    """Import `"package.module:Name"`."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def lazy_attributes(
+    package: str, *tables: Mapping[str, str]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Make a package's `__getattr__` and `__dir__` from tables of `name -> "module:Class"`.
+
+    `from rlc.chunkers import RecursiveChunker` then works and imports that module alone.
+    """
+    targets = {target.rpartition(":")[2]: target for table in tables for target in table.values()}
+
+    def __getattr__(name: str) -> Any:  # noqa: ANN401, N807 - the package's module-level hook
+        if name in targets:
+            return load(targets[name])
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:  # noqa: N807
+        return sorted(targets)
+
+    return __getattr__, __dir__

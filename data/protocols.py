@@ -1,0 +1,141 @@
+"""What the parts ask of each other. Anything with these methods will do; nothing here is a base class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlc.data.records import Answer, Example, Usage
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a language model is asked.
+
+    `prefix` has identical bytes for every question on the same document, so that an engine can keep what it
+    computed for it; `question` is what follows. `system` goes into the system role where the model has one.
+    """
+
+    prefix: str
+    question: str
+    system: str = ""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a language model answered. `error` says why there is no text; the batch around it is unharmed.
+
+    `finish_reason` is `stop`, `length` or `error`. `logprobs` holds one log-probability (natural) per new token
+    where it was asked for.
+    """
+
+    text: str
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+    logprobs: tuple[float, ...] | None = None
+    error: str | None = None
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Token borders in a text."""
+
+    name: str
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Half-open character spans of the tokens, in order, special tokens left out."""
+        ...
+
+    def count(self, text: str) -> int:
+        """The number of those tokens."""
+        ...
+
+
+@runtime_checkable
+class LLM(Protocol):
+    """An engine: a language model that answers prompts.
+
+    `name` names the model in tables, `window` is the usable context length in tokens, prompt and answer together,
+    `tokenizer` the model's own (or, where a server keeps it to itself, a named approximation).
+    """
+
+    name: str
+    window: int
+    tokenizer: Tokenizer
+
+    def count(self, prompt: Prompt) -> int:
+        """The tokens of the prompt as the model will see it, chat template included."""
+        ...
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> list[Generation]:
+        """Answer every prompt, in order, one generation each.
+
+        Raises:
+            UnsupportedError: if the engine cannot give log-probabilities or follow a schema; it never ignores
+                the wish.
+            EngineUnavailableError: if no request can be answered at all.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TokenEmbeddings:
+    """The last hidden states of one text.
+
+    `vectors` is float32 [tokens, dimension] without special tokens; `offsets` int64 [tokens, 2] holds the tokens'
+    half-open character spans.
+    """
+
+    vectors: Floats
+    offsets: NDArray[np.int64]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Texts to unit vectors. `name` identifies model, revision and settings; `window` is in tokens.
+
+    `pooling` is `mean`, `cls`, ... (late chunking needs `mean`).
+    """
+
+    name: str
+    dimension: int
+    window: int
+    pooling: str
+    tokenizer: Tokenizer
+
+    def encode_documents(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors [texts, dimension]."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors [texts, dimension], with the model's query prompt if it has one."""
+        ...
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
+        """Token states of each text; none may be longer than the window.
+
+        Raises:
+            UnsupportedError: if the model cannot give token embeddings.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """A reader answers examples: in order, one answer each, never fewer."""
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer them."""
+        ...

@@ -1,0 +1,116 @@
+"""The nouns that everyone shares. All are frozen: return new ones."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from langchain_core.documents import Document
+
+__all__ = ["Answer", "Dataset", "Document", "Evidence", "Example", "Usage"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One question about one document.
+
+    `document` carries its `id`, its text in `page_content`, and in `metadata` at least `kind` (book, paper, ...).
+    `answers` are accepted gold answers; empty means that the question is answered and costed, not scored.
+    `answerable` is False where the document does not hold the answer, so that saying so is right, and None
+    where nobody knows. `metadata` holds what a table may group by (`length`, `type`, ...).
+    """
+
+    id: str
+    question: str
+    document: Document
+    answers: tuple[str, ...] = ()
+    task: str = "qa"
+    answerable: bool | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def document_id(self) -> str:
+        """The id of the document that the question is about."""
+        return str(self.document.id)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Questions with their documents.
+
+    `variant` says what the figures may be called: `benchmark` (the published data), `sample` (the bundled one,
+    never mistaken for the benchmark) or `own` (a user's files). `revision` is a digest of everything read.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    documents: Mapping[str, Document]
+    revision: str
+    variant: str = "own"
+
+    def where(self, keep: Callable[[Example], bool]) -> "Dataset":
+        """The same documents with only the examples that `keep` accepts."""
+        return replace(self, examples=tuple(example for example in self.examples if keep(example)))
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What an answer cost. Token counts are the reader's own; seconds are wall time.
+
+    `prompt_tokens` counts what the model was given, `cached_tokens` the part of it whose keys and values were
+    already there, `cut_tokens` what the fitting policy left out of the document, `index_tokens` what preparing
+    the document cost in model tokens. `first_token_seconds` runs from the call to the first new token.
+    Adding two usages adds every figure: a strategy that asks twice pays twice.
+    """
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cut_tokens: int = 0
+    index_tokens: int = 0
+    index_seconds: float = 0.0
+    retrieve_seconds: float = 0.0
+    queue_seconds: float = 0.0
+    first_token_seconds: float = 0.0
+    prefill_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Both costs together."""
+        return Usage(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+    @classmethod
+    def total(cls, usages: Iterable["Usage"]) -> "Usage":
+        """The sum of many."""
+        result = cls()
+        for usage in usages:
+            result = result + usage
+        return result
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A passage that a reader was given: a half-open character span of its document."""
+
+    document_id: str
+    start: int
+    end: int
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a reader returned for one example; never missing, but `error` may say why there is no text.
+
+    `route` names the arm whose text this is (a router passes its arm's name through). `prompt_hash` identifies
+    the exact prompt. `details` holds what a strategy wants to keep beside it (a router's probability, say).
+    """
+
+    text: str
+    route: str
+    evidence: tuple[Evidence, ...] = ()
+    usage: Usage = Usage()
+    finish_reason: str = ""
+    prompt_hash: str = ""
+    error: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Which text reaches the reader."""
