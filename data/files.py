@@ -1,0 +1,129 @@
+"""Reading files that others wrote: every fault is a `DataError` that names the file, the line and the reason."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rlc.data.errors import DataError
+
+Made = TypeVar("Made")
+
+
+def decode(raw: bytes, name: str) -> str:
+    """Decode a text file's bytes (UTF-8, a byte order mark dropped); line ends stay as they are.
+
+    Raises:
+        DataError: if it is binary, in another encoding, or holds no text.
+    """
+    if b"\0" in raw:
+        raise DataError(
+            f"{name}: holds NUL bytes, so it is a binary file or UTF-16; expected UTF-8 text. "
+            "Convert it first (`iconv -f UTF-16 -t UTF-8`), or take it out of the folder"
+        )
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}: line {line}: byte 0x{raw[error.start]:02x} is not UTF-8. "
+            "Convert the file first (`iconv -f WINDOWS-1252 -t UTF-8`, if that is its encoding)"
+        ) from error
+    if not text.strip():
+        raise DataError(f"{name}: holds no text; fill it or take it away")
+    return text
+
+
+def read_text(path: Path) -> str:
+    """Read a text file; see `decode` for what is refused."""
+    return decode(path.read_bytes(), str(path))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One object of a JSON Lines file, with where it stands (`line` counts from 1)."""
+
+    path: Path
+    line: int
+    values: Mapping[str, Any]
+
+    def fault(self, reason: str) -> DataError:
+        """The error that says what is wrong with this row."""
+        return DataError(f"{self.path}: line {self.line}: {reason}")
+
+    def text(self, key: str) -> str:
+        """The text under `key`.
+
+        Raises:
+            DataError: if it is absent, no string or blank.
+        """
+        value = self.values.get(key)
+        if not isinstance(value, str) or not value.strip():
+            came = (
+                f"got {value!r}"
+                if key in self.values
+                else f"the row has {', '.join(self.values) or 'nothing'}"
+            )
+            raise self.fault(f"expected text under {key!r}, {came}")
+        return value
+
+
+def read_rows(path: Path, make: Callable[[Row], Made], *, strict: bool = True) -> list[Made]:
+    """Make something of every row of a JSON Lines file; blank lines and a missing final newline are borne.
+
+    Args:
+        path: The file.
+        make: Turns a row into what is wanted, or raises `row.fault(reason)`.
+        strict: Stop at the first broken row; else leave broken rows out and warn with their number.
+
+    Raises:
+        DataError: for the first broken row, where `strict`; always where the file is absent.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    made: list[Made] = []
+    faults: list[DataError] = []
+    # Not str.splitlines: JSON strings may hold U+2028 and other characters at which that would cut.
+    for line, raw in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if not raw.strip():
+            continue
+        try:
+            made.append(make(_parse(path, line, raw)))
+        except DataError as fault:
+            if strict:
+                raise
+            faults.append(fault)
+    if faults:
+        warnings.warn(f"{len(faults)} broken row(s) left out; the first: {faults[0]}", stacklevel=2)
+    return made
+
+
+def _parse(path: Path, line: int, raw: bytes) -> Row:
+    try:
+        values = json.loads(raw.decode())
+        if b"\\u" in raw:  # only an escape can bring half a surrogate pair, which no file can hold afterwards
+            json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: line {line}: not UTF-8 ({error.reason} at byte {error.start})") from error
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{path}: line {line}: holds half of a surrogate pair ({error.object[error.start]!a}), which is no "
+            "character; write the pair whole or take it out"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: line {line}: not JSON ({error}); expected one object a line") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: line {line}: expected a JSON object {{...}}, got {type(values).__name__}")
+    return Row(path, line, values)
+
+
+def digest(root: Path, paths: Iterable[Path]) -> str:
+    """A digest (32 hexadecimal digits) of the files' names below `root` and of their contents, in any order."""
+    whole = hashlib.blake2b(digest_size=16)
+    for name, path in sorted((path.relative_to(root).as_posix(), path) for path in paths):
+        content = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        whole.update(f"{content} {name}\n".encode())
+    return whole.hexdigest()
