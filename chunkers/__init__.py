@@ -1,1 +1,10 @@
 """Where to cut."""
+
+from rlc.data.lazy import lazy_attributes
+
+CHUNKERS = {
+    "fixed": "rlc.chunkers.fixed:FixedChunker",
+    "recursive": "rlc.chunkers.recursive:RecursiveChunker",
+}
+
+__getattr__, __dir__ = lazy_attributes(__name__, CHUNKERS)

@@ -1,0 +1,82 @@
+"""Windows of at most so many tokens over one text: the loop that the plain chunkers share."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlc.chunkers.base import Span
+from rlc.data.protocols import Tokenizer
+
+Choose = Callable[[int, int], int]
+"""Given characters low < high, a place to cut in (low, high]."""
+
+
+class Ruler:
+    """Where the tokens of one text lie.
+
+    A tokenizer may count a slice differently from the same stretch inside the whole text (a cut inside a word
+    makes other pieces), so places found here are proposals, and `count` has the last word.
+    """
+
+    def __init__(self, text: str, tokenizer: Tokenizer) -> None:
+        self.text = text
+        self._tokenizer = tokenizer
+        self._starts = token_starts(text, tokenizer)
+
+    def count(self, start: int, end: int) -> int:
+        """The tokens of the slice, counted afresh."""
+        return self._tokenizer.count(self.text[start:end])
+
+    def forward(self, start: int, tokens: int) -> int:
+        """The place after the next `tokens` tokens and the white space that follows them; beyond `start`."""
+        index = int(np.searchsorted(self._starts, start)) + tokens
+        if index >= len(self._starts):
+            return len(self.text)
+        return max(int(self._starts[index]), start + 1)
+
+    def back(self, end: int, tokens: int) -> int:
+        """The place before the last `tokens` tokens that begin before `end`."""
+        index = max(int(np.searchsorted(self._starts, end)) - tokens, 0)
+        return int(self._starts[index]) if index < len(self._starts) else end
+
+
+def token_starts(text: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """The characters at which the tokens begin, ascending."""
+    starts = np.fromiter((start for start, _ in tokenizer.offsets(text)), dtype=np.int64)
+    return np.maximum.accumulate(starts) if len(starts) else starts
+
+
+def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose) -> list[Span]:
+    """Cover a text with spans of at most `size` tokens.
+
+    Each span ends where `cut` says, in the second half of what fits (and beyond the overlap, so that every step
+    moves on); the next begins where `begin` says within the last `overlap` tokens. A single character that
+    has more than `size` tokens is kept whole.
+    """
+    text = ruler.text
+    spans: list[Span] = []
+    start = end = 0
+    while end < len(text):
+        place = _fit(ruler, start, size, max(size // 2, overlap), cut)
+        if place <= end:  # the recount left no room for the overlap: go on without it
+            start = end
+            continue
+        spans.append(Span(start, place))
+        end = place
+        earliest = ruler.back(end, overlap)
+        start = begin(earliest, end) if start < earliest < end < len(text) else end
+    return spans
+
+
+def _fit(ruler: Ruler, start: int, size: int, floor: int, cut: Choose) -> int:
+    budget = size
+    while True:
+        high = ruler.forward(start, budget)
+        if high == len(ruler.text) and ruler.count(start, high) <= size:
+            return high
+        place = cut(min(ruler.forward(start, floor), high - 1), high)
+        surplus = ruler.count(start, place) - size
+        if surplus <= 0 or high == start + 1:
+            return place
+        budget = max(budget - surplus, budget // 2)
