@@ -1,20 +1,22 @@
-"""Reading files that others wrote: every fault is a `DataError` that names the file, the line and the reason."""
+"""Files that others wrote: every fault is a `DataError` that names the file, the line and the reason."""
 
 import hashlib
 import json
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rlc.data.errors import DataError
+from rlc.data.records import Example
 
 Made = TypeVar("Made")
 
 
-def decode(raw: bytes, name: str) -> str:
-    """Decode a text file's bytes (UTF-8, a byte order mark dropped); line ends stay as they are.
+def decode(raw: bytes, name: str, encoding: str = "utf-8-sig") -> str:
+    """Decode a text file's bytes (a byte order mark dropped); line ends stay as they are.
 
     Raises:
         DataError: if it is binary, in another encoding, or holds no text.
@@ -25,12 +27,12 @@ def decode(raw: bytes, name: str) -> str:
             "Convert it first (`iconv -f UTF-16 -t UTF-8`), or take it out of the folder"
         )
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode(encoding)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{name}: line {line}: byte 0x{raw[error.start]:02x} is not UTF-8. "
-            "Convert the file first (`iconv -f WINDOWS-1252 -t UTF-8`, if that is its encoding)"
+            f"{name}: line {line}: byte 0x{raw[error.start]:02x} is not {encoding.removesuffix('-sig').upper()}. "
+            "Convert the file to UTF-8 first (`iconv -f WINDOWS-1252 -t UTF-8`, if that is its encoding)"
         ) from error
     if not text.strip():
         raise DataError(f"{name}: holds no text; fill it or take it away")
@@ -127,3 +129,19 @@ def digest(root: Path, paths: Iterable[Path]) -> str:
         content = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
         whole.update(f"{content} {name}\n".encode())
     return whole.hexdigest()
+
+
+def short_digest(*parts: str) -> str:
+    """Eight hexadecimal digits for an id, the same for the same parts; equal ids are what `numbered` is for."""
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=4).hexdigest()
+
+
+def numbered(examples: Iterable[Example]) -> tuple[Example, ...]:
+    """The examples with `-2`, `-3`, ... added to an id that stood before, so that every id is unique."""
+    seen: Counter[str] = Counter()
+    result = []
+    for example in examples:
+        seen[example.id] += 1
+        ordinal = seen[example.id]
+        result.append(example if ordinal == 1 else replace(example, id=f"{example.id}-{ordinal}"))
+    return tuple(result)

@@ -12,19 +12,17 @@ prediction files lack rows, so they are matched by file and question and never b
 """
 
 import functools
-import hashlib
 import re
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, UsageError, unknown
-from rlc.data.files import Row, digest, read_rows, read_text
+from rlc.data.files import Row, digest, numbered, read_rows, read_text, short_digest
 from rlc.data.records import Dataset, Example
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ TASKS = ("location", "reasoning", "comp", "hallu")
 LAYOUT = "datasets/<length>/<type>/<file> and datasets/query/<length>_<type>_<task>.jsonl"
 
 _GROUP = rf"(?P<length>\d+k)_(?P<type>[a-z]+)_(?P<task>{'|'.join(TASKS)})\.jsonl"
-_COLUMNS = "model arm length type task file question answer prediction failure example_id".split()
 _Key = tuple[str, str, str, str, str]  # length, type, task, file, question
 _QUERIES = re.compile(_GROUP)
 _PREDICTIONS = re.compile(rf"(?P<arm>full|rag)_preds_.+_{_GROUP}")
@@ -74,7 +71,7 @@ def load(root: Path, *, variant: str = "benchmark", strict: bool = True) -> Data
         raise DataError(f"{root / 'datasets/query'}: holds no questions; expected {LAYOUT}")
     documents = {example.document_id: example.document for example in examples}
     read = [path for path, _ in queries] + [root / "datasets" / name for name in documents]
-    return Dataset("lara", _unique(examples), documents, digest(root, read), variant)
+    return Dataset("lara", numbered(examples), documents, digest(root, read), variant)
 
 
 def _query_files(root: Path) -> list[tuple[Path, dict[str, str]]]:
@@ -113,7 +110,7 @@ def _example(group: Mapping[str, str], document: Callable[[str], Document], row:
         "names_absent": is_book_comp and _names_absent(f"{question}\n{answer}", source.page_content),
     }
     return Example(
-        id=f"{length}_{kind}_{task}:{_short(file, question)}",
+        id=f"{length}_{kind}_{task}:{short_digest(file, question)}",
         question=question,
         document=source,
         answers=(answer,),
@@ -150,21 +147,6 @@ def _names_absent(text: str, book: str) -> bool:
     return any(re.search(rf"\b{name}\b", book) is None for name in _NAME.findall(text))
 
 
-def _short(file: str, question: str) -> str:
-    return hashlib.blake2b(f"{file}\n{question}".encode(), digest_size=4).hexdigest()
-
-
-def _unique(examples: Sequence[Example]) -> tuple[Example, ...]:
-    """Number the ids that stand more than once, in order."""
-    seen: Counter[str] = Counter()
-    result = []
-    for example in examples:
-        seen[example.id] += 1
-        ordinal = seen[example.id]
-        result.append(example if ordinal == 1 else replace(example, id=f"{example.id}-{ordinal}"))
-    return tuple(result)
-
-
 def load_predictions(
     root: Path, models: Sequence[str] | None = None, *, strict: bool = True
 ) -> "pl.DataFrame":
@@ -173,7 +155,7 @@ def load_predictions(
     Columns: `model` (the folder's name), `arm` (`rag` or `long`), `length`, `type`, `task`, `file`, `question`,
     `answer` (the gold one), `prediction` (null where there is none), `failure` (null, `failed` where the call
     failed, `empty` where the model said nothing), `example_id` (null where no example has that file and question;
-    their number is warned of).
+    a warning gives their number).
 
     Args:
         root: The folder that holds `datasets/` and `evaluation/`.
@@ -202,7 +184,7 @@ def load_predictions(
         group = (example.metadata["length"], example.metadata["type"], example.task)
         ids[(*group, example.metadata["file"], example.question)].append(example.id)
     rows = [row for model in wanted for row in _recorded(folder / model, ids, strict)]
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(_COLUMNS, pl.String), orient="row")
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(_Recorded._fields, pl.String), orient="row")
     unmatched = frame["example_id"].null_count()
     if unmatched:
         warnings.warn(
@@ -211,34 +193,56 @@ def load_predictions(
     return frame
 
 
-def _recorded(folder: Path, ids: Mapping[_Key, Sequence[str]], strict: bool) -> list[tuple[str | None, ...]]:
-    """The rows of one model, in the order of `_COLUMNS`."""
-    rows: list[tuple[str | None, ...]] = []
+class _Recorded(NamedTuple):
+    model: str
+    arm: str
+    length: str
+    type: str
+    task: str
+    file: str
+    question: str
+    answer: str
+    prediction: str | None
+    failure: str | None
+    example_id: str | None = None
+
+
+def _recorded(folder: Path, ids: Mapping[_Key, Sequence[str]], strict: bool) -> list[_Recorded]:
+    """The rows of one model."""
+    rows = []
     for path in sorted(folder.glob("*.jsonl")):
         match = _PREDICTIONS.fullmatch(path.name)
         if match is None:
             raise DataError(
                 f"{path}: expected a name such as rag_preds_{folder.name}_32k_book_location.jsonl"
             )
-        arm = {"full": "long", "rag": "rag"}[match["arm"]]
-        group = (match["length"], match["type"], match["task"])
         asked: Counter[_Key] = Counter()
-        for file, question, answer, prediction, failure in read_rows(path, _answered, strict=strict):
-            key = (*group, file, question)
+        for row in read_rows(path, functools.partial(_answered, folder.name, match), strict=strict):
+            key = (row.length, row.type, row.task, row.file, row.question)
             same = ids.get(key, ())  # one question stands twice: its first answer is the first one's
-            example_id = same[asked[key]] if asked[key] < len(same) else None
+            rows.append(row._replace(example_id=same[asked[key]]) if asked[key] < len(same) else row)
             asked[key] += 1
-            rows.append((folder.name, arm, *key, answer, prediction, failure, example_id))
     return rows
 
 
-def _answered(row: Row) -> tuple[str, str, str, str | None, str | None]:
-    """File, question, gold answer, prediction and failure of one recorded row."""
-    prediction = row.values.get("prediction", ...)
-    asked = row.text("file"), row.text("question"), row.text("ground_truth")
+def _answered(model: str, name: re.Match[str], row: Row) -> _Recorded:
+    prediction, failure = row.values.get("prediction", ...), None
     if prediction is None or prediction is False:
-        return *asked, None, "failed"
-    if not isinstance(prediction, str):
+        prediction, failure = None, "failed"
+    elif not isinstance(prediction, str):
         came = "nothing" if prediction is ... else repr(prediction)
         raise row.fault(f"expected text, false or null under 'prediction', got {came}")
-    return (*asked, prediction, None) if prediction.strip() else (*asked, None, "empty")
+    elif not prediction.strip():
+        prediction, failure = None, "empty"
+    return _Recorded(
+        model=model,
+        arm={"full": "long", "rag": "rag"}[name["arm"]],
+        length=name["length"],
+        type=name["type"],
+        task=name["task"],
+        file=row.text("file"),
+        question=row.text("question"),
+        answer=row.text("ground_truth"),
+        prediction=prediction,
+        failure=failure,
+    )
