@@ -1,0 +1,135 @@
+"""An engine for tests: it says what it was told to say, and counts as a real one would."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rlc.data.errors import UnsupportedError
+from rlc.data.protocols import Generation, Prompt, Tokenizer
+from rlc.data.records import Usage
+from rlc.data.tokens import ApproximateTokenizer, head
+from rlc.pipeline.llms.remote import is_json
+from rlc.pipeline.llms.stopping import cut_at_stop
+
+Answers = Mapping[str, str] | Callable[[Prompt], str | Generation]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of `generate`, as it came in."""
+
+    prompts: tuple[Prompt, ...]
+    max_tokens: int
+    stop: tuple[str, ...]
+    logprobs: bool
+    schema: Mapping[str, Any] | None
+    seed: int
+
+
+class ScriptedLLM:
+    """Answers from a script; deterministic, no model, every call kept in `calls`.
+
+    `answers` is a function of the prompt, or a mapping whose first key that occurs in the question decides (the
+    key `""` occurs in every question). The script may give a whole `Generation`, to play log-probabilities or an
+    error; its usage is counted here all the same. The cache is one prefix deep, as a local engine's: a prompt
+    whose system text and prefix equal those of the prompt before it has them cached.
+    """
+
+    def __init__(
+        self,
+        answers: Answers,
+        window: int = 8192,
+        name: str = "scripted",
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
+        self.name = name
+        self.window = window
+        self.tokenizer: Tokenizer = tokenizer or ApproximateTokenizer()
+        self.calls: list[Call] = []
+        self._answers = answers
+        self._kept = ("", "")
+
+    def count(self, prompt: Prompt) -> int:
+        """The tokens of the three texts; there is no template."""
+        return sum(map(self.tokenizer.count, (prompt.system, prompt.prefix, prompt.question)))
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> list[Generation]:
+        """Recite the answers, cut at `stop` and `max_tokens`.
+
+        A prompt that leaves no room for `max_tokens` in the window, a question that the script does not know, and
+        with a `schema` an answer that is not JSON, are error generations.
+
+        Raises:
+            UnsupportedError: if log-probabilities are wanted and the script gives none.
+        """
+        self.calls.append(Call(tuple(prompts), max_tokens, tuple(stop), logprobs, schema, seed))
+        return [self._generate(prompt, max_tokens, stop, logprobs, schema) for prompt in prompts]
+
+    def _generate(
+        self,
+        prompt: Prompt,
+        max_tokens: int,
+        stop: Sequence[str],
+        logprobs: bool,
+        schema: Mapping[str, Any] | None,
+    ) -> Generation:
+        prompt_tokens = self.count(prompt)
+        if prompt_tokens + max_tokens > self.window:
+            return _failure(
+                f"a prompt of {prompt_tokens} tokens and {max_tokens} new ones exceed the window, {self.window}"
+            )
+        generation = self._recite(prompt)
+        if generation.error is not None:
+            return replace(generation, finish_reason="error")
+        if logprobs and generation.logprobs is None:
+            raise UnsupportedError(
+                "the script gives no log-probabilities: let it return a Generation with them"
+            )
+        if schema is not None and not is_json(generation.text):
+            return _failure(
+                f"a schema was given and the scripted answer is not JSON: {generation.text[:80]!r}"
+            )
+        cached = self._cached(prompt)
+        text, _ = cut_at_stop(generation.text, stop)
+        tokens = self.tokenizer.count(text)
+        usage = Usage(
+            prompt_tokens=prompt_tokens, cached_tokens=cached, output_tokens=min(tokens, max_tokens)
+        )
+        if tokens <= max_tokens:
+            return replace(generation, text=text, usage=usage)
+        return replace(
+            generation,
+            text=head(self.tokenizer, text, max_tokens),
+            finish_reason="length",
+            usage=usage,
+            logprobs=None if generation.logprobs is None else generation.logprobs[:max_tokens],
+        )
+
+    def _recite(self, prompt: Prompt) -> Generation:
+        if callable(self._answers):
+            scripted = self._answers(prompt)
+            return scripted if isinstance(scripted, Generation) else Generation(scripted)
+        for key, text in self._answers.items():
+            if key in prompt.question:
+                return Generation(text)
+        return _failure(
+            f"the script has no answer to {prompt.question[:80]!r}; known: {', '.join(self._answers)}"
+        )
+
+    def _cached(self, prompt: Prompt) -> int:
+        key = (prompt.system, prompt.prefix)
+        hit, self._kept = key == self._kept, key
+        return sum(map(self.tokenizer.count, key)) if hit else 0
+
+
+def _failure(error: str) -> Generation:
+    return Generation("", finish_reason="error", error=error)
