@@ -5,6 +5,7 @@ from rlc.data.lazy import lazy_attributes
 CHUNKERS = {
     "fixed": "rlc.chunkers.fixed:FixedChunker",
     "recursive": "rlc.chunkers.recursive:RecursiveChunker",
+    "sentence": "rlc.chunkers.sentence:SentenceChunker",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, CHUNKERS)

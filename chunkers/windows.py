@@ -47,10 +47,10 @@ def token_starts(text: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
     return np.maximum.accumulate(starts) if len(starts) else starts
 
 
-def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose) -> list[Span]:
+def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose, least: int = 0) -> list[Span]:
     """Cover a text with spans of at most `size` tokens.
 
-    Each span ends where `cut` says, in the second half of what fits (and beyond the overlap, so that every step
+    Each span ends where `cut` says, behind its first `least` tokens (and behind the overlap, so that every step
     moves on); the next begins where `begin` says within the last `overlap` tokens. A single character that
     has more than `size` tokens is kept whole.
     """
@@ -58,7 +58,7 @@ def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose) -
     spans: list[Span] = []
     start = end = 0
     while end < len(text):
-        place = _fit(ruler, start, size, max(size // 2, overlap), cut)
+        place = _fit(ruler, start, size, max(least, overlap), cut)
         if place <= end:  # the recount left no room for the overlap: go on without it
             start = end
             continue
@@ -69,13 +69,13 @@ def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose) -
     return spans
 
 
-def _fit(ruler: Ruler, start: int, size: int, floor: int, cut: Choose) -> int:
+def _fit(ruler: Ruler, start: int, size: int, least: int, cut: Choose) -> int:
     budget = size
     while True:
         high = ruler.forward(start, budget)
         if high == len(ruler.text) and ruler.count(start, high) <= size:
             return high
-        place = cut(min(ruler.forward(start, floor), high - 1), high)
+        place = cut(min(ruler.forward(start, least), high - 1), high)
         surplus = ruler.count(start, place) - size
         if surplus <= 0 or high == start + 1:
             return place

@@ -20,7 +20,7 @@ def test_windows_by_hand():
 def test_the_largest_separator_in_the_second_half_wins():
     assert pieces(RecursiveChunker(size=6), "a b c.\n\nd e f g") == ["a b c.\n\n", "d e f g"]
     assert pieces(RecursiveChunker(size=6), "A b. c d e f g h") == ["A b. c d e ", "f g h"]
-    assert pieces(RecursiveChunker(size=6), "a b c. d e f g") == ["a b c. ", "d e f g"]
+    assert pieces(RecursiveChunker(size=6), "a b cow. Do e f g") == ["a b cow. ", "Do e f g"]
 
 
 def test_overlap_starts_at_a_whole_word():

@@ -1,0 +1,45 @@
+"""Whole sentences up to a budget."""
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+
+from rlc.chunkers.base import Chunker, Span, check_size
+from rlc.chunkers.recursive import SEPARATORS, last_separator
+from rlc.chunkers.sentences import splitter
+from rlc.chunkers.windows import Ruler, windows
+from rlc.data.protocols import Tokenizer
+from rlc.data.tokens import ApproximateTokenizer
+
+
+@dataclass(frozen=True)
+class SentenceChunker(Chunker):
+    """As many whole sentences as fit into `size` tokens; a sentence that is longer is cut as `recursive` does.
+
+    A chunk repeats whole sentences of the one before it, `overlap` tokens of them at most. `sentences` names the
+    splitter: `rules` (see `rlc.chunkers.sentences`) or `nupunkt`.
+
+    Source: after LlamaIndex's SentenceSplitter, which also prefers paragraphs; here the spans cover the text.
+    """
+
+    size: int = 512
+    overlap: int = 0
+    tokenizer: Tokenizer = field(default_factory=ApproximateTokenizer)
+    sentences: str = "rules"
+
+    def __post_init__(self) -> None:
+        check_size(self.size, self.overlap)
+        splitter(self.sentences)
+
+    def spans(self, text: str) -> list[Span]:
+        """Return the chunks' spans."""
+        ends = [end for _, end in splitter(self.sentences)(text)]
+        within = last_separator(text, SEPARATORS)
+
+        def cut(low: int, high: int) -> int:
+            last = bisect_right(ends, high) - 1
+            return ends[last] if last >= 0 and ends[last] > low else within(low + (high - low) // 2, high)
+
+        def begin(low: int, high: int) -> int:
+            return ends[bisect_left(ends, low)] if ends else high
+
+        return windows(Ruler(text, self.tokenizer), self.size, self.overlap, cut, begin)
