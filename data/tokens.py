@@ -13,21 +13,24 @@ if TYPE_CHECKING:
 
 
 class FastTokenizer:
-    """A Hugging Face fast tokenizer as borders in the text; it never truncates or pads."""
+    """A Hugging Face fast tokenizer as borders in the text; it never truncates or pads.
+
+    `backend` is the tokenizer itself, for those who must know how it cuts.
+    """
 
     def __init__(self, name: str, tokenizer: "tokenizers.Tokenizer") -> None:
         self.name = name
-        self._tokenizer = tokenizer
+        self.backend = tokenizer
         tokenizer.no_truncation()
         tokenizer.no_padding()
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Half-open character spans of the tokens, in order, special tokens left out."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+        return list(self.backend.encode(text, add_special_tokens=False).offsets)
 
     def count(self, text: str) -> int:
         """The number of those tokens."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return len(self.backend.encode(text, add_special_tokens=False).ids)
 
 
 class ApproximateTokenizer:
