@@ -13,6 +13,7 @@ from rlc.data.errors import DataError
 from rlc.data.records import Example
 
 Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
 def decode(raw: bytes, name: str, encoding: str = "utf-8-sig") -> str:
@@ -70,6 +71,22 @@ class Row:
                 else f"the row has {', '.join(self.values) or 'nothing'}"
             )
             raise self.fault(f"expected text under {key!r}, {came}")
+        return value
+
+    def optional(self, key: str, kind: type[Value]) -> Value | None:
+        """The value under `key`, or None where it is absent or null.
+
+        Raises:
+            DataError: if it is of another type, or blank text.
+        """
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, kind) or (isinstance(value, str) and not value.strip()):
+            wanted = {str: "text", bool: "true or false", dict: "an object"}.get(kind, kind.__name__)
+            raise self.fault(
+                f"expected {wanted} under {key!r}, got {value!r}; leave the key out if there is none"
+            )
         return value
 
 
