@@ -11,6 +11,8 @@ from typing import Any
 from rlc.data.errors import RlcError, SpecError, unknown
 from rlc.data.lazy import load
 
+Spec = dict[str, Any]
+
 
 def fingerprint(value: object) -> str:
     """A digest of plain data (32 hexadecimal digits), equal in every process for equal data.
@@ -37,53 +39,82 @@ class Family:
     deferred: bool = False
     shorthand: str = ""
 
-
-class Builder:
-    """Builds specs. Equal specs give the same object, so that two readers share one loaded model.
-
-    `families` maps a setting's name (`chunker`, `llm`, ...) to the family that its value is built from; a list
-    is built item by item. `resolve` maps strings such as `"@rag"` to objects.
-    """
-
-    def __init__(
-        self, families: Mapping[str, Family], resolve: Callable[[str, str], Any] | None = None
-    ) -> None:
-        self._families = families
-        self._resolve = resolve
-        self._built: dict[str, Any] = {}
-
-    def build(self, spec: object, family: Family, path: str) -> Any:  # noqa: ANN401 - the object that the spec names
-        """Make the object.
+    def maker(self, name: str, path: str) -> Callable[..., Any]:
+        """What to call for an entry.
 
         Raises:
-            SpecError: on an unknown name or key, a missing key, or settings that the class refuses; the message
-                begins with `path`.
+            SpecError: if there is no such entry, with the nearest names.
         """
-        if isinstance(spec, str) and spec.startswith("@") and self._resolve is not None:
-            return self._resolve(spec[1:], path)
-        settings = self._normalise(spec, family, path)
-        key = fingerprint([family.kind, settings])
+        if name not in self.table:
+            raise SpecError(f"{path}: {unknown(self.kind, name, self.table)}")
+        target = load(self.table[name])
+        made: Callable[..., Any] = getattr(target, self.constructor) if self.constructor else target
+        return made
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Completes and builds specs.
+
+    `families` maps a setting's name (`chunker`, `llm`, ...) to the family that its value is built from; a list is
+    built item by item. `finish` may wrap what was built (it gets the object, its kind and its completed spec).
+    """
+
+    families: Mapping[str, Family]
+    finish: Callable[[Any, str, Spec], Any] = lambda made, kind, spec: made  # noqa: ARG005
+
+    def complete(self, spec: object, family: Family, path: str) -> Spec:
+        """Write a spec out: shorthands expanded, defaults filled in, every name and key checked. Loads no model.
+
+        Raises:
+            SpecError: on an unknown name or key or a missing key; the message begins with the place.
+        """
+        settings = _normalise(spec, family, path)
+        name = settings.pop("use")
+        parameters = _parameters(family.maker(name, path), skip=1 if family.deferred else 0)
+        for key in settings:
+            if key not in parameters:
+                raise SpecError(f"{path}.{key}: {unknown('setting', key, parameters)}")
+        completed: Spec = {"use": name}
+        for key, default in parameters.items():
+            if key in settings:
+                completed[key] = self._complete_value(key, settings[key], f"{path}.{key}")
+            elif default is inspect.Parameter.empty:
+                raise SpecError(f"{path}: the setting {key!r} is missing")
+            elif default is None or isinstance(default, bool | int | float | str):
+                completed[key] = self._complete_value(key, default, f"{path}.{key}")
+        return completed
+
+    def _complete_value(self, key: str, value: object, path: str) -> object:
+        family = self.families.get(key)
+        if family is None or value is None:
+            return value
+        if isinstance(value, list):
+            return [self.complete(item, family, f"{path}[{i}]") for i, item in enumerate(value)]
+        return self.complete(value, family, path)
+
+    def build(self, completed: Spec, family: Family, path: str) -> Any:  # noqa: ANN401 - whatever the spec names
+        """Make the object of a completed spec. Equal specs give the same object: one model is loaded once.
+
+        Raises:
+            SpecError: if the class refuses the settings.
+        """
+        key = f"{family.kind}:{fingerprint(completed)}"
         if key not in self._built:
-            self._built[key] = self._make(settings, family, path)
+            self._built[key] = self.finish(self._make(completed, family, path), family.kind, completed)
         return self._built[key]
 
-    def _normalise(self, spec: object, family: Family, path: str) -> dict[str, Any]:
-        if isinstance(spec, str):
-            if family.shorthand and spec not in family.table:
-                return {"use": family.shorthand, "model": spec}
-            return {"use": spec}
-        if not isinstance(spec, Mapping) or not isinstance(spec.get("use"), str):
-            raise SpecError(f"{path}: expected a {family.kind}, {{use = name, ...}}, got {spec!r}")
-        return dict(spec)
+    @functools.cached_property
+    def _built(self) -> dict[str, Any]:
+        return {}
 
-    def _make(self, settings: dict[str, Any], family: Family, path: str) -> Any:  # noqa: ANN401
-        name = settings.pop("use")
-        if name not in family.table:
-            raise SpecError(f"{path}: {unknown(family.kind, name, family.table)}")
-        target = load(family.table[name])
-        make = getattr(target, family.constructor) if family.constructor else target
-        check_keys(make, settings, path, skip=1 if family.deferred else 0)
-        arguments = {key: self._argument(key, value, f"{path}.{key}") for key, value in settings.items()}
+    def _make(self, completed: Spec, family: Family, path: str) -> Any:  # noqa: ANN401
+        make = family.maker(completed["use"], path)
+        arguments = {
+            key: self._build_value(key, value, f"{path}.{key}")
+            for key, value in completed.items()
+            if key != "use"
+        }
         if family.deferred:
             return functools.partial(make, **arguments)
         try:
@@ -93,8 +124,8 @@ class Builder:
         except (TypeError, ValueError) as error:
             raise SpecError(f"{path}: {error}") from error
 
-    def _argument(self, key: str, value: object, path: str) -> object:
-        family = self._families.get(key)
+    def _build_value(self, key: str, value: Any, path: str) -> object:  # noqa: ANN401 - plain data
+        family = self.families.get(key)
         if family is None or value is None:
             return value
         if isinstance(value, list):
@@ -102,19 +133,17 @@ class Builder:
         return self.build(value, family, path)
 
 
-def check_keys(make: Callable[..., Any], settings: Mapping[str, object], path: str, skip: int = 0) -> None:
-    """Check settings against a signature, whose first `skip` parameters come later.
+def _normalise(spec: object, family: Family, path: str) -> Spec:
+    if isinstance(spec, str):
+        if family.shorthand and spec not in family.table:
+            return {"use": family.shorthand, "model": spec}
+        return {"use": spec}
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("use"), str):
+        raise SpecError(f"{path}: expected a {family.kind}, {{use = name, ...}}, got {spec!r}")
+    return dict(spec)
 
-    Raises:
-        SpecError: naming the unknown key and the nearest known one, or the missing key.
-    """
+
+def _parameters(make: Callable[..., Any], skip: int) -> dict[str, Any]:
+    """Names and defaults of the settings; the first `skip` parameters come later, from elsewhere."""
     parameters = list(inspect.signature(make).parameters.values())[skip:]
-    named = [p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    open_ended = any(p.kind == p.VAR_KEYWORD for p in parameters)
-    known = {p.name for p in named}
-    for key in settings:
-        if key not in known and not open_ended:
-            raise SpecError(f"{path}.{key}: {unknown('setting', key, known)}")
-    for parameter in named:
-        if parameter.default is parameter.empty and parameter.name not in settings:
-            raise SpecError(f"{path}: the setting {parameter.name!r} is missing")
+    return {p.name: p.default for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}

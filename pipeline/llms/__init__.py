@@ -1,1 +1,12 @@
-"""Engines."""
+"""Engines: language models behind one protocol, `rlc.data.protocols.LLM`."""
+
+from rlc.data.lazy import lazy_attributes
+
+LLMS = {
+    "hf": "rlc.pipeline.llms.hf:HfLLM",
+    "endpoint": "rlc.pipeline.llms.endpoint:EndpointLLM",
+    "langchain": "rlc.pipeline.llms.langchain:LangChainLLM",
+    "scripted": "rlc.pipeline.llms.scripted:ScriptedLLM",
+}
+
+__getattr__, __dir__ = lazy_attributes(__name__, LLMS)

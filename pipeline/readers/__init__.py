@@ -1,1 +1,12 @@
-"""Readers."""
+"""Readers: examples in, answers out, in order, one each."""
+
+from rlc.data.lazy import lazy_attributes
+
+READERS = {
+    "rag": "rlc.pipeline.readers.rag:RagReader",
+    "long": "rlc.pipeline.readers.long:LongReader",
+    "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
+}
+WRAPPERS = {"stored": "rlc.pipeline.readers.stored:StoredReader"}
+
+__getattr__, __dir__ = lazy_attributes(__name__, READERS, WRAPPERS)

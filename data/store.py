@@ -1,0 +1,90 @@
+"""Answers kept by content: what has been answered once is never asked again.
+
+One SQLite file holds them (transactions make every write whole or absent, also under kill -9, and several processes
+may read and write at once). The key is a fingerprint of everything that changes the answer: the reader's spec, the
+revisions of its models, the document, the question. Failed answers are not kept, so the next run tries them again.
+"""
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rlc.data.errors import StoreError
+from rlc.data.records import Answer, Evidence, Usage
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID"
+LONGEST_WAIT = 60.0  # seconds to wait for another writer
+LARGEST_QUERY = 500  # SQLite bounds the number of parameters
+
+
+class Store:
+    """A folder's answers, in `answers.sqlite`.
+
+    Raises:
+        StoreError: where the file cannot be made, read or written (a read-only folder, a full disk, another file).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "answers.sqlite"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self.file, timeout=LONGEST_WAIT, check_same_thread=False)
+            with self._connection:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute(SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"cannot open the store {self.file}: {error}; give a writable folder with --out"
+            ) from error
+
+    def get(self, keys: Sequence[str]) -> dict[str, Answer]:
+        """The answers that are there, by key."""
+        found: dict[str, Answer] = {}
+        try:
+            for start in range(0, len(keys), LARGEST_QUERY):
+                part = keys[start : start + LARGEST_QUERY]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - only question marks
+                found |= {key: decode(text) for key, text in self._connection.execute(query, part)}
+        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+            raise StoreError(
+                f"cannot read the store {self.file}: {error}; move the file away to begin a new one"
+            ) from error
+        return found
+
+    def put(self, answers: Mapping[str, Answer]) -> None:
+        """Keep them, all or none; a key that is there already is replaced."""
+        try:
+            with self._connection:
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO answers VALUES (?, ?)",
+                    [(key, encode(answer)) for key, answer in answers.items()],
+                )
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"cannot write to the store {self.file}: {error}; what was stored before is safe: "
+                "free some space or the folder, then run the same command again"
+            ) from error
+
+    def __len__(self) -> int:
+        """The number of answers."""
+        return int(self._connection.execute("SELECT count(*) FROM answers").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def encode(answer: Answer) -> str:
+    """An answer as JSON."""
+    return json.dumps(dataclasses.asdict(answer), ensure_ascii=False)
+
+
+def decode(text: str) -> Answer:
+    """The answer back."""
+    fields = json.loads(text)
+    fields["usage"] = Usage(**fields["usage"])
+    fields["evidence"] = tuple(Evidence(**item) for item in fields["evidence"])
+    return Answer(**fields)

@@ -1,0 +1,100 @@
+"""The one loop: every reader answers every example, document by document."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import polars as pl
+
+from rlc.data.errors import (
+    EngineUnavailableError,
+    MissingExtraError,
+    RlcError,
+    StoreError,
+    UnsupportedError,
+    UsageError,
+    WeightsError,
+)
+from rlc.data.protocols import Reader
+from rlc.data.records import Answer, Dataset, Example
+from rlc.experiments.results import row, to_frame
+from rlc.experiments.score import Scorer, default_scorer
+
+OnBatch = Callable[[str, Sequence[Example], Sequence[Answer]], None]
+
+# These would fail every question alike: the run stops and says so. What is stored stays.
+STOPPING = (
+    EngineUnavailableError,
+    MissingExtraError,
+    StoreError,
+    UnsupportedError,
+    UsageError,
+    WeightsError,
+)
+
+
+def compare(
+    readers: Mapping[str, Reader],
+    dataset: Dataset,
+    *,
+    scorer: Scorer | None = None,
+    on_batch: OnBatch | None = None,
+) -> pl.DataFrame:
+    """Let every reader answer every example, and score the answers.
+
+    A batch is all questions on one document, so that an engine can keep what it has computed for it. A question
+    on which a reader fails is a row with an `error` and no metrics; it never goes missing.
+
+    Args:
+        readers: name to reader, in the order in which they answer a batch (arms before the routers over them).
+        dataset: the examples.
+        scorer: what judges an answer; by default the rule-based judge.
+        on_batch: told about every finished batch: the reader's name, its examples, their answers.
+
+    Returns:
+        One row per reader and example, sorted by reader (as given) and example; the columns are
+        `rlc.experiments.results.COLUMNS`.
+
+    Raises:
+        RlcError: what would fail every question alike, such as an engine that cannot be reached.
+    """
+    score = scorer or default_scorer()
+    rows = {name: [] for name in readers}  # type: dict[str, list[dict[str, object]]]
+    for examples in batches(dataset.examples):
+        for name, reader in readers.items():
+            answers = answer_each(reader, examples)
+            if on_batch:
+                on_batch(name, examples, answers)
+            rows[name] += [
+                row(name, example, answer, score(example, answer))
+                for example, answer in zip(examples, answers, strict=True)
+            ]
+    return to_frame([one for name in readers for one in sorted(rows[name], key=lambda r: str(r["example_id"]))])
+
+
+def batches(examples: Sequence[Example]) -> Iterator[list[Example]]:
+    """The questions of one document at a time, documents in the order of their first question."""
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(example.document_id, []).append(example)
+    yield from groups.values()
+
+
+def answer_each(reader: Reader, examples: Sequence[Example]) -> list[Answer]:
+    """Answer a batch; where it fails as a whole, one by one, so that one bad question costs only itself."""
+    try:
+        answers = reader(examples)
+    except STOPPING:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a reader raises becomes a row, never a lost question
+        if len(examples) > 1:
+            return [answer for example in examples for answer in answer_each(reader, [example])]
+        return [Answer("", "", finish_reason="error", error=describe(error))]
+    if len(answers) != len(examples):
+        raise RlcError(
+            f"a reader returned {len(answers)} answers to {len(examples)} questions; it must return one each, in order"
+        )
+    return answers
+
+
+def describe(error: Exception) -> str:
+    """An exception in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")

@@ -1,0 +1,105 @@
+"""Progress on stderr: a bar in a terminal, plain lines elsewhere; the time left is measured, never guessed."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TextIO
+
+from rlc.data.records import Answer, Example
+
+LINE_EVERY = 15.0  # seconds between plain lines
+
+
+@dataclass
+class Pace:
+    """How fast each reader has been, on answers that were really asked for.
+
+    `missing` counts, per reader, the answers that are not in the store. A router over stored arms costs nothing,
+    so it is left out of the reckoning.
+    """
+
+    missing: Mapping[str, int]
+    done: dict[str, int] = field(default_factory=dict)
+    spent: dict[str, float] = field(default_factory=dict)
+
+    def add(self, reader: str, answers: int, seconds: float) -> None:
+        """Count answers and the time that they took."""
+        self.done[reader] = self.done.get(reader, 0) + answers
+        self.spent[reader] = self.spent.get(reader, 0.0) + seconds
+
+    def seconds_left(self) -> float | None:
+        """What the missing answers will take at the pace so far; None while a reader's pace is unknown."""
+        left = 0.0
+        for reader, missing in self.missing.items():
+            open_answers = missing - self.done.get(reader, 0)
+            if open_answers <= 0:
+                continue
+            if not self.done.get(reader):
+                return None
+            left += open_answers * self.spent[reader] / self.done[reader]
+        return left
+
+
+class Progress:
+    """Tells how far a comparison is. Use as a context manager, with `on_batch` given to `compare`."""
+
+    def __init__(self, missing: Mapping[str, int], total: int, stream: TextIO | None = None) -> None:
+        self._pace = Pace(missing)
+        self._stored = {reader: 0 for reader in missing}
+        self._total = total
+        self._count = 0
+        self._stream = stream or sys.stderr
+        self._last = self._told = time.monotonic()
+        self._bar = _bar(total, self._stream) if self._stream.isatty() else None
+
+    def __enter__(self) -> "Progress":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def on_batch(self, reader: str, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
+        """Count a finished batch."""
+        now = time.monotonic()
+        self._count += len(examples)
+        if any(answer.usage.seconds > 0 for answer in answers) and self._pace.missing.get(reader):
+            self._pace.add(reader, len(examples), now - self._last)
+        self._last = now
+        left = self._pace.seconds_left()
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], completed=self._count, reader=reader, left=clock(left))
+        elif now - self._told >= LINE_EVERY or self._count == self._total:
+            self._told = now
+            self._stream.write(f"{self._count}/{self._total} answers, {clock(left)} left ({reader})\n")
+            self._stream.flush()
+
+
+def clock(seconds: float | None) -> str:
+    """Seconds for people."""
+    if seconds is None:
+        return "unknown time"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _bar(total: int, stream: TextIO):  # noqa: ANN202 - rich is imported here alone
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    bar = Progress(
+        TextColumn("{task.fields[reader]:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[left]} left"),
+        console=Console(file=stream),
+        transient=True,
+    )
+    bar.add_task("answers", total=total, reader="", left=clock(None))
+    return bar

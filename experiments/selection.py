@@ -1,0 +1,66 @@
+"""Choosing questions: filters and a stratified sample."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from rlc.data.errors import UsageError, unknown
+from rlc.data.records import Dataset, Example
+
+FIELDS = ("task", "document", "id")
+
+
+def where(dataset: Dataset, conditions: Sequence[str]) -> Dataset:
+    """Keep the examples that meet all `field=value` conditions; `value` may name several, by commas.
+
+    A field is `task`, `document`, `id`, or a key of the examples' metadata (`length`, `type`, ...).
+
+    Raises:
+        UsageError: if a condition has another form, an unknown field, or leaves no example.
+    """
+    for condition in conditions:
+        field, equals, values = condition.partition("=")
+        if not equals or not values:
+            raise UsageError(f"--where {condition}: expected field=value, such as length=32k")
+        wanted = {value.strip() for value in values.split(",")}
+        present = {_field(example, field) for example in dataset.examples}
+        kept = dataset.where(lambda example, f=field, w=wanted: _field(example, f) in w)  # type: ignore[misc]
+        if not kept.examples:
+            known = [value for value in present if value is not None]
+            hint = unknown(field, values, known[:50]) if known else unknown("field", field, _fields(dataset))
+            raise UsageError(f"--where {condition}: no question is left; {hint}")
+        dataset = kept
+    return dataset
+
+
+def limit(dataset: Dataset, count: int, seed: int) -> Dataset:
+    """At most `count` examples, drawn evenly from the tasks; the same for the same seed, in the data set's order.
+
+    Every task gives in turn, in a random order of its own, until `count` are drawn.
+
+    Raises:
+        ValueError: if `count` is not positive.
+    """
+    if count < 1:
+        raise ValueError(f"limit must be at least 1, got {count}")
+    tasks: dict[str, list[Example]] = {}
+    for example in sorted(dataset.examples, key=lambda e: _draw(seed, e.id)):
+        tasks.setdefault(example.task, []).append(example)
+    turns = sorted(
+        (turn, task, example.id) for task, examples in tasks.items() for turn, example in enumerate(examples)
+    )
+    chosen = {example_id for _, _, example_id in turns[:count]}
+    return dataset.where(lambda example: example.id in chosen)
+
+
+def _draw(seed: int, example_id: str) -> str:
+    return hashlib.blake2b(f"{seed}:{example_id}".encode(), digest_size=8).hexdigest()
+
+
+def _field(example: Example, field: str) -> str | None:
+    own: Mapping[str, object] = {"task": example.task, "document": example.document_id, "id": example.id}
+    value = own.get(field, example.metadata.get(field))
+    return None if value is None else str(value)
+
+
+def _fields(dataset: Dataset) -> list[str]:
+    return [*FIELDS, *{key for example in dataset.examples for key in example.metadata}]

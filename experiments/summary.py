@@ -1,0 +1,48 @@
+"""The headline: one row per reader, from the rows of the results."""
+
+from typing import Any
+
+import polars as pl
+
+TASK_ORDER = ("location", "reasoning", "comp", "hallu")
+
+
+def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Per reader: accuracy overall and by task, each with n, failures, and what an answer cost on average.
+
+    Accuracy is the share of judged answers that are right; failed answers are counted apart (`failures`), and
+    questions without a gold answer are not judged. Routers also have `shares`: route to share of the questions.
+    """
+    tasks = tasks_of(frame)
+    return [_summary(reader, part, tasks) for (reader,), part in frame.group_by("reader", maintain_order=True)]
+
+
+def tasks_of(frame: pl.DataFrame) -> list[str]:
+    """The tasks in the frame, LaRA's first and in its order."""
+    present = set(frame["task"].to_list())
+    return [t for t in TASK_ORDER if t in present] + sorted(present - set(TASK_ORDER))
+
+
+def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, Any]:
+    answered = part.filter(pl.col("error").is_null())
+    routes = {} if answered.is_empty() else dict(answered["route"].value_counts(normalize=True, sort=True).iter_rows())
+    return {
+        "reader": reader,
+        "n": part.height,
+        "failures": part.height - answered.height,
+        "accuracy": _accuracy(part),
+        "tasks": {task: _accuracy(part.filter(pl.col("task") == task)) for task in tasks},
+        "f1": answered["f1"].mean(),
+        "prompt_tokens": answered["prompt_tokens"].mean(),
+        "cached_tokens": answered["cached_tokens"].mean(),
+        "output_tokens": answered["output_tokens"].mean(),
+        "cut_answers": answered.filter(pl.col("cut_tokens") > 0).height,
+        "first_token_seconds": answered["first_token_seconds"].mean(),
+        "seconds": answered["seconds"].mean(),
+        "shares": routes,
+    }
+
+
+def _accuracy(part: pl.DataFrame) -> dict[str, Any]:
+    judged = part["correct"].drop_nulls()
+    return {"value": judged.mean(), "n": len(judged)}

@@ -1,0 +1,56 @@
+"""The table on stdout."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Mapping[str, str]) -> Table:
+    """The summaries of `rlc.experiments.summary.summarise` as a rich table.
+
+    `labels` renames readers (`auto` to what it resolved to). Accuracies are in percent, tokens and seconds are
+    means per answered question.
+    """
+    tasks = list(summaries[0]["tasks"]) if summaries else []
+    table = Table(title=escape(title), title_justify="left", caption_justify="left")
+    table.add_column("reader", no_wrap=True)
+    for name in ("accuracy", *tasks):
+        table.add_column(escape(name), justify="right")
+    for name in ("n", "failed", "prompt tok", "cached tok", "new tok", "s to first", "s", "read by"):
+        table.add_column(name, justify="right")
+    for summary in summaries:
+        table.add_row(
+            escape(labels.get(summary["reader"], summary["reader"])),
+            *[_accuracy(summary["tasks"][task] if task else summary["accuracy"]) for task in ("", *tasks)],
+            str(summary["n"]),
+            str(summary["failures"]),
+            *[_number(summary[key], 0) for key in ("prompt_tokens", "cached_tokens", "output_tokens")],
+            *[_number(summary[key], 2) for key in ("first_token_seconds", "seconds")],
+            escape(_shares(summary)),
+        )
+    return table
+
+
+def print_table(table: Table) -> None:
+    """Print on stdout; a narrow or absent terminal gets the full width all the same, so that nothing is cut."""
+    console = Console()
+    needed = Console(width=1000).measure(table).maximum
+    Console(width=max(console.width, needed) if not console.is_terminal else None).print(table)
+
+
+def _accuracy(accuracy: Mapping[str, Any]) -> str:
+    return "-" if accuracy["value"] is None else f"{100 * accuracy['value']:.1f} ({accuracy['n']})"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _shares(summary: Mapping[str, Any]) -> str:
+    shares = summary["shares"]
+    if set(shares) <= {summary["reader"]}:
+        return ""
+    return ", ".join(f"{route} {100 * share:.0f}%" for route, share in sorted(shares.items()))

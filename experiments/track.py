@@ -1,0 +1,166 @@
+"""MLflow: one parent run per comparison, one child per arm and router. The only file that imports mlflow."""
+
+import logging
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rlc.data.errors import RlcError
+from rlc.data.spec import fingerprint
+from rlc.experiments.run import Outcome, write_json
+
+EXPERIMENT = "rlc"
+LONGEST_PARAMETER = 6000  # MLflow's limit on a value
+BATCH = 100  # and on the parameters of one call
+
+
+class TrackingError(RlcError):
+    """MLflow cannot be reached or written; the results on disk are complete without it."""
+
+
+def tracking_uri(out: Path) -> str:
+    """`MLFLOW_TRACKING_URI`, else an SQLite file in the run store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(out / 'mlflow.db').resolve()}"
+
+
+def track(outcome: Outcome) -> str:
+    """Log a finished comparison; the same run logged again stays one MLflow run.
+
+    Returns:
+        The id of the parent run.
+
+    Raises:
+        TrackingError: if MLflow refuses; nothing on disk is touched.
+    """
+    import mlflow
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    folder = outcome.run.folder
+    known = _known_runs(folder)
+    try:
+        mlflow.set_tracking_uri(tracking_uri(outcome.run.out))
+        _choose_experiment(mlflow, outcome.run.out)
+        with mlflow.start_run(run_id=_alive(mlflow, known.get("parent")), run_name=outcome.run.id) as parent:
+            _log_parent(mlflow, outcome)
+            children = {}
+            for summary in outcome.summaries:
+                name = summary["reader"]
+                with mlflow.start_run(
+                    run_id=_alive(mlflow, known.get(f"reader:{name}")),
+                    run_name=outcome.run.labels.get(name, name),
+                    nested=True,
+                ) as child:
+                    _log_reader(mlflow, outcome, summary)
+                    children[f"reader:{name}"] = child.info.run_id
+    except (mlflow.exceptions.MlflowException, OSError) as error:
+        raise TrackingError(
+            f"MLflow at {tracking_uri(outcome.run.out)} refused: {_first_line(error)}; the results are in {folder}"
+        ) from error
+    write_json(folder / "mlflow.json", {"parent": parent.info.run_id, **children})
+    return str(parent.info.run_id)
+
+
+def _choose_experiment(mlflow: Any, out: Path) -> None:  # noqa: ANN401 - the module
+    """Make the experiment once, with its artifacts beside the default database."""
+    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+        own = not os.environ.get("MLFLOW_TRACKING_URI")
+        mlflow.create_experiment(EXPERIMENT, (out / "mlartifacts").resolve().as_uri() if own else None)
+    mlflow.set_experiment(EXPERIMENT)
+
+
+def _log_parent(mlflow: Any, outcome: Outcome) -> None:  # noqa: ANN401
+    run, record = outcome.run, outcome.provenance
+    mlflow.set_tags(
+        {
+            "rlc.run": run.id,
+            "rlc.git": str(record["git"]),
+            "data.name": run.dataset.name,
+            "data.variant": run.dataset.variant,
+            "data.revision": run.dataset.revision,
+            **{f"rlc.resolved.{alias}": label for alias, label in run.labels.items()},
+        }
+    )
+    _log_params(mlflow, {"dataset": run.dataset.name, "readers": ", ".join(run.specs)})
+    with warnings.catch_warnings():  # MLflow warns of its own schema inference on list columns
+        warnings.simplefilter("ignore")
+        mlflow.log_input(_as_dataset(mlflow, outcome), context="eval")
+    for summary in outcome.summaries:  # the runs page folds children away, so the headline stands here too
+        metrics = {key: value for key, value in metrics_of(summary).items() if key in HEADLINE}
+        mlflow.log_metrics({f"{summary['reader']}/{key}": value for key, value in metrics.items()})
+    mlflow.log_artifacts(str(run.folder))
+
+
+def _as_dataset(mlflow: Any, outcome: Outcome) -> Any:  # noqa: ANN401
+    columns = ["example_id", "document_id", "task", "length", "type", "question"]
+    questions = outcome.frame.select(columns).unique("example_id", maintain_order=True)
+    return mlflow.data.from_polars(
+        questions, name=outcome.run.dataset.name, digest=fingerprint(outcome.run.dataset.revision)[:32]
+    )
+
+
+def _log_reader(mlflow: Any, outcome: Outcome, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
+    name = summary["reader"]
+    spec = outcome.run.specs[name]
+    mlflow.set_tags({"rlc.run": outcome.run.id, "rlc.reader": name, "data.variant": outcome.run.dataset.variant})
+    _log_params(mlflow, flatten(spec))
+    mlflow.log_dict(spec, "spec.json")
+    mlflow.log_metrics(metrics_of(summary))
+
+
+HEADLINE = ("answer/accuracy", "answer/failures", "cost/prompt_tokens", "cost/seconds")
+
+
+def metrics_of(summary: Mapping[str, Any]) -> dict[str, float]:
+    """A summary as MLflow metrics in groups; what is unknown is left out."""
+    found: dict[str, float | None] = {
+        "answer/accuracy": summary["accuracy"]["value"],
+        "answer/n": summary["n"],
+        "answer/failures": summary["failures"],
+        "answer/f1": summary["f1"],
+        **{f"answer/accuracy_{task}": accuracy["value"] for task, accuracy in summary["tasks"].items()},
+        **{
+            f"cost/{key}": summary[key]
+            for key in ("prompt_tokens", "cached_tokens", "output_tokens", "first_token_seconds", "seconds")
+        },
+        **{f"router/share_{route}": share for route, share in summary["shares"].items()},
+    }
+    return {key: float(value) for key, value in found.items() if value is not None}
+
+
+def flatten(spec: object, prefix: str = "") -> dict[str, str]:
+    """Nested settings as dotted parameters."""
+    if isinstance(spec, Mapping):
+        return {k: v for key, inner in spec.items() for k, v in flatten(inner, f"{prefix}{key}.").items()}
+    if isinstance(spec, list):
+        return {k: v for i, inner in enumerate(spec) for k, v in flatten(inner, f"{prefix}{i}.").items()}
+    return {prefix.rstrip("."): str(spec)[:LONGEST_PARAMETER]}
+
+
+def _log_params(mlflow: Any, parameters: Mapping[str, str]) -> None:  # noqa: ANN401
+    items = list(parameters.items())
+    for start in range(0, len(items), BATCH):
+        mlflow.log_params(dict(items[start : start + BATCH]))
+
+
+def _known_runs(folder: Path) -> dict[str, str]:
+    import json
+
+    file = folder / "mlflow.json"
+    return dict(json.loads(file.read_text())) if file.is_file() else {}
+
+
+def _alive(mlflow: Any, run_id: str | None) -> str | None:  # noqa: ANN401
+    """The run's id if the tracking store still knows it, so that logging again resumes it."""
+    if run_id is None:
+        return None
+    try:
+        found = mlflow.get_run(run_id)
+    except mlflow.exceptions.MlflowException:
+        return None
+    return run_id if found.info.lifecycle_stage == "active" else None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,98 @@
+"""Long context at text level: what fits, in which order, and how it is set. Pure functions that both arms use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from langchain_core.documents import Document
+
+from rlc.data.errors import ContextOverflowError
+from rlc.data.protocols import Tokenizer
+
+POLICIES = ("refuse", "middle", "head")
+GAP = "\n\n[...]\n\n"  # stands where the middle was cut, so that the reader sees that something is missing
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A text that fits, and how many tokens were left out of it."""
+
+    text: str
+    cut_tokens: int
+
+
+def check_policy(policy: str) -> None:
+    """Refuse an unknown overflow policy with a ValueError."""
+    if policy not in POLICIES:
+        raise ValueError(f"overflow must be one of {', '.join(POLICIES)}; got {policy!r}")
+
+
+def fit(text: str, room: int, tokenizer: Tokenizer, policy: str) -> Fitted:
+    """Fit a text into `room` tokens.
+
+    `head` keeps the first tokens; `middle` keeps equal shares of the beginning and the end, with a visible gap
+    between them (as LaRA cuts its documents); `refuse` raises.
+
+    Raises:
+        ContextOverflowError: under `refuse`, or if there is no room at all.
+    """
+    check_policy(policy)
+    offsets = tokenizer.offsets(text)
+    if len(offsets) <= room:
+        return Fitted(text, 0)
+    gap = tokenizer.count(GAP)
+    if room <= gap:
+        raise ContextOverflowError(
+            f"no room for the document: {room} tokens are left beside the question and the answer; "
+            "use a model with a longer window or a smaller max_tokens"
+        )
+    if policy == "refuse":
+        raise ContextOverflowError(
+            f"the document has {len(offsets)} tokens and {room} fit; use a model with a longer window, "
+            "or allow cutting with overflow = 'middle' or 'head'"
+        )
+    if policy == "head":
+        return Fitted(text[: offsets[room - 1][1]], len(offsets) - room)
+    first = (room - gap + 1) // 2
+    last = room - gap - first
+    tail = text[offsets[len(offsets) - last][0] :] if last else ""
+    return Fitted(text[: offsets[first - 1][1]] + GAP + tail, len(offsets) - first - last)
+
+
+def fit_passages(passages: Sequence[str], room: int, tokenizer: Tokenizer, policy: str) -> tuple[int, int]:
+    """How many of the passages, best first, fit into `room` tokens, and how many tokens the others have.
+
+    Raises:
+        ContextOverflowError: under `refuse` if not all fit, or if not even the first fits.
+    """
+    check_policy(policy)
+    counts = [tokenizer.count(passage) for passage in passages]
+    used = kept = 0
+    for count in counts:
+        if used + count > room:
+            break
+        used, kept = used + count, kept + 1
+    if kept < len(passages) and (policy == "refuse" or kept == 0):
+        raise ContextOverflowError(
+            f"{len(passages)} passages have {sum(counts)} tokens and {room} fit; retrieve fewer or smaller ones, "
+            "or allow dropping the last with overflow = 'middle' or 'head'"
+        )
+    return kept, sum(counts[kept:])
+
+
+def reading_order(passages: Sequence[Document], order: str) -> list[Document]:
+    """Passages, given best first, in the order in which they are read.
+
+    `relevance` keeps it, `reverse` puts the best last (next to the question), `document` follows the text
+    (OP-RAG, arXiv 2409.01666), `sides` puts the best at both ends (Lost in the Middle, arXiv 2307.03172).
+    """
+    if order == "relevance":
+        return list(passages)
+    if order == "reverse":
+        return list(reversed(passages))
+    if order == "document":
+        return sorted(
+            passages, key=lambda p: (str(p.metadata.get("source")), p.metadata.get("start_index", 0))
+        )
+    if order == "sides":
+        return [*passages[0::2], *reversed(passages[1::2])]
+    raise ValueError(f"order must be one of relevance, reverse, document, sides; got {order!r}")

@@ -1,0 +1,364 @@
+"""Language models through transformers, in this process; the keys and values of a shared prefix are kept."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError, WeightsError
+from rlc.data.protocols import Generation, Prompt, Tokenizer
+from rlc.data.records import Usage
+from rlc.data.tokens import load_tokenizer
+from rlc.data.weights import resolve
+from rlc.pipeline.llms.stopping import cut_at_stop
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+
+class HfLLM:
+    """A causal language model by alias, folder or Hugging Face id.
+
+    Prompts are answered one after the other. The cache of keys and values of the last prompt stays; what the next
+    prompt shares with it, token for token from the start, is not computed again. Questions on one document that
+    follow each other therefore pay for the document once.
+
+    Args:
+        model: alias, folder or Hugging Face id.
+        window: usable context in tokens; by default the model's own number of positions.
+        dtype: `float32`, `bfloat16`, or `auto`, which takes bfloat16 where a short matrix product runs faster in it.
+        prefill_step: prompt tokens computed at a time; bounds the memory of a long prompt.
+        keep_prefix: whether to keep the cache between prompts.
+        temperature: 0 decodes greedily; above 0 samples, seeded by the call's seed and the prompt.
+        template: `chat` uses the model's own chat template; `plain` joins the parts with blank lines.
+        device: a torch device, or `auto`.
+        revision: a hub revision.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        window: int | None = None,
+        dtype: str = "auto",
+        prefill_step: int = 1024,
+        keep_prefix: bool = True,
+        temperature: float = 0.0,
+        template: str = "chat",
+        device: str = "auto",
+        revision: str | None = None,
+    ) -> None:
+        if prefill_step < 1:
+            raise ValueError(f"prefill_step must be at least 1, got {prefill_step}")
+        if temperature < 0:
+            raise ValueError(f"temperature must not be negative, got {temperature}")
+        if template not in ("chat", "plain"):
+            raise ValueError(f"template must be 'chat' or 'plain', got {template!r}")
+        if dtype not in ("auto", "float32", "bfloat16", "float16"):
+            raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {dtype!r}")
+        self.name = model
+        self._place = resolve(model)
+        self._revision = revision
+        self._dtype = dtype
+        self._step = prefill_step
+        self._keep_prefix = keep_prefix
+        self._temperature = temperature
+        self._template = template
+        self._device = device
+        self._window = window
+        self._held: list[int] = []  # the token ids whose keys and values are in the cache
+        self._cache: Any = None
+        if window is not None and not 0 < window <= self._positions:
+            raise ValueError(
+                f"window must be in [1, {self._positions}], the positions of {model}; got {window}"
+            )
+
+    @cached_property
+    def window(self) -> int:
+        """Usable context in tokens, prompt and answer together."""
+        return self._window or self._positions
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The model's own tokenizer."""
+        return load_tokenizer(self.name)
+
+    def count(self, prompt: Prompt) -> int:
+        """The tokens of the prompt as the model sees it, chat template included."""
+        return len(self._encode(prompt))
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> list[Generation]:
+        """Answer every prompt, in order; a prompt that fails carries its error and the others go on.
+
+        Raises:
+            UnsupportedError: if a schema is asked for.
+            EngineUnavailableError: if the model cannot be loaded.
+        """
+        if schema is not None:
+            raise UnsupportedError("the hf engine cannot follow a schema; use an endpoint that can")
+        generations = []
+        for prompt in prompts:
+            try:
+                generations.append(self._answer(prompt, max_tokens, stop, logprobs, seed))
+            except (
+                RuntimeError,
+                MemoryError,
+                ContextOverflowError,
+            ) as error:  # torch's own failures are RuntimeErrors
+                self._forget()
+                message = str(error) or type(error).__name__
+                generations.append(Generation("", "error", error=f"{type(error).__name__}: {message}"))
+        return generations
+
+    # -- one prompt ----------------------------------------------------------------------------------------------
+
+    def _answer(
+        self, prompt: Prompt, max_tokens: int, stop: Sequence[str], logprobs: bool, seed: int
+    ) -> Generation:
+        import torch
+
+        model = self._model  # loaded before the clock starts
+        ids = self._encode(prompt)
+        if len(ids) + max_tokens > self.window:
+            raise ContextOverflowError(
+                f"a prompt of {len(ids)} tokens and an answer of {max_tokens} exceed the window of {self.window}"
+            )
+        started = time.perf_counter()
+        with torch.inference_mode():
+            kept = self._keep_shared(ids)
+            logits = self._prefill(model, ids[kept:])
+            prefilled = time.perf_counter()
+            tokens, scores, text, reason = self._decode(model, logits, ids, max_tokens, stop, seed)
+        ended = time.perf_counter()
+        return Generation(
+            text=text,
+            finish_reason=reason,
+            usage=Usage(
+                prompt_tokens=len(ids),
+                cached_tokens=kept,
+                output_tokens=len(tokens),
+                first_token_seconds=prefilled - started,
+                prefill_seconds=prefilled - started,
+                decode_seconds=ended - prefilled,
+                seconds=ended - started,
+            ),
+            logprobs=tuple(scores) if logprobs else None,
+        )
+
+    def _keep_shared(self, ids: list[int]) -> int:
+        """Cut the cache back to what it shares with `ids`; return how many tokens that is."""
+        # The last prompt token is always computed, since its logits choose the first new token.
+        limit = len(ids) - 1
+        shared = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._held, ids[:limit], strict=False))
+        )
+        if not self._can_keep or shared == 0:
+            self._forget()
+            return 0
+        self._cache.crop(shared - len(self._held))  # transformers 5 wants the number to remove, as a negative
+        self._held = self._held[:shared]
+        return shared
+
+    def _prefill(self, model: "PreTrainedModel", ids: list[int]) -> "torch.Tensor":
+        logits: torch.Tensor | None = None
+        for start in range(0, len(ids), self._step):
+            logits = self._forward(model, ids[start : start + self._step])
+        if logits is None:
+            raise ContextOverflowError("the prompt is empty: there is nothing to answer")
+        return logits
+
+    def _forward(self, model: "PreTrainedModel", ids: list[int]) -> "torch.Tensor":
+        import torch
+
+        output = model(
+            input_ids=torch.tensor([ids], device=model.device),
+            past_key_values=self._cache_or_new(model),
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        self._held = self._held + ids
+        return output.logits[0, -1].float()
+
+    def _decode(
+        self,
+        model: "PreTrainedModel",
+        logits: "torch.Tensor",
+        prompt_ids: list[int],
+        max_tokens: int,
+        stop: Sequence[str],
+        seed: int,
+    ) -> tuple[list[int], list[float], str, str]:
+        import torch
+
+        generator = torch.Generator().manual_seed(_seed_of(seed, prompt_ids)) if self._temperature else None
+        tokens: list[int] = []
+        scores: list[float] = []
+        while True:
+            log_probabilities = torch.log_softmax(logits, dim=-1)
+            if generator is None:
+                token = int(logits.argmax())
+            else:
+                weights = torch.softmax(logits / self._temperature, dim=-1).cpu()
+                token = int(torch.multinomial(weights, 1, generator=generator))
+            tokens.append(token)
+            scores.append(float(log_probabilities[token]))
+            text, stopped = cut_at_stop(self._decode_text(tokens), stop)
+            if stopped or token in self._end_tokens:
+                return tokens, scores, text.strip(), "stop"
+            if len(tokens) == max_tokens:
+                return tokens, scores, text.strip(), "length"
+            logits = self._forward(model, [token])
+
+    def _decode_text(self, tokens: list[int]) -> str:
+        return str(self._codec.decode(tokens, skip_special_tokens=True))
+
+    # -- the cache -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _can_keep(self) -> bool:
+        """Whether the cache can be cut back: all layers must attend to everything before them."""
+        from transformers import AutoConfig
+
+        if not self._keep_prefix:
+            return False
+        config = AutoConfig.from_pretrained(self._place, revision=self._revision).get_text_config()
+        kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+        if kinds != {"full_attention"} or getattr(config, "sliding_window", None):
+            log.warning(
+                "%s has layers that cannot be cut back (%s): no prefix is kept", self.name, sorted(kinds)
+            )
+            return False
+        return True
+
+    def _cache_or_new(self, model: "PreTrainedModel") -> Any:  # noqa: ANN401 - a transformers cache
+        if self._cache is None:
+            from rlc.pipeline.llms.growing_cache import growing_cache
+
+            if self._can_keep:
+                self._cache = growing_cache()
+            else:
+                from transformers import DynamicCache
+
+                self._cache = DynamicCache(config=model.config)
+        return self._cache
+
+    def _forget(self) -> None:
+        self._cache = None
+        self._held = []
+
+    # -- loading -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _positions(self) -> int:
+        if isinstance(self._place, Path):
+            file = self._place / "config.json"
+            if not file.is_file():
+                raise WeightsError(f"{self._place} is not a model folder: it has no config.json")
+            config = json.loads(file.read_text())
+            config = config.get("text_config", config)
+        else:
+            from transformers import AutoConfig
+
+            try:
+                config = (
+                    AutoConfig.from_pretrained(self._place, revision=self._revision)
+                    .get_text_config()
+                    .to_dict()
+                )
+            except (OSError, ValueError) as error:
+                raise WeightsError(f"cannot read the configuration of {self.name!r}: {error}") from error
+        if not isinstance(config.get("max_position_embeddings"), int):
+            raise WeightsError(
+                f"{self.name} does not state max_position_embeddings: is it a causal language model?"
+            )
+        return int(config["max_position_embeddings"])
+
+    @cached_property
+    def _codec(self) -> "PreTrainedTokenizerBase":
+        from transformers import AutoTokenizer
+
+        codec = AutoTokenizer.from_pretrained(self._place, revision=self._revision)
+        if self._template == "chat" and not codec.chat_template:
+            raise UnsupportedError(
+                f"{self.name} has no chat template: set template = 'plain' for a base model"
+            )
+        return codec  # type: ignore[no-any-return]
+
+    @cached_property
+    def _end_tokens(self) -> frozenset[int]:
+        ends = self._model.generation_config.eos_token_id if self._model.generation_config else None
+        own = [self._codec.eos_token_id] if self._codec.eos_token_id is not None else []
+        return frozenset([*own, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])])
+
+    @cached_property
+    def _model(self) -> "PreTrainedModel":
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        device = self._device if self._device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        dtype = faster_dtype(device) if self._dtype == "auto" else getattr(torch, self._dtype)
+        try:
+            model = AutoModelForCausalLM.from_pretrained(self._place, revision=self._revision, dtype=dtype)
+            return model.to(device).eval()  # type: ignore[no-any-return]
+        except (OSError, ValueError, RuntimeError) as error:
+            raise EngineUnavailableError(f"cannot load the language model {self.name!r}: {error}") from error
+
+    def _encode(self, prompt: Prompt) -> list[int]:
+        text = self._render(prompt)
+        return list(self._codec(text, add_special_tokens=self._template == "plain")["input_ids"])
+
+    def _render(self, prompt: Prompt) -> str:
+        user = prompt.prefix + prompt.question
+        if self._template == "plain":
+            return "\n\n".join(part for part in (prompt.system, user) if part)
+        from jinja2.exceptions import TemplateError
+
+        messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
+        try:
+            return self._apply([*messages, {"role": "user", "content": user}])
+        except TemplateError:  # some templates know no system role
+            return self._apply([{"role": "user", "content": f"{prompt.system}\n\n{user}"}])
+
+    def _apply(self, messages: list[dict[str, str]]) -> str:
+        return str(self._codec.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def faster_dtype(device: str) -> "torch.dtype":
+    """bfloat16 where a matrix product runs at least 1.2 times as fast in it as in float32, else float32."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        left, right = torch.ones(512, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
+        rounds = []
+        for _ in range(6):  # the first warms up; the best of the rest is the least disturbed
+            started = time.perf_counter()
+            left @ right
+            rounds.append(time.perf_counter() - started)
+        seconds[dtype] = min(rounds[1:])
+    return torch.bfloat16 if seconds[torch.bfloat16] * 1.2 <= seconds[torch.float32] else torch.float32
+
+
+def _seed_of(seed: int, ids: Sequence[int]) -> int:
+    """One seed per prompt, so that an answer does not depend on what was asked before it."""
+    digest = hashlib.blake2b(f"{seed}:{','.join(map(str, ids))}".encode(), digest_size=7)
+    return int.from_bytes(digest.digest(), "big")

@@ -1,0 +1,66 @@
+"""From prompts to answers: what all readers that ask a language model share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rlc.data.protocols import LLM, Generation, Prompt
+from rlc.data.records import Answer, Evidence, Usage
+from rlc.data.spec import fingerprint
+
+# The prefix must not depend on the question, or no engine could keep it; so every question is given the same room,
+# and a longer one the next power of two.
+QUESTION_ROOM = 256
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt ready to be asked, with what was spent on making it; or the reason why it could not be made."""
+
+    prompt: Prompt | None
+    evidence: tuple[Evidence, ...] = ()
+    usage: Usage = Usage()
+    error: str | None = None
+
+
+def ask_all(llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int) -> list[Answer]:
+    """Ask every request that has a prompt, in one batch; those without one become failed answers."""
+    prompts = [request.prompt for request in requests if request.prompt is not None]
+    generations = iter(llm.generate(prompts, max_tokens=max_tokens, seed=seed) if prompts else [])
+    return [
+        _failed(request) if request.prompt is None else _answered(request, request.prompt, next(generations))
+        for request in requests
+    ]
+
+
+def room_for_text(llm: LLM, frame: Prompt, max_tokens: int) -> int:
+    """Tokens left for the text of `frame`, a prompt with an empty text; the same for all ordinary questions."""
+    question = llm.tokenizer.count(frame.question)
+    reserved = QUESTION_ROOM
+    while reserved < question:
+        reserved *= 2
+    margin = 16  # tokens may join differently where texts meet
+    return llm.window - max_tokens - (llm.count(frame) - question) - reserved - margin
+
+
+def _failed(request: Request) -> Answer:
+    return Answer("", "", request.evidence, request.usage, "error", error=request.error)
+
+
+def _answered(request: Request, prompt: Prompt, generation: Generation) -> Answer:
+    return Answer(
+        text=generation.text,
+        route="",
+        evidence=request.evidence,
+        usage=_with_total(request.usage + generation.usage),
+        finish_reason=generation.finish_reason,
+        prompt_hash=fingerprint([prompt.system, prompt.prefix, prompt.question]),
+        error=generation.error,
+    )
+
+
+def _with_total(usage: Usage) -> Usage:
+    """Finding the evidence comes before the first token and belongs to the whole time."""
+    before = usage.index_seconds + usage.retrieve_seconds
+    return replace(
+        usage, seconds=usage.seconds + before, first_token_seconds=usage.first_token_seconds + before
+    )

@@ -1,0 +1,23 @@
+"""Reading nothing: what the model knows by heart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rlc.data.protocols import LLM
+from rlc.data.records import Answer, Example
+from rlc.pipeline.prompts import closed_prompt
+from rlc.pipeline.readers.asking import Request, ask_all
+
+
+@dataclass(frozen=True)
+class ClosedBookReader:
+    """Ask the question alone. The control that shows memorisation: what it gets right, no arm had to read."""
+
+    llm: LLM
+    max_tokens: int = 64
+    seed: int = 0
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer the examples, in order."""
+        requests = [Request(closed_prompt(example.question)) for example in examples]
+        return ask_all(self.llm, requests, self.max_tokens, self.seed)

@@ -1,0 +1,53 @@
+"""A reader that never asks twice."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rlc.data.protocols import Reader
+from rlc.data.records import Answer, Example
+from rlc.data.spec import fingerprint
+from rlc.data.store import Store
+
+FORMAT = 1  # raise it when answers of equal specs change their meaning
+
+
+@dataclass(frozen=True)
+class StoredReader:
+    """Look answers up in the store; let `reader` answer the missing ones and keep what it answered at once.
+
+    `identity` stands for everything about the reader that changes its answers (spec, model revisions). Failed
+    answers are returned but not kept. `name` is the route of answers that name none.
+    """
+
+    reader: Reader
+    store: Store
+    identity: str
+    name: str
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer the examples, in order."""
+        keys = self.keys(examples)
+        known = self.store.get(keys)
+        missing = [i for i, key in enumerate(keys) if key not in known]
+        if missing:
+            fresh = self.reader([examples[i] for i in missing])
+            named = {
+                keys[i]: answer if answer.route else replace(answer, route=self.name)
+                for i, answer in zip(missing, fresh, strict=True)
+            }
+            self.store.put({key: answer for key, answer in named.items() if answer.error is None})
+            known |= named
+        return [known[key] for key in keys]
+
+    def keys(self, examples: Sequence[Example]) -> list[str]:
+        """The store's keys: what the reader is, what is asked, and the text it is asked about."""
+        digests: dict[str, str] = {}
+        for example in examples:
+            if example.document_id not in digests:
+                text = example.document.page_content.encode("utf-8", "surrogatepass")
+                digests[example.document_id] = hashlib.blake2b(text, digest_size=16).hexdigest()
+        return [
+            fingerprint([FORMAT, self.identity, example.id, example.question, digests[example.document_id]])
+            for example in examples
+        ]

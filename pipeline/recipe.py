@@ -1,0 +1,218 @@
+"""Recipes: the only place where names meet objects.
+
+A recipe is a TOML file of `[parts.NAME]` and `[readers.NAME]` tables. A part is a spec that several readers share
+(`llm = "@llm"` stands for `[parts.llm]`); a reader may be named the same way (`rag = "@rag"`).
+"""
+
+import copy
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rlc.chunkers import CHUNKERS
+from rlc.data.errors import SpecError, unknown
+from rlc.data.protocols import Reader
+from rlc.data.spec import Builder, Family, Spec, fingerprint
+from rlc.data.store import Store
+from rlc.data.weights import revision_of
+from rlc.pipeline.llms import LLMS
+from rlc.pipeline.readers import READERS
+from rlc.pipeline.readers.stored import StoredReader
+from rlc.pipeline.routers import AUTO, ROUTERS
+from rlc.retrievers import ENCODERS, RETRIEVERS
+from rlc.retrievers.prune import PRUNERS
+from rlc.retrievers.rerank import RERANKERS
+
+READER = Family("reader", {**READERS, **ROUTERS, "auto": ROUTERS[AUTO]})
+CHUNKER = Family("chunker", CHUNKERS)
+RETRIEVER = Family("retriever", RETRIEVERS, constructor="from_documents", deferred=True)
+STEP = Family("step", {**RERANKERS, **PRUNERS})
+ENCODER = Family("encoder", ENCODERS, shorthand="sentence-transformer")
+LANGUAGE_MODEL = Family("engine", LLMS, shorthand="hf")
+TOKENIZER = Family("tokenizer", {"tokenizer": "rlc.data.tokens:load_tokenizer"}, shorthand="tokenizer")
+
+# A setting's name says what its value is built from.
+FAMILIES = {
+    "rag": READER,
+    "long": READER,
+    "chunker": CHUNKER,
+    "inner": CHUNKER,
+    "index": RETRIEVER,
+    "members": RETRIEVER,
+    "steps": STEP,
+    "encoder": ENCODER,
+    "llm": LANGUAGE_MODEL,
+    "tokenizer": TOKENIZER,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Specs of readers by name, and the parts that they share."""
+
+    readers: Mapping[str, Spec]
+    parts: Mapping[str, Spec] = field(default_factory=dict)
+
+    def only(self, names: Sequence[str]) -> "Recipe":
+        """The same recipe with these readers, in this order.
+
+        Raises:
+            SpecError: if a name is not a reader of the recipe.
+        """
+        for name in names:
+            if name not in self.readers:
+                raise SpecError(f"readers: {unknown('reader', name, self.readers)}")
+        return replace(self, readers={name: self.readers[name] for name in names})
+
+    def with_router(self, name: str, rag: str = "rag", long: str = "long") -> "Recipe":
+        """Add a router over two of its readers; `auto` is written out as what it stands for.
+
+        A router that the recipe itself defines under that name is kept as it is.
+        """
+        if name in self.readers:
+            return self
+        if name not in {**ROUTERS, "auto": AUTO}:
+            raise SpecError(f"router: {unknown('router', name, [*ROUTERS, 'auto', *self.readers])}")
+        missing = [arm for arm in (rag, long) if arm not in self.readers]
+        if missing:
+            raise SpecError(f"router {name!r} routes between {rag!r} and {long!r}; add the arm {missing[0]!r}")
+        spec = {"use": resolve_router(name), "rag": f"@{rag}", "long": f"@{long}"}
+        for key, value in self.parts.get(f"router-{spec['use']}", {}).items():
+            spec.setdefault(key, value)
+        return replace(self, readers={**self.readers, name: spec})
+
+    def completed(self) -> dict[str, Spec]:
+        """Every reader's spec written out in full: references, shorthands and defaults.
+
+        Raises:
+            SpecError: on anything unknown, missing or circular, with its place.
+        """
+        return {
+            name: BUILDER.complete(self._expand(spec, [f"readers.{name}"]), READER, f"readers.{name}")
+            for name, spec in self.readers.items()
+        }
+
+    def _expand(self, value: Any, trail: list[str]) -> Any:  # noqa: ANN401 - plain data
+        """Replace `"@name"` by the part or reader of that name, however deep it stands."""
+        if isinstance(value, str) and value.startswith("@"):
+            name = value[1:]
+            place = f"readers.{name}" if name in self.readers else f"parts.{name}"
+            if place in trail:
+                raise SpecError(f"{' -> '.join([*trail, place])}: a circle")
+            known = {**self.parts, **self.readers}
+            if name not in known:
+                raise SpecError(f"{trail[-1]}: {unknown('part or reader', name, known)}")
+            return self._expand(known[name], [*trail, place])
+        if isinstance(value, Mapping):
+            return {key: self._expand(inner, [*trail[:-1], f"{trail[-1]}.{key}"]) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._expand(inner, trail) for inner in value]
+        return value
+
+
+BUILDER = Builder(FAMILIES)
+
+
+def resolve_router(name: str) -> str:
+    """What a router's name stands for: `auto` is an alias, never a class."""
+    return AUTO if name == "auto" else name
+
+
+def load_recipe(source: Path | str) -> Recipe:
+    """Read a recipe file, or a text of that form.
+
+    Raises:
+        SpecError: if it cannot be read or is not a recipe.
+    """
+    try:
+        text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+        tables = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SpecError(f"cannot read the recipe {source if isinstance(source, Path) else ''}: {error}") from error
+    for key in tables:
+        if key not in ("readers", "parts"):
+            raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts'])}")
+    if not tables.get("readers"):
+        raise SpecError("the recipe has no [readers.NAME] table, so there is nothing to compare")
+    return Recipe(tables["readers"], tables.get("parts", {}))
+
+
+def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """Change settings by path, such as `readers.rag.chunker.size=300`; values are TOML, or else plain strings.
+
+    Raises:
+        SpecError: if a setting is not of that form or its path leads nowhere.
+    """
+    tables: dict[str, Any] = {"readers": copy.deepcopy(dict(recipe.readers)), "parts": copy.deepcopy(dict(recipe.parts))}
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        *folders, key = path.strip().split(".")
+        if not equals or not folders:
+            raise SpecError(f"--set {setting}: expected path=value, such as readers.rag.chunker.size=300")
+        place: Any = tables
+        for i, name in enumerate(folders):
+            step: Any = int(name) if isinstance(place, list) and name.isdigit() else name
+            try:
+                inner = place[step]
+            except (KeyError, IndexError, TypeError):
+                known = place if isinstance(place, Mapping) else map(str, range(len(place)))
+                raise SpecError(f"--set {path}: {unknown('setting', name, known)}") from None
+            if isinstance(inner, str):  # a bare name, such as chunker = "recursive", gets settings of its own
+                inner = place[step] = _spelled_out(inner, ".".join(folders[: i + 1]), name)
+            place = inner
+        place[key] = _value(value.strip())
+    return Recipe(tables["readers"], tables["parts"])
+
+
+def _spelled_out(name: str, path: str, key: str) -> Spec:
+    if name.startswith("@"):
+        raise SpecError(f"--set {path}: is shared ({name}); set parts.{name[1:]}. ... instead")
+    family = FAMILIES.get(key)
+    if family and family.shorthand and name not in family.table:
+        return {"use": family.shorthand, "model": name}
+    return {"use": name}
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 - plain data
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def build_readers(specs: Mapping[str, Spec], store: Store) -> dict[str, Reader]:
+    """Make the readers of completed specs; each keeps its answers in the store.
+
+    Readers that name each other's specs share one object, so that a router is served by the arms' own answers.
+    """
+    names = {fingerprint(spec): name for name, spec in reversed(specs.items())}
+
+    def keep_answers(made: Any, kind: str, spec: Spec) -> Any:  # noqa: ANN401
+        if kind != READER.kind:
+            return made
+        return StoredReader(made, store, identity(spec), names.get(fingerprint(spec), spec["use"]))
+
+    builder = replace(BUILDER, finish=keep_answers)
+    return {name: builder.build(spec, READER, f"readers.{name}") for name, spec in specs.items()}
+
+
+def identity(spec: Spec) -> str:
+    """What stands for a completed spec in the store: itself, and the revisions of the models that it names."""
+    return fingerprint([spec, revisions(spec)])
+
+
+def revisions(spec: object) -> dict[str, str]:
+    """The revisions of all models that a completed spec names."""
+    found: dict[str, str] = {}
+    if isinstance(spec, Mapping):
+        model = spec.get("model")
+        if isinstance(model, str) and spec.get("use") in ("hf", "sentence-transformer", "cross-encoder"):
+            found[model] = revision_of(model, spec.get("revision"))
+        for value in spec.values():
+            found |= revisions(value)
+    elif isinstance(spec, list):
+        for value in spec:
+            found |= revisions(value)
+    return found

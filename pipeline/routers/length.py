@@ -1,0 +1,40 @@
+"""Routing by the document's length alone: the simplest rule, and the one to beat."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from rlc.data.protocols import Reader, Tokenizer
+from rlc.data.records import Answer, Example
+from rlc.data.tokens import ApproximateTokenizer
+from rlc.pipeline.routers.split import answer_split
+
+
+@dataclass(frozen=True)
+class LengthRouter:
+    """Read documents of at most `threshold` tokens whole; retrieve from longer ones.
+
+    Long context is ahead on short documents and for strong models, retrieval on long ones (LaRA,
+    arXiv 2502.09977). The threshold is a setting, not a finding: choose it for your reader's window and price.
+    """
+
+    rag: Reader
+    long: Reader
+    threshold: int = 4000
+    tokenizer: Tokenizer = field(default_factory=ApproximateTokenizer)
+
+    def __post_init__(self) -> None:
+        if self.threshold < 0:
+            raise ValueError(f"threshold must not be negative, got {self.threshold}")
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer the examples, in order."""
+        lengths: dict[str, int] = {}
+        for example in examples:
+            if example.document_id not in lengths:
+                lengths[example.document_id] = self.tokenizer.count(example.document.page_content)
+        tokens = [lengths[example.document_id] for example in examples]
+        answers = answer_split(examples, [count <= self.threshold for count in tokens], self.rag, self.long)
+        return [
+            replace(answer, details={**answer.details, "document_tokens": count, "threshold": self.threshold})
+            for answer, count in zip(answers, tokens, strict=True)
+        ]
