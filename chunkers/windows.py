@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlc.chunkers.base import Span
+from rlc.chunkers.words import WordCache, with_word_cache
 from rlc.data.protocols import Tokenizer
 
 Choose = Callable[[int, int], int]
@@ -21,8 +22,8 @@ class Ruler:
 
     def __init__(self, text: str, tokenizer: Tokenizer) -> None:
         self.text = text
-        self._tokenizer = tokenizer
-        self._starts = token_starts(text, tokenizer)
+        self._tokenizer = with_word_cache(tokenizer)
+        self._starts = _token_starts(text, self._tokenizer)
 
     def count(self, start: int, end: int) -> int:
         """The tokens of the slice, counted afresh."""
@@ -41,10 +42,12 @@ class Ruler:
         return int(self._starts[index]) if index < len(self._starts) else end
 
 
-def token_starts(text: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
-    """The characters at which the tokens begin, ascending."""
-    starts = np.fromiter((start for start, _ in tokenizer.offsets(text)), dtype=np.int64)
-    return np.maximum.accumulate(starts) if len(starts) else starts
+def _token_starts(text: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
+    if isinstance(tokenizer, WordCache):
+        starts = tokenizer.borders(text)[:, 0]
+    else:
+        starts = np.fromiter((start for start, _ in tokenizer.offsets(text)), dtype=np.int64)
+    return np.maximum.accumulate(starts) if len(starts) else starts  # searched by bisection
 
 
 def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose, least: int = 0) -> list[Span]:
