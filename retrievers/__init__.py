@@ -1,1 +1,15 @@
 """Which text reaches the reader."""
+
+from rlc.data.lazy import lazy_attributes
+
+RETRIEVERS = {
+    "bm25": "rlc.retrievers.bm25:BM25Retriever",
+    "dense": "rlc.retrievers.dense:DenseRetriever",
+    "hybrid": "rlc.retrievers.fuse:HybridRetriever",
+}
+ENCODERS = {
+    "sentence-transformer": "rlc.retrievers.embed:SentenceEncoder",
+    "langchain": "rlc.retrievers.embed_langchain:LangChainEncoder",
+}
+
+__getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS)

@@ -1,0 +1,139 @@
+"""What all retrievers share: one open method, `search`, for many queries at once."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import run_in_executor
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from rlc.data.errors import UnsupportedError
+
+Where = Mapping[str, Any]
+"""A metadata filter: `{"source": "report"}` keeps the documents whose metadata has exactly these values."""
+
+
+class Retriever(BaseRetriever):
+    """Finds the documents nearest to a query. Subclasses say how, in `search`, for a batch of queries.
+
+    Every `Document` handed out is a copy with `relevance_score` (higher is better, on the method's own scale) and
+    `rank` (from 1) in its metadata.
+
+    Attributes:
+        k: how many documents a query gets, at most; `invoke(query, k=3)` overrides it for one call.
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    k: int = Field(default=5, ge=1)
+
+    @abstractmethod
+    def search(
+        self, queries: Sequence[str], k: int | None = None, where: Where | None = None
+    ) -> list[list[Document]]:
+        """The best `k` documents of each query, best first, ties by id; `where` keeps only some documents."""
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - langchain-core looks for this name
+        k: int | None = None,
+        where: Where | None = None,
+    ) -> list[Document]:
+        return self.search([query], k, where)[0]
+
+    def batch(
+        self,
+        inputs: list[str],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - langchain-core's signature
+    ) -> list[list[Document]]:
+        """Search for all queries at once; with a `config`, one by one, so that each query is traced."""
+        if config is not None or return_exceptions:
+            return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        return self.search(inputs, **kwargs)
+
+    async def abatch(
+        self,
+        inputs: list[str],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,  # noqa: ANN401 - langchain-core's signature
+    ) -> list[list[Document]]:
+        """`batch`, off the event loop."""
+        return await run_in_executor(
+            None, self.batch, inputs, config, return_exceptions=return_exceptions, **kwargs
+        )
+
+    def _wanted(self, k: int | None) -> int:
+        """How many documents this call asks for."""
+        if k is not None and k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        return self.k if k is None else k
+
+
+def search(
+    retriever: BaseRetriever, queries: Sequence[str], k: int | None = None, where: Where | None = None
+) -> list[list[Document]]:
+    """Search with any langchain retriever, ours or another's: the best `k` documents of each query.
+
+    A foreign retriever is given `k` in `invoke` (where it does not know `k` it drops it) and its list is cut to `k`.
+
+    Raises:
+        UnsupportedError: if a foreign retriever is given a filter, which it might ignore without a word.
+    """
+    if isinstance(retriever, Retriever):
+        return retriever.search(queries, k, where)
+    if where is not None:
+        raise UnsupportedError(
+            f"{type(retriever).__name__} cannot be told to keep only {dict(where)}: "
+            "filter in its own settings, or use one of rlc's retrievers"
+        )
+    wanted: dict[str, Any] = {} if k is None else {"k": k}
+    return [list(found)[:k] for found in retriever.batch(list(queries), **wanted)]
+
+
+def text_of(document: Document) -> str:
+    """The text that stands for the document in an index: its `text_to_embed` where it has one, else its own."""
+    return str(document.metadata.get("text_to_embed", document.page_content))
+
+
+def id_of(document: Document) -> str:
+    """The document's id, or, where it has none, its source and place, or else its text."""
+    if document.id is not None:
+        return document.id
+    place = document.metadata
+    if "source" in place and "start_index" in place:
+        return f"{place['source']}:{place['start_index']}-{place.get('end_index', '')}"
+    return document.page_content
+
+
+def scored(document: Document, score: float, rank: int, **more: object) -> Document:
+    """A copy of the document with its score and rank (from 1), and `more`, in its metadata; its vector left out."""
+    metadata = {**document.metadata, "relevance_score": float(score), "rank": rank, **more}
+    metadata.pop("embedding", None)
+    return Document(id=document.id, page_content=document.page_content, metadata=metadata)
+
+
+def top_k(scores: NDArray[np.floating[Any]], ties: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """The places of the `k` highest scores, best first; equal scores in the order of `ties`.
+
+    Exact also where equal scores straddle the cut, which `argpartition` alone is not.
+    """
+    if k < len(scores):
+        cut = np.partition(scores, len(scores) - k)[len(scores) - k]
+        candidates = np.flatnonzero(scores >= cut)
+    else:
+        candidates = np.arange(len(scores))
+    order = np.lexsort((ties[candidates], -scores[candidates]))
+    return np.asarray(candidates[order[:k]], dtype=np.int64)

@@ -1,0 +1,129 @@
+"""BM25, by bm25s or by rank-bm25."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+
+import numpy as np
+from langchain_core.documents import Document
+
+from rlc.data.errors import unknown
+from rlc.retrievers.analyse import Analyser
+from rlc.retrievers.base import Retriever, Where, text_of, top_k
+from rlc.retrievers.collection import Collection
+from rlc.retrievers.postings import Postings
+
+
+class BM25Retriever(Retriever):
+    """Ranks documents by the words that they share with the query.
+
+    score(q, d) = sum over terms t of q of idf(t) * f / (f + k1 * (1 - b + b * |d| / mean |d|)), with f the count of
+    t in d. Documents that share no term with the query are not returned, so a query of stop words finds nothing.
+
+    Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, doi:10.1561/1500000019.
+    """
+
+    collection: Collection
+    analyser: Analyser
+    vocabulary: Mapping[str, int]
+    postings: Postings
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Sequence[Document],
+        *,
+        k: int = 5,
+        engine: str = "bm25s",
+        k1: float = 1.5,
+        b: float = 0.75,
+        stopwords: str | Sequence[str] | None = None,
+        stemmer: str | None = None,
+        whole_numbers: bool = True,
+    ) -> Self:
+        """Index the documents.
+
+        Args:
+            documents: at least one.
+            k: how many documents a query gets.
+            engine: `bm25s` (Lucene's idf, ln(1 + (N - n + 0.5) / (n + 0.5)), never negative) or `rank-bm25`
+                (Okapi's idf with its floor of a quarter of the mean; for comparisons, it can rank a word of half
+                the documents as worth nothing).
+            k1: how fast repetitions of a term stop counting.
+            b: how much long documents are held back, 0 to 1.
+            stopwords: `"english"`, own words, or None: all words count.
+            stemmer: a Snowball language such as `"english"`, or None.
+            whole_numbers: keep "$1,093,095", "10-K" and "3.5%" whole.
+
+        Raises:
+            DataError: if there is no document.
+            ValueError: on an unknown engine, stop list or stemmer, or k1 or b outside their range.
+        """
+        if engine not in ENGINES:
+            raise ValueError(unknown("engine", engine, ENGINES))
+        if k1 < 0 or not 0 <= b <= 1:
+            raise ValueError(f"k1 must be at least 0 and b in [0, 1], got k1={k1}, b={b}")
+        analyser = Analyser(stopwords, stemmer, whole_numbers)
+        collection = Collection.of(documents)
+        texts = analyser.many([text_of(document) for document in documents])
+        vocabulary: dict[str, int] = {}
+        ids = [[vocabulary.setdefault(term, len(vocabulary)) for term in terms] for terms in texts]
+        postings = ENGINES[engine](ids, len(vocabulary), k1, b) if vocabulary else no_postings(len(documents))
+        return cls(collection=collection, analyser=analyser, vocabulary=vocabulary, postings=postings, k=k)
+
+    def search(
+        self, queries: Sequence[str], k: int | None = None, where: Where | None = None
+    ) -> list[list[Document]]:
+        """The best documents that share a term with the query; `where` keeps only some documents."""
+        wanted = self._wanted(k)
+        kept = None if where is None else self.collection.rows(where)
+        results = []
+        for terms in self.analyser.many(queries):
+            ids = [self.vocabulary[term] for term in terms if term in self.vocabulary]
+            scores = self.postings.scores(ids)
+            rows = self.postings.holding(ids, scores)
+            if kept is not None:
+                rows = np.intersect1d(rows, kept, assume_unique=True)
+            best = rows[top_k(scores[rows], self.collection.ties[rows], wanted)]
+            results.append(self.collection.take(best, scores[best]))
+        return results
+
+
+def lucene(texts: Sequence[Sequence[int]], terms: int, k1: float, b: float) -> Postings:
+    """Impacts as bm25s computes them, with Lucene's idf."""
+    import bm25s
+
+    engine = bm25s.BM25(k1=k1, b=b, method="lucene")
+    index = engine.build_index_from_ids(range(terms), texts, show_progress=False)
+    return Postings(
+        index["data"], index["indices"].astype(np.int32), index["indptr"].astype(np.int64), len(texts)
+    )
+
+
+def okapi(texts: Sequence[Sequence[int]], terms: int, k1: float, b: float) -> Postings:
+    """Impacts as rank-bm25's `BM25Okapi` computes them."""
+    import rank_bm25
+
+    engine = rank_bm25.BM25Okapi(texts, k1=k1, b=b)
+    rows: list[list[tuple[int, float]]] = [[] for _ in range(terms)]
+    for i, (frequencies, length) in enumerate(zip(engine.doc_freqs, engine.doc_len, strict=True)):
+        damping = k1 * (1 - b + b * length / engine.avgdl)
+        for term, f in frequencies.items():
+            rows[term].append((i, engine.idf[term] * f * (k1 + 1) / (f + damping)))
+    postings = [posting for row in rows for posting in row]
+    return Postings(
+        impacts=np.array([impact for _, impact in postings], dtype=np.float32),
+        documents=np.array([i for i, _ in postings], dtype=np.int32),
+        starts=np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64),
+        count=len(texts),
+    )
+
+
+def no_postings(documents: int) -> Postings:
+    """The index of documents that hold no term at all: it finds nothing."""
+    return Postings(np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(1, np.int64), documents)
+
+
+ENGINES: Mapping[str, Callable[[Sequence[Sequence[int]], int, float, float], Postings]] = {
+    "bm25s": lucene,
+    "rank-bm25": okapi,
+}

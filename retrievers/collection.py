@@ -1,0 +1,77 @@
+"""The documents behind an index: their order, their ids, and filters on their metadata."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from langchain_core.documents import Document
+from numpy.typing import NDArray
+
+from rlc.data.errors import DataError
+from rlc.retrievers.base import Where, id_of, scored
+
+Rows = NDArray[np.int64]
+
+
+class Collection:
+    """Documents by row.
+
+    Attributes:
+        ties: int64 [documents], each row's place when the documents are sorted by id: what breaks ties of score.
+    """
+
+    def __init__(self, documents: Sequence[Document], ties: Rows) -> None:
+        self.documents = documents
+        self.ties = ties
+        self._rows: dict[str, dict[Any, Rows]] = {}
+
+    @classmethod
+    def of(cls, documents: Sequence[Document]) -> "Collection":
+        """Take documents.
+
+        Raises:
+            DataError: if there is none.
+        """
+        if not documents:
+            raise DataError("nothing to index: expected at least one document, got none; is the text empty?")
+        order = sorted(range(len(documents)), key=lambda i: (id_of(documents[i]), i))
+        ties = np.empty(len(documents), dtype=np.int64)
+        ties[order] = np.arange(len(documents))
+        return cls(tuple(documents), ties)
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def rows(self, where: Where) -> Rows:
+        """The rows that the filter keeps, ascending.
+
+        Raises:
+            DataError: if no document has a field of the filter: a misspelt name would find nothing, silently.
+        """
+        kept = [
+            self._column(field).get(value, np.array([], dtype=np.int64)) for field, value in where.items()
+        ]
+        return reduce(np.intersect1d, kept, np.arange(len(self)))
+
+    def take(self, rows: Rows, scores: NDArray[np.floating[Any]]) -> list[Document]:
+        """Copies of the documents of these rows, best first, with score and rank."""
+        return [
+            scored(self.documents[row], score, rank)
+            for rank, (row, score) in enumerate(zip(rows.tolist(), scores.tolist(), strict=True), start=1)
+        ]
+
+    def _column(self, field: str) -> dict[Any, Rows]:
+        """Value -> rows. Kept, since questions about one document come with the same filter."""
+        if field not in self._rows:
+            rows: defaultdict[Any, list[int]] = defaultdict(list)
+            for row, document in enumerate(self.documents):
+                if field in document.metadata:
+                    rows[document.metadata[field]].append(row)
+            if not rows:
+                raise DataError(
+                    f"no document has the metadata field {field!r}: the filter would find nothing"
+                )
+            self._rows[field] = {value: np.array(kept, dtype=np.int64) for value, kept in rows.items()}
+        return self._rows[field]

@@ -1,0 +1,134 @@
+"""Fusion: several rankings of the same documents become one."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import Field
+
+from rlc.retrievers.base import Retriever, Where, id_of, scored, search
+
+Member = Callable[[Sequence[Document]], BaseRetriever]
+"""Makes a retriever over documents, such as `BM25Retriever.from_documents`."""
+
+
+def reciprocal_rank_fusion(
+    rankings: Sequence[Sequence[str]], k: int = 60, weights: Sequence[float] | None = None
+) -> list[tuple[str, float]]:
+    """Merge rankings by weighted, summed reciprocal rank.
+
+    score(d) = sum over rankings i of w_i / (k + rank_i(d)), rank counted from 1; a document missing from a
+    ranking adds nothing, and one that a ranking names twice counts at its better rank.
+
+    Returns:
+        (id, score) pairs, best first, ties broken by id.
+
+    Raises:
+        ValueError: if the weights are not one a ranking, or k is negative.
+
+    Source: Cormack, Clarke and Buettcher, SIGIR 2009, doi:10.1145/1571941.1572114 (there w_i = 1).
+    """
+    weights = checked_weights(weights, len(rankings))
+    if k < 0:
+        raise ValueError(f"k must be at least 0, got {k}")
+    scores: dict[str, float] = {}
+    for ranking, weight in zip(rankings, weights, strict=True):
+        for rank, document in enumerate(dict.fromkeys(ranking), start=k + 1):
+            scores[document] = scores.get(document, 0.0) + weight / rank
+    # The second sort is stable, so equal scores stay in the order of their ids.
+    order = sorted(sorted(scores), key=scores.__getitem__, reverse=True)
+    return [(document, scores[document]) for document in order]
+
+
+def checked_weights(weights: Sequence[float] | None, count: int) -> Sequence[float]:
+    """The weights, or ones.
+
+    Raises:
+        ValueError: if they are not one a ranking.
+    """
+    if weights is None:
+        return [1.0] * count
+    if len(weights) != count:
+        raise ValueError(f"expected {count} weights, one a ranking, got {len(weights)}")
+    return weights
+
+
+class HybridRetriever(Retriever):
+    """Asks several retrievers and fuses their rankings, with the components' ranks and scores kept.
+
+    A fused document carries `rank_<name>` and `score_<name>` for every retriever that found it, the name being
+    the class's without "Retriever" (`bm25`, `dense`; a second one of the same name is `dense_2`).
+
+    Attributes:
+        retrievers: any langchain retrievers; those that are not rlc's should take `k` in `invoke`.
+        weights: one a retriever; None weighs all alike.
+        depth: how many documents each retriever is asked for (at least `k` are).
+        rrf_k: the constant of reciprocal rank fusion.
+    """
+
+    retrievers: Sequence[BaseRetriever] = Field(min_length=1)
+    weights: Sequence[float] | None = None
+    depth: int = Field(default=50, ge=1)
+    rrf_k: int = Field(default=60, ge=0)
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Sequence[Document],
+        *,
+        members: Sequence[Member],
+        k: int = 5,
+        depth: int = 50,
+        weights: Sequence[float] | None = None,
+        rrf_k: int = 60,
+    ) -> Self:
+        """Let every member index the documents.
+
+        Args:
+            documents: at least one.
+            members: functions from documents to a retriever, such as `BM25Retriever.from_documents` or a
+                `functools.partial` of one with its settings.
+            k: how many documents a query gets.
+            depth: how many documents each member is asked for.
+            weights: one a member; None weighs all alike.
+            rrf_k: the constant of reciprocal rank fusion; 60 in the paper.
+        """
+        retrievers = [member(documents) for member in members]
+        return cls(retrievers=retrievers, weights=weights, k=k, depth=depth, rrf_k=rrf_k)
+
+    def search(
+        self, queries: Sequence[str], k: int | None = None, where: Where | None = None
+    ) -> list[list[Document]]:
+        """The fused ranking of each query."""
+        wanted = self._wanted(k)
+        depth = max(self.depth, wanted)
+        found = [search(retriever, queries, depth, where) for retriever in self.retrievers]
+        return [self._fuse(lists)[:wanted] for lists in zip(*found, strict=True)]
+
+    def _fuse(self, lists: Sequence[Sequence[Document]]) -> list[Document]:
+        rankings = [[id_of(document) for document in documents] for documents in lists]
+        merged: dict[str, Document] = {}
+        components: dict[str, dict[str, object]] = {}
+        for name, documents in zip(self._names(), lists, strict=True):
+            for rank, document in enumerate(documents, start=1):
+                known = components.setdefault(id_of(document), {})
+                merged.setdefault(id_of(document), document)
+                known.setdefault(f"rank_{name}", rank)
+                if "relevance_score" in document.metadata:
+                    known.setdefault(f"score_{name}", document.metadata["relevance_score"])
+        fused = reciprocal_rank_fusion(rankings, self.rrf_k, self.weights)
+        return [
+            scored(merged[id_], score, rank, **components[id_])
+            for rank, (id_, score) in enumerate(fused, start=1)
+        ]
+
+    def _names(self) -> list[str]:
+        seen: Counter[str] = Counter()
+        names = []
+        for retriever in self.retrievers:
+            name = type(retriever).__name__.removesuffix("Retriever").lower()
+            seen[name] += 1
+            names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        return names

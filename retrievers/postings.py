@@ -1,0 +1,67 @@
+"""An inverted index of term impacts: what a term adds to a document's score, computed once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlc.data.protocols import Floats
+
+
+@dataclass(frozen=True)
+class Postings:
+    """Impacts by term, and how to score and search with them.
+
+    The postings of term t lie at `starts[t]:starts[t + 1]`.
+
+    Attributes:
+        impacts: float32 [postings], what the term adds to the document's score.
+        documents: int32 [postings], ascending within a term.
+        starts: int64 [terms + 1].
+        count: the number of documents.
+    """
+
+    impacts: Floats
+    documents: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    count: int
+
+    def scores(self, terms: Sequence[int]) -> Floats:
+        """The score of every document, float32 [documents]; a repeated term counts again."""
+        total = np.zeros(self.count, dtype=np.float32)
+        for term in terms:
+            if (row := self._dense_rows.get(term)) is not None:
+                total += row
+            else:
+                start, stop = self.starts[term], self.starts[term + 1]
+                total[self.documents[start:stop]] += self.impacts[start:stop]
+        return total
+
+    def holding(self, terms: Sequence[int], scores: Floats) -> NDArray[np.int64]:
+        """The documents that hold at least one of the terms, ascending."""
+        if self._all_positive:
+            return np.flatnonzero(scores > 0)
+        found = np.zeros(self.count, dtype=bool)
+        for term in terms:
+            found[self.documents[self.starts[term] : self.starts[term + 1]]] = True
+        return np.flatnonzero(found)
+
+    @cached_property
+    def _all_positive(self) -> bool:
+        return bool(np.all(self.impacts > 0))
+
+    @cached_property
+    def _dense_rows(self) -> Mapping[int, Floats]:
+        """The terms of more than 1 in 16 documents, written out: adding a row beats scattering its postings.
+
+        1.9 times bm25s with numba, at 4 bytes a document and term; a cut of 1 in 64 was slower and larger.
+        """
+        frequencies = np.diff(self.starts)
+        rows = {}
+        for term in np.flatnonzero(frequencies > max(1, self.count // 16)).tolist():
+            start, stop = self.starts[term], self.starts[term + 1]
+            rows[term] = np.zeros(self.count, dtype=np.float32)
+            rows[term][self.documents[start:stop]] = self.impacts[start:stop]
+        return rows
