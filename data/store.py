@@ -68,6 +68,14 @@ class Store:
                 "free some space or the folder, then run the same command again"
             ) from error
 
+    def forget(self, keys: Sequence[str]) -> None:
+        """Drop these answers, so that they are asked for again."""
+        try:
+            with self._connection:
+                self._connection.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in keys])
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot write to the store {self.file}: {error}") from error
+
     def __len__(self) -> int:
         """The number of answers."""
         return int(self._connection.execute("SELECT count(*) FROM answers").fetchone()[0])

@@ -5,9 +5,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rlc.data.records import Answer, Example
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
 
 LINE_EVERY = 15.0  # seconds between plain lines
 
@@ -47,7 +50,7 @@ class Progress:
 
     def __init__(self, missing: Mapping[str, int], total: int, stream: TextIO | None = None) -> None:
         self._pace = Pace(missing)
-        self._stored = {reader: 0 for reader in missing}
+        self._stored = dict.fromkeys(missing, 0)
         self._total = total
         self._count = 0
         self._stream = stream or sys.stderr
@@ -89,11 +92,12 @@ def clock(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def _bar(total: int, stream: TextIO):  # noqa: ANN202 - rich is imported here alone
+def _bar(total: int, stream: TextIO) -> "RichProgress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
 
-    bar = Progress(
+    bar = RichProgress(
         TextColumn("{task.fields[reader]:>10}"),
         BarColumn(),
         MofNCompleteColumn(),

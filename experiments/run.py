@@ -63,6 +63,12 @@ class Run:
             for keys in [reader.keys(self.dataset.examples)]
         }
 
+    def forget(self, readers: Mapping[str, Reader], store: Store) -> None:
+        """Drop the stored answers to this run's questions."""
+        for reader in readers.values():
+            if isinstance(reader, StoredReader):
+                store.forget(reader.keys(self.dataset.examples))
+
     def execute(self, readers: Mapping[str, Reader], on_batch: OnBatch | None = None) -> "Outcome":
         """Answer, score, and write `results.parquet`, `recipe.json`, `provenance.json` and `summary.json`.
 
@@ -72,7 +78,9 @@ class Run:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"cannot make {self.folder}: {error}; give a writable folder with --out") from error
+            raise StoreError(
+                f"cannot make {self.folder}: {error}; give a writable folder with --out"
+            ) from error
         record = provenance(self.dataset, self.models)
         write_json(self.folder / "recipe.json", {"readers": self.specs, "labels": self.labels})
         frame = compare(readers, self.dataset, on_batch=on_batch)
@@ -93,9 +101,7 @@ class Outcome:
     provenance: dict[str, Any]
 
 
-def plan_run(
-    dataset: Dataset, recipe: Recipe, arms: Sequence[str], routers: Sequence[str], out: Path
-) -> Run:
+def plan_run(dataset: Dataset, recipe: Recipe, arms: Sequence[str], routers: Sequence[str], out: Path) -> Run:
     """Choose arms and routers from a recipe.
 
     Raises:
@@ -126,10 +132,14 @@ def write_json(file: Path, value: object) -> None:
     """
     temporary = file.with_name(f".{file.name}.part")
     try:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8"
+        )
         temporary.replace(file)
     except OSError as error:
-        raise StoreError(f"cannot write {file}: {error}; free some space or give another folder with --out") from error
+        raise StoreError(
+            f"cannot write {file}: {error}; free some space or give another folder with --out"
+        ) from error
 
 
 def _slug(name: str) -> str:

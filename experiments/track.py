@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,20 @@ class TrackingError(RlcError):
 def tracking_uri(out: Path) -> str:
     """`MLFLOW_TRACKING_URI`, else an SQLite file in the run store."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(out / 'mlflow.db').resolve()}"
+
+
+def ui_command(out: Path, port: int) -> list[str]:
+    """The command line that serves the MLflow UI on the run store, on this machine only.
+
+    Raises:
+        TrackingError: if there is no run store yet.
+    """
+    uri = tracking_uri(out)
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not (out / "mlflow.db").is_file():
+        raise TrackingError(
+            f"no tracked run in {out} yet: run `rlc compare` first, or give its folder with --out"
+        )
+    return [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
 
 
 def track(outcome: Outcome) -> str:
@@ -103,7 +118,9 @@ def _as_dataset(mlflow: Any, outcome: Outcome) -> Any:  # noqa: ANN401
 def _log_reader(mlflow: Any, outcome: Outcome, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
     name = summary["reader"]
     spec = outcome.run.specs[name]
-    mlflow.set_tags({"rlc.run": outcome.run.id, "rlc.reader": name, "data.variant": outcome.run.dataset.variant})
+    mlflow.set_tags(
+        {"rlc.run": outcome.run.id, "rlc.reader": name, "data.variant": outcome.run.dataset.variant}
+    )
     _log_params(mlflow, flatten(spec))
     mlflow.log_dict(spec, "spec.json")
     mlflow.log_metrics(metrics_of(summary))

@@ -77,7 +77,9 @@ class Recipe:
             raise SpecError(f"router: {unknown('router', name, [*ROUTERS, 'auto', *self.readers])}")
         missing = [arm for arm in (rag, long) if arm not in self.readers]
         if missing:
-            raise SpecError(f"router {name!r} routes between {rag!r} and {long!r}; add the arm {missing[0]!r}")
+            raise SpecError(
+                f"router {name!r} routes between {rag!r} and {long!r}; add the arm {missing[0]!r}"
+            )
         spec = {"use": resolve_router(name), "rag": f"@{rag}", "long": f"@{long}"}
         for key, value in self.parts.get(f"router-{spec['use']}", {}).items():
             spec.setdefault(key, value)
@@ -106,7 +108,9 @@ class Recipe:
                 raise SpecError(f"{trail[-1]}: {unknown('part or reader', name, known)}")
             return self._expand(known[name], [*trail, place])
         if isinstance(value, Mapping):
-            return {key: self._expand(inner, [*trail[:-1], f"{trail[-1]}.{key}"]) for key, inner in value.items()}
+            return {
+                key: self._expand(inner, [*trail[:-1], f"{trail[-1]}.{key}"]) for key, inner in value.items()
+            }
         if isinstance(value, list):
             return [self._expand(inner, trail) for inner in value]
         return value
@@ -130,7 +134,9 @@ def load_recipe(source: Path | str) -> Recipe:
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
         tables = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SpecError(f"cannot read the recipe {source if isinstance(source, Path) else ''}: {error}") from error
+        raise SpecError(
+            f"cannot read the recipe {source if isinstance(source, Path) else ''}: {error}"
+        ) from error
     for key in tables:
         if key not in ("readers", "parts"):
             raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts'])}")
@@ -145,7 +151,10 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     Raises:
         SpecError: if a setting is not of that form or its path leads nowhere.
     """
-    tables: dict[str, Any] = {"readers": copy.deepcopy(dict(recipe.readers)), "parts": copy.deepcopy(dict(recipe.parts))}
+    tables: dict[str, Any] = {
+        "readers": copy.deepcopy(dict(recipe.readers)),
+        "parts": copy.deepcopy(dict(recipe.parts)),
+    }
     for setting in settings:
         path, equals, value = setting.partition("=")
         *folders, key = path.strip().split(".")
@@ -187,12 +196,12 @@ def build_readers(specs: Mapping[str, Spec], store: Store) -> dict[str, Reader]:
 
     Readers that name each other's specs share one object, so that a router is served by the arms' own answers.
     """
-    names = {fingerprint(spec): name for name, spec in reversed(specs.items())}
+    names = {fingerprint(spec): name for name, spec in reversed(list(specs.items()))}
 
     def keep_answers(made: Any, kind: str, spec: Spec) -> Any:  # noqa: ANN401
         if kind != READER.kind:
             return made
-        return StoredReader(made, store, identity(spec), names.get(fingerprint(spec), spec["use"]))
+        return StoredReader(made, store, identity(spec), names.get(fingerprint(spec), str(spec["use"])))
 
     builder = replace(BUILDER, finish=keep_answers)
     return {name: builder.build(spec, READER, f"readers.{name}") for name, spec in specs.items()}

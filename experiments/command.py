@@ -1,0 +1,179 @@
+"""`rlc compare`, from options to output."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlc.data.datasets import load_dataset
+from rlc.data.protocols import LLM
+from rlc.data.records import Dataset
+from rlc.data.spec import Spec
+from rlc.data.store import Store
+from rlc.experiments.estimate import estimates, measure_speed
+from rlc.experiments.progress import Progress, clock
+from rlc.experiments.run import Outcome, Run, plan_run
+from rlc.experiments.selection import limit as limit_to
+from rlc.experiments.selection import where
+from rlc.experiments.track import TrackingError, track
+from rlc.pipeline.llms import LLMS
+from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, load_recipe, with_settings
+
+BANNER = (
+    "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
+    "benchmark.\nFor LaRA: `rlc fetch dataset lara`, or --data-root with a clone of its repository."
+)
+
+
+def run_compare(
+    dataset: str,
+    data_root: Path | None,
+    arms: str,
+    routers: Sequence[str],
+    recipe: Path | None,
+    settings: Sequence[str],
+    reader: str | None,
+    conditions: Sequence[str],
+    limit: int | None,
+    seed: int,
+    out: Path,
+    resume: bool,
+    track: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run a comparison and print it.
+
+    Raises:
+        RlcError: with what the user can mend.
+    """
+    data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
+    if data.variant == "sample":
+        click.secho(BANNER, err=True, fg="yellow")
+    specs = choose_recipe(recipe, settings, reader, seed)
+    run = plan_run(data, specs, [arm.strip() for arm in arms.split(",") if arm.strip()], routers, out)
+    if dry_run:
+        _print_plan(run, as_json)
+        return
+    outcome = _execute(run, resume)
+    _print_outcome(outcome, as_json)
+    if track:
+        _track(outcome)
+
+
+def choose_questions(dataset: Dataset, conditions: Sequence[str], limit: int | None, seed: int) -> Dataset:
+    """Filter and sample."""
+    dataset = where(dataset, conditions)
+    return limit_to(dataset, limit, seed) if limit is not None else dataset
+
+
+def choose_recipe(file: Path | None, settings: Sequence[str], reader: str | None, seed: int) -> Recipe:
+    """The recipe with the options' changes."""
+    text = (resources.files("rlc.experiments") / "recipes" / "default.toml").read_text(encoding="utf-8")
+    recipe = load_recipe(file or text)
+    if reader:
+        recipe = Recipe(recipe.readers, {**recipe.parts, "llm": engine_spec(reader)})
+    seeds = [f"readers.{name}.seed={seed}" for name in recipe.readers] if seed else []
+    return with_settings(recipe, [*seeds, *settings])
+
+
+def engine_spec(reader: str) -> Spec:
+    """`ENGINE:MODEL` as a spec; a bare model belongs to `hf`.
+
+    >>> engine_spec("endpoint:my-model")
+    {'use': 'endpoint', 'model': 'my-model'}
+    """
+    engine, colon, model = reader.partition(":")
+    if colon and engine in LLMS:
+        return {"use": engine, "model": model}
+    return {"use": "hf", "model": reader}
+
+
+def _execute(run: Run, resume: bool) -> Outcome:
+    store = Store(run.out)
+    try:
+        readers = run.readers(store)
+        if not resume:
+            run.forget(readers, store)
+        missing = run.missing(readers, store)
+        total = len(run.dataset.examples) * len(readers)
+        with Progress(missing, total) as progress:
+            return run.execute(readers, progress.on_batch)
+    finally:
+        store.close()
+
+
+def _track(outcome: Outcome) -> None:
+    try:
+        track(outcome)
+    except TrackingError as error:  # the comparison is done and on disk: say it, and go on
+        click.secho(f"warning: {error}", err=True, fg="yellow")
+
+
+def _print_outcome(outcome: Outcome, as_json: bool) -> None:
+    run = outcome.run
+    if as_json:
+        click.echo(
+            json.dumps({"run": str(run.folder), "labels": dict(run.labels), "readers": outcome.summaries})
+        )
+        return
+    from rlc.experiments.table import print_table, summary_table
+
+    data = run.dataset
+    title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {_documents(data)} documents"
+    print_table(summary_table(outcome.summaries, title, run.labels))
+    for line in notes(outcome):
+        click.echo(line)
+
+
+def notes(outcome: Outcome) -> list[str]:
+    """What must be said beside the table."""
+    run = outcome.run
+    lines = [f"{alias}: resolved to {run.specs[alias]['use']}" for alias in run.labels]
+    for summary in outcome.summaries:
+        spec = run.specs[summary["reader"]]
+        if summary["cut_answers"] and "overflow" in spec:
+            lines.append(
+                f"{summary['reader']}: {summary['cut_answers']} of {summary['n']} answers were given on a text that "
+                f"did not fit the window (overflow = {spec['overflow']})"
+            )
+    errors = outcome.frame.drop_nulls("error")
+    for reader, error, count in (
+        errors.group_by("reader", "error").len().sort("reader", "error").head(5).iter_rows()
+    ):
+        lines.append(f"{reader}: {count} failed: {error}")
+    return [*lines, f"results: {run.folder}"]
+
+
+def _documents(dataset: Dataset) -> int:
+    return len({example.document_id for example in dataset.examples})
+
+
+def _print_plan(run: Run, as_json: bool) -> None:
+    engines = {
+        name: BUILDER.build(spec["llm"], LANGUAGE_MODEL, f"readers.{name}.llm")
+        for name, spec in run.specs.items()
+        if isinstance(spec.get("llm"), dict)
+    }
+    plans = estimates(run.specs, engines, run.dataset)
+    speeds = {id(engine): measure_speed(engine) for engine in {id(e): e for e in engines.values()}.values()}
+    rows = [_plan_row(plan, engines[plan.reader], speeds) for plan in plans]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        click.echo(
+            f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "
+            f"({row['computed_tokens']:,} to compute) and {row['output_tokens']:,} new ones; "
+            f"at most about {clock(row['seconds'])} at the speed just measured"
+            + (f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else "")
+        )
+
+
+def _plan_row(plan: Any, engine: LLM, speeds: Mapping[int, Any]) -> dict[str, Any]:  # noqa: ANN401
+    from dataclasses import asdict
+
+    return {**asdict(plan), "seconds": round(plan.seconds(speeds[id(engine)]), 1)}
