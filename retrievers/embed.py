@@ -73,7 +73,7 @@ class SentenceEncoder:
         self.document_prompt = document_prompt if document_prompt is not None else own.get("document") or ""
         self.batch_tokens = batch_tokens
         self.pooled = 0
-        self.dtype = faster_dtype(self._model) if dtype == "auto" else dtype
+        self.dtype = faster_dtype(self._model, self.window) if dtype == "auto" else dtype
         if self.dtype == "bfloat16":
             self._model[0].bfloat16()
         prompts = fingerprint([self.query_prompt, self.document_prompt])[:8]
@@ -188,13 +188,13 @@ def forward(model: "SentenceTransformer", ids: Sequence[Sequence[int]], wanted: 
     return states.cpu().numpy()
 
 
-def faster_dtype(model: "SentenceTransformer") -> Literal["float32", "bfloat16"]:
+def faster_dtype(model: "SentenceTransformer", window: int) -> Literal["float32", "bfloat16"]:
     """Which of float32 and bfloat16 is faster here, by the best of three small batches each.
 
     bfloat16 must be at least 1.2 times as fast, and keep every cosine to float32 at 0.999 or above.
     """
     vocabulary = len(model.tokenizer)
-    batch = np.random.default_rng(0).integers(vocabulary // 2, vocabulary, (8, 128)).tolist()
+    batch = np.random.default_rng(0).integers(vocabulary // 2, vocabulary, (8, min(128, window))).tolist()
     half = copy.deepcopy(model)
     half[0].bfloat16()
     seconds: dict[str, float] = {}

@@ -1,0 +1,121 @@
+"""A tiny sentence-transformers model and a word-counting encoder, made here, so that no test needs weights."""
+
+import re
+import zlib
+
+import numpy as np
+import pytest
+from langchain_core.documents import Document
+
+from rlc.data.protocols import TokenEmbeddings
+from rlc.data.tokens import ApproximateTokenizer
+from rlc.retrievers.embed import SentenceEncoder, unit
+
+WORDS = [
+    "the",
+    "a",
+    "cat",
+    "sat",
+    "on",
+    "mat",
+    "dog",
+    "and",
+    "bird",
+    "sings",
+    "net",
+    "income",
+    "rose",
+    "was",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+]
+
+
+class WordEncoder:
+    """Counts words by hash: texts that share words are near."""
+
+    name, dimension, window, pooling = "words", 64, 100, "mean"
+    tokenizer = ApproximateTokenizer()
+
+    def __init__(self):
+        self.seen = []
+
+    def encode_documents(self, texts):
+        self.seen.extend(texts)
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in text.lower().split():
+                row[zlib.crc32(word.encode()) % self.dimension] += 1
+        return unit(vectors)
+
+    encode_queries = encode_documents
+
+    def encode_tokens(self, texts):
+        """One state a word."""
+        return [TokenEmbeddings(self.encode_documents(text.split()), word_offsets(text)) for text in texts]
+
+
+def word_offsets(text):
+    return np.array([match.span() for match in re.finditer(r"\S+", text)], dtype=np.int64).reshape(-1, 2)
+
+
+@pytest.fixture
+def words():
+    return WordEncoder()
+
+
+@pytest.fixture
+def documents():
+    texts = ["the cat sat on the mat", "a dog and the cat", "net income rose", "the bird sings"]
+    return [
+        Document(id=f"d{i}", page_content=text, metadata={"source": "pets" if i != 2 else "report"})
+        for i, text in enumerate(texts)
+    ]
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """A random two-layer BERT of 32 positions, saved as sentence-transformers saves it."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=32, **special)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    raw, folder = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("tiny")
+    BertModel(config).save_pretrained(raw)
+    tokenizer.save_pretrained(raw)
+    model = SentenceTransformer(str(raw), device="cpu")
+    model.max_seq_length = 8  # ships cut short, as all-MiniLM-L6-v2 does
+    model.save(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_folder):
+    return SentenceEncoder(str(tiny_folder), dtype="float32", device="cpu")

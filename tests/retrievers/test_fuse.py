@@ -1,0 +1,112 @@
+from functools import partial
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.vectorstores import InMemoryVectorStore
+
+from rlc.data.errors import UnsupportedError
+from rlc.retrievers.bm25 import BM25Retriever
+from rlc.retrievers.dense import DenseRetriever
+from rlc.retrievers.fuse import HybridRetriever, reciprocal_rank_fusion
+
+rankings = st.lists(st.lists(st.sampled_from("abcdefgh")), max_size=2)
+
+
+def test_rrf_by_hand():
+    fused = reciprocal_rank_fusion([["a", "b"], ["b", "c"]], k=1)
+    assert fused == [
+        ("b", pytest.approx(1 / 3 + 1 / 2)),
+        ("a", pytest.approx(1 / 2)),
+        ("c", pytest.approx(1 / 3)),
+    ]
+
+
+def test_rrf_weights_by_hand():
+    fused = reciprocal_rank_fusion([["a"], ["b"]], k=60, weights=[1, 3])
+    assert fused == [("b", pytest.approx(3 / 61)), ("a", pytest.approx(1 / 61))]
+
+
+def test_rrf_counts_a_repeated_document_once_at_its_better_rank():
+    assert reciprocal_rank_fusion([["a", "a", "b"]], k=0) == [("a", 1.0), ("b", 0.5)]
+
+
+@given(rankings)
+def test_rrf_order_of_rankings_does_not_matter_and_ties_go_by_id(lists):
+    fused = reciprocal_rank_fusion(lists)
+    assert fused == reciprocal_rank_fusion(lists[::-1])
+    assert fused == sorted(fused, key=lambda pair: (-pair[1], pair[0]))
+    assert {id_ for id_, _ in fused} == {id_ for ranking in lists for id_ in ranking}
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), unique=True))
+def test_rrf_of_one_ranking_is_that_ranking(ranking):
+    assert [id_ for id_, _ in reciprocal_rank_fusion([ranking, ranking])] == ranking
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"), [({"weights": [1]}, "expected 2 weights"), ({"k": -1}, "k must be")]
+)
+def test_rrf_bad_settings(settings, message):
+    with pytest.raises(ValueError, match=message):
+        reciprocal_rank_fusion([["a"], ["b"]], **settings)
+
+
+@pytest.fixture
+def hybrid(documents, words):
+    members = [BM25Retriever.from_documents, partial(DenseRetriever.from_documents, encoder=words)]
+    return HybridRetriever.from_documents(documents, members=members, k=3)
+
+
+def test_components_are_kept(hybrid):
+    first = hybrid.invoke("net income")[0]
+    assert first.id == "d2"
+    assert first.metadata["rank_bm25"] == first.metadata["rank_dense"] == 1
+    assert first.metadata["relevance_score"] == pytest.approx(2 / 61)
+    assert {"score_bm25", "score_dense", "source"} <= set(first.metadata)
+
+
+def test_a_document_that_only_one_found_says_so(hybrid):
+    missed = next(d for d in hybrid.invoke("net income") if d.id != "d2")
+    assert "rank_bm25" not in missed.metadata
+
+
+def test_two_of_a_kind_have_two_names(documents):
+    hybrid = HybridRetriever(retrievers=[BM25Retriever.from_documents(documents)] * 2)
+    assert {"rank_bm25", "rank_bm25_2"} <= set(hybrid.invoke("cat")[0].metadata)
+
+
+def test_a_vector_store_of_the_users_own(documents):
+    store = InMemoryVectorStore.from_documents(documents, DeterministicFakeEmbedding(size=16))
+    mine = HybridRetriever(
+        retrievers=[BM25Retriever.from_documents(documents), store.as_retriever()], depth=4
+    )
+    found = mine.invoke("the bird sings", k=4)
+    assert {document.id for document in found} == {"d0", "d1", "d2", "d3"}
+    assert "rank_vectorstore" in found[0].metadata
+    with pytest.raises(UnsupportedError, match="VectorStoreRetriever cannot be told"):
+        mine.invoke("bird", where={"source": "pets"})
+
+
+def test_batch_is_invoke(hybrid):
+    queries = ["cat", "net income", "bird"]
+    assert hybrid.batch(queries) == [hybrid.invoke(query) for query in queries]
+
+
+def test_no_retrievers():
+    with pytest.raises(ValueError, match="at least 1 item"):
+        HybridRetriever(retrievers=[])
+
+
+def test_documents_without_ids_fuse_by_text():
+    class Fixed(BaseRetriever):
+        texts: list[str]
+
+        def _get_relevant_documents(self, query, *, run_manager):
+            return [Document(page_content=text) for text in self.texts]
+
+    hybrid = HybridRetriever(retrievers=[Fixed(texts=["a", "b"]), Fixed(texts=["b"])])
+    assert [document.page_content for document in hybrid.invoke("q")] == ["b", "a"]
