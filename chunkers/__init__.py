@@ -4,7 +4,9 @@ from rlc.data.lazy import lazy_attributes
 
 CHUNKERS = {
     "fixed": "rlc.chunkers.fixed:FixedChunker",
+    "late": "rlc.chunkers.late:LateChunker",
     "recursive": "rlc.chunkers.recursive:RecursiveChunker",
+    "semantic": "rlc.chunkers.semantic:SemanticChunker",
     "sentence": "rlc.chunkers.sentence:SentenceChunker",
 }
 

@@ -29,6 +29,11 @@ class Ruler:
         """The tokens of the slice, counted afresh."""
         return self._tokenizer.count(self.text[start:end])
 
+    def inside(self, start: int, end: int) -> int:
+        """The tokens of the whole text that begin inside the slice: near to `count`, and quick."""
+        first, last = np.searchsorted(self._starts, [start, end])
+        return int(last - first)
+
     def forward(self, start: int, tokens: int) -> int:
         """The place after the next `tokens` tokens and the white space that follows them; beyond `start`."""
         index = int(np.searchsorted(self._starts, start)) + tokens

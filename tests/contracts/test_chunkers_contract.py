@@ -3,14 +3,16 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from rlc.chunkers import CHUNKERS
+from rlc.chunkers import CHUNKERS, RecursiveChunker
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
+from rlc.data.protocols import TokenEmbeddings
 from rlc.data.records import Document
 from rlc.data.tokens import ApproximateTokenizer, FastTokenizer
 
@@ -39,8 +41,38 @@ def byte_level():
 TOKENIZERS = [ApproximateTokenizer(), bert_like(), byte_level()]
 
 
-def make(name, tokenizer):
-    return load(CHUNKERS[name])(size=SIZE, tokenizer=tokenizer)
+class Encoder:
+    """Counts letters: enough to have vectors."""
+
+    name, dimension, window, pooling = "letters", 4, 40, "mean"
+    tokenizer = ApproximateTokenizer()
+
+    def encode_documents(self, texts):
+        return np.stack([self._letters(text) for text in texts])
+
+    encode_queries = encode_documents
+
+    def encode_tokens(self, texts):
+        return [
+            TokenEmbeddings(
+                np.array([self._letters(text[a:b]) for a, b in self.tokenizer.offsets(text)]).reshape(-1, 4),
+                np.array(self.tokenizer.offsets(text), dtype=np.int64).reshape(-1, 2),
+            )
+            for text in texts
+        ]
+
+    def _letters(self, text):
+        counts = np.array([text.count(letter) for letter in "aen "], dtype=np.float32)
+        return (counts + 1) / np.linalg.norm(counts + 1)
+
+
+def make(name, tokenizer, size=SIZE):
+    sized = {"size": size, "tokenizer": tokenizer}
+    settings = {
+        "semantic": {**sized, "encoder": Encoder()},
+        "late": {"encoder": Encoder(), "overlap": 8, "inner": RecursiveChunker(**sized)},
+    }
+    return load(CHUNKERS[name])(**settings.get(name, sized))
 
 
 every_chunker = pytest.mark.parametrize("name", sorted(CHUNKERS))
@@ -120,7 +152,7 @@ def test_what_is_not_text_is_refused(name):
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_size_below_one_is_refused(name, size):
     with pytest.raises(ValueError, match=f"size={size}"):
-        load(CHUNKERS[name])(size=size)
+        make(name, TOKENIZERS[0], size)
 
 
 @every_chunker
