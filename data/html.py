@@ -79,20 +79,14 @@ def _parts(tag: "Tag") -> "list[PageElement | str | None]":
     if tag.name == "pre":
         return ["\n\n", tag.get_text(), "\n\n"]
     if tag.name in _CELLS:
-        border = (
-            " | "
-            if tag.find_previous_sibling(_CELLS) or (tag.parent is not None and tag.parent.name in _CELLS)
-            else ""
-        )
+        follows = tag.find_previous_sibling(_CELLS) or getattr(tag.parent, "name", "") in _CELLS
+        border = " | " if follows else ""
         if tag.find(("table", "tr")):  # it lays out the page, so its lines stay
             return [border, *tag.contents]
         return [border, " ".join(_render(tag.contents).split())]
     if tag.name == "tr":
-        return [
-            None,
-            *(part for part in tag.contents if not (isinstance(part, str) and part.isspace())),
-            None,
-        ]
+        cells = (part for part in tag.contents if not (isinstance(part, str) and part.isspace()))
+        return [None, *cells, None]
     if tag.name in _LINES:
         return [None, *tag.contents, None]
     if tag.name in HTMLTreeBuilder.DEFAULT_BLOCK_ELEMENTS:
