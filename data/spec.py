@@ -56,12 +56,13 @@ class Family:
 class Builder:
     """Completes and builds specs.
 
-    `families` maps a setting's name (`chunker`, `llm`, ...) to the family that its value is built from; a list is
-    built item by item. `finish` may wrap what was built (it gets the object, its kind and its completed spec).
+    `families` maps a setting's name to the family that its value is built from: `llm` wherever it stands,
+    `reader.index` in the specs of readers only. A list is built item by item. `finish` may
+    wrap or put off the making of an object (it gets what makes it, its kind and its completed spec).
     """
 
     families: Mapping[str, Family]
-    finish: Callable[[Any, str, Spec], Any] = lambda made, kind, spec: made  # noqa: ARG005
+    finish: Callable[[Callable[[], Any], str, Spec], Any] = lambda make, kind, spec: make()  # noqa: ARG005
 
     def complete(self, spec: object, family: Family, path: str) -> Spec:
         """Write a spec out: shorthands expanded, defaults filled in, every name and key checked. Loads no model.
@@ -78,15 +79,18 @@ class Builder:
         completed: Spec = {"use": name}
         for key, default in parameters.items():
             if key in settings:
-                completed[key] = self._complete_value(key, settings[key], f"{path}.{key}")
+                completed[key] = self._complete_value(family, key, settings[key], f"{path}.{key}")
             elif default is inspect.Parameter.empty:
                 raise SpecError(f"{path}: the setting {key!r} is missing")
             elif default is None or isinstance(default, bool | int | float | str):
-                completed[key] = self._complete_value(key, default, f"{path}.{key}")
+                completed[key] = self._complete_value(family, key, default, f"{path}.{key}")
         return completed
 
-    def _complete_value(self, key: str, value: object, path: str) -> object:
-        family = self.families.get(key)
+    def _family(self, owner: Family, key: str) -> Family | None:
+        return self.families.get(f"{owner.kind}.{key}") or self.families.get(key)
+
+    def _complete_value(self, owner: Family, key: str, value: object, path: str) -> object:
+        family = self._family(owner, key)
         if family is None or value is None:
             return value
         if isinstance(value, list):
@@ -101,7 +105,9 @@ class Builder:
         """
         key = f"{family.kind}:{fingerprint(completed)}"
         if key not in self._built:
-            self._built[key] = self.finish(self._make(completed, family, path), family.kind, completed)
+            self._built[key] = self.finish(
+                functools.partial(self._make, completed, family, path), family.kind, completed
+            )
         return self._built[key]
 
     @functools.cached_property
@@ -111,7 +117,7 @@ class Builder:
     def _make(self, completed: Spec, family: Family, path: str) -> Any:  # noqa: ANN401
         make = family.maker(completed["use"], path)
         arguments = {
-            key: self._build_value(key, value, f"{path}.{key}")
+            key: self._build_value(family, key, value, f"{path}.{key}")
             for key, value in completed.items()
             if key != "use"
         }
@@ -124,8 +130,8 @@ class Builder:
         except (TypeError, ValueError) as error:
             raise SpecError(f"{path}: {error}") from error
 
-    def _build_value(self, key: str, value: Any, path: str) -> object:  # noqa: ANN401 - plain data
-        family = self.families.get(key)
+    def _build_value(self, owner: Family, key: str, value: Any, path: str) -> object:  # noqa: ANN401 - plain data
+        family = self._family(owner, key)
         if family is None or value is None:
             return value
         if isinstance(value, list):

@@ -67,7 +67,9 @@ def compare(
                 row(name, example, answer, score(example, answer))
                 for example, answer in zip(examples, answers, strict=True)
             ]
-    return to_frame([one for name in readers for one in sorted(rows[name], key=lambda r: str(r["example_id"]))])
+    return to_frame(
+        [one for name in readers for one in sorted(rows[name], key=lambda r: str(r["example_id"]))]
+    )
 
 
 def batches(examples: Sequence[Example]) -> Iterator[list[Example]]:

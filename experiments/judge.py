@@ -28,9 +28,43 @@ FEATURES = (
 )
 
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w'-]*[A-Za-z]\b")
-_UP = frozenset(map(stem, ["increase", "increases", "increasing", "rise", "rises", "rose", "risen", "grow", "grows", "grew", "growth", "higher"]))
+_UP = frozenset(
+    map(
+        stem,
+        [
+            "increase",
+            "increases",
+            "increasing",
+            "rise",
+            "rises",
+            "rose",
+            "risen",
+            "grow",
+            "grows",
+            "grew",
+            "growth",
+            "higher",
+        ],
+    )
+)
 _DOWN = frozenset(
-    map(stem, ["decrease", "decreases", "decreasing", "decline", "drop", "dropped", "fall", "fell", "fallen", "lower", "reduced", "reduction"])
+    map(
+        stem,
+        [
+            "decrease",
+            "decreases",
+            "decreasing",
+            "decline",
+            "drop",
+            "dropped",
+            "fall",
+            "fell",
+            "fallen",
+            "lower",
+            "reduced",
+            "reduction",
+        ],
+    )
 )
 _YES_NO = re.compile(r"\W*(yes|no)\b(?! \w+ (?:is|are|was|were)\b)", re.IGNORECASE)
 

@@ -14,7 +14,9 @@ def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
     questions without a gold answer are not judged. Routers also have `shares`: route to share of the questions.
     """
     tasks = tasks_of(frame)
-    return [_summary(reader, part, tasks) for (reader,), part in frame.group_by("reader", maintain_order=True)]
+    return [
+        _summary(reader, part, tasks) for (reader,), part in frame.group_by("reader", maintain_order=True)
+    ]
 
 
 def tasks_of(frame: pl.DataFrame) -> list[str]:
@@ -25,7 +27,11 @@ def tasks_of(frame: pl.DataFrame) -> list[str]:
 
 def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, Any]:
     answered = part.filter(pl.col("error").is_null())
-    routes = {} if answered.is_empty() else dict(answered["route"].value_counts(normalize=True, sort=True).iter_rows())
+    routes = (
+        {}
+        if answered.is_empty()
+        else dict(answered["route"].value_counts(normalize=True, sort=True).iter_rows())
+    )
     return {
         "reader": reader,
         "n": part.height,

@@ -6,7 +6,7 @@ A recipe is a TOML file of `[parts.NAME]` and `[readers.NAME]` tables. A part is
 
 import copy
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from rlc.data.store import Store
 from rlc.data.weights import revision_of
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
+from rlc.pipeline.readers.deferred import DeferredReader
 from rlc.pipeline.readers.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import ENCODERS, RETRIEVERS
@@ -35,13 +36,13 @@ TOKENIZER = Family("tokenizer", {"tokenizer": "rlc.data.tokens:load_tokenizer"},
 
 # A setting's name says what its value is built from.
 FAMILIES = {
-    "rag": READER,
-    "long": READER,
-    "chunker": CHUNKER,
-    "inner": CHUNKER,
-    "index": RETRIEVER,
-    "members": RETRIEVER,
-    "steps": STEP,
+    "reader.rag": READER,
+    "reader.long": READER,
+    "reader.chunker": CHUNKER,
+    "reader.index": RETRIEVER,
+    "reader.steps": STEP,
+    "chunker.inner": CHUNKER,
+    "retriever.members": RETRIEVER,
     "encoder": ENCODER,
     "llm": LANGUAGE_MODEL,
     "tokenizer": TOKENIZER,
@@ -178,7 +179,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 def _spelled_out(name: str, path: str, key: str) -> Spec:
     if name.startswith("@"):
         raise SpecError(f"--set {path}: is shared ({name}); set parts.{name[1:]}. ... instead")
-    family = FAMILIES.get(key)
+    family = FAMILIES.get(key) or FAMILIES.get(f"reader.{key}")
     if family and family.shorthand and name not in family.table:
         return {"use": family.shorthand, "model": name}
     return {"use": name}
@@ -192,16 +193,18 @@ def _value(text: str) -> Any:  # noqa: ANN401 - plain data
 
 
 def build_readers(specs: Mapping[str, Spec], store: Store) -> dict[str, Reader]:
-    """Make the readers of completed specs; each keeps its answers in the store.
+    """Make the readers of completed specs; each keeps its answers in the store, and loads no model before it must.
 
     Readers that name each other's specs share one object, so that a router is served by the arms' own answers.
     """
     names = {fingerprint(spec): name for name, spec in reversed(list(specs.items()))}
 
-    def keep_answers(made: Any, kind: str, spec: Spec) -> Any:  # noqa: ANN401
+    def keep_answers(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401
         if kind != READER.kind:
-            return made
-        return StoredReader(made, store, identity(spec), names.get(fingerprint(spec), str(spec["use"])))
+            return make()
+        return StoredReader(
+            DeferredReader(make), store, identity(spec), names.get(fingerprint(spec), str(spec["use"]))
+        )
 
     builder = replace(BUILDER, finish=keep_answers)
     return {name: builder.build(spec, READER, f"readers.{name}") for name, spec in specs.items()}

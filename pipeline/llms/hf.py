@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError, WeightsError
 from rlc.data.protocols import Generation, Prompt, Tokenizer
@@ -315,7 +315,7 @@ class HfLLM:
         dtype = faster_dtype(device) if self._dtype == "auto" else getattr(torch, self._dtype)
         try:
             model = AutoModelForCausalLM.from_pretrained(self._place, revision=self._revision, dtype=dtype)
-            return model.to(torch.device(device)).eval()
+            return cast("Any", model).to(device).eval()
         except (OSError, ValueError, RuntimeError) as error:
             raise EngineUnavailableError(f"cannot load the language model {self.name!r}: {error}") from error
 

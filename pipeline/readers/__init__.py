@@ -7,6 +7,9 @@ READERS = {
     "long": "rlc.pipeline.readers.long:LongReader",
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
 }
-WRAPPERS = {"stored": "rlc.pipeline.readers.stored:StoredReader"}
+WRAPPERS = {
+    "deferred": "rlc.pipeline.readers.deferred:DeferredReader",
+    "stored": "rlc.pipeline.readers.stored:StoredReader",
+}
 
 __getattr__, __dir__ = lazy_attributes(__name__, READERS, WRAPPERS)
