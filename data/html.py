@@ -11,7 +11,7 @@ from rlc.data.files import decode
 if TYPE_CHECKING:
     from bs4.element import PageElement, Tag
 
-_UNSEEN = ("head", "script", "style", "template", "noscript")
+_UNSEEN = ("title", "script", "style", "template", "noscript")
 _LINES = ("caption", "dd", "dt", "li", "summary")
 _CELLS = ("td", "th")
 
