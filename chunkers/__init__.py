@@ -5,6 +5,7 @@ from rlc.data.lazy import lazy_attributes
 CHUNKERS = {
     "fixed": "rlc.chunkers.fixed:FixedChunker",
     "late": "rlc.chunkers.late:LateChunker",
+    "proposition": "rlc.chunkers.proposition:PropositionChunker",
     "recursive": "rlc.chunkers.recursive:RecursiveChunker",
     "semantic": "rlc.chunkers.semantic:SemanticChunker",
     "sentence": "rlc.chunkers.sentence:SentenceChunker",

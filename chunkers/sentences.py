@@ -62,11 +62,14 @@ def sentence_ends(text: str, start: int = 0, end: int | None = None) -> Iterator
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Half-open character spans of the sentences: they tile the text, white space behind a sentence included.
+    """Half-open character spans of the sentences.
 
-    Blank lines end a sentence too. The time is linear in the length.
+    They tile the text: each takes the white space behind it along, the first also that before it. Blank lines
+    end a sentence too. The time is linear in the length.
     """
     borders = [0, *sentence_ends(text), len(text)] if text else []
+    if len(borders) > 2 and text[: borders[1]].isspace():
+        del borders[1]
     return list(pairwise(borders))
 
 

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from rlc.chunkers import CHUNKERS, RecursiveChunker
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
-from rlc.data.protocols import TokenEmbeddings
+from rlc.data.protocols import Generation, TokenEmbeddings
 from rlc.data.records import Document
 from rlc.data.tokens import ApproximateTokenizer, FastTokenizer
 
@@ -66,10 +66,23 @@ class Encoder:
         return (counts + 1) / np.linalg.norm(counts + 1)
 
 
+class Writer:
+    """Writes two facts of every other passage, and nonsense of the rest."""
+
+    name, window, tokenizer = "writer", 1000, ApproximateTokenizer()
+
+    def count(self, prompt):
+        return self.tokenizer.count(prompt.prefix + prompt.question)
+
+    def generate(self, prompts, **settings):
+        return [Generation('["One.", "Two."]' if len(p.question) % 2 else "None.") for p in prompts]
+
+
 def make(name, tokenizer, size=SIZE):
     sized = {"size": size, "tokenizer": tokenizer}
     settings = {
         "semantic": {**sized, "encoder": Encoder()},
+        "proposition": {"llm": Writer(), "inner": RecursiveChunker(**sized)},
         "late": {"encoder": Encoder(), "overlap": 8, "inner": RecursiveChunker(**sized)},
     }
     return load(CHUNKERS[name])(**settings.get(name, sized))
