@@ -10,6 +10,7 @@ RETRIEVERS = {
 ENCODERS = {
     "sentence-transformer": "rlc.retrievers.embed:SentenceEncoder",
     "langchain": "rlc.retrievers.embed_langchain:LangChainEncoder",
+    "cached": "rlc.retrievers.cache:CachedEncoder",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS)

@@ -1,6 +1,9 @@
 """BM25, by bm25s or by rank-bm25."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -11,6 +14,7 @@ from rlc.retrievers.analyse import Analyser
 from rlc.retrievers.base import Retriever, Where, text_of, top_k
 from rlc.retrievers.collection import Collection
 from rlc.retrievers.postings import Postings
+from rlc.retrievers.storage import IndexReader, IndexWriter
 
 
 class BM25Retriever(Retriever):
@@ -86,6 +90,33 @@ class BM25Retriever(Retriever):
             best = rows[top_k(scores[rows], self.collection.ties[rows], wanted)]
             results.append(self.collection.take(best, scores[best]))
         return results
+
+    def save(self, folder: Path | str) -> None:
+        """Write the index into a folder; an index that is there is replaced in one step."""
+        writer = IndexWriter(Path(folder))
+        writer.collection(self.collection)
+        writer.text("vocabulary.json", json.dumps(list(self.vocabulary)))
+        for name in ("impacts", "documents", "starts"):
+            writer.array(name, getattr(self.postings, name))
+        writer.commit("bm25", asdict(self.analyser))
+
+    @classmethod
+    def open(cls, folder: Path | str, *, k: int = 5) -> Self:
+        """Open a saved index by memory map.
+
+        Raises:
+            StoreError: if there is none, or a file is missing, truncated or changed.
+        """
+        reader = IndexReader.open(Path(folder), "bm25")
+        collection = reader.collection()
+        arrays = {name: reader.array(name) for name in ("impacts", "documents", "starts")}
+        return cls(
+            collection=collection,
+            analyser=Analyser(**reader.settings),
+            vocabulary={term: i for i, term in enumerate(json.loads(reader.text("vocabulary.json")))},
+            postings=Postings(count=len(collection), **arrays),
+            k=k,
+        )
 
 
 def lucene(texts: Sequence[Sequence[int]], terms: int, k1: float, b: float) -> Postings:

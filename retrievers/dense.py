@@ -1,16 +1,18 @@
 """Dense retrieval: the documents whose vectors have the largest inner product with the query's."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from langchain_core.documents import Document
 from numpy.typing import NDArray
 
-from rlc.data.errors import DataError
+from rlc.data.errors import DataError, StoreError
 from rlc.data.protocols import Encoder, Floats
 from rlc.retrievers.base import Retriever, Where, id_of, text_of, top_k
 from rlc.retrievers.collection import Collection, Rows
+from rlc.retrievers.storage import IndexReader, IndexWriter
 
 IndexKind = Literal["flat", "hnsw", "ivf", "sq8"]
 
@@ -77,6 +79,49 @@ class DenseRetriever(Retriever):
                 for rows, scores in nearest(points, self.vectors[kept], self.collection.ties[kept], wanted)
             ]
         return [self.collection.take(rows, scores) for rows, scores in found]
+
+    def save(self, folder: Path | str) -> None:
+        """Write the index into a folder, with what its encoder was; an index that is there is replaced in one step."""
+        writer = IndexWriter(Path(folder))
+        writer.collection(self.collection)
+        writer.array("vectors", self.vectors)
+        if self.candidates is not None:
+            import faiss
+
+            faiss.write_index(self.candidates, str(writer.path("candidates.faiss")))
+            writer.add("candidates.faiss")
+        writer.commit("dense", encoder_identity(self.encoder))
+
+    @classmethod
+    def open(cls, folder: Path | str, *, encoder: Encoder, k: int = 5) -> Self:
+        """Open a saved index by memory map, with the encoder that made it.
+
+        Raises:
+            StoreError: if there is none, a file is missing, truncated or changed, or the encoder is another.
+        """
+        reader = IndexReader.open(Path(folder), "dense")
+        if reader.settings != encoder_identity(encoder):
+            raise StoreError(
+                f"the index in {folder} was made by {dict(reader.settings)}, this encoder is "
+                f"{encoder_identity(encoder)}: open it with that encoder, or build it again"
+            )
+        candidates = None
+        if "candidates.faiss" in reader.files:
+            import faiss
+
+            candidates = faiss.read_index(str(reader.path("candidates.faiss")))
+        return cls(
+            collection=reader.collection(),
+            encoder=encoder,
+            vectors=reader.array("vectors"),
+            candidates=candidates,
+            k=k,
+        )
+
+
+def encoder_identity(encoder: Encoder) -> dict[str, object]:
+    """What an index must have in common with the encoder of its queries; the name holds the revision."""
+    return {"name": encoder.name, "dimension": encoder.dimension, "pooling": encoder.pooling}
 
 
 def document_vectors(documents: Sequence[Document], encoder: Encoder) -> Floats:

@@ -1,0 +1,102 @@
+"""Vectors kept by content: a text that has been embedded once is never embedded again."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from rlc.data.errors import StoreError
+from rlc.data.protocols import Encoder, Floats, TokenEmbeddings
+from rlc.data.weights import cache_folder
+
+SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+LONGEST_WAIT = 60.0  # seconds to wait for another writer
+LARGEST_QUERY = 500  # SQLite bounds the number of parameters
+BLOCK = 2048  # texts embedded before their vectors are written: what a kill may lose
+
+
+class CachedEncoder:
+    """Another encoder with a memory on disk.
+
+    The key is a digest of the text, its role (query or document) and the encoder's name, which identifies model,
+    revision and settings. One SQLite file serves several processes at once. Token embeddings are passed through:
+    they are hundreds of times as large.
+
+    Attributes:
+        embedded: how many texts were not in the file, so far.
+    """
+
+    def __init__(self, encoder: Encoder, *, file: Path | str | None = None) -> None:
+        self._encoder = encoder
+        self.file = Path(file) if file else cache_folder() / "vectors.sqlite"
+        self.name, self.window, self.pooling = encoder.name, encoder.window, encoder.pooling
+        self.dimension, self.tokenizer = encoder.dimension, encoder.tokenizer
+        self.embedded = 0
+        with self._open() as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(SCHEMA)
+
+    def encode_documents(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors [texts, dimension]."""
+        return self._recall("document", texts, self._encoder.encode_documents)
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors [texts, dimension], with the query prompt."""
+        return self._recall("query", texts, self._encoder.encode_queries)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
+        """Token states, computed anew."""
+        return self._encoder.encode_tokens(texts)
+
+    def _recall(self, role: str, texts: Sequence[str], encode: Callable[[Sequence[str]], Floats]) -> Floats:
+        keys = [self._key(role, text) for text in texts]
+        with self._open() as connection:
+            found = read(connection, list(dict.fromkeys(keys)))
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        for start in range(0, len(missing), BLOCK):
+            block = list(missing)[start : start + BLOCK]
+            fresh = dict(zip(block, encode([missing[key] for key in block]), strict=True))
+            with self._open() as connection:
+                connection.executemany(
+                    "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
+                    [(key, vector.tobytes()) for key, vector in fresh.items()],
+                )
+            found |= fresh
+        self.embedded += len(missing)
+        if wrong := [vector.size for vector in found.values() if vector.size != self.dimension]:
+            raise StoreError(
+                f"{self.file} holds a vector of {wrong[0]} numbers, expected {self.dimension}: delete the file"
+            )
+        return np.stack([found[key] for key in keys]) if keys else np.zeros((0, self.dimension), np.float32)
+
+    def _key(self, role: str, text: str) -> bytes:
+        # Lengths keep the parts apart: no two different triples give the same bytes.
+        parts = (self.name.encode(), role.encode(), text.encode())
+        whole = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        return hashlib.blake2b(whole, digest_size=16).digest()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own for every use, so that threads and forks may share the encoder."""
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.file, timeout=LONGEST_WAIT)) as connection, connection:
+                yield connection
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(
+                f"cannot use the vector cache {self.file}: {error}; delete it, or name another file"
+            ) from error
+
+
+def read(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Floats]:
+    """The vectors that are there, by key."""
+    found: dict[bytes, Floats] = {}
+    for start in range(0, len(keys), LARGEST_QUERY):
+        part = keys[start : start + LARGEST_QUERY]
+        marks = ",".join("?" * len(part))
+        query = f"SELECT key, vector FROM vectors WHERE key IN ({marks})"  # noqa: S608 - only question marks
+        found |= {key: np.frombuffer(blob, np.float32) for key, blob in connection.execute(query, part)}
+    return found
