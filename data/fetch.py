@@ -135,7 +135,7 @@ def _download(url: str, archive: Path) -> None:
 def _unpack(archive: Path, root: Path) -> None:
     """Write the files that are wanted, each to its own place below `root` and nowhere else."""
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
                 _, *parts = PurePosixPath(member.name).parts or ("",)
                 name = "/".join(parts)
@@ -148,6 +148,8 @@ def _unpack(archive: Path, root: Path) -> None:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with source, path.open("wb") as sink:
                     shutil.copyfileobj(source, sink)
+            while stream.read(1 << 20):  # to the end, where gzip's own checksum stands
+                pass
     except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"the archive is damaged ({error}); fetch it again. {_INSTEAD}") from error
     if not (root / "datasets" / "query").is_dir():

@@ -1,0 +1,81 @@
+import json
+import shutil
+
+import pytest
+
+from rlc.data.datasets import DATASETS, SAMPLE, load_dataset
+from rlc.data.errors import DataError, UsageError
+from rlc.data.lazy import load
+
+
+@pytest.fixture(autouse=True)
+def _nothing_at_hand(monkeypatch, tmp_path):
+    monkeypatch.delenv("RLC_DATA", raising=False)
+    monkeypatch.setenv("RLC_CACHE", str(tmp_path / "cache"))
+
+
+def test_every_name_leads_to_a_loader():
+    assert all(callable(load(target)) for target in DATASETS.values())
+
+
+def test_lara_is_the_sample_where_nothing_is_at_hand():
+    dataset = load_dataset("lara")
+    assert (dataset.name, dataset.variant) == ("lara", "sample")
+    assert dataset.revision == load_dataset("sample").revision
+
+
+def test_a_data_root_wins_over_the_environment(small_lara, tmp_path, monkeypatch):
+    monkeypatch.setenv("RLC_DATA", str(tmp_path / "nowhere"))
+    assert load_dataset("lara", small_lara).variant == "benchmark"
+
+
+def test_the_environment_names_lara(small_lara, monkeypatch):
+    monkeypatch.setenv("RLC_DATA", str(small_lara))
+    assert load_dataset("lara").variant == "benchmark"
+    assert load_dataset("sample", small_lara).variant == "sample"
+
+
+def test_a_given_place_without_lara_is_an_error_and_no_sample(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="expected LaRA's layout"):
+        load_dataset("lara", tmp_path / "nowhere")
+    monkeypatch.setenv("RLC_DATA", str(tmp_path))
+    with pytest.raises(DataError, match="expected LaRA's layout"):
+        load_dataset("lara")
+
+
+def test_the_cache_is_read_and_held_to_its_record(small_lara, tmp_path):
+    cached = tmp_path / "cache" / "datasets" / "lara"
+    shutil.copytree(small_lara, cached)
+    with pytest.raises(DataError, match="was not fetched"):
+        load_dataset("lara")
+    from rlc.data.files import digest
+
+    files = [path for path in cached.rglob("*") if path.is_file()]
+    cached.with_suffix(".json").write_text(json.dumps({"digest": digest(cached, files)}))
+    assert load_dataset("lara").variant == "benchmark"
+
+
+def test_the_sample_is_never_called_the_benchmark(tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(SAMPLE, copy)
+    assert load_dataset("lara", SAMPLE).variant == "sample"
+    assert load_dataset(str(SAMPLE)).variant == "sample"
+    assert load_dataset("lara", copy).variant == "own"
+
+
+def test_a_folder_is_read_by_what_it_holds(small_lara, tmp_path):
+    assert load_dataset(str(small_lara)).name == "lara"
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "a.txt").write_text("Plain.")
+    (own / "questions.jsonl").write_text('{"question": "How?"}')
+    assert list(load_dataset(str(own)).documents) == ["a.txt"]
+    (own / "documents.jsonl").write_text('{"id": "b", "text": "Simple."}')
+    assert list(load_dataset(str(own)).documents) == ["b"]
+
+
+def test_unknown_names_teach():
+    with pytest.raises(
+        UsageError, match=r"no data set 'lahra'; did you mean 'lara'\?.*known: lara, sample.*no folder lahra"
+    ):
+        load_dataset("lahra")
