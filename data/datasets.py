@@ -42,7 +42,7 @@ def load_dataset(name_or_path: str, data_root: Path | None = None) -> Dataset:
         return dataset
     root = Path(name_or_path).expanduser()
     if not root.is_dir():
-        raise UsageError(f"{unknown('data set', name_or_path, DATASETS)}; and no folder {root}")
+        raise UsageError(f"{unknown('data set', name_or_path, DATASETS)}; and {root} is no folder")
     if (root / "documents.jsonl").exists():
         return jsonl.load(root)
     if (root / "datasets" / "query").is_dir():

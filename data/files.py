@@ -16,7 +16,22 @@ Made = TypeVar("Made")
 Value = TypeVar("Value")
 
 
-def decode(raw: bytes, name: str, encoding: str = "utf-8-sig") -> str:
+def read_bytes(path: Path) -> bytes:
+    """Read a file.
+
+    Raises:
+        FileNotFoundError: if it is absent.
+        DataError: if it cannot be read for another reason.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise DataError(f"{path}: cannot be read ({error})") from error
+
+
+def decode(raw: bytes, name: str, encoding: str = "utf-8") -> str:
     """Decode a text file's bytes (a byte order mark dropped); line ends stay as they are.
 
     Raises:
@@ -28,11 +43,11 @@ def decode(raw: bytes, name: str, encoding: str = "utf-8-sig") -> str:
             "Convert it first (`iconv -f UTF-16 -t UTF-8`), or take it out of the folder"
         )
     try:
-        text = raw.decode(encoding)
+        text = raw.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{name}: line {line}: byte 0x{raw[error.start]:02x} is not {encoding.removesuffix('-sig').upper()}. "
+            f"{name}: line {line}: byte 0x{raw[error.start]:02x} is not {encoding.upper()}. "
             "Convert the file to UTF-8 first (`iconv -f WINDOWS-1252 -t UTF-8`, if that is its encoding)"
         ) from error
     if not text.strip():
@@ -42,7 +57,7 @@ def decode(raw: bytes, name: str, encoding: str = "utf-8-sig") -> str:
 
 def read_text(path: Path) -> str:
     """Read a text file; see `decode` for what is refused."""
-    return decode(path.read_bytes(), str(path))
+    return decode(read_bytes(path), str(path))
 
 
 @dataclass(frozen=True)
@@ -106,7 +121,7 @@ def read_rows(path: Path, make: Callable[[Row], Made], *, strict: bool = True) -
     made: list[Made] = []
     faults: list[DataError] = []
     # Not str.splitlines: JSON strings may hold U+2028 and other characters at which that would cut.
-    for line, raw in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+    for line, raw in enumerate(read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if not raw.strip():
             continue
         try:

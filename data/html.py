@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlc.data.errors import DataError
-from rlc.data.files import decode
+from rlc.data.files import decode, read_bytes
 
 if TYPE_CHECKING:
     from bs4.element import PageElement, Tag
@@ -29,10 +29,10 @@ def read_html(path: Path) -> tuple[str, dict[str, Any]]:
     from bs4 import BeautifulSoup
     from bs4.dammit import EncodingDetector
 
-    raw = path.read_bytes()
+    raw = read_bytes(path)
     declared = EncodingDetector.find_declared_encoding(raw, is_html=True)
     try:
-        page = decode(raw, str(path), declared or "utf-8-sig")
+        page = decode(raw, str(path), declared or "utf-8")
     except LookupError as error:
         raise DataError(
             f"{path}: declares an unknown encoding, {declared!r}; correct its <meta> tag"

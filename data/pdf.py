@@ -1,11 +1,13 @@
 """The text of a PDF."""
 
+import io
 import warnings
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import DataError
+from rlc.data.files import read_bytes
 
 _PAGE_BREAK = "\n\n"
 
@@ -22,7 +24,7 @@ def read_pdf(path: Path) -> tuple[str, dict[str, Any]]:
     from pypdf.errors import DependencyError, PyPdfError
 
     try:
-        reader = PdfReader(path)
+        reader = PdfReader(io.BytesIO(read_bytes(path)))
         if reader.is_encrypted and not reader.decrypt(""):
             raise DataError(f"{path}: is locked with a password; save an open copy (`qpdf --decrypt`)")
         texts = [_whole(page.extract_text()) for page in reader.pages]

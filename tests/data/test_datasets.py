@@ -76,6 +76,7 @@ def test_a_folder_is_read_by_what_it_holds(small_lara, tmp_path):
 
 def test_unknown_names_teach():
     with pytest.raises(
-        UsageError, match=r"no data set 'lahra'; did you mean 'lara'\?.*known: lara, sample.*no folder lahra"
+        UsageError,
+        match=r"no data set 'lahra'; did you mean 'lara'\?.*known: lara, sample.*lahra is no folder",
     ):
         load_dataset("lahra")

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.errors import DataError
-from rlc.data.files import decode, digest, numbered, read_rows, short_digest
+from rlc.data.files import decode, digest, numbered, read_rows, read_text, short_digest
 from rlc.data.records import Document, Example
 
 
@@ -20,6 +20,11 @@ def test_another_encoding_is_named_with_its_line():
 def test_utf16_is_told_from_text():
     with pytest.raises(DataError, match="UTF-16"):
         decode("one".encode("utf-16"), "a.txt")
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(DataError, match=rf"{tmp_path.name}: cannot be read"):
+        read_text(tmp_path)
 
 
 def test_lines_end_at_newlines_only(tmp_path):

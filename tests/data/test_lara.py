@@ -132,6 +132,12 @@ def test_a_file_name_that_leaves_the_folder_is_refused(small_lara):
         load(small_lara)
 
 
+def test_an_unreadable_document_is_named(small_lara):
+    broken(small_lara, '"A Tale.txt"', '".."')
+    with pytest.raises(DataError, match="cannot be read"):
+        load(small_lara)
+
+
 def test_a_document_that_is_empty_or_binary_is_named(small_lara):
     path = small_lara / "datasets/32k/book/A Tale.txt"
     path.write_text(" \n")
