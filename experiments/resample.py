@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
-BLOCK = 2_000_000  # draws held at once: 16 MB
+BLOCK = 500_000  # draws held at once: 4 MB, about what a cache holds
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Clusters:
         """
         total = self.counts.sum(0)
         residuals = self.sums - self.counts * (self.sums.sum(0) / total)
-        return np.asarray((residuals / total) @ self.weights)
+        return np.asarray((residuals / total) @ self.weights, dtype=np.float64)
 
     def standard_error(self) -> float:
         """The clustered (sandwich) standard error, sqrt(G / (G - 1) * sum u_g^2), for G >= 2 clusters."""
@@ -56,14 +56,10 @@ class Clusters:
 
         A cell that a draw misses altogether leaves its weight to the others; a draw that misses all is left out.
         """
-        groups = len(self.sums)
-        values = np.concatenate(
-            [
-                _combine(drawn @ self.sums, drawn @ self.counts, self.weights)
-                for drawn in _draws(groups, number, np.random.default_rng(seed))
-            ]
-        )
-        return values[~np.isnan(values)]
+        blocks = _draws(len(self.sums), number, np.random.default_rng(seed))
+        values = [_combine(drawn @ self.sums, drawn @ self.counts, self.weights) for drawn in blocks]
+        drawn_values: Floats = np.concatenate(values)
+        return drawn_values[~np.isnan(drawn_values)]
 
 
 def tabulate(
@@ -80,18 +76,22 @@ def tabulate(
     rows = finite(values)
     ones = np.ones_like(rows) if counts is None else finite(counts)
     cell_of_row: Sequence[tuple[Hashable, ...]] = [()] * len(rows) if groups is None else groups
-    lengths = {"values": len(rows), "counts": len(ones), "clusters": len(clusters), "groups": len(cell_of_row)}
+    lengths = {
+        "values": len(rows),
+        "counts": len(ones),
+        "clusters": len(clusters),
+        "groups": len(cell_of_row),
+    }
     if len(set(lengths.values())) > 1:
         raise ValueError(f"every row needs one of each, got {lengths}")
     cluster, names = _codes(clusters)
     cell, cells = _codes(cell_of_row)
-    shape = (len(names), len(cells))
-    place = cluster * len(cells) + cell
-    return Clusters(
-        sums=np.bincount(place, rows, shape[0] * shape[1]).reshape(shape),
-        counts=np.bincount(place, ones, shape[0] * shape[1]).reshape(shape),
-        weights=nested_weights(cells),
-    )
+
+    def summed(weights: Floats) -> Floats:
+        sums = np.bincount(cluster * len(cells) + cell, weights=weights, minlength=len(names) * len(cells))
+        return np.asarray(sums, dtype=np.float64).reshape(len(names), len(cells))
+
+    return Clusters(summed(rows), summed(ones), nested_weights(cells))
 
 
 def nested_weights(cells: Sequence[tuple[Hashable, ...]]) -> Floats:

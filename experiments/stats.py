@@ -12,6 +12,7 @@ REPLICATES = 2_000
 FLIPS = 9_999
 LEVEL = 0.95
 POWER = 0.80
+FEW = 6
 
 Groups = Sequence[tuple[Hashable, ...]] | None
 
@@ -62,10 +63,11 @@ def estimate(
     With `groups` (one tuple a row, outermost key first) it is the mean of means over them: for LaRA's macro
     average, (task, text type, file). Clusters are drawn with replacement; the interval is the expanded percentile
     interval, whose tails are Phi(-sqrt(G / (G - 1)) * t_{G-1}) instead of (1 - level) / 2. With few clusters the
-    plain percentile interval is too narrow, and the bootstrap-t wild for yes-or-no outcomes.
+    plain percentile interval is too narrow, and the bootstrap-t wild for yes-or-no outcomes. Draws cannot leave the
+    range of the clusters seen, so below `FEW` clusters the interval is also at least Student's, value +- t * se.
 
-    Values that are all 0 or all 1 leave a bootstrap nothing to draw: their bound is the exact binomial one with
-    every cluster counted once.
+    Yes-or-no outcomes that agree in all clusters leave nothing to draw: their bounds are the exact binomial ones
+    with every cluster counted once.
 
     Raises:
         ValueError: if lengths differ or a value is missing.
@@ -88,7 +90,7 @@ def ratio(
 ) -> Estimate:
     """Sum of the numerators over sum of the (non-negative) denominators, with the interval of `estimate`.
 
-    A sum of 0 below the line gives no value and no interval.
+    A sum of 0 below the line gives no value, and one cluster alone with a denominator no interval.
 
     Raises:
         ValueError: if lengths differ, a value is missing or a denominator is negative.
@@ -97,8 +99,10 @@ def ratio(
     if np.any(below < 0):
         raise ValueError(f"denominators must not be negative, got {below.min()}")
     table = tabulate(numerators, clusters, counts=below)
-    if not below.sum():
-        return Estimate(None, None, None, len(below), len(table.sums))
+    informative = int(np.sum(table.counts.sum(1) > 0))
+    if informative < 2:
+        value = table.statistic() if informative else None
+        return Estimate(value, None, None, len(below), len(table.sums))
     return _estimate(table, len(below), None, level, replicates, seed)
 
 
@@ -139,7 +143,9 @@ def difference(
     )
 
 
-def correct(differences: Sequence[Difference], *, alpha: float = 1 - LEVEL, power: float = POWER) -> list[Difference]:
+def correct(
+    differences: Sequence[Difference], *, alpha: float = 1 - LEVEL, power: float = POWER
+) -> list[Difference]:
     """Correct all comparisons of a table for their number, and call the ones that remain.
 
     A difference is called if its Holm-adjusted p is at most `alpha` and its own interval leaves 0 out. Its
@@ -154,7 +160,9 @@ def correct(differences: Sequence[Difference], *, alpha: float = 1 - LEVEL, powe
     ]
 
 
-def _corrected(difference: Difference, p_holm: float, alpha: float, first_alpha: float, power: float) -> Difference:
+def _corrected(
+    difference: Difference, p_holm: float, alpha: float, first_alpha: float, power: float
+) -> Difference:
     low, high, error = difference.low, difference.high, difference.standard_error
     apart = low is not None and high is not None and not low <= 0 <= high
     return replace(
@@ -191,7 +199,9 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
 
     one, other = finite(first), finite(second)
     if len(one) != len(other) or not (_is_binary(one) and _is_binary(other)):
-        raise ValueError(f"expected as many paired 0-or-1 outcomes on both sides, got {len(one)} and {len(other)}")
+        raise ValueError(
+            f"expected as many paired 0-or-1 outcomes on both sides, got {len(one)} and {len(other)}"
+        )
     wins, losses = int(np.sum(one > other)), int(np.sum(one < other))
     return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
 
@@ -231,35 +241,36 @@ def _estimate(
     value = table.statistic()
     if clusters < 2:
         return Estimate(value, None, None, n, clusters)
-    if scale is not None and _is_constant(table):
-        low, high = _bounds_of_a_constant(value, scale, clusters, level)
+    error = table.standard_error()
+    if scale is not None and error < 1e-12:
+        low, high = _bounds_without_spread(value, scale, clusters, level)
     else:
-        low, high = _expanded_percentiles(table.replicates(replicates, seed), clusters, level)
+        low, high = _bounds(table.replicates(replicates, seed), value, error, clusters, level)
+    if scale is not None:
+        low, high = max(low, scale[0]), min(high, scale[1])
     return Estimate(value, low, high, n, clusters)
 
 
-def _expanded_percentiles(draws: Floats, clusters: int, level: float) -> tuple[float, float]:
+def _bounds(draws: Floats, value: float, error: float, clusters: int, level: float) -> tuple[float, float]:
     from scipy.stats import norm, t
 
-    tail = norm.cdf(np.sqrt(clusters / (clusters - 1)) * t.ppf((1 - level) / 2, clusters - 1))
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return float(low), float(high)
+    student = float(t.ppf((1 + level) / 2, clusters - 1))
+    tail = norm.cdf(-student * np.sqrt(clusters / (clusters - 1)))
+    low, high = map(float, np.quantile(draws, [tail, 1 - tail]))
+    if clusters < FEW:
+        low, high = min(low, value - student * error), max(high, value + student * error)
+    return low, high
 
 
-def _bounds_of_a_constant(
+def _bounds_without_spread(
     value: float, scale: tuple[float, float], clusters: int, level: float
 ) -> tuple[float, float]:
-    """Where the mean may lie although all rows agree: up to a share u of other documents at either end of the scale.
+    """Where the mean may lie although all clusters agree: a share u of others may sit at either end of the scale.
 
     u = 1 - ((1 - level) / 2)^(1 / clusters), the exact binomial bound for no exception among so many.
     """
     unseen = 1 - ((1 - level) / 2) ** (1 / clusters)
     return value - unseen * (value - scale[0]), value + unseen * (scale[1] - value)
-
-
-def _is_constant(table: Clusters) -> bool:
-    means = table.sums[table.counts > 0] / table.counts[table.counts > 0]
-    return not np.ptp(means)
 
 
 def _is_binary(rows: Floats) -> bool:
