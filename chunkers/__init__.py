@@ -3,10 +3,13 @@
 from rlc.data.lazy import lazy_attributes
 
 CHUNKERS = {
+    "contextual": "rlc.chunkers.contextual:ContextualChunker",
     "fixed": "rlc.chunkers.fixed:FixedChunker",
+    "hierarchy": "rlc.chunkers.hierarchy:HierarchyChunker",
     "late": "rlc.chunkers.late:LateChunker",
     "proposition": "rlc.chunkers.proposition:PropositionChunker",
     "recursive": "rlc.chunkers.recursive:RecursiveChunker",
+    "section": "rlc.chunkers.section:SectionChunker",
     "semantic": "rlc.chunkers.semantic:SemanticChunker",
     "sentence": "rlc.chunkers.sentence:SentenceChunker",
 }

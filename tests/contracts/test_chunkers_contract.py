@@ -83,6 +83,8 @@ def make(name, tokenizer, size=SIZE):
     settings = {
         "semantic": {**sized, "encoder": Encoder()},
         "proposition": {"llm": Writer(), "inner": RecursiveChunker(**sized)},
+        "hierarchy": {"sizes": [64, size], "tokenizer": tokenizer},
+        "contextual": {"inner": RecursiveChunker(**sized)},
         "late": {"encoder": Encoder(), "overlap": 8, "inner": RecursiveChunker(**sized)},
     }
     return load(CHUNKERS[name])(**settings.get(name, sized))

@@ -1,0 +1,79 @@
+"""What a chunk is about, in front of the chunk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from langchain_core.documents import Document
+
+from rlc.chunkers.base import Chunker, Span, check_text
+from rlc.chunkers.section import SectionChunker
+from rlc.data.errors import EngineError
+from rlc.data.protocols import LLM, Prompt
+from rlc.data.tokens import head
+
+REQUEST = (
+    "Say in at most two sentences what this document is and what it is about, with the names and dates that tell "
+    "it from others. Answer with these sentences alone."
+)
+
+
+@dataclass(frozen=True)
+class ContextualChunker(Chunker):
+    """The chunks of `inner`, with a line of context in front of what is embedded; `page_content` stays the slice.
+
+    The context is what a chunk's metadata holds under `fields`, joined by line breaks: its document's `title`,
+    the `section` path that a section-aware `inner` gives, or any other field. With `llm`, a summary that it
+    writes once a document follows; its tokens are the first chunk's `index_tokens`. A chunk without context stays
+    as it was. The context comes on top of `inner`'s size: leave room for it in the encoder's window.
+
+    Source: Anthropic, "Contextual Retrieval" (2024), which asks the model once a chunk, not once a document.
+    """
+
+    inner: Chunker = field(default_factory=SectionChunker)
+    fields: Sequence[str] = ("title", "section")
+    llm: LLM | None = None
+    max_tokens: int = 100
+
+    def spans(self, text: str) -> list[Span]:
+        """Return the inner chunker's spans; the context needs the document and comes with `split`."""
+        return self.inner.spans(text)
+
+    def split(self, document: Document) -> list[Document]:
+        """Cut one document.
+
+        Raises:
+            DataError: as for every chunker.
+            EngineError: if the engine gives no summary.
+        """
+        check_text(document)
+        chunks = self.inner.split(document)
+        if not chunks:
+            return []
+        summary, tokens = self._summary(document.page_content)
+        return [self._with_context(chunk, summary, tokens if i == 0 else 0) for i, chunk in enumerate(chunks)]
+
+    def _summary(self, text: str) -> tuple[str, int]:
+        if self.llm is None:
+            return "", 0
+        room = (
+            self.llm.window - self.llm.count(Prompt("", REQUEST)) - self.max_tokens - 32
+        )  # 32 for the template
+        prompt = Prompt(prefix=head(self.llm.tokenizer, text, room), question=f"\n\n{REQUEST}")
+        [generation] = self.llm.generate([prompt], max_tokens=self.max_tokens)
+        if generation.error is not None:
+            raise EngineError(f"{self.llm.name} wrote no summary: {generation.error}")
+        return generation.text.strip(), generation.usage.prompt_tokens + generation.usage.output_tokens
+
+    def _with_context(self, chunk: Document, summary: str, tokens: int) -> Document:
+        values = [chunk.metadata.get(name) for name in self.fields]
+        lines = [
+            " > ".join(value) if isinstance(value, list | tuple) else str(value) for value in values if value
+        ]
+        lines += [summary] if summary else []
+        metadata = dict(chunk.metadata)
+        if self.llm is not None:
+            metadata["index_tokens"] = metadata.get("index_tokens", 0) + tokens
+        if lines:
+            own = str(metadata.get("text_to_embed", chunk.page_content))
+            metadata["text_to_embed"] = "\n".join(lines) + "\n\n" + own
+        return Document(id=chunk.id, page_content=chunk.page_content, metadata=metadata)
