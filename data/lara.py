@@ -71,7 +71,7 @@ def load(root: Path, *, variant: str = "benchmark", strict: bool = True) -> Data
         raise DataError(f"{root / 'datasets/query'}: holds no questions; expected {LAYOUT}")
     documents = {example.document_id: example.document for example in examples}
     read = [path for path, _ in queries] + [root / "datasets" / name for name in documents]
-    return Dataset("lara", numbered(examples), documents, digest(root, read), variant)
+    return Dataset("lara", numbered(examples), documents, digest(root, read), variant, root)
 
 
 def _query_files(root: Path) -> list[tuple[Path, dict[str, str]]]:
@@ -147,6 +147,26 @@ def _names_absent(text: str, book: str) -> bool:
     return any(re.search(rf"\b{name}\b", book) is None for name in _NAME.findall(text))
 
 
+def recorded_models(root: Path) -> list[str]:
+    """The models whose answers are recorded, sorted by name.
+
+    Raises:
+        DataError: where there are none.
+    """
+    folder = _predictions(root)
+    known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if not known:
+        raise DataError(
+            f"{folder}: no recorded predictions; expected {folder.name}/<model>/rag_preds_*.jsonl as in a clone of "
+            "github.com/Alibaba-NLP/LaRA"
+        )
+    return known
+
+
+def _predictions(root: Path) -> Path:
+    return root / "evaluation" / "prediction"
+
+
 def load_predictions(
     root: Path, models: Sequence[str] | None = None, *, strict: bool = True
 ) -> "pl.DataFrame":
@@ -168,13 +188,8 @@ def load_predictions(
     """
     import polars as pl
 
-    folder = root / "evaluation" / "prediction"
-    known = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if not known:
-        raise DataError(
-            f"{folder}: no recorded predictions; expected {folder.name}/<model>/rag_preds_*.jsonl as in a clone of "
-            "github.com/Alibaba-NLP/LaRA"
-        )
+    folder = _predictions(root)
+    known = recorded_models(root)
     wanted = known if models is None else list(dict.fromkeys(models))
     for model in wanted:
         if model not in known:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from langchain_core.documents import Document
@@ -38,7 +39,8 @@ class Dataset:
     """Questions with their documents.
 
     `variant` says what the figures may be called: `benchmark` (the published data), `sample` (the bundled one,
-    never mistaken for the benchmark) or `own` (a user's files). `revision` is a digest of everything read.
+    never mistaken for the benchmark) or `own` (a user's files). `revision` is a digest of everything read, `root`
+    the folder that it was read from, where it has one.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Dataset:
     documents: Mapping[str, Document]
     revision: str
     variant: str = "own"
+    root: Path | None = None
 
     def where(self, keep: Callable[[Example], bool]) -> "Dataset":
         """The same documents with only the examples that `keep` accepts."""

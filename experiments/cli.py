@@ -90,7 +90,11 @@ _OUT = click.option(
     "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change one setting of the recipe."
 )
 @click.option(
-    "--reader", metavar="[ENGINE:]MODEL", help="The language model of all arms, such as hf:smollm2."
+    "--reader",
+    "readers",
+    multiple=True,
+    metavar="[ENGINE:]MODEL",
+    help="The language model of all arms: hf:smollm2, endpoint:NAME, recorded:gpt-4o, recorded:all; may be repeated.",
 )
 @click.option(
     "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."

@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from rlc.data.datasets import load_dataset
+from rlc.data.errors import UsageError
+from rlc.data.lara import recorded_models
 from rlc.data.protocols import LLM
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
@@ -35,7 +37,7 @@ def run_compare(
     routers: Sequence[str],
     recipe: Path | None,
     settings: Sequence[str],
-    reader: str | None,
+    readers: Sequence[str],
     conditions: Sequence[str],
     limit: int | None,
     seed: int,
@@ -53,8 +55,8 @@ def run_compare(
     data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")
-    specs = choose_recipe(recipe, settings, reader, seed)
-    run = plan_run(data, specs, [arm.strip() for arm in arms.split(",") if arm.strip()], routers, out)
+    recipes = choose_recipes(recipe, settings, readers, seed, data)
+    run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], routers, out)
     if dry_run:
         _print_plan(run, as_json)
         return
@@ -70,14 +72,46 @@ def choose_questions(dataset: Dataset, conditions: Sequence[str], limit: int | N
     return limit_to(dataset, limit, seed) if limit is not None else dataset
 
 
-def choose_recipe(file: Path | None, settings: Sequence[str], reader: str | None, seed: int) -> Recipe:
-    """The recipe with the options' changes."""
-    text = (resources.files("rlc.experiments") / "recipes" / "default.toml").read_text(encoding="utf-8")
-    recipe = load_recipe(file or text)
-    if reader:
-        recipe = Recipe(recipe.readers, {**recipe.parts, "llm": engine_spec(reader)})
+def choose_recipes(
+    file: Path | None, settings: Sequence[str], readers: Sequence[str], seed: int, dataset: Dataset
+) -> dict[str, Recipe]:
+    """A recipe per language model, with the options' changes; the key is the model's name, empty for the default."""
+    if not readers:
+        recipes = {"": load_recipe(file or _builtin("default"))}
+    else:
+        recipes = {name: r for reader in readers for name, r in _with_reader(file, reader, dataset).items()}
+    return {name: _changed(recipe, settings, seed) for name, recipe in recipes.items()}
+
+
+def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, Recipe]:
+    engine, _, model = reader.partition(":")
+    if engine == "recorded":
+        return _recorded(file, model, dataset)
+    recipe = load_recipe(file or _builtin("default"))
+    spec = engine_spec(reader)
+    return {str(spec["model"]): Recipe(recipe.readers, {**recipe.parts, "llm": spec})}
+
+
+def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
+    if dataset.root is None:
+        raise UsageError(f"recorded answers belong to LaRA; the data set {dataset.name!r} has none")
+    recipe = load_recipe(file or _builtin("recorded"))
+    source = {"root": str(dataset.root.resolve()), "revision": dataset.revision}
+    return {
+        name: Recipe(
+            {arm: {**spec, **source, "model": name} for arm, spec in recipe.readers.items()}, recipe.parts
+        )
+        for name in (recorded_models(dataset.root) if model == "all" else [model])
+    }
+
+
+def _changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
     seeds = [f"readers.{name}.seed={seed}" for name in recipe.readers] if seed else []
     return with_settings(recipe, [*seeds, *settings])
+
+
+def _builtin(name: str) -> str:
+    return (resources.files("rlc.experiments") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def engine_spec(reader: str) -> Spec:

@@ -1,6 +1,8 @@
 """The one loop: every reader answers every example, document by document."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
@@ -57,7 +59,7 @@ def compare(
         RlcError: what would fail every question alike, such as an engine that cannot be reached.
     """
     score = scorer or default_scorer()
-    rows = {name: [] for name in readers}  # type: dict[str, list[dict[str, object]]]
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in readers}
     for examples in batches(dataset.examples):
         for name, reader in readers.items():
             answers = answer_each(reader, examples)
@@ -94,7 +96,14 @@ def answer_each(reader: Reader, examples: Sequence[Example]) -> list[Answer]:
         raise RlcError(
             f"a reader returned {len(answers)} answers to {len(examples)} questions; it must return one each, in order"
         )
-    return answers
+    return [_spoken(answer) for answer in answers]
+
+
+def _spoken(answer: Answer) -> Answer:
+    """A model that said nothing has failed; a wrong answer is something else."""
+    if answer.error is None and not answer.text.strip():
+        return replace(answer, error="EmptyAnswer: the model returned no text")
+    return answer
 
 
 def describe(error: Exception) -> str:

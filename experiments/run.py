@@ -101,8 +101,12 @@ class Outcome:
     provenance: dict[str, Any]
 
 
-def plan_run(dataset: Dataset, recipe: Recipe, arms: Sequence[str], routers: Sequence[str], out: Path) -> Run:
-    """Choose arms and routers from a recipe.
+def plan_run(
+    dataset: Dataset, recipes: Mapping[str, Recipe], arms: Sequence[str], routers: Sequence[str], out: Path
+) -> Run:
+    """Choose arms and routers from a recipe, or from one recipe per language model.
+
+    Where there are several models, a reader's name is `model/arm`.
 
     Raises:
         UsageError: if there is no question.
@@ -110,11 +114,20 @@ def plan_run(dataset: Dataset, recipe: Recipe, arms: Sequence[str], routers: Seq
     """
     if not dataset.examples:
         raise UsageError(f"the data set {dataset.name!r} has no questions")
-    chosen = recipe.only(arms)
-    for router in routers:
-        chosen = _with_router(recipe, chosen, router)
-    specs = chosen.completed()
-    labels = {name: f"{name} ({specs[name]['use']})" for name in routers if specs[name]["use"] != name}
+    specs: dict[str, Spec] = {}
+    labels: dict[str, str] = {}
+    for model, recipe in recipes.items():
+        chosen = recipe.only(arms)
+        for router in routers:
+            chosen = _with_router(recipe, chosen, router)
+        prefix = f"{model}/" if len(recipes) > 1 else ""
+        completed = chosen.completed()
+        specs |= {f"{prefix}{name}": spec for name, spec in completed.items()}
+        labels |= {
+            f"{prefix}{name}": f"{prefix}{name} ({completed[name]['use']})"
+            for name in routers
+            if completed[name]["use"] != name
+        }
     return Run(dataset, specs, labels, out)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from rlc.data.records import Answer, Example
 from rlc.experiments.judge import RuleJudge
 from rlc.experiments.metrics.abstention import abstains
-from rlc.experiments.metrics.answer import contains, token_f1
+from rlc.experiments.metrics.answer import containment, token_f1
 
 
 @dataclass(frozen=True)
 class Score:
-    """Metrics of one answer; all None where it failed, verdict and overlap None where there is no gold answer."""
+    """Metrics of one answer; all None where it failed, and what needs a gold answer None where there is none."""
 
     correct: bool | None = None
     reason: str | None = None
@@ -30,16 +30,14 @@ def default_scorer() -> Scorer:
     def score(example: Example, answer: Answer) -> Score:
         if answer.error is not None:
             return Score(reason="failed")
-        abstained = abstains(answer.text)
-        if not example.answers:
-            return Score(reason="no gold answer", abstained=abstained)
-        verdict = judge(example.question, example.answers, answer.text, example.task)
+        [verdict] = judge([example], [answer])
+        gold = bool(example.answers)
         return Score(
             correct=verdict.correct,
             reason=verdict.reason,
-            f1=max(token_f1(answer.text, gold) for gold in example.answers),
-            contains=any(contains(answer.text, gold) for gold in example.answers),
-            abstained=abstained,
+            f1=token_f1(answer.text, example.answers) if gold else None,
+            contains=containment(answer.text, example.answers) > 0 if gold else None,
+            abstained=abstains(answer.text),
         )
 
     return score

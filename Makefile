@@ -1,0 +1,46 @@
+# Two commands: `make compare` (the comparison on whatever data is at hand) and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: compare test lint wheel weights clean
+
+compare: .venv/ready weights
+	$(BIN)/rlc compare --dataset lara --router auto
+
+test: .venv/ready-test
+	-$(MAKE) --no-print-directory weights
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/ready-dev .typing/rlc
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=.typing $(BIN)/mypy -p rlc
+
+wheel: .venv/ready-dev
+	$(BIN)/python .ci/check_wheel.py
+
+weights: .venv/ready
+	$(BIN)/rlc fetch model minilm
+	$(BIN)/rlc fetch model smollm2
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install --quiet -c constraints.txt -e .
+	touch $@
+
+.venv/ready-test: .venv/ready
+	$(PIP) install --quiet -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/ready-dev: .venv/ready-test
+	$(PIP) install --quiet -c constraints.txt -e '.[test,dev]'
+	touch $@
+
+# Type checkers cannot follow an editable install; a folder of links can stand in for it.
+.typing/rlc:
+	mkdir -p $@
+	for shelf in data chunkers retrievers pipeline experiments; do ln -sfn ../../$$shelf $@/$$shelf; done
+
+clean:
+	rm -rf .venv .typing build dist *.egg-info

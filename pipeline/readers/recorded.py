@@ -1,0 +1,96 @@
+"""Answers that were recorded earlier, as a reader: the whole laboratory without a model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from rlc.data.errors import DataError
+from rlc.data.lara import load_predictions
+from rlc.data.protocols import Tokenizer
+from rlc.data.records import Answer, Example, Usage
+from rlc.data.tokens import ApproximateTokenizer
+
+ARMS = ("rag", "long")
+WHY = {
+    "failed": "RecordedFailure: the call failed when it was recorded",
+    "empty": "RecordedFailure: the recorded answer is empty",
+}
+
+
+class _Recording(NamedTuple):
+    prediction: str | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class RecordedReader:
+    """What a model answered when LaRA's authors asked it, with retrieval (`rag`) or the whole document (`long`).
+
+    Tokens are those that the arm would have read: the long arm the document, at most `window` of it (LaRA cuts
+    the middle out), the retrieving arm at most `chunks` passages of `chunk_size` tokens. They are counted with
+    `tokenizer`, one for all models, so that models compare. Nothing was timed. A call that failed and an answer
+    that is empty are failures with a reason, not wrong answers.
+
+    Source: LaRA, arXiv 2502.09977 (5 chunks of 600 tokens, documents cut to 127,000).
+    """
+
+    root: str
+    model: str
+    arm: str
+    revision: str = ""
+    chunks: int = 5
+    chunk_size: int = 600
+    window: int = 127_000
+    tokenizer: Tokenizer = field(default_factory=ApproximateTokenizer)
+
+    def __post_init__(self) -> None:
+        if self.arm not in ARMS:
+            raise ValueError(f"arm must be one of {', '.join(ARMS)}; got {self.arm!r}")
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Look the answers up, in order.
+
+        Raises:
+            DataError: if a question was never recorded, as with predictions of another data revision.
+        """
+        recordings = _recordings(self.root, self.model, self.arm)
+        lengths: dict[str, int] = {}
+        for example in examples:
+            if example.document_id not in lengths:
+                lengths[example.document_id] = self.tokenizer.count(example.document.page_content)
+        return [self._answer(example, recordings, lengths[example.document_id]) for example in examples]
+
+    def _answer(self, example: Example, recordings: Mapping[str, _Recording], length: int) -> Answer:
+        if example.id not in recordings:
+            raise DataError(
+                f"{self.model} has no recorded {self.arm} answer to {example.id}; "
+                "are the predictions of another revision than the questions?"
+            )
+        recording = recordings[example.id]
+        usage = self._usage(example, length, recording.prediction or "")
+        if recording.prediction is None:
+            return Answer(
+                "", "", usage=usage, finish_reason="error", error=WHY[recording.failure or "failed"]
+            )
+        return Answer(recording.prediction, "", usage=usage, finish_reason="stop")
+
+    def _usage(self, example: Example, length: int, text: str) -> Usage:
+        room = self.window if self.arm == "long" else self.chunks * self.chunk_size
+        question = self.tokenizer.count(example.question)
+        return Usage(
+            prompt_tokens=min(length, room) + question,
+            output_tokens=self.tokenizer.count(text),
+            cut_tokens=max(0, length - room) if self.arm == "long" else 0,
+        )
+
+
+@cache
+def _recordings(root: str, model: str, arm: str) -> dict[str, _Recording]:
+    frame = load_predictions(Path(root), [model])
+    frame = frame.filter(arm=arm).drop_nulls("example_id")
+    return {
+        example_id: _Recording(prediction, failure)
+        for example_id, prediction, failure in frame.select("example_id", "prediction", "failure").iter_rows()
+    }

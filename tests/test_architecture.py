@@ -1,0 +1,74 @@
+"""The house's own rules: imports only to the left, one door to each heavy library, every package in the wheel."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHELVES = ("data", "chunkers", "retrievers", "pipeline", "experiments")
+FILES = [file for shelf in SHELVES for file in sorted((ROOT / shelf).rglob("*.py"))]
+
+# A library that only these files may import.
+DOORS = {
+    "mlflow": {"experiments/track.py"},
+    "faiss": {"retrievers/dense.py"},
+    "vllm": {"pipeline/llms/vllm.py"},
+}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever the statement stands."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: relative imports hide the shelf"
+            yield str(node.module)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
+def test_imports_point_left_and_through_the_doors(file):
+    place = file.relative_to(ROOT)
+    own = SHELVES.index(place.parts[0])
+    for module in imports(file):
+        parts = module.split(".")
+        assert parts[0] not in SHELVES, f"{module}: write rlc.{module}, or every class exists twice"
+        if parts[0] == "rlc":
+            assert SHELVES.index(parts[1]) <= own, f"{place} imports {module}, to its right"
+        if parts[0] in DOORS and "bench" not in place.parts:
+            assert str(place) in DOORS[parts[0]], f"{place} imports {module}; the only door is {DOORS[parts[0]]}"
+        if parts[0] == "click":
+            assert place.name.startswith(("cli", "command")), f"{place}: click belongs to the command line"
+
+
+def test_every_package_is_in_the_wheel():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    packages = {
+        "rlc." + ".".join(file.parent.relative_to(ROOT).parts)
+        for file in FILES
+        if file.name == "__init__.py" and "bench" not in file.parts
+    }
+    assert set(settings["packages"]) == packages
+    assert {f"rlc.{folder.replace('/', '.')}" for folder in settings["package-dir"].values()} == packages
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys, rlc.experiments.cli as c; print([m for m in ('torch','mlflow','polars','numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_light_packages_load_no_torch():
+    code = (
+        "import sys, rlc.chunkers, rlc.retrievers, rlc.pipeline.recipe\n"
+        "from rlc.chunkers import RecursiveChunker\n"
+        "from rlc.retrievers import BM25Retriever, HybridRetriever\n"
+        "print([m for m in ('torch', 'transformers', 'mlflow', 'faiss') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
