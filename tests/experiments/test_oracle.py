@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlc.experiments.oracle import better_arm, ceiling, noise_floor, oracle_outcomes, score_router
@@ -69,6 +69,7 @@ def test_bad_input():
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 1)] * 3, st.sampled_from("abcd")), min_size=1, max_size=30))
+@settings(max_examples=50, deadline=None)
 def test_no_router_between_the_arms_beats_the_oracle(rows):
     choices = [first if choice else second for choice, first, second, _ in rows]
     _, first, second, documents = map(list, zip(*rows, strict=True))
