@@ -1,193 +1,184 @@
-"""A correctness judge without a language model: rules on numbers and abstention, then a fitted score of words.
+"""A correctness judge without a language model: rules on abstention and numbers, then a fitted score of words.
 
-The same answer gets the same verdict everywhere, free and at once; `experiments/agreement.py` says how well the
-verdicts agree with a strong language model's.
+The same answer gets the same verdict everywhere, at once and for nothing. `rlc.experiments.agreement` measures how
+well the verdicts agree with those of a strong language model.
 """
 
-import re
-from dataclasses import dataclass
-from functools import lru_cache
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
 
-from rlc.experiments.metrics.abstention import abstaining
-from rlc.experiments.metrics.numeric import Number, matched, moves, numbers, required
-from rlc.experiments.metrics.overlap import bigrams, common_subsequence, share
-from rlc.experiments.metrics.text import STOP_WORDS, plain, stem, words
+from rlc.data.records import Answer, Example
+from rlc.experiments.metrics.overlap import share
+from rlc.experiments.metrics.reading import Key, Overlap, Reading, answer_key, overlap, read, read_once
 
 UNANSWERABLE = "hallu"
-FEATURES = (
-    "overlap",
-    "recall",
-    "precision",
-    "rouge_recall",
-    "rouge_f",
-    "bigram_recall",
-    "plain_recall",
-    "number_recall",
-    "name_recall",
-    "abstaining",
-)
+"""The task whose questions have no answer in their document: saying so is right."""
+ANY_TASK = "any"
+"""The entry of a fit that tasks of other names use; it is fitted on all answerable ones together."""
 
-_NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w'-]*[A-Za-z]\b")
-_UP = frozenset(
-    map(
-        stem,
-        [
-            "increase",
-            "increases",
-            "increasing",
-            "rise",
-            "rises",
-            "rose",
-            "risen",
-            "grow",
-            "grows",
-            "grew",
-            "growth",
-            "higher",
-        ],
-    )
-)
-_DOWN = frozenset(
-    map(
-        stem,
-        [
-            "decrease",
-            "decreases",
-            "decreasing",
-            "decline",
-            "drop",
-            "dropped",
-            "fall",
-            "fell",
-            "fallen",
-            "lower",
-            "reduced",
-            "reduction",
-        ],
-    )
-)
-_YES_NO = re.compile(r"\W*(yes|no)\b(?! \w+ (?:is|are|was|were)\b)", re.IGNORECASE)
+WORD_FEATURES = (*Overlap._fields, "engagement")
+ABSTENTION_FEATURES = ("opening", "abstaining_share", "denial")
 
 
 @dataclass(frozen=True)
 class Verdict:
     """What a judge says of one answer.
 
-    `correct` is None where the judge cannot tell: no gold answer, or a judge model's reply that is neither yes nor
-    no. `reason` names the rule that decided; `failed` marks an answer that never came, which is wrong here and
-    counted apart. `score` is the figure that met or missed the threshold, in [0, 1].
+    `correct` is None where it cannot say: no gold answer, or a judge model's reply that is neither yes nor no.
+    `score` is the figure that was held against a threshold, in [0, 1]. `reason` names the rule that decided;
+    `FAILED` marks an answer that never came, which is wrong here and can be counted apart. `source` is what a
+    judge needs to be identified by: its fit, or its model and prompt.
     """
 
     correct: bool | None
     score: float
     reason: str
+    source: Mapping[str, str] = field(default_factory=dict)
+
+
+FAILED = "failed"
+UNSCORED = "no gold answer"
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A text taken apart once: stems and number keys in order, and what the rules ask about."""
+class TaskFit:
+    """What the score of one task weighs and demands.
 
-    tokens: tuple[str, ...]
-    content: frozenset[str]
-    numbers: tuple[Number, ...]
-    moves: tuple[tuple[Number, Number], ...]
-    names: frozenset[str]
-    abstaining: tuple[bool, ...]
-    yes: bool | None
-    direction: int
-
-    @property
-    def opens_abstaining(self) -> bool:
-        """Whether one of the first two sentences says that the text does not tell."""
-        return any(self.abstaining[:2])
-
-    @property
-    def abstaining_share(self) -> float:
-        """The share of sentences that say so."""
-        return share(sum(self.abstaining), len(self.abstaining))
-
-
-def read(text: str) -> Reading:
-    """Take a text apart."""
-    text = plain(text)
-    lowered = text.lower()
-    found = numbers(lowered)
-    tokens: list[str] = []
-    content: set[str] = set()
-    position = 0
-    for number in [*found, None]:
-        for word in words(lowered[position : number.start if number else None]):
-            tokens.append(stem(word))
-            if word not in STOP_WORDS:
-                content.add(tokens[-1])
-        if number:
-            tokens.append(number.key)
-            position = number.end
-    yes_no = _YES_NO.match(text)
-    return Reading(
-        tokens=tuple(tokens),
-        content=frozenset(content),
-        numbers=tuple(found),
-        moves=tuple(moves(lowered, found)),
-        names=frozenset(stem(name.lower()) for name in _NAME.findall(text)),
-        abstaining=tuple(abstaining(text)),
-        yes=yes_no[1].lower() == "yes" if yes_no else None,
-        direction=bool(content & _UP) - bool(content & _DOWN),
-    )
-
-
-_read_cached = lru_cache(maxsize=1 << 14)(read)
-
-
-@dataclass(frozen=True)
-class Key:
-    """A gold answer beside its question: what a prediction has to bring that the question did not."""
-
-    question: Reading
-    gold: Reading
-    content: frozenset[str]
-    numbers: tuple[Number, ...]
-    names: frozenset[str]
-    bigrams: frozenset[tuple[str, str]]
-
-
-@lru_cache(maxsize=1 << 14)
-def key(question: str, answer: str) -> Key:
-    """Take a question and one of its gold answers apart."""
-    asked, gold = _read_cached(question), _read_cached(answer)
-    given = {number.key for number in asked.numbers}
-    new = required([number for number in gold.numbers if number.key not in given])
-    return Key(
-        question=asked,
-        gold=gold,
-        content=gold.content - asked.content or gold.content,
-        numbers=tuple(new),
-        names=gold.names - asked.content,
-        bigrams=bigrams(gold.tokens),
-    )
-
-
-def features(key: Key, answer: Reading) -> dict[str, float]:
-    """What the score weighs, each in [0, 1]; `FEATURES` names them.
-
-    Words are distinct stems without stop words; new ones are not in the question; numbers count among them.
+    `weights` go by feature, are at least 0 and sum to 1. A score must reach `threshold`, or `threshold_numbers`
+    where the gold answer has numbers that the question did not give, of which `number_share` must be matched.
     """
-    hits = sum(matched(key.numbers, answer.numbers, key.gold.moves, answer.moves))
-    number_recall = share(hits, len(key.numbers))
-    common = len(key.content & answer.content) + hits
-    wanted = len(key.content) + len(key.numbers)
-    offered = len(answer.content - key.question.content) + len(answer.numbers)
-    recall = share(common, wanted)
-    sequence = common_subsequence(key.gold.tokens, answer.tokens)
+
+    weights: Mapping[str, float]
+    threshold: float
+    threshold_numbers: float
+    number_share: float = 0.5
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The fitted weights by task, and what they were fitted on."""
+
+    tasks: Mapping[str, TaskFit]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Fit":
+        """Read a fit.
+
+        Raises:
+            ValueError: if the text is not what `to_json` writes.
+        """
+        data = json.loads(text)
+        try:
+            return cls({task: TaskFit(**entry) for task, entry in data["tasks"].items()}, data["provenance"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"expected a judge's fit with tasks and provenance ({error!r})") from error
+
+    def to_json(self) -> str:
+        """The fit as text, for a file."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+@cache
+def default_fit() -> Fit:
+    """The fit that comes with this package; `provenance` names the models and data behind it."""
+    return Fit.from_json(resources.files("rlc.experiments").joinpath("judge_fit.json").read_text("utf-8"))
+
+
+class RuleJudge:
+    """Judges answers by rule.
+
+    In this order: an answer that never came is wrong; a question without an answer in its document is judged by
+    how far the prediction says so; then abstention, yes against no, rising against falling, and missing numbers
+    each make a prediction wrong; what is left is right if its weighted score reaches the task's threshold.
+
+    Where a question has several gold answers, the best verdict counts.
+    """
+
+    name = "rule"
+
+    def __init__(self, fit: Fit | None = None) -> None:
+        self.fit = fit or default_fit()
+
+    def judge(self, question: str, answers: Sequence[str], prediction: str | None, task: str) -> Verdict:
+        """Judge one prediction; None or blank is one that failed."""
+        if prediction is None or not prediction.strip():
+            return Verdict(False, 0.0, FAILED)
+        reading = read(prediction)
+        if task == UNANSWERABLE:
+            return self._unanswerable(read_once(question), reading)
+        if not answers:
+            return Verdict(None, 0.0, UNSCORED)
+        fit = self.fit.tasks.get(task) or self.fit.tasks[ANY_TASK]
+        verdicts = [judge_words(answer_key(question, answer), reading, fit) for answer in answers]
+        return max(verdicts, key=lambda verdict: (bool(verdict.correct), verdict.score))
+
+    def __call__(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Verdict]:
+        """Judge answers to examples, in order, one verdict each. An answer with an `error` failed."""
+        return [
+            self.judge(
+                example.question,
+                example.answers,
+                None if answer.error else answer.text,
+                UNANSWERABLE if example.answerable is False else example.task,
+            )
+            for example, answer in zip(examples, answers, strict=True)
+        ]
+
+    def _unanswerable(self, question: Reading, answer: Reading) -> Verdict:
+        fit = self.fit.tasks[UNANSWERABLE]
+        score = weigh(fit, abstention_features(question, answer))
+        return Verdict(score >= fit.threshold, score, "abstention")
+
+
+def judge_words(key: Key, answer: Reading, fit: TaskFit) -> Verdict:
+    """Judge a prediction against one gold answer of an answerable question."""
+    if reason := contradiction(key, answer):
+        return Verdict(False, 0.0, reason)
+    found = overlap(key, answer)
+    if key.numbers and found.number_recall < fit.number_share:
+        return Verdict(False, 0.0, "numbers")
+    score = weigh(fit, word_features(found, answer))
+    threshold = fit.threshold_numbers if key.numbers else fit.threshold
+    return Verdict(score >= threshold, score, "words and numbers" if key.numbers else "words")
+
+
+def contradiction(key: Key, answer: Reading) -> str:
+    """Which rule finds the prediction at odds with the gold answer, or ""."""
+    gold = key.gold
+    silent = answer.opens_abstaining and not gold.opens_abstaining
+    if silent and 2 * len(key.content & answer.content) < len(key.content):
+        return "abstained"
+    if gold.yes is not None and answer.yes is not None and gold.yes != answer.yes:
+        return "yes against no"
+    if gold.direction * answer.direction < 0:
+        return "up against down"
+    return ""
+
+
+def word_features(found: Overlap, answer: Reading) -> dict[str, float]:
+    """`WORD_FEATURES` of a prediction; `engagement` is the share of its sentences that do not abstain."""
+    return found._asdict() | {"engagement": 1.0 - answer.abstaining_share}
+
+
+def abstention_features(question: Reading, answer: Reading) -> dict[str, float]:
+    """`ABSTENTION_FEATURES` of a prediction.
+
+    Whether one of its first two sentences abstains, the share of sentences that do, and whether its first
+    sentence denies what was asked: it negates, and repeats at least half of the question's words.
+    """
+    denied = share(len(question.content & answer.denied), len(question.content)) >= 0.5
     return {
-        "overlap": min(1.0, share(common, min(wanted, max(offered, common)))),
-        "recall": recall,
-        "precision": min(1.0, share(common, offered)),
-        "rouge_recall": share(sequence, len(key.gold.tokens)),
-        "rouge_f": share(2 * sequence, len(key.gold.tokens) + len(answer.tokens)),
-        "bigram_recall": share(len(key.bigrams & bigrams(answer.tokens)), len(key.bigrams), empty=recall),
-        "plain_recall": share(len(key.gold.content & answer.content), len(key.gold.content), empty=recall),
-        "number_recall": number_recall if key.numbers else recall,
-        "name_recall": share(len(key.names & answer.content), len(key.names), empty=recall),
-        "abstaining": answer.abstaining_share,
+        "opening": float(answer.opens_abstaining),
+        "abstaining_share": answer.abstaining_share,
+        "denial": float(denied),
     }
+
+
+def weigh(fit: TaskFit, features: Mapping[str, float]) -> float:
+    """The weighted sum of the features."""
+    return sum(weight * features[name] for name, weight in fit.weights.items())

@@ -1,0 +1,74 @@
+"""Text made comparable: marks off, sentences, words, stems."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+STOP_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        a an the and or but nor so yet of in on at to for from by with as into onto upon about over under between
+        among through during than then that this these those there here is are was were be been being am do does did
+        done has have had having it its itself he she they them their theirs his her hers him himself herself
+        themselves we us our you your i me my who whom whose which what when where why how if while because also both
+        each such other others would could should can will shall may might must just only very more most some any all
+        own same too up out off s t re ve ll d m
+        """,
+    )
+)
+
+_LATEX_WORD = re.compile(r"\\(?:text|mathrm|mathbf|mathit|mathcal|textbf|textit|operatorname)\s*\{([^{}]*)\}")
+_LATEX_FRACTION = re.compile(r"\\d?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_LATEX_PUNCTUATION = re.compile(r"\\([%$#&_{}])")
+_LATEX_MARK = re.compile(r"\\[()\[\]]|\\(?:left|right|quad|,|;|!)|\$\$")
+_MARKDOWN = re.compile(r"[*`~]+|(?m:^\s*#+\s)|(?m:^\s*>\s)|(?<!\w)_+|_+(?!\w)")
+_PLAIN = str.maketrans(
+    {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": " - ", "−": "-", "‐": "-", "‑": "-", "×": "x"}
+)
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b(?:Mr|Ms|Dr|St|vs|No|Co)\.)(?<!\b(?:Mrs|Inc|Ltd|Fig|e\.g|i\.e)\.)(?<!\bCorp\.)"
+    r"[\"')\]]*\s+|\n+|(?<=;)\s"
+)
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_SUFFIX = re.compile(
+    r"(?<=...)(?:ization|ational|fulness|iveness|ousness|ations?|ments?|ness|ities|ingly|edly|ings?|ions?|ers?"
+    r"|ity|ies|ied|ive|ous|ful|ed|es|al|ly|or|s|e|y)$"
+)
+
+
+def plain(text: str) -> str:
+    r"""NFKC with straight quotes and dashes, and without the marks of Markdown and LaTeX; case is kept.
+
+    >>> plain("**Net loss** was \\(\\text{up}\\) 5\\%")
+    'Net loss was up 5%'
+    """
+    text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
+    if "\\" in text or "$$" in text:
+        text = _LATEX_WORD.sub(r"\1", text)
+        text = _LATEX_FRACTION.sub(r"\1/\2", text)
+        text = _LATEX_PUNCTUATION.sub(r"\1", text)
+        text = _LATEX_MARK.sub("", text)
+    return _MARKDOWN.sub("", text)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences, clauses after a semicolon and lines of a text, in order, blank ones left out."""
+    return [part for part in _SENTENCE_END.split(text) if part and not part.isspace()]
+
+
+def words(text: str) -> list[str]:
+    """The words of a lower-cased text in order, with inner apostrophes, without possessive endings."""
+    return [word.removesuffix("'s") for word in _WORD.findall(text)]
+
+
+@lru_cache(maxsize=1 << 16)
+def stem(word: str) -> str:
+    """Cut one common English suffix, leaving at least three letters.
+
+    Cruder than Porter's algorithm and sufficient to meet `increase`, `increased` and `increasing` in one stem.
+
+    >>> [stem(word) for word in ("increase", "increased", "increasing", "debts", "is")]
+    ['increas', 'increas', 'increas', 'debt', 'is']
+    """
+    return _SUFFIX.sub("", word)
