@@ -8,7 +8,7 @@ revisions of its models, the document, the question. Failed answers are not kept
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rlc.data.errors import StoreError
@@ -41,18 +41,27 @@ class Store:
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The answers that are there, by key."""
-        found: dict[str, Answer] = {}
+        try:
+            return {key: decode(text) for key, text in self._select("key, answer", keys)}
+        except (ValueError, TypeError, KeyError) as error:
+            raise StoreError(self._unreadable(error)) from error
+
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that have an answer."""
+        return {key for (key,) in self._select("key", keys)}
+
+    def _select(self, columns: str, keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
         try:
             for start in range(0, len(keys), LARGEST_QUERY):
                 part = keys[start : start + LARGEST_QUERY]
                 marks = ",".join("?" * len(part))
-                query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - only question marks
-                found |= {key: decode(text) for key, text in self._connection.execute(query, part)}
-        except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
-            raise StoreError(
-                f"cannot read the store {self.file}: {error}; move the file away to begin a new one"
-            ) from error
-        return found
+                query = f"SELECT {columns} FROM answers WHERE key IN ({marks})"  # noqa: S608 - columns are our own
+                yield from self._connection.execute(query, part)
+        except sqlite3.Error as error:
+            raise StoreError(self._unreadable(error)) from error
+
+    def _unreadable(self, error: Exception) -> str:
+        return f"cannot read the store {self.file}: {error}; move the file away to begin a new one"
 
     def put(self, answers: Mapping[str, Answer]) -> None:
         """Keep them, all or none; a key that is there already is replaced."""

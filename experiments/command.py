@@ -132,7 +132,7 @@ def _execute(run: Run, resume: bool) -> Outcome:
         readers = run.readers(store)
         if not resume:
             run.forget(readers, store)
-        missing = run.missing(readers, store)
+        missing = run.missing(readers)
         total = len(run.dataset.examples) * len(readers)
         with Progress(missing, total) as progress:
             return run.execute(readers, progress.on_batch)

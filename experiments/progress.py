@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
@@ -19,24 +19,25 @@ LINE_EVERY = 15.0  # seconds between plain lines
 class Pace:
     """How fast each reader has been, on answers that were really asked for.
 
-    `missing` counts, per reader, the answers that are not in the store. A router over stored arms costs nothing,
-    so it is left out of the reckoning.
+    `missing` holds, per reader, the ids of the examples whose answers are not in the store.
     """
 
-    missing: Mapping[str, int]
+    missing: Mapping[str, frozenset[str]]
     done: dict[str, int] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
 
-    def add(self, reader: str, answers: int, seconds: float) -> None:
-        """Count answers and the time that they took."""
-        self.done[reader] = self.done.get(reader, 0) + answers
-        self.spent[reader] = self.spent.get(reader, 0.0) + seconds
+    def add(self, reader: str, example_ids: Iterable[str], seconds: float) -> None:
+        """Count what was missing among these examples, and the time that the batch took."""
+        fresh = len(self.missing.get(reader, frozenset()).intersection(example_ids))
+        if fresh:
+            self.done[reader] = self.done.get(reader, 0) + fresh
+            self.spent[reader] = self.spent.get(reader, 0.0) + seconds
 
     def seconds_left(self) -> float | None:
         """What the missing answers will take at the pace so far; None while a reader's pace is unknown."""
         left = 0.0
         for reader, missing in self.missing.items():
-            open_answers = missing - self.done.get(reader, 0)
+            open_answers = len(missing) - self.done.get(reader, 0)
             if open_answers <= 0:
                 continue
             if not self.done.get(reader):
@@ -48,9 +49,10 @@ class Pace:
 class Progress:
     """Tells how far a comparison is. Use as a context manager, with `on_batch` given to `compare`."""
 
-    def __init__(self, missing: Mapping[str, int], total: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, missing: Mapping[str, frozenset[str]], total: int, stream: TextIO | None = None
+    ) -> None:
         self._pace = Pace(missing)
-        self._stored = dict.fromkeys(missing, 0)
         self._total = total
         self._count = 0
         self._stream = stream or sys.stderr
@@ -68,12 +70,11 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def on_batch(self, reader: str, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
+    def on_batch(self, reader: str, examples: Sequence[Example], _answers: Sequence[Answer]) -> None:
         """Count a finished batch."""
         now = time.monotonic()
         self._count += len(examples)
-        if any(answer.usage.seconds > 0 for answer in answers) and self._pace.missing.get(reader):
-            self._pace.add(reader, len(examples), now - self._last)
+        self._pace.add(reader, [example.id for example in examples], now - self._last)
         self._last = now
         left = self._pace.seconds_left()
         if self._bar:

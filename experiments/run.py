@@ -54,13 +54,12 @@ class Run:
         """The readers, each keeping its answers in the store."""
         return build_readers(self.specs, store)
 
-    def missing(self, readers: Mapping[str, Reader], store: Store) -> dict[str, int]:
-        """Per reader, how many answers are not in the store yet."""
+    def missing(self, readers: Mapping[str, Reader]) -> dict[str, frozenset[str]]:
+        """Per reader, the ids of the examples whose answers are not in the store yet."""
         return {
-            name: len(keys) - len(store.get(keys))
+            name: frozenset(example.id for example in reader.missing(self.dataset.examples))
             for name, reader in readers.items()
             if isinstance(reader, StoredReader)
-            for keys in [reader.keys(self.dataset.examples)]
         }
 
     def forget(self, readers: Mapping[str, Reader], store: Store) -> None:

@@ -43,10 +43,15 @@ def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, 
         "cached_tokens": answered["cached_tokens"].mean(),
         "output_tokens": answered["output_tokens"].mean(),
         "cut_answers": answered.filter(pl.col("cut_tokens") > 0).height,
-        "first_token_seconds": answered["first_token_seconds"].mean(),
-        "seconds": answered["seconds"].mean(),
+        "first_token_seconds": _timed(answered["first_token_seconds"]),
+        "seconds": _timed(answered["seconds"]),
         "shares": routes,
     }
+
+
+def _timed(seconds: pl.Series) -> float | None:
+    """The mean; None where nothing was timed (recorded answers)."""
+    return float(seconds.mean()) if len(seconds) and seconds.sum() > 0 else None  # type: ignore[arg-type]
 
 
 def _accuracy(part: pl.DataFrame) -> dict[str, Any]:

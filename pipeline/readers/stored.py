@@ -40,6 +40,12 @@ class StoredReader:
             known |= named
         return [known[key] for key in keys]
 
+    def missing(self, examples: Sequence[Example]) -> list[Example]:
+        """The examples whose answers are not in the store."""
+        keys = self.keys(examples)
+        known = self.store.present(keys)
+        return [example for example, key in zip(examples, keys, strict=True) if key not in known]
+
     def keys(self, examples: Sequence[Example]) -> list[str]:
         """The store's keys: what the reader is, what is asked, and the text it is asked about."""
         digests: dict[str, str] = {}
