@@ -6,6 +6,8 @@ RETRIEVERS = {
     "bm25": "rlc.retrievers.bm25:BM25Retriever",
     "dense": "rlc.retrievers.dense:DenseRetriever",
     "hybrid": "rlc.retrievers.fuse:HybridRetriever",
+    "neighbours": "rlc.retrievers.expand:NeighbourRetriever",
+    "parents": "rlc.retrievers.expand:ParentRetriever",
 }
 ENCODERS = {
     "sentence-transformer": "rlc.retrievers.embed:SentenceEncoder",

@@ -28,12 +28,22 @@ SETTINGS = {
             partial(load(RETRIEVERS["dense"]).from_documents, encoder=ENCODER),
         ]
     },
+    "neighbours": {"index": load(RETRIEVERS["bm25"]).from_documents, "before": 0, "after": 0},
+    "parents": {"index": load(RETRIEVERS["bm25"]).from_documents},
 }
 every_retriever = pytest.mark.parametrize("name", sorted(RETRIEVERS))
 
 
 def documents():
-    return [Document(id=f"d{i}", page_content=text, metadata={"n": i % 2}) for i, text in enumerate(TEXTS)]
+    """One chunk a source, its id as the chunkers make it."""
+    return [
+        Document(
+            id=f"d{i}:0-{len(text)}",
+            page_content=text,
+            metadata={"n": i % 2, "source": f"d{i}", "start_index": 0, "end_index": len(text)},
+        )
+        for i, text in enumerate(TEXTS)
+    ]
 
 
 def make(name, given=None, **settings):
@@ -72,6 +82,14 @@ class TestDense(Suite):
 
 class TestHybrid(Suite):
     name = "hybrid"
+
+
+class TestNeighbours(Suite):
+    name = "neighbours"
+
+
+class TestParents(Suite):
+    name = "parents"
 
 
 def test_every_retriever_has_its_suite():
@@ -126,13 +144,13 @@ def test_k_above_the_collection_gives_the_collection(name):
 
 @every_retriever
 def test_a_collection_of_one(name):
-    assert [document.id for document in make(name, documents()[:1]).invoke("the cat")] == ["d0"]
+    assert [document.id for document in make(name, documents()[:1]).invoke("the cat")] == ["d0:0-11"]
 
 
 @every_retriever
 def test_a_filter_keeps_the_scope(name):
     found = make(name).invoke("the cat", k=5, where={"n": 1})
-    assert sorted(document.id for document in found) == ["d1", "d3"]
+    assert sorted(document.metadata["source"] for document in found) == ["d1", "d3"]
 
 
 @every_retriever
