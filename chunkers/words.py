@@ -41,14 +41,14 @@ class WordCache:
         """The number of those tokens."""
         words = _words(text)
         with self._lock:
-            ids = self._learn(words)
+            ids = self._numbers(words)
             return int(self._counts[ids].sum())
 
     def borders(self, text: str) -> NDArray[np.int64]:
         """The same spans as an array [tokens, 2]."""
         words = _words(text)
         with self._lock:
-            ids = self._learn(words)
+            ids = self._numbers(words)
             counts, first, pool = self._counts[ids], self._first[ids], self._pool
         token_word = np.repeat(np.arange(len(words)), counts)
         place_in_word = np.arange(len(token_word)) - (np.cumsum(counts) - counts)[token_word]
@@ -61,29 +61,35 @@ class WordCache:
         self._pool = np.zeros((0, 2), dtype=np.int64)  # token borders, counted from the word's start
         self._characters = 0
 
-    def _learn(self, words: Sequence[str]) -> NDArray[np.int64]:
+    def _numbers(self, words: Sequence[str]) -> NDArray[np.int64]:
         """The words' numbers, new words tokenised first."""
-        new = [word for word in dict.fromkeys(words) if word not in self._ids]
-        if new:
-            characters = sum(map(len, new))
-            if self._ids and self._characters + characters > self._limit:
+        try:
+            return np.fromiter(map(self._ids.__getitem__, words), dtype=np.int64, count=len(words))
+        except KeyError:
+            distinct = list(dict.fromkeys(words))
+            new = [word for word in distinct if word not in self._ids]
+            if self._ids and self._characters + sum(map(len, new)) > self._limit:
                 self._forget()
-                return self._learn(words)
-            self._characters += characters
-            for begin in range(0, len(new), _BATCH):
-                self._add(new[begin : begin + _BATCH])
-        return np.fromiter(map(self._ids.__getitem__, words), dtype=np.int64, count=len(words))
+                new = distinct
+            self._learn(new)
+            return self._numbers(words)
 
-    def _add(self, words: Sequence[str]) -> None:
+    def _learn(self, new: Sequence[str]) -> None:
+        batches = [self._tokenise(new[i : i + _BATCH]) for i in range(0, len(new), _BATCH)]
+        counts = np.concatenate([counts for counts, _ in batches])
+        self._characters += sum(map(len, new))
+        self._ids.update(zip(new, range(len(self._ids), len(self._ids) + len(new)), strict=True))
+        self._first = np.concatenate([self._first, len(self._pool) + np.cumsum(counts) - counts])
+        self._counts = np.concatenate([self._counts, counts])
+        self._pool = np.concatenate([self._pool, *(borders for _, borders in batches)])
+
+    def _tokenise(self, words: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Tokens of each word [words], and their borders counted from its start [tokens, 2]."""
         borders = np.array(self._tokenizer.offsets(" ".join(words)), dtype=np.int64).reshape(-1, 2)
         lengths = np.fromiter(map(len, words), dtype=np.int64, count=len(words)) + 1
         starts = np.cumsum(lengths) - lengths
         owner = np.searchsorted(starts, borders[:, 0], side="right") - 1
-        counts = np.bincount(owner, minlength=len(words))
-        self._ids.update(zip(words, range(len(self._ids), len(self._ids) + len(words)), strict=True))
-        self._first = np.concatenate([self._first, len(self._pool) + np.cumsum(counts) - counts])
-        self._counts = np.concatenate([self._counts, counts])
-        self._pool = np.concatenate([self._pool, borders - starts[owner, None]])
+        return np.bincount(owner, minlength=len(words)), borders - starts[owner, None]
 
 
 def with_word_cache(tokenizer: Tokenizer) -> Tokenizer:

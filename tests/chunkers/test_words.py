@@ -68,6 +68,17 @@ def test_offsets_and_counts_are_the_tokenizers_own(text, limit):
         assert cache.count(text) == BERT.count(text)
 
 
+def test_what_is_remembered_is_bounded():
+    cache = WordCache(BERT, limit=20)
+    for text in (
+        "foxes and a fox",
+        "a box of foxes and more",
+        "a fox",
+        "much more than twenty letters of words",
+    ):
+        assert cache.offsets(text) == BERT.offsets(text)
+
+
 def test_only_where_it_is_exact():
     assert isinstance(with_word_cache(BERT), WordCache)
     assert with_word_cache(BERT) is with_word_cache(BERT)
