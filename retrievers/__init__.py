@@ -6,6 +6,7 @@ RETRIEVERS = {
     "bm25": "rlc.retrievers.bm25:BM25Retriever",
     "dense": "rlc.retrievers.dense:DenseRetriever",
     "hybrid": "rlc.retrievers.fuse:HybridRetriever",
+    "maxsim": "rlc.retrievers.maxsim:MaxSimRetriever",
     "neighbours": "rlc.retrievers.expand:NeighbourRetriever",
     "parents": "rlc.retrievers.expand:ParentRetriever",
 }

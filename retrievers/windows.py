@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of one text that fits the model, with the prompt and special tokens around it.
+    """A stretch of one text that fits the model, with what stands around it: prompt or query, special tokens.
 
-    `text` is the text's place in the batch, `ids` what the model reads, `body` where the stretch's own tokens
-    stand in it, `offsets` int64 [tokens, 2] their half-open character spans in the text.
+    `text` is the text's place in the batch, `ids` and `types` what the model reads, `body` where the stretch's own
+    tokens stand in them, `offsets` int64 [tokens, 2] their half-open character spans in the text.
     """
 
     text: int
     ids: list[int]
+    types: list[int]
     body: slice
     offsets: NDArray[np.int64]
 
@@ -36,36 +37,55 @@ def windows_of(
 
     A text that fits is one window, with exactly the tokens of prompt and text together; a longer one becomes as
     few windows as possible, of equal length, so that no window is a mere tail.
+
+    Raises:
+        DataError: if the prompt alone fills the window.
     """
-    encodings = tokenizer.encode_batch([prompt + text for text in texts])
-    return [
-        window
-        for i, encoding in enumerate(encodings)
-        for window in _split(i, encoding.ids, encoding.offsets, len(prompt), size)
-    ]
+    windows: list[Window] = []
+    for i, encoding in enumerate(tokenizer.encode_batch([prompt + text for text in texts])):
+        # Special tokens have the offsets (0, 0) and prompt tokens end inside the prompt: neither is body.
+        body = [place for place, (_, end) in enumerate(encoding.offsets) if end > len(prompt)]
+        windows += split(i, encoding, body, len(prompt), size)
+    return windows
 
 
-def _split(
-    text: int, ids: list[int], offsets: list[tuple[int, int]], prompt: int, size: int
+def pair_windows(
+    query: str, texts: Sequence[str], tokenizer: "tokenizers.Tokenizer", size: int
+) -> list[Window]:
+    """Cut texts as `windows_of` does, each window read together with the whole query.
+
+    Raises:
+        DataError: if the query alone fills the window.
+    """
+    windows: list[Window] = []
+    for i, encoding in enumerate(tokenizer.encode_batch([(query, text) for text in texts])):
+        body = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
+        windows += split(i, encoding, body, 0, size)
+    return windows
+
+
+def split(
+    text: int, encoding: "tokenizers.Encoding", body: Sequence[int], begin: int, size: int
 ) -> Iterator[Window]:
-    # Special tokens have the offsets (0, 0) and prompt tokens end inside the prompt: neither counts as body.
-    body = [i for i, (_, end) in enumerate(offsets) if end > prompt]
+    """The windows of one encoded text, whose own tokens stand at `body` and whose characters begin at `begin`."""
+    ids, types = encoding.ids, encoding.type_ids
     first, last = (body[0], body[-1] + 1) if body else (len(ids), len(ids))
-    head, tail = ids[:first], ids[last:]
-    room = size - len(head) - len(tail)
+    tail = len(ids) - last
+    room = size - first - tail
     if room < 1:
         raise DataError(
-            f"prompt and special tokens alone fill the window of {size} tokens: shorten the prompt"
+            f"prompt, query and special tokens alone have {first + tail} tokens and fill the window of {size}: "
+            "shorten them"
         )
-    spans = np.array(offsets[first:last], dtype=np.int64).reshape(-1, 2)
-    count = max(1, math.ceil(len(spans) / room))
-    for piece in np.array_split(np.arange(first, last), count):
-        start, stop = (int(piece[0]), int(piece[-1]) + 1) if len(piece) else (first, last)
+    spans = np.array(encoding.offsets[first:last], dtype=np.int64).reshape(-1, 2)
+    for piece in np.array_split(np.arange(first, last), max(1, math.ceil((last - first) / room))):
+        start, stop = (int(piece[0]), int(piece[-1]) + 1) if len(piece) else (first, first)
         yield Window(
             text=text,
-            ids=[*head, *ids[start:stop], *tail],
-            body=slice(len(head), len(head) + stop - start),
-            offsets=np.maximum(spans[start - first : stop - first] - prompt, 0),
+            ids=[*ids[:first], *ids[start:stop], *ids[last:]],
+            types=[*types[:first], *types[start:stop], *types[last:]],
+            body=slice(first, first + stop - start),
+            offsets=np.maximum(spans[start - first : stop - first] - begin, 0),
         )
 
 

@@ -2,6 +2,10 @@
 
 from rlc.data.lazy import lazy_attributes
 
-RERANKERS: dict[str, str] = {}
+RERANKERS = {
+    "cross-encoder": "rlc.retrievers.rerank.cross_encoder:CrossEncoderReranker",
+    "listwise": "rlc.retrievers.rerank.listwise:ListwiseReranker",
+    "maxsim": "rlc.retrievers.rerank.maxsim:MaxSimReranker",
+}
 
 __getattr__, __dir__ = lazy_attributes(__name__, RERANKERS)

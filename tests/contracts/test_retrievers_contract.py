@@ -5,6 +5,7 @@ import subprocess
 import sys
 from functools import partial
 
+import numpy as np
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
@@ -13,11 +14,25 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
+from rlc.data.protocols import TokenEmbeddings
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import search
 from rlc.retrievers.embed_langchain import LangChainEncoder
 
 ENCODER = LangChainEncoder(DeterministicFakeEmbedding(size=16), window=100)
+
+
+class WordStates(LangChainEncoder):
+    """Gives every word's vector as a token state."""
+
+    def encode_tokens(self, texts):
+        """One state a word."""
+        return [
+            TokenEmbeddings(self.encode_documents(text.split()), np.zeros((len(text.split()), 2), np.int64))
+            for text in texts
+        ]
+
+
 TEXTS = ["the cat sat", "the dog ran", "the cat and the dog", "the bird", "the cat sat"]
 SETTINGS = {
     "bm25": {},
@@ -28,6 +43,7 @@ SETTINGS = {
             partial(load(RETRIEVERS["dense"]).from_documents, encoder=ENCODER),
         ]
     },
+    "maxsim": {"encoder": WordStates(DeterministicFakeEmbedding(size=16), window=100)},
     "neighbours": {"index": load(RETRIEVERS["bm25"]).from_documents, "before": 0, "after": 0},
     "parents": {"index": load(RETRIEVERS["bm25"]).from_documents},
 }
@@ -82,6 +98,10 @@ class TestDense(Suite):
 
 class TestHybrid(Suite):
     name = "hybrid"
+
+
+class TestMaxSim(Suite):
+    name = "maxsim"
 
 
 class TestNeighbours(Suite):
