@@ -167,7 +167,7 @@ def _search(answers: Answers, number_share: float, seed: int) -> tuple[TaskFit, 
     fitted = TaskFit(
         weights={name: round(float(w), 4) for name, w in zip(answers.names, weights, strict=True)},
         threshold=round(float(thresholds[0]), 4),
-        threshold_numbers=round(float(thresholds[1]), 4),
+        threshold_numbers=round(float(thresholds[int(answers.numeric.any())]), 4),
         number_share=number_share,
     )
     return fitted, best

@@ -6,12 +6,13 @@ well the verdicts agree with those of a strong language model.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from rlc.data.records import Answer, Example
+from rlc.data.spec import fingerprint
 from rlc.experiments.metrics.overlap import share
 from rlc.experiments.metrics.reading import Key, Overlap, Reading, answer_key, overlap, read, read_once
 
@@ -103,9 +104,25 @@ class RuleJudge:
 
     def __init__(self, fit: Fit | None = None) -> None:
         self.fit = fit or default_fit()
+        self._source = {"judge": self.name, "fit": fingerprint(asdict(self.fit))}
 
     def judge(self, question: str, answers: Sequence[str], prediction: str | None, task: str) -> Verdict:
-        """Judge one prediction; None or blank is one that failed."""
+        """Judge one prediction; None or blank is one that failed.
+
+        Args:
+            question: As it was asked.
+            answers: The accepted gold answers; without any, only questions without an answer can be judged.
+            prediction: What was answered.
+            task: Whose fit to use; `hallu` for questions that their document does not answer.
+
+        Raises:
+            TypeError: if `answers` is a bare string.
+        """
+        if isinstance(answers, str):
+            raise TypeError(f"expected a sequence of gold answers, got one string: [{answers!r}] would do")
+        return replace(self._judge(question, answers, prediction, task), source=self._source)
+
+    def _judge(self, question: str, answers: Sequence[str], prediction: str | None, task: str) -> Verdict:
         if prediction is None or not prediction.strip():
             return Verdict(False, 0.0, FAILED)
         reading = read(prediction)

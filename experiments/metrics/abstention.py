@@ -36,7 +36,7 @@ ABSTENTION = re.compile(
             # "not specified", "never mentioned"
             rf"\b(?:not|never)\s+{_HEDGE}{_TOLD}\b",
             # "no information", "there is no specific mention", "lacks details", "don't have enough context"
-            r"\b(?:no|lacks?|lacking|without|insufficient|(?:not|n't) (?:enough|have|see|find|any|contain))\s+"
+            r"(?:\b(?:no|lacks?|lacking|without|insufficient)|(?:\bnot|n't)\s+(?:any|contain|enough|find|have|see))\s+"
             rf"{_KIND}{{0,3}}{_MATTER}\b",
             # "no projected growth rate is provided", "no Valancy in the provided chunks"
             rf"\bno\b[^.;,\n]{{1,80}}\b(?:{_TOLD}\b|{_SOURCE})",

@@ -53,13 +53,14 @@ def holds(text: str, gold: Iterable[str]) -> bool:
 
 
 def _holds(normalised: str, gold: Iterable[str]) -> bool:
-    return all(re.search(rf"(?<!\w)(?<!\d\.){re.escape(g)}(?!\w)(?!\.\d)", normalised) for g in gold)
+    return all(
+        g in normalised and re.search(rf"(?<!\w)(?<!\d\.){re.escape(g)}(?!\w)(?!\.\d)", normalised)
+        for g in gold
+    )
 
 
 def first_rank(ranked: Sequence[str], gold: Sequence[str]) -> int | None:
     """How many of the ranked texts it takes, from the first, to hold the gold together; None if all do not.
-
-    recall@k is the share of questions whose first rank is at most k.
 
     Raises:
         ValueError: if there are no gold strings: the rule leaves such a question out.
@@ -72,6 +73,17 @@ def first_rank(ranked: Sequence[str], gold: Sequence[str]) -> int | None:
         if not missing:
             return rank
     return None
+
+
+def recall_at(ranks: Sequence[int | None], k: int) -> float:
+    """recall@k: the share of the first ranks that are at most k; `first_rank` says what a first rank is.
+
+    Raises:
+        ValueError: if there are no ranks, or k is less than 1.
+    """
+    if not ranks or k < 1:
+        raise ValueError(f"expected first ranks and k of at least 1, got {len(ranks)} ranks and k={k}")
+    return sum(rank is not None and rank <= k for rank in ranks) / len(ranks)
 
 
 def silver(examples: Iterable[Example]) -> dict[str, tuple[str, ...]]:

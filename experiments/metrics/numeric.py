@@ -49,8 +49,8 @@ class Number:
     """A number in a text.
 
     `value` is its size with its unit (million, ...) and without its sign, `percent` whether it is a percentage,
-    `decimals` the digits after the point as written, `exact` whether it has at least three significant digits or
-    a scale of its own. `context` marks years and days of a month, which say when rather than how much. The half-open span [start, end) is where it stands.
+    `decimals` the digits after the point as written, `exact` whether it has at least three digits or a unit such
+    as million. `context` marks years and days of a month, which say when rather than how much. The half-open span [start, end) is where it stands.
     """
 
     value: float
@@ -95,7 +95,7 @@ def _number(match: re.Match[str]) -> Number:
         value=float(digits) * 10.0**power * factor,
         percent=match["percent"] is not None,
         decimals=len(digits.partition(".")[2]),
-        exact=factor > 1 or len(digits.replace(".", "").strip("0")) >= 3,
+        exact=factor > 1 or len(digits.replace(".", "").lstrip("0")) >= 3,
         context=bare and len(digits) == 4 and 1900 <= int(digits) < 2100,
         start=start,
         end=end,
@@ -123,22 +123,21 @@ def close(a: float, b: float, tolerance: float = RELATIVE_TOLERANCE) -> bool:
 def same_number(a: Number, b: Number) -> bool:
     """Whether two numbers say the same.
 
-    They do within 0.6%; percentages also where one is the other rounded to its decimals; and where at least one
-    is exact, also after a factor of 1e3, 1e6 or 1e9, for tables print thousands and prose millions. Years must
-    be equal.
+    Years and days must be equal. Percentages are the same where one is the other rounded to its decimals, a
+    percentage and a plain number also where the latter is its hundredth. Other numbers are the same within 0.6%;
+    where both are exact, also after a factor of 1e3, 1e6 or 1e9, for tables print thousands and prose millions.
     """
     if a.context or b.context:
         return a.value == b.value
     if a.percent and b.percent:
         coarse, fine = (a, b) if a.decimals <= b.decimals else (b, a)
-        return close(a.value, b.value) or abs(coarse.value - fine.value) <= 0.5000001 * 10.0**-coarse.decimals
+        return abs(coarse.value - fine.value) <= (0.5 + 1e-6) * 10.0**-coarse.decimals
     if a.percent or b.percent:
         share, percent = (b, a) if a.percent else (a, b)
         return close(share.value, percent.value) or close(100 * share.value, percent.value)
-    if not (a.exact or b.exact):
-        return a.value == b.value or close(a.value, b.value)
     low, high = sorted((a.value, b.value))
-    return any(close(low * factor, high) for factor in _UNIT_FACTORS)
+    factors = _UNIT_FACTORS if a.exact and b.exact else _UNIT_FACTORS[:1]
+    return any(close(low * factor, high) for factor in factors)
 
 
 def moves(text: str, found: Sequence[Number]) -> list[tuple[Number, Number]]:
