@@ -7,6 +7,8 @@ RETRIEVERS = {
     "dense": "rlc.retrievers.dense:DenseRetriever",
     "hybrid": "rlc.retrievers.fuse:HybridRetriever",
     "maxsim": "rlc.retrievers.maxsim:MaxSimRetriever",
+    "multi-query": "rlc.retrievers.expansion:MultiQueryRetriever",
+    "hyde": "rlc.retrievers.expansion:HydeRetriever",
     "neighbours": "rlc.retrievers.expand:NeighbourRetriever",
     "parents": "rlc.retrievers.expand:ParentRetriever",
 }

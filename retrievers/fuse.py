@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Literal, Self
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
 from rlc.retrievers.base import Retriever, Where, id_of, scored, search
+from rlc.retrievers.compressor import score_of
+from rlc.retrievers.fuse_scores import weighted_score_fusion
 
+Fusion = Literal["rrf", "min-max", "z", "dbsf"]
 Member = Callable[[Sequence[Document]], BaseRetriever]
 """Makes a retriever over documents, such as `BM25Retriever.from_documents`."""
 
@@ -65,12 +68,15 @@ class HybridRetriever(Retriever):
         retrievers: any langchain retrievers; those that are not rlc's should take `k` in `invoke`.
         weights: one a retriever; None weighs all alike.
         depth: how many documents each retriever is asked for (at least `k` are).
+        fusion: `rrf`, or the norm of a weighted sum of scores: `min-max`, `z` or `dbsf` (see `fuse_scores`; every
+            retriever must then give a `relevance_score`).
         rrf_k: the constant of reciprocal rank fusion.
     """
 
     retrievers: Sequence[BaseRetriever] = Field(min_length=1)
     weights: Sequence[float] | None = None
     depth: int = Field(default=50, ge=1)
+    fusion: Fusion = "rrf"
     rrf_k: int = Field(default=60, ge=0)
 
     @classmethod
@@ -82,6 +88,7 @@ class HybridRetriever(Retriever):
         k: int = 5,
         depth: int = 50,
         weights: Sequence[float] | None = None,
+        fusion: Fusion = "rrf",
         rrf_k: int = 60,
     ) -> Self:
         """Let every member index the documents.
@@ -93,10 +100,11 @@ class HybridRetriever(Retriever):
             k: how many documents a query gets.
             depth: how many documents each member is asked for.
             weights: one a member; None weighs all alike.
+            fusion: `rrf`, `min-max`, `z` or `dbsf`.
             rrf_k: the constant of reciprocal rank fusion; 60 in the paper.
         """
         retrievers = [member(documents) for member in members]
-        return cls(retrievers=retrievers, weights=weights, k=k, depth=depth, rrf_k=rrf_k)
+        return cls(retrievers=retrievers, weights=weights, k=k, depth=depth, fusion=fusion, rrf_k=rrf_k)
 
     def search(
         self, queries: Sequence[str], k: int | None = None, where: Where | None = None
@@ -108,7 +116,6 @@ class HybridRetriever(Retriever):
         return [self._fuse(lists)[:wanted] for lists in zip(*found, strict=True)]
 
     def _fuse(self, lists: Sequence[Sequence[Document]]) -> list[Document]:
-        rankings = [[id_of(document) for document in documents] for documents in lists]
         merged: dict[str, Document] = {}
         components: dict[str, dict[str, object]] = {}
         for name, documents in zip(self._names(), lists, strict=True):
@@ -118,11 +125,17 @@ class HybridRetriever(Retriever):
                 known.setdefault(f"rank_{name}", rank)
                 if "relevance_score" in document.metadata:
                     known.setdefault(f"score_{name}", document.metadata["relevance_score"])
-        fused = reciprocal_rank_fusion(rankings, self.rrf_k, self.weights)
         return [
             scored(merged[id_], score, rank, **components[id_])
-            for rank, (id_, score) in enumerate(fused, start=1)
+            for rank, (id_, score) in enumerate(self._scores(lists), start=1)
         ]
+
+    def _scores(self, lists: Sequence[Sequence[Document]]) -> list[tuple[str, float]]:
+        if self.fusion == "rrf":
+            rankings = [[id_of(document) for document in documents] for documents in lists]
+            return reciprocal_rank_fusion(rankings, self.rrf_k, self.weights)
+        pairs = [[(id_of(document), score_of(document)) for document in documents] for documents in lists]
+        return weighted_score_fusion(pairs, checked_weights(self.weights, len(lists)), self.fusion)
 
     def _names(self) -> list[str]:
         seen: Counter[str] = Counter()

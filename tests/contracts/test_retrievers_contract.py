@@ -14,7 +14,8 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
-from rlc.data.protocols import TokenEmbeddings
+from rlc.data.protocols import Generation, TokenEmbeddings
+from rlc.data.tokens import ApproximateTokenizer
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import search
 from rlc.retrievers.embed_langchain import LangChainEncoder
@@ -33,6 +34,18 @@ class WordStates(LangChainEncoder):
         ]
 
 
+class Echo:
+    """Writes the question back."""
+
+    name, window, tokenizer = "echo", 1000, ApproximateTokenizer()
+
+    def count(self, prompt):
+        return self.tokenizer.count(prompt.question)
+
+    def generate(self, prompts, *, max_tokens, **wishes):
+        return [Generation(prompt.question.rpartition(": ")[2]) for prompt in prompts]
+
+
 TEXTS = ["the cat sat", "the dog ran", "the cat and the dog", "the bird", "the cat sat"]
 SETTINGS = {
     "bm25": {},
@@ -44,6 +57,8 @@ SETTINGS = {
         ]
     },
     "maxsim": {"encoder": WordStates(DeterministicFakeEmbedding(size=16), window=100)},
+    "multi-query": {"index": load(RETRIEVERS["bm25"]).from_documents, "llm": Echo()},
+    "hyde": {"index": load(RETRIEVERS["bm25"]).from_documents, "llm": Echo()},
     "neighbours": {"index": load(RETRIEVERS["bm25"]).from_documents, "before": 0, "after": 0},
     "parents": {"index": load(RETRIEVERS["bm25"]).from_documents},
 }
@@ -102,6 +117,14 @@ class TestHybrid(Suite):
 
 class TestMaxSim(Suite):
     name = "maxsim"
+
+
+class TestMultiQuery(Suite):
+    name = "multi-query"
+
+
+class TestHyde(Suite):
+    name = "hyde"
 
 
 class TestNeighbours(Suite):
