@@ -1,20 +1,20 @@
 """Language models through transformers, in this process; the keys and values of a shared prefix are kept."""
 
 import hashlib
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError, WeightsError
+from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
+from rlc.pipeline.llms.chat import Chat
+from rlc.pipeline.llms.config import read_config
 from rlc.pipeline.llms.stopping import cut_at_stop
 
 if TYPE_CHECKING:
@@ -59,8 +59,6 @@ class HfLLM:
             raise ValueError(f"prefill_step must be at least 1, got {prefill_step}")
         if temperature < 0:
             raise ValueError(f"temperature must not be negative, got {temperature}")
-        if template not in ("chat", "plain"):
-            raise ValueError(f"template must be 'chat' or 'plain', got {template!r}")
         if dtype not in ("auto", "float32", "bfloat16", "float16"):
             raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {dtype!r}")
         self.name = model
@@ -70,7 +68,7 @@ class HfLLM:
         self._step = prefill_step
         self._keep_prefix = keep_prefix
         self._temperature = temperature
-        self._template = template
+        self._chat = Chat(model, self._place, revision, template)
         self._device = device
         self._window = window
         self._held: list[int] = []  # the token ids whose keys and values are in the cache
@@ -92,7 +90,7 @@ class HfLLM:
 
     def count(self, prompt: Prompt) -> int:
         """The tokens of the prompt as the model sees it, chat template included."""
-        return len(self._encode(prompt))
+        return len(self._chat.encode(prompt))
 
     def generate(
         self,
@@ -133,7 +131,7 @@ class HfLLM:
     ) -> Generation:
         import torch
 
-        ids = self._encode(prompt)
+        ids = self._chat.encode(prompt)
         _ = self._model  # loaded before the clock starts
         if len(ids) + max_tokens > self.window:
             raise ContextOverflowError(
@@ -226,7 +224,7 @@ class HfLLM:
             logits = self._forward([token])
 
     def _decode_text(self, tokens: list[int]) -> str:
-        return str(self._codec.decode(tokens, skip_special_tokens=True))
+        return str(self._chat.codec.decode(tokens, skip_special_tokens=True))
 
     # -- the cache -----------------------------------------------------------------------------------------------
 
@@ -266,44 +264,12 @@ class HfLLM:
 
     @cached_property
     def _positions(self) -> int:
-        if isinstance(self._place, Path):
-            file = self._place / "config.json"
-            if not file.is_file():
-                raise WeightsError(f"{self._place} is not a model folder: it has no config.json")
-            config = json.loads(file.read_text())
-            config = config.get("text_config", config)
-        else:
-            from transformers import AutoConfig
-
-            try:
-                config = (
-                    AutoConfig.from_pretrained(self._place, revision=self._revision)
-                    .get_text_config()
-                    .to_dict()
-                )
-            except (OSError, ValueError) as error:
-                raise WeightsError(f"cannot read the configuration of {self.name!r}: {error}") from error
-        if not isinstance(config.get("max_position_embeddings"), int):
-            raise WeightsError(
-                f"{self.name} does not state max_position_embeddings: is it a causal language model?"
-            )
-        return int(config["max_position_embeddings"])
-
-    @cached_property
-    def _codec(self) -> Any:  # noqa: ANN401 - a transformers tokenizer
-        from transformers import AutoTokenizer
-
-        codec = AutoTokenizer.from_pretrained(self._place, revision=self._revision)
-        if self._template == "chat" and not codec.chat_template:
-            raise UnsupportedError(
-                f"{self.name} has no chat template: set template = 'plain' for a base model"
-            )
-        return codec
+        return int(read_config(self.name, self._place, self._revision)["max_position_embeddings"])
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:
         ends = self._model.generation_config.eos_token_id if self._model.generation_config else None
-        own = [self._codec.eos_token_id] if self._codec.eos_token_id is not None else []
+        own = [self._chat.codec.eos_token_id] if self._chat.codec.eos_token_id is not None else []
         return frozenset([*own, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])])
 
     @cached_property
@@ -318,25 +284,6 @@ class HfLLM:
             return cast("Any", model).to(device).eval()
         except (OSError, ValueError, RuntimeError) as error:
             raise EngineUnavailableError(f"cannot load the language model {self.name!r}: {error}") from error
-
-    def _encode(self, prompt: Prompt) -> list[int]:
-        text = self._render(prompt)
-        return list(self._codec(text, add_special_tokens=self._template == "plain")["input_ids"])
-
-    def _render(self, prompt: Prompt) -> str:
-        user = prompt.prefix + prompt.question
-        if self._template == "plain":
-            return "\n\n".join(part for part in (prompt.system, user) if part)
-        from jinja2.exceptions import TemplateError
-
-        messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
-        try:
-            return self._apply([*messages, {"role": "user", "content": user}])
-        except TemplateError:  # some templates know no system role
-            return self._apply([{"role": "user", "content": f"{prompt.system}\n\n{user}"}])
-
-    def _apply(self, messages: list[dict[str, str]]) -> str:
-        return str(self._codec.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
 def faster_dtype(device: str) -> "torch.dtype":

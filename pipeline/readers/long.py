@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rlc.data.errors import ContextOverflowError
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Example, Usage
-from rlc.pipeline.context import check_policy, fit
+from rlc.pipeline.context import Fitted, check_policy, fit
 from rlc.pipeline.prompts import long_prompt
 from rlc.pipeline.readers.asking import Request, ask_all, room_for_text
 
@@ -31,17 +31,23 @@ class LongReader:
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
         order = sorted(range(len(examples)), key=lambda i: examples[i].document_id)  # stable: neighbours stay
-        answers = ask_all(self.llm, [self._request(examples[i]) for i in order], self.max_tokens, self.seed)
+        fitted: dict[tuple[str, int], Fitted] = {}
+        requests = [self._request(examples[i], fitted) for i in order]
+        answers = ask_all(self.llm, requests, self.max_tokens, self.seed)
         by_place = dict(zip(order, answers, strict=True))
         return [by_place[i] for i in range(len(examples))]
 
-    def _request(self, example: Example) -> Request:
+    def _request(self, example: Example, known: dict[tuple[str, int], Fitted]) -> Request:
+        """The prompt; `known` holds documents already fitted, since all ordinary questions leave the same room."""
         kind = str(example.document.metadata.get("kind", ""))
         room = room_for_text(self.llm, long_prompt(kind, "", example.question), self.max_tokens)
+        key = (example.document_id, room)
         try:
-            fitted = fit(example.document.page_content, room, self.llm.tokenizer, self.overflow)
+            if key not in known:
+                known[key] = fit(example.document.page_content, room, self.llm.tokenizer, self.overflow)
         except ContextOverflowError as error:
             return Request(None, error=f"ContextOverflowError: {error}")
         return Request(
-            long_prompt(kind, fitted.text, example.question), usage=Usage(cut_tokens=fitted.cut_tokens)
+            long_prompt(kind, known[key].text, example.question),
+            usage=Usage(cut_tokens=known[key].cut_tokens),
         )

@@ -1,0 +1,31 @@
+"""A model's configuration, read without loading it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rlc.data.errors import WeightsError
+
+
+def read_config(name: str, place: Path | str, revision: str | None = None) -> dict[str, Any]:
+    """The configuration of a language model, from its folder or the hub; of a multimodal one, its text part.
+
+    Raises:
+        WeightsError: if there is none, or it is not a causal language model's.
+    """
+    if isinstance(place, Path):
+        file = place / "config.json"
+        if not file.is_file():
+            raise WeightsError(f"{place} is not a model folder: it has no config.json")
+        config = json.loads(file.read_text(encoding="utf-8"))
+        config = config.get("text_config", config)
+    else:
+        from transformers import AutoConfig
+
+        try:
+            config = AutoConfig.from_pretrained(place, revision=revision).get_text_config().to_dict()
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"cannot read the configuration of {name!r}: {error}") from error
+    if not isinstance(config.get("max_position_embeddings"), int):
+        raise WeightsError(f"{name} does not state max_position_embeddings: is it a causal language model?")
+    return dict(config)
