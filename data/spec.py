@@ -4,14 +4,17 @@ import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from rlc.data.errors import RlcError, SpecError, unknown
 from rlc.data.lazy import load
 
 Spec = dict[str, Any]
+PLAIN = {bool, int, float, str, types.NoneType}
 
 
 def fingerprint(value: object) -> str:
@@ -30,7 +33,8 @@ class Family:
 
     `constructor` is called in place of the class where it is named; `deferred` gives back that call with the
     settings bound, for things that still wait for their documents. A bare string names an entry, or, where there
-    is a `shorthand`, stands for `{use = shorthand, model = string}`.
+    is a `shorthand`, stands for `{use = shorthand, model = string}`. An alias is written out as the entry that it
+    stands for, so that a spec keeps its meaning when the alias moves on.
     """
 
     kind: str
@@ -38,6 +42,7 @@ class Family:
     constructor: str = ""
     deferred: bool = False
     shorthand: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def maker(self, name: str, path: str) -> Callable[..., Any]:
         """What to call for an entry.
@@ -46,7 +51,7 @@ class Family:
             SpecError: if there is no such entry, with the nearest names.
         """
         if name not in self.table:
-            raise SpecError(f"{path}: {unknown(self.kind, name, self.table)}")
+            raise SpecError(f"{path}: {unknown(self.kind, name, [*self.table, *self.aliases])}")
         target = load(self.table[name])
         made: Callable[..., Any] = getattr(target, self.constructor) if self.constructor else target
         return made
@@ -77,22 +82,28 @@ class Builder:
             if key not in parameters:
                 raise SpecError(f"{path}.{key}: {unknown('setting', key, parameters)}")
         completed: Spec = {"use": name}
-        for key, default in parameters.items():
-            if key in settings:
-                completed[key] = self._complete_value(family, key, settings[key], f"{path}.{key}")
-            elif default is inspect.Parameter.empty:
+        for key, parameter in parameters.items():
+            value = settings.get(key, parameter.default)
+            if value is inspect.Parameter.empty:
                 raise SpecError(f"{path}: the setting {key!r} is missing")
-            elif default is None or isinstance(default, bool | int | float | str):
-                completed[key] = self._complete_value(family, key, default, f"{path}.{key}")
+            if key in settings or type(value) in PLAIN:
+                completed[key] = self._complete_value(family, parameter, value, f"{path}.{key}")
         return completed
 
     def _family(self, owner: Family, key: str) -> Family | None:
         return self.families.get(f"{owner.kind}.{key}") or self.families.get(key)
 
-    def _complete_value(self, owner: Family, key: str, value: object, path: str) -> object:
-        family = self._family(owner, key)
-        if family is None or value is None:
-            return value
+    def _complete_value(
+        self, owner: Family, parameter: inspect.Parameter, value: object, path: str
+    ) -> object:
+        family = self._family(owner, parameter.name)
+        if family is None:
+            return _checked(value, parameter.annotation, path)
+        if value is None:
+            return None
+        if isinstance(value, list) != _holds_many(parameter.annotation):
+            wanted = f"one {family.kind}" if isinstance(value, list) else f"a list, one {family.kind} an item"
+            raise SpecError(f"{path}: expected {wanted}, got {value!r}")
         if isinstance(value, list):
             return [self.complete(item, family, f"{path}[{i}]") for i, item in enumerate(value)]
         return self.complete(value, family, path)
@@ -143,13 +154,33 @@ def _normalise(spec: object, family: Family, path: str) -> Spec:
     if isinstance(spec, str):
         if family.shorthand and spec not in family.table:
             return {"use": family.shorthand, "model": spec}
-        return {"use": spec}
+        return {"use": family.aliases.get(spec, spec)}
     if not isinstance(spec, Mapping) or not isinstance(spec.get("use"), str):
-        raise SpecError(f"{path}: expected a {family.kind}, {{use = name, ...}}, got {spec!r}")
-    return dict(spec)
+        raise SpecError(f"{path}: expected one {family.kind}, {{use = name, ...}}, got {spec!r}")
+    return {**spec, "use": family.aliases.get(spec["use"], spec["use"])}
 
 
-def _parameters(make: Callable[..., Any], skip: int) -> dict[str, Any]:
-    """Names and defaults of the settings; the first `skip` parameters come later, from elsewhere."""
+def _parameters(make: Callable[..., Any], skip: int) -> dict[str, inspect.Parameter]:
+    """The settings by name; the first `skip` parameters come later, from elsewhere."""
     parameters = list(inspect.signature(make).parameters.values())[skip:]
-    return {p.name: p.default for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+    return {p.name: p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+
+
+def _checked(value: object, annotation: object, path: str) -> object:
+    """Hold a value to a plain type; a whole number where a fraction is wanted becomes one (1 and 1.0 are equal)."""
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    kinds = typing.get_args(annotation) if union else (annotation,)
+    if PLAIN.issuperset(kinds) and type(value) not in kinds:
+        if type(value) is int and float in kinds:
+            return float(value)
+        wanted = " or ".join(kind.__name__ for kind in kinds if kind is not types.NoneType)
+        raise SpecError(f"{path}: expected {wanted}, got {value!r}")
+    try:
+        fingerprint(value)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{path}: {value!r} cannot be written down as a setting: {error}") from error
+    return value
+
+
+def _holds_many(annotation: object) -> bool:
+    return typing.get_origin(annotation) in (Sequence, tuple, list)

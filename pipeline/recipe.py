@@ -26,7 +26,7 @@ from rlc.retrievers import ENCODERS, RETRIEVERS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 
-READER = Family("reader", {**READERS, **ROUTERS, "auto": ROUTERS[AUTO]})
+READER = Family("reader", {**READERS, **ROUTERS}, aliases={"auto": AUTO})
 CHUNKER = Family("chunker", CHUNKERS)
 RETRIEVER = Family("retriever", RETRIEVERS, constructor="from_documents", deferred=True)
 STEP = Family("step", {**RERANKERS, **PRUNERS})

@@ -1,0 +1,68 @@
+"""What tests on every shelf share: examples made in one line, and a random language model of a few kilobytes."""
+
+import os
+
+# Before torch is loaded: tiny matrices gain nothing from threads, and no test may ask a model hub.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+
+from rlc.data.records import Document, Example
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+
+@pytest.fixture(scope="session")
+def make_example():
+    """A factory: `make_example("q1", "Who?", "the text", document_id="d", kind="book")`."""
+
+    def make(id_, question="Who?", text="Ann met Bob.", document_id="d", *, kind="book", **fields):
+        document = Document(id=document_id, page_content=text, metadata={"kind": kind})
+        return Example(id_, question, document, **fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_llm_folder(tmp_path_factory):
+    """A random two-layer Llama of 512 positions over bytes, with a chat template, saved as transformers saves it.
+
+    Its answers mean nothing; they are what must not change.
+    """
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    pieces = ["<s>", "</s>", "<|im_start|>", "<|im_end|>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    vocabulary = {piece: i for i, piece in enumerate([*pieces, "th", "the", "Ġthe"])}
+    backend = Tokenizer(models.BPE(vocabulary, [("t", "h"), ("th", "e"), ("Ġ", "the")]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<s>",
+        eos_token="<|im_end|>",
+        additional_special_tokens=["<|im_start|>"],
+        chat_template=CHAT_TEMPLATE,
+    )
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        initializer_range=0.5,  # large, so that every context has its own next token
+        bos_token_id=0,
+        eos_token_id=3,
+    )
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("tiny-llm")
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
