@@ -32,7 +32,6 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.file, timeout=LONGEST_WAIT, check_same_thread=False)
             with self._connection:
-                self._connection.execute("PRAGMA journal_mode=WAL")
                 self._connection.execute(SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
@@ -64,13 +63,20 @@ class Store:
         return f"cannot read the store {self.file}: {error}; move the file away to begin a new one"
 
     def put(self, answers: Mapping[str, Answer]) -> None:
-        """Keep them, all or none; a key that is there already is replaced."""
+        """Keep them, all or none; a key that is there already is replaced.
+
+        Raises:
+            StoreError: if they cannot be written, or the details of one are not plain data.
+        """
+        try:
+            rows = [(key, encode(answer)) for key, answer in answers.items()]
+        except TypeError as error:
+            raise StoreError(
+                f"cannot keep an answer: its details must be plain data, as JSON has it: {error}"
+            ) from error
         try:
             with self._connection:
-                self._connection.executemany(
-                    "INSERT OR REPLACE INTO answers VALUES (?, ?)",
-                    [(key, encode(answer)) for key, answer in answers.items()],
-                )
+                self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
         except sqlite3.Error as error:
             raise StoreError(
                 f"cannot write to the store {self.file}: {error}; what was stored before is safe: "
@@ -95,8 +101,8 @@ class Store:
 
 
 def encode(answer: Answer) -> str:
-    """An answer as JSON."""
-    return json.dumps(dataclasses.asdict(answer), ensure_ascii=False)
+    """An answer as JSON, in ASCII: a model may write half a character, which SQLite does not take."""
+    return json.dumps(dataclasses.asdict(answer))
 
 
 def decode(text: str) -> Answer:

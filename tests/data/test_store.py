@@ -1,0 +1,200 @@
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlc.data.errors import StoreError
+from rlc.data.records import Answer, Evidence, Usage
+from rlc.data.store import Store, decode, encode
+
+NUMBERS = {f.name: i + (0.5 if f.type is float else 0) for i, f in enumerate(fields(Usage), 1)}
+FULL = Answer(
+    text="Ann, \ud800 \x00 and 北京",
+    route="rag",
+    evidence=(Evidence("d", 3, 9, 0.25), Evidence("d", 0, 2)),
+    usage=Usage(**NUMBERS),
+    finish_reason="length",
+    prompt_hash="abc",
+    error="said so",
+    details={"probability": 0.1, "tried": ["rag", "long"], "nested": {"x": None}},
+)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "runs")
+    yield store
+    store.close()
+
+
+def in_another_process(code, *arguments, **options):
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], text=True, **options)
+
+
+def test_get_put_forget(store):
+    first, second = Answer("one", "rag"), Answer("two", "long")
+    store.put({"a": first, "b": second})
+    assert store.get(["b", "nowhere", "a"]) == {"a": first, "b": second}
+    store.put({"a": second})
+    assert store.get(["a"]) == {"a": second}
+    store.forget(["a", "nowhere"])
+    assert store.get(["a", "b"]) == {"b": second}
+    assert len(store) == 1
+
+
+def test_nothing_to_do_is_fine(store):
+    store.put({})
+    store.forget([])
+    assert store.get([]) == {}
+    assert len(store) == 0
+
+
+def test_every_field_comes_back(store):
+    assert all(getattr(FULL, f.name) for f in fields(Answer)), "a new field wants a value here"
+    store.put({"a": FULL})
+    assert store.get(["a"]) == {"a": FULL}
+
+
+@given(text=st.text(), score=st.none() | st.floats(allow_nan=False), tokens=st.integers(0, 2**60))
+def test_encoding_loses_nothing(text, score, tokens):
+    answer = Answer(text, "rag", (Evidence("d", 0, 1, score),), Usage(prompt_tokens=tokens))
+    assert decode(encode(answer)) == answer
+
+
+def test_more_keys_than_one_query_takes(store):
+    answers = {f"k{i}": Answer(str(i), "rag") for i in range(1201)}
+    store.put(answers)
+    assert store.get([*answers, "nowhere"]) == answers
+
+
+def test_it_outlives_its_process(tmp_path):
+    first = Store(tmp_path)
+    first.put({"a": FULL})
+    first.close()
+    assert Store(tmp_path).get(["a"]) == {"a": FULL}
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from rlc.data.records import Answer
+from rlc.data.store import Store
+store = Store(Path(sys.argv[1]))
+for i in range(int(sys.argv[3])):
+    store.put({f"{sys.argv[2]}-{i}": Answer(f"{sys.argv[2]} {i}", "rag"), "shared": Answer("x" * 5000, "rag")})
+    print(i, flush=True)
+"""
+
+
+def test_processes_write_at_once(tmp_path):
+    writers = [
+        in_another_process(WRITER, tmp_path, name, 15, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for name in "abc"
+    ]
+    for writer in writers:
+        _, complaint = writer.communicate(timeout=60)
+        assert writer.returncode == 0, complaint
+    assert len(Store(tmp_path)) == 3 * 15 + 1
+
+
+def test_kill_9_while_writing_keeps_what_was_committed(tmp_path):
+    writer = in_another_process(WRITER, tmp_path, "a", 100_000, stdout=subprocess.PIPE)
+    committed = [int(writer.stdout.readline()) for _ in range(20)][-1]
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.communicate()
+    store = Store(tmp_path)
+    keys = [f"a-{i}" for i in range(committed + 1)]
+    assert list(store.get(keys)) == sorted(keys)
+    store.put({"after": FULL})
+    assert store.get(["after"]) == {"after": FULL}
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from rlc.data.errors import StoreError
+from rlc.data.records import Answer
+from rlc.data.store import Store
+store = Store(Path(sys.argv[1]))
+store.put({"before": Answer("kept", "rag")})
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+try:
+    store.put({f"big-{i}": Answer("x" * 10_000, "rag") for i in range(100)})
+except StoreError as error:
+    print(error)
+print(sorted(store.get(["before", "big-0"])), flush=True)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store.put({"after": Answer("also kept", "rag")})
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_a_full_disk_loses_only_what_did_not_fit(tmp_path):
+    done = in_another_process(FULL_DISK, tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    said, complaint = done.communicate(timeout=60)
+    assert done.returncode == 0, complaint
+    message, there = said.splitlines()
+    assert "cannot write to the store" in message
+    assert "free some space" in message
+    assert there == "['before']"
+    assert set(Store(tmp_path).get(["before", "after", "big-0"])) == {"before", "after"}
+
+
+def test_a_place_that_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match=r"cannot open the store .*answers\.sqlite.*--out"):
+        Store(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match=r"cannot open the store .*--out"):
+        Store(tmp_path)
+
+
+def test_a_read_only_file_system():
+    if not Path("/proc/self").exists():
+        pytest.skip("no /proc to try to write to")
+    with pytest.raises(StoreError, match=r"cannot open the store .*--out"):
+        Store(Path("/proc/self/rlc"))
+
+
+def test_another_file_in_its_place(tmp_path):
+    (tmp_path / "answers.sqlite").write_bytes(b"not a database, and long enough to be looked at" * 100)
+    with pytest.raises(StoreError, match=r"cannot open the store .*not a database"):
+        Store(tmp_path)
+
+
+def test_damage_in_the_middle_of_the_file(tmp_path):
+    store = Store(tmp_path)
+    store.put({f"k{i}": Answer("x" * 3000, "rag") for i in range(50)})
+    store.close()
+    data = bytearray(store.file.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    store.file.write_bytes(data)
+    with pytest.raises(StoreError, match=r"cannot (read|open) the store"):
+        Store(tmp_path).get([f"k{i}" for i in range(50)])
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "5", "null", "[]", "{}", '{"text": "x", "route": "r", "usage": 3, "evidence": []}']
+)
+def test_an_answer_that_cannot_be_read(store, text):
+    with sqlite3.connect(store.file) as connection:
+        connection.execute("INSERT INTO answers VALUES ('a', ?)", [text])
+    with pytest.raises(StoreError, match=r"cannot read the store .*begin a new one"):
+        store.get(["a"])
+
+
+def test_what_json_cannot_hold_is_an_error_that_names_it(store):
+    with pytest.raises(StoreError, match=r"details.*object"):
+        store.put({"a": FULL, "b": Answer("x", "rag", details={"value": object()})})
+    assert len(store) == 0
