@@ -57,13 +57,17 @@ def load_tokenizer(model: str) -> Tokenizer:
     """The tokenizer of a model: `approximate`, an alias, a folder, or a Hugging Face id.
 
     Raises:
-        WeightsError: if the model has no fast tokenizer (a `tokenizer.json`).
+        WeightsError: if the model has no fast tokenizer (a `tokenizer.json`), or a damaged one.
     """
     if model == "approximate":
         return ApproximateTokenizer()
     from tokenizers import Tokenizer as HuggingFaceTokenizer
 
-    return FastTokenizer(model, HuggingFaceTokenizer.from_file(str(_tokenizer_file(model))))
+    file = _tokenizer_file(model)
+    try:
+        return FastTokenizer(model, HuggingFaceTokenizer.from_file(str(file)))
+    except Exception as error:  # noqa: BLE001 - tokenizers raises nothing narrower
+        raise WeightsError(f"cannot read {file}: {error}; save or fetch the model again") from error
 
 
 def _tokenizer_file(model: str) -> Path:

@@ -1,0 +1,102 @@
+import shutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlc.data.errors import WeightsError
+from rlc.data.protocols import Tokenizer
+from rlc.data.tokens import ApproximateTokenizer, FastTokenizer, head, load_tokenizer
+
+APPROXIMATE = ApproximateTokenizer()
+
+
+def test_pieces_by_hand():
+    text = "Don't pay $1,093 to extraordinary_Müller!"
+    pieces = [text[a:b] for a, b in APPROXIMATE.offsets(text)]
+    assert pieces == [
+        "Don",
+        "'",
+        "t",
+        "pay",
+        "$",
+        "1",
+        ",",
+        "093",
+        "to",
+        "extrao",
+        "rdinar",
+        "y",
+        "_",
+        "Müller",
+        "!",
+    ]
+    assert APPROXIMATE.count(text) == len(pieces)
+
+
+@given(text=st.text())
+def test_pieces_cover_all_but_white_space(text):
+    offsets = APPROXIMATE.offsets(text)
+    assert "".join(text[a:b] for a, b in offsets) == "".join(text.split())
+    assert offsets == sorted(offsets)
+    assert APPROXIMATE.count(text) == len(offsets)
+
+
+@given(text=st.text(), tokens=st.integers(-3, 20))
+def test_head_is_a_prefix_of_so_many_tokens(text, tokens):
+    start = head(APPROXIMATE, text, tokens)
+    assert text.startswith(start)
+    assert APPROXIMATE.count(start) == min(max(tokens, 0), APPROXIMATE.count(text))
+
+
+def test_head_by_hand():
+    assert head(APPROXIMATE, "one two three", 2) == "one two"
+    assert head(APPROXIMATE, "one two  ", 2) == "one two  "
+    assert head(APPROXIMATE, "one", 0) == ""
+
+
+def test_a_fast_tokenizer_leaves_special_tokens_out_and_never_truncates(tiny_llm_folder):
+    from tokenizers import Tokenizer as Backend
+
+    backend = Backend.from_file(str(tiny_llm_folder / "tokenizer.json"))
+    backend.enable_truncation(4)
+    backend.enable_padding(length=50)
+    tokenizer = FastTokenizer("tiny", backend)
+    text = "the other theme"
+    assert [text[a:b] for a, b in tokenizer.offsets(text)] == [
+        "the", " ", "o", "the", "r", " the", "m", "e",
+    ]  # fmt: skip
+    assert tokenizer.count(text) == 8
+
+
+def test_names_give_tokenizers(tiny_llm_folder):
+    assert isinstance(load_tokenizer("approximate"), ApproximateTokenizer)
+    tokenizer = load_tokenizer(str(tiny_llm_folder))
+    assert isinstance(tokenizer, Tokenizer)
+    assert tokenizer.name == str(tiny_llm_folder)
+    assert load_tokenizer(str(tiny_llm_folder)) is tokenizer
+
+
+def test_a_folder_without_a_fast_tokenizer(tmp_path):
+    with pytest.raises(
+        WeightsError, match=r"no fast tokenizer: .*tokenizer\.json does not exist; save the model"
+    ):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_damaged_tokenizer(tmp_path, tiny_llm_folder):
+    shutil.copy(tiny_llm_folder / "tokenizer.json", tmp_path)
+    text = (tmp_path / "tokenizer.json").read_text()
+    (tmp_path / "tokenizer.json").write_text(text[: len(text) // 2])
+    with pytest.raises(WeightsError, match=r"cannot read .*tokenizer\.json"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_path_that_leads_nowhere():
+    with pytest.raises(WeightsError, match=r"no model folder at \./nowhere"):
+        load_tokenizer("./nowhere")
+
+
+def test_a_hub_id_without_a_network():
+    with pytest.raises(WeightsError, match=r"no fast tokenizer for 'rlc/nothing'.*'approximate'"):
+        load_tokenizer("rlc/nothing")
