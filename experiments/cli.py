@@ -3,7 +3,9 @@
 Heavy libraries are imported by the commands that need them, so that `rlc --help` answers at once.
 """
 
+import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,13 @@ from typing import Any
 import click
 
 from rlc.data.errors import RlcError, UsageError
+
+# The libraries' own chatter; the process is ours, so their defaults may be too. What the user has set stays.
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "TRANSFORMERS_VERBOSITY": "error",
+}
 
 
 class Shell(click.Group):
@@ -40,6 +49,12 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
+def _show_warning(message: Warning | str, category: type[Warning], *_place: object, **_line: object) -> None:
+    """One line for what a user can see to; deprecations and the like are for developers."""
+    if issubclass(category, UserWarning):
+        click.secho(f"warning: {message}", err=True, fg="yellow")
+
+
 def _place(error: BaseException) -> str:
     trace = error.__traceback__
     while trace and trace.tb_next:
@@ -64,6 +79,9 @@ def main(debug: bool) -> None:
     Every option can also be given by environment: RLC_COMPARE_DATASET, RLC_COMPARE_LIMIT, ...
     """
     del debug  # read from the context, where a command fails
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    warnings.showwarning = _show_warning
 
 
 _OUT = click.option(

@@ -1,0 +1,167 @@
+"""The command line, as a user meets it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from rlc.experiments.cli import main
+
+RECIPE = """
+[parts.llm]
+use = "scripted"
+answers = { "" = "Ada keeps the lamp." }
+[readers.rag]
+use = "rag"
+chunker = { use = "recursive", size = 16 }
+index = { use = "bm25", k = 2 }
+llm = "@llm"
+[readers.long]
+use = "long"
+llm = "@llm"
+"""
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """Runs `rlc ...` in an empty folder that holds a recipe and two documents with questions."""
+    for name in ("RLC_DATA", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "lamp.txt").write_text("The lamp was lit in 1871. Ada keeps the lamp.")
+    (tmp_path / "mine" / "mill.md").write_text("# The mill\n\nThe mill was closed in 1902.")
+    questions = [
+        {"question": "Who keeps the lamp?", "document": "lamp.txt", "answer": "Ada"},
+        {"question": "When was the mill closed?", "document": "mill.md", "answer": "1902"},
+        {"question": "Is it nice?", "document": "mill.md"},
+    ]
+    (tmp_path / "mine" / "questions.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions))
+
+    def run(*words, code=0, **environment):
+        result = CliRunner().invoke(main, [str(word) for word in words], env=environment)
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--router", "auto")
+
+
+def test_compare_prints_a_table_and_keeps_everything(shell, tmp_path):
+    result = shell(*COMPARE)
+    assert "auto (length)" in result.stdout
+    assert "resolved to length" in result.stdout
+    assert "mine (own), 3 questions, 2 documents" in result.stdout
+    [folder] = (tmp_path / "runs").glob("mine-own-*")
+    assert {"results.parquet", "recipe.json", "provenance.json", "mlflow.json"} <= {
+        f.name for f in folder.iterdir()
+    }
+
+
+def test_json_is_all_of_stdout(shell):
+    found = json.loads(shell(*COMPARE, "--json", "--no-track").stdout)
+    assert [reader["reader"] for reader in found["readers"]] == ["rag", "long", "auto"]
+    assert found["readers"][0]["accuracy"] == {"value": 0.5, "n": 2}  # a question without gold is not scored
+    assert found["labels"] == {"auto": "auto (length)"}
+
+
+def test_settings_filters_and_environment(shell):
+    options = ("--no-track", "--json", "--set", "readers.rag.index.k=1", "--where", "document=mill.md")
+    found = json.loads(shell(*COMPARE, *options, RLC_COMPARE_ARMS="rag,long").stdout)
+    assert [reader["n"] for reader in found["readers"]] == [2, 2, 2]
+    found = json.loads(shell(*COMPARE, "--no-track", "--json", RLC_COMPARE_LIMIT="1").stdout)
+    assert [reader["n"] for reader in found["readers"]] == [1, 1, 1]
+
+
+def test_dry_run_reads_nothing(shell, tmp_path):
+    result = shell(*COMPARE, "--dry-run")
+    assert "long: 3 questions, at most" in result.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["compare", "--dataset", "lraa"], 2, "no data set 'lraa'; did you mean 'lara'"),
+        (["compare", "--dataset", "lara", "--data-root", "nowhere"], 1, "LaRA"),
+        (
+            [*COMPARE, "--set", "readers.rag.chunker.siez=3"],
+            2,
+            "readers.rag.chunker.siez: no setting 'siez'; did you",
+        ),
+        (
+            [*COMPARE, "--set", "readers.rag.chunker.use=recusive"],
+            2,
+            "no chunker 'recusive'; did you mean 'recursive'",
+        ),
+        ([*COMPARE, "--set", "readers.rag.chunker.size=0"], 2, "at least 1 token"),
+        ([*COMPARE, "--router", "lenght"], 2, "no router 'lenght'; did you mean 'length'"),
+        ([*COMPARE, "--arms", "rga"], 2, "no reader 'rga'; did you mean 'rag'"),
+        ([*COMPARE, "--where", "task=none"], 2, "no question is left"),
+        ([*COMPARE, "--limit", "0"], 2, "0 is not in the range"),
+        ([*COMPARE, "--reader", "recorded:gpt-4o"], 2, "recorded answers belong to LaRA"),
+        (["compare", "--recipe", "missing.toml"], 2, "cannot read the recipe"),
+        (["list", "chunker"], 2, "did you mean 'chunkers'"),
+        (["fetch", "model", "minilmm"], 2, "did you mean 'minilm'"),
+        (["fetch", "dataset", "lora"], 2, "did you mean 'lara'"),
+        (["ui"], 1, "run `rlc compare` first"),
+    ],
+    ids=lambda value: " ".join(map(str, value[-2:])) if isinstance(value, list) else None,
+)
+def test_mistakes_are_one_message(shell, words, code, message):
+    result = shell(*words, code=code)
+    assert message in result.stderr
+    assert result.stderr.count("error: ") + result.stderr.count("Error: ") == 1
+
+
+def test_a_setting_refused_by_its_class_names_the_place(shell):
+    result = shell(*COMPARE, "--set", "readers.rag.chunker.size=0", code=2)
+    assert "readers.rag.chunker: " in result.stderr
+
+
+def test_an_unreachable_endpoint_stops_with_advice(shell, tmp_path):
+    endpoint = (
+        'parts.llm={use="endpoint", model="m", window=2000, base_url="http://127.0.0.1:9/v1", retries=0}'
+    )
+    result = shell(*COMPARE, "--set", endpoint, code=1)
+    assert "127.0.0.1:9" in result.stderr
+    assert not list((tmp_path / "runs").glob("*/results.parquet"))
+
+
+def test_a_recipe_of_strings_and_an_empty_document(shell, tmp_path):
+    (tmp_path / "mine" / "empty.txt").write_text(" \n")
+    assert "empty.txt" in shell(*COMPARE, code=1).stderr
+
+
+def test_a_failing_tracking_store_is_a_warning(shell):
+    result = shell(*COMPARE, MLFLOW_TRACKING_URI="sqlite:////proc/nowhere/mlflow.db")
+    assert "warning: MLflow" in result.stderr
+    assert "auto (length)" in result.stdout
+
+
+def test_list_names_methods_with_what_they_do(shell):
+    lines = shell("list", "routers").stdout.splitlines()
+    assert lines[0].split()[:4] == ["auto", "(stands", "for", "length)"]
+    assert "chunkers:" in shell("list").stdout
+
+
+def test_doctor_and_version(shell):
+    assert "disk" in shell("doctor").stdout
+    assert "version" in shell("--version").stdout
+
+
+def test_an_internal_error_is_one_message_and_debug_shows_all(shell, monkeypatch):
+    def broken(**options):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("rlc.experiments.command.run_compare", broken)
+    result = shell("compare", code=1)
+    assert (
+        "ZeroDivisionError: oops (at tests" in result.stderr
+        or "ZeroDivisionError: oops (at " in result.stderr
+    )
+    assert isinstance(CliRunner().invoke(main, ["--debug", "compare"]).exception, ZeroDivisionError)

@@ -1,0 +1,36 @@
+"""The results file."""
+
+import polars as pl
+import pytest
+
+from rlc.data.errors import DataError, StoreError
+from rlc.experiments.compare import compare
+from rlc.experiments.results import COLUMNS, read_results, write_results
+
+
+def test_round_trip(dataset, right, tmp_path):
+    frame = compare({"right": right}, dataset)
+    write_results(frame, tmp_path / "results.parquet")
+    assert read_results(tmp_path / "results.parquet").equals(frame)
+    assert [file.name for file in tmp_path.iterdir()] == ["results.parquet"]
+
+
+def test_every_column_says_what_it_means():
+    assert all(meaning for _, meaning in COLUMNS.values())
+
+
+def test_bad_files_say_what_is_wrong(tmp_path):
+    with pytest.raises(DataError, match="no results at"):
+        read_results(tmp_path / "none.parquet")
+    (tmp_path / "text.parquet").write_text("not parquet")
+    with pytest.raises(DataError, match="not a results file"):
+        read_results(tmp_path / "text.parquet")
+    pl.DataFrame({"reader": ["a"]}).write_parquet(tmp_path / "old.parquet")
+    with pytest.raises(DataError, match="lacks the columns example_id"):
+        read_results(tmp_path / "old.parquet")
+
+
+def test_an_unwritable_place_is_named(dataset, right, tmp_path):
+    frame = compare({"right": right}, dataset)
+    with pytest.raises(StoreError, match="cannot write"):
+        write_results(frame, tmp_path / "missing" / "results.parquet")

@@ -1,0 +1,76 @@
+"""MLflow: what its pages will show."""
+
+import pytest
+
+from rlc.data.store import Store
+from rlc.experiments.run import plan_run
+from rlc.experiments.track import TrackingError, flatten, metrics_of, track, tracking_uri, ui_command
+from rlc.pipeline.recipe import load_recipe
+
+RECIPE = """
+[parts.llm]
+use = "scripted"
+answers = { "" = "Ada." }
+[readers.rag]
+use = "rag"
+chunker = { use = "recursive", size = 16 }
+index = { use = "bm25", k = 2 }
+llm = "@llm"
+[readers.long]
+use = "long"
+llm = "@llm"
+"""
+
+
+@pytest.fixture
+def outcome(dataset, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    run = plan_run(dataset, {"": load_recipe(RECIPE)}, ["rag", "long"], ["auto"], tmp_path)
+    store = Store(tmp_path)
+    yield run.execute(run.readers(store))
+    store.close()
+
+
+def test_a_parent_with_children_and_again_the_same(outcome):
+    import mlflow
+
+    parent = track(outcome)
+    assert track(outcome) == parent  # logged again, it is still one run
+    found = mlflow.MlflowClient(tracking_uri(outcome.run.out)).search_runs(["1"])
+    assert len(found) == 4
+    by_name = {run.info.run_name: run for run in found}
+    assert set(by_name) == {outcome.run.id, "rag", "long", "auto (length)"}
+    head, rag = by_name[outcome.run.id], by_name["rag"]
+    assert head.data.tags["data.variant"] == "own"
+    assert head.data.tags["rlc.resolved.auto"] == "auto (length)"
+    assert head.data.metrics["long/answer/accuracy"] == pytest.approx(1 / 3)
+    assert head.inputs.dataset_inputs[0].dataset.name == "made"
+    assert rag.data.tags["mlflow.parentRunId"] == parent
+    assert rag.data.params["chunker.size"] == "16"
+    assert rag.data.metrics["answer/failures"] == 0
+    artifacts = {file.path for file in mlflow.artifacts.list_artifacts(run_id=parent)}
+    assert {"results.parquet", "recipe.json", "provenance.json", "summary.json"} <= artifacts
+
+
+def test_a_store_that_refuses_is_one_message(outcome, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
+    with pytest.raises(TrackingError, match="the results are in"):
+        track(outcome)
+
+
+def test_flatten_and_metrics():
+    assert flatten({"a": {"b": [1, {"c": None}]}, "d": "x"}) == {"a.b.0": "1", "a.b.1.c": "None", "d": "x"}
+    summary = {
+        "reader": "rag", "n": 2, "failures": 0, "accuracy": {"value": None, "n": 0}, "tasks": {}, "f1": 0.5,
+        "prompt_tokens": 1.0, "cached_tokens": 0.0, "output_tokens": 2.0, "first_token_seconds": None,
+        "seconds": None, "shares": {"rag": 1.0},
+    }  # fmt: skip
+    metrics = metrics_of(summary)
+    assert "answer/accuracy" not in metrics
+    assert metrics["router/share_rag"] == 1.0
+
+
+def test_ui_needs_a_store(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(TrackingError, match="run `rlc compare` first"):
+        ui_command(tmp_path, 5000)
