@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rlc.data.errors import DataError
-from rlc.data.lara import TASKS, load_predictions
+from rlc.data.lara import TASKS, load_predictions, recorded_models
 from rlc.experiments.judge import RuleJudge, Verdict
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def agreement_report(root: Path, judge: RuleJudge | None = None) -> AgreementRep
     judge = judge or RuleJudge()
     fitted_on = tuple(judge.fit.provenance.get("models", ()))
     published = read_published(root / "published.csv")
-    recorded = {path.name for path in (root / "evaluation" / "prediction").glob("*/")}
+    recorded = set(recorded_models(root))
     models = tuple(sorted({cell.model for cell in published} & recorded - set(fitted_on)))
     if not models:
         raise DataError(

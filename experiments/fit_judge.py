@@ -212,10 +212,12 @@ def main() -> None:
         "--data-root", type=Path, required=True, help="LaRA, with published.csv beside datasets/"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", nargs="+", default=FIT_MODELS, help="whose answers to fit on")
     parser.add_argument("--commit", default="unknown", help="the upstream commit of the data, for the record")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("judge_fit.json"))
     options = parser.parse_args()
-    fitted = fit(options.data_root, options.seed, provenance={"upstream_commit": options.commit})
+    known = {"upstream_commit": options.commit}
+    fitted = fit(options.data_root, options.seed, options.models, provenance=known)
     options.out.write_text(fitted.to_json(), encoding="utf-8")
 
 
