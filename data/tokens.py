@@ -66,7 +66,7 @@ def load_tokenizer(model: str) -> Tokenizer:
     file = _tokenizer_file(model)
     try:
         return FastTokenizer(model, HuggingFaceTokenizer.from_file(str(file)))
-    except Exception as error:  # noqa: BLE001 - tokenizers raises nothing narrower
+    except Exception as error:  # tokenizers raises nothing narrower
         raise WeightsError(f"cannot read {file}: {error}; save or fetch the model again") from error
 
 

