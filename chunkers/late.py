@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import first_word, last_separator
@@ -21,12 +22,11 @@ class LateChunker(Chunker):
     """Chunks of `inner` whose vectors have seen their surroundings.
 
     The encoder reads the document once; a chunk's vector is the mean of the last hidden states of the tokens
-    that begin inside it, of unit length. It travels in the chunk's metadata (`embedding`, `embedding_model`), so
+    that touch it, of unit length (zeros where none does: such a chunk holds control characters only). It travels in the chunk's metadata (`embedding`, `embedding_model`), so
     that a dense index takes it as it is. One pass serves any `inner`, several scales at once included.
 
     A document longer than `window` is read in macro windows that share `overlap` tokens (long late chunking);
-    a token's state is taken from the first window that holds it. A chunk without a token of its own takes the
-    state of the token before it.
+    a token's state is taken from the first window that holds it.
 
     Args:
         encoder: a model that pools by the mean.
@@ -84,9 +84,9 @@ class LateChunker(Chunker):
             for macro, states in zip(
                 group, self.encoder.encode_tokens([text[m.start : m.end] for m in group]), strict=True
             ):
-                starts = states.offsets[:, 0] + macro.start
-                fresh = starts >= read
-                pool.add(starts[fresh], states.vectors[fresh])
+                borders = states.offsets + macro.start
+                fresh = borders[:, 0] >= read
+                pool.add(borders[fresh], states.vectors[fresh])
                 read = macro.end
         return pool.vectors()
 
@@ -98,24 +98,19 @@ class _Pool:
         self._starts = np.array([span.start for span in spans], dtype=np.int64)
         self._ends = np.array([span.end for span in spans], dtype=np.int64)
         self._sums = np.zeros((len(spans), dimension), dtype=np.float64)
-        self._before = np.zeros((len(spans), dimension), dtype=np.float64)  # the last state before each span
-        self._counts = np.zeros(len(spans), dtype=np.int64)
 
-    def add(self, starts: np.ndarray, states: Floats) -> None:
-        """Take the states of tokens that begin at `starts` (ascending, behind all that came before)."""
-        if not len(starts):
+    def add(self, borders: NDArray[np.int64], states: Floats) -> None:
+        """Take the states [tokens, dimension] of tokens with these borders [tokens, 2], in reading order."""
+        if not len(borders):
             return
+        starts, ends = borders.T
         sums = np.concatenate([np.zeros((1, states.shape[1])), np.cumsum(states, axis=0, dtype=np.float64)])
-        touched = np.flatnonzero(self._ends > starts[0])
-        first = np.searchsorted(starts, self._starts[touched])
+        touched = np.flatnonzero((self._ends > starts[0]) & (self._starts < ends[-1]))
+        first = np.searchsorted(ends, self._starts[touched], side="right")
         last = np.searchsorted(starts, self._ends[touched])
         self._sums[touched] += sums[last] - sums[first]
-        self._counts[touched] += last - first
-        behind = touched[first > 0]
-        self._before[behind] = states[first[first > 0] - 1]
 
     def vectors(self) -> Floats:
-        """The unit means [spans, dimension]."""
-        sums = np.where(self._counts[:, None] > 0, self._sums, self._before)
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        return np.asarray(sums / np.maximum(norms, 1e-12), dtype=np.float32)
+        """The means as unit vectors [spans, dimension]; where there was no token, zeros."""
+        norms = np.linalg.norm(self._sums, axis=1, keepdims=True)
+        return np.asarray(self._sums / np.maximum(norms, 1e-12), dtype=np.float32)

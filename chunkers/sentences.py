@@ -43,9 +43,10 @@ _STARTERS = _words("""
 
 _END = re.compile(
     r"[.!?…。！？｡।؟۔\n]"
-    r"(?:(?<=[.!?…।؟۔])[.!?…]*[\"'”’»)\]]*\s+"  # a mark, closing quotes, white space
-    r"|(?<=[。！？｡])[。！？”’」』）]*\s*"  # marks that need no space
-    r"|(?<=\n)[^\S\n]*\n\s*)"  # a blank line
+    # a run of marks, closing quotes, white space; tried at the run's beginning only, or the time were quadratic
+    r"(?:(?<=[.!?…।؟۔])(?<![.!?…।؟۔]{2})[.!?…।؟۔]*+[\"'”’»)\]]*+\s+"
+    r"|(?<=[。！？｡])[。！？｡”’」』）]*+\s*"  # marks that need no space
+    r"|(?<=\n)[^\S\n]*+\n\s*)"  # a blank line
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _VOWEL = re.compile(r"[aeiouyAEIOUYÀ-ÿ]")
@@ -75,7 +76,7 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 def _ends(text: str, match: re.Match[str], place: int) -> bool:
     mark, following = text[match.start()], text[place]
-    if mark == "\n" or mark in "。！？｡" or "\n\n" in text[match.start() : place]:
+    if mark == "\n" or mark in "。！？｡" or text.count("\n", match.start(), place) > 1:
         return True
     if following.islower():
         return False

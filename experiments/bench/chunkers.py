@@ -1,6 +1,6 @@
 """How fast the chunkers are, as ratios to named peers.
 
-    python experiments/bench/chunkers.py DATA sentences tokens semantic late
+    python experiments/bench/chunkers.py DATA exactness sentences tokens semantic late
 
 DATA is a folder in LaRA's layout. Peer and product take turns in one process, on one thread, and their CPU seconds
 are compared: the machine's speed and its other work cancel out. Each round sees other text (some peers remember
@@ -8,7 +8,6 @@ what they have seen). The peers are not dependencies: `pip install chonkie llama
 """
 
 import importlib
-import os
 import re
 import resource
 import statistics
@@ -26,6 +25,7 @@ from rlc.chunkers.recursive import first_word, last_separator
 from rlc.chunkers.sentences import split_sentences
 from rlc.chunkers.windows import Ruler, windows
 from rlc.chunkers.words import WordCache
+from rlc.data.protocols import Encoder
 from rlc.data.tokens import FastTokenizer
 
 Task = Callable[[list[str]], object]
@@ -33,8 +33,11 @@ Round = list[str]
 SIZE, OVERLAP = 600, 100
 
 
-def race(tasks: Mapping[str, Task], rounds: Sequence[Round], baseline: str) -> None:
-    """Let all tasks take turns at each round's texts; print MB per CPU second, and the median ratio to `baseline`."""
+def race(tasks: Mapping[str, Task], rounds: Sequence[Round], *peers: str) -> None:
+    """Let the tasks take turns at each round's texts.
+
+    Prints MB per CPU second, and how many times as fast as the faster of `peers` (medians over the rounds).
+    """
     speeds: dict[str, list[float]] = {name: [] for name in tasks}
     for i, texts in enumerate(rounds):
         order = list(tasks) if i % 2 == 0 else list(reversed(tasks))
@@ -42,8 +45,9 @@ def race(tasks: Mapping[str, Task], rounds: Sequence[Round], baseline: str) -> N
             start = time.process_time()
             tasks[name](texts)
             speeds[name].append(sum(map(len, texts)) / 1e6 / (time.process_time() - start))
+    best = [max(values) for values in zip(*(speeds[name] for name in peers), strict=True)]
     for name, values in speeds.items():
-        ratio = statistics.median(a / b for a, b in zip(values, speeds[baseline], strict=True))
+        ratio = statistics.median(a / b for a, b in zip(values, best, strict=True))
         click.echo(f"  {name:<44}{statistics.median(values):>10.4g} MB/s {ratio:>9.2f}x")
 
 
@@ -152,11 +156,10 @@ def tokens(texts: Sequence[str], rounds: int) -> None:
             f"{SIZE}/{OVERLAP} tokens, {statistics.median(sum(map(len, b)) for b in batches) / 1e6:.1f} MB a round"
         )
         race(rows, batches, "one encode per document")
-    exactness(texts)
 
 
-def exactness(texts: Sequence[str]) -> None:
-    """Hold the word cache to its tokenizer, and the chunks to their size, on every document."""
+def exactness(texts: Sequence[str], rounds: int) -> None:  # noqa: ARG001 - as all topics
+    """Hold the word cache to its tokenizer, and the chunks to their size, on every document; memory if run alone."""
     tokenizer = minilm_tokenizer()
     cache, chunker = WordCache(tokenizer), SentenceChunker(SIZE, OVERLAP, tokenizer)
     other = sum(not np.array_equal(cache.borders(text), tokenizer.offsets(text)) for text in texts)
@@ -197,8 +200,26 @@ def semantic(texts: Sequence[str], rounds: int) -> None:
         ],
     }
     click.echo(f"semantic chunks, 24 kB a round, encoder in {encoder.dtype}")
-    for baseline in list(tasks)[2:]:
-        race(tasks, slices(texts, 24_000, rounds), baseline)
+    race(tasks, slices(texts, 24_000, rounds), *list(tasks)[2:])
+    agreement(texts, encoder)
+
+
+def agreement(texts: Sequence[str], encoder: Encoder) -> None:
+    """How far the cuts of sentence means and of exact windows agree: F1, one sentence off allowed."""
+    hits = [0, 0, 0, 0]
+    for text in texts[::8]:
+        part = text[len(text) // 2 :][:30_000]
+        starts = [start for start, _ in split_sentences(part)]
+        pair = [
+            [starts.index(span.start) for span in chunker.spans(part)[1:]]
+            for chunker in (SemanticChunker(encoder, 10**6, exact=exact) for exact in (False, True))
+        ]
+        for side, (found, wanted) in enumerate((pair, pair[::-1])):
+            hits[side] += sum(any(abs(a - b) <= 1 for b in wanted) for a in found)
+            hits[side + 2] += len(found)
+    precision, recall = hits[0] / hits[2], hits[1] / hits[3]
+    f1 = 2 * precision * recall / (precision + recall)
+    click.echo(f"  cuts of sentence means against exact windows: F1 {f1:.3f} ({hits[2]} and {hits[3]} cuts)")
 
 
 def llama_embedding(model: Any) -> Any:  # noqa: ANN401 - a class made from a peer's
@@ -268,7 +289,13 @@ def minilm_tokenizer() -> FastTokenizer:
     return FastTokenizer("minilm", Tokenizer.from_file(str(Path(resolve("minilm")) / "tokenizer.json")))
 
 
-TOPICS = {"sentences": sentences, "tokens": tokens, "semantic": semantic, "late": late}
+TOPICS = {
+    "sentences": sentences,
+    "exactness": exactness,
+    "tokens": tokens,
+    "semantic": semantic,
+    "late": late,
+}
 
 
 @click.command(help=__doc__)
@@ -277,10 +304,10 @@ TOPICS = {"sentences": sentences, "tokens": tokens, "semantic": semantic, "late"
 @click.option("--rounds", default=5, show_default=True)
 def main(data: Path, topics: Sequence[str], rounds: int) -> None:
     """Run the topics."""
-    import torch
+    if {"semantic", "late"} & set(topics or TOPICS):
+        import torch
 
-    torch.set_num_threads(1)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        torch.set_num_threads(1)
     files = sorted(path for path in (data / "datasets").glob("*/*/*") if path.is_file())
     texts = {path: path.read_bytes().decode() for path in files}
     for topic in topics or TOPICS:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -140,9 +141,19 @@ def test_chunks_are_slices_that_cover_the_text_within_the_size(name, tokenizer, 
 
 
 @every_chunker
-def test_no_space_in_a_hundred_thousand_characters(name):
-    for text in ("ab" * 50_000, "漢" * 100_000):
-        obey(make(name, TOKENIZERS[0]).split(Document(page_content=text, id="d")), text, TOKENIZERS[0])
+def test_a_hundred_thousand_characters_without_a_space(name):
+    text = "漢" * 50_000 + "ab" * 25_000
+    obey(make(name, TOKENIZERS[0]).split(Document(page_content=text, id="d")), text, TOKENIZERS[0])
+
+
+@every_chunker
+@pytest.mark.parametrize("unit", [".", '."', "\n", "a\n", " ", "\t|", "# a\n", "1.", "\x00"])
+def test_no_kind_of_text_takes_more_than_linear_time(name, unit):
+    text = (unit * 30_000)[:30_000] + "a"
+    start = time.process_time()
+    chunks = make(name, TOKENIZERS[0]).split(Document(page_content=text, id="d"))
+    assert time.process_time() - start < 2  # what is quadratic in 30,000 characters takes longer
+    obey(chunks, text, TOKENIZERS[0])
 
 
 @every_chunker
