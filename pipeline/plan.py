@@ -1,0 +1,306 @@
+"""What long documents will cost on a GPU, computed from the model's configuration before anything is loaded."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rlc.data.errors import UnsupportedError
+
+GIB = 1024**3
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1, "awq": 0.5, "gptq": 0.5}
+
+# Shares of the ceilings that vLLM 0.25.1 reached on one H100 with an 8B Llama shape; see docs/gpu.md.
+MATRIX_SHARE = 0.9  # of the matrix-product rate, in projections and feed-forward layers
+ATTENTION_SHARE = 0.65  # of the same rate, in attention
+MEMORY_SHARE = 0.75  # of the copying rate, while decoding
+STEP_SECONDS = 0.002  # what a decoding step takes beside reading memory
+OTHER_GIB = 1.5  # CUDA context, graphs, and what fragments
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Measured ceilings of one GPU: floating-point operations and bytes (read plus written) per second, bytes."""
+
+    name: str
+    matrix_rate: float
+    memory_rate: float
+    memory: float
+
+
+# bf16 product of two 8192 x 8192 matrices of random numbers, and a device-to-device copy, through PyTorch 2.11.
+MACHINES = {
+    "h100": Machine("NVIDIA H100 80GB", 798e12, 3.0e12, 79.1 * GIB),
+    "h200": Machine("NVIDIA H200", 790e12, 4.3e12, 139.8 * GIB),
+}
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """The shape of a dense decoder whose layers attend to everything before them."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    kv_heads: int
+    head_dimension: int
+    vocabulary: int
+    positions: int
+    tied: bool = False
+    dtype: str = "bfloat16"
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Decoder":
+        """Read it from a model's `config.json`.
+
+        Raises:
+            UnsupportedError: for mixtures of experts, compressed or windowed attention: other arithmetic.
+        """
+        other = [
+            key
+            for key in ("num_experts", "num_local_experts", "n_routed_experts", "kv_lora_rank")
+            if config.get(key)
+        ]
+        kinds = set(config.get("layer_types") or ["full_attention"])
+        if other or kinds != {"full_attention"}:
+            raise UnsupportedError(
+                f"the planner knows dense decoders with full attention; this model has {other or sorted(kinds)}"
+            )
+        heads = int(config["num_attention_heads"])
+        return cls(
+            layers=int(config["num_hidden_layers"]),
+            hidden=int(config["hidden_size"]),
+            intermediate=int(config["intermediate_size"]),
+            heads=heads,
+            kv_heads=int(config.get("num_key_value_heads") or heads),
+            head_dimension=int(config.get("head_dim") or config["hidden_size"] // heads),
+            vocabulary=int(config["vocab_size"]),
+            positions=int(config["max_position_embeddings"]),
+            tied=bool(config.get("tie_word_embeddings", False)),
+            dtype=str(config.get("dtype") or config.get("torch_dtype") or "bfloat16"),
+        )
+
+    @property
+    def layer_parameters(self) -> int:
+        """Parameters that every token is multiplied with, the output layer left out."""
+        attention = 2 * self.hidden * self.head_dimension * (self.heads + self.kv_heads)
+        return self.layers * (attention + 3 * self.hidden * self.intermediate)
+
+    @property
+    def parameters(self) -> int:
+        """All of them, but for norms and biases."""
+        return self.layer_parameters + self.vocabulary * self.hidden * (1 if self.tied else 2)
+
+    def kv_bytes(self, dtype: str = "auto") -> float:
+        """Bytes of keys and values for one token: 2 x layers x kv heads x head dimension x bytes."""
+        size = BYTES[self.dtype if dtype == "auto" else dtype.split("_")[0]]
+        return 2 * self.layers * self.kv_heads * self.head_dimension * size
+
+    def weight_bytes(self, quantization: str | None = None) -> float:
+        """Bytes of the weights; quantised ones keep their embeddings."""
+        full = BYTES[self.dtype]
+        if quantization is None:
+            return self.parameters * full
+        layers = self.layer_parameters
+        return layers * BYTES.get(quantization, full) + (self.parameters - layers) * full
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the engine is told, as far as it changes the plan; the names are `VllmLLM`'s."""
+
+    window: int | None = None
+    kv_cache_dtype: str = "auto"
+    gpu_memory: float = 0.9
+    tensor_parallel: int = 1
+    quantization: str | None = None
+    prefill_budget: int = 16_384
+    max_sequences: int = 1024
+    keep_prefix: bool = True
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The prompts of one document: its tokens as they are read, and the questions asked about it."""
+
+    document: str
+    tokens: int
+    questions: int
+    question_tokens: int = 60
+    answer_tokens: int = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would happen. Bytes are of all GPUs together; `window` is what the longest prompt and its answer need.
+
+    `first_seconds` is the mean cost of a document's first question, `question_seconds` the mean over all of them.
+    `order` names the documents as they should be asked: the questions of each together.
+    """
+
+    weight_bytes: float
+    kv_bytes_per_token: float
+    cache_tokens: int
+    documents_cached: float
+    window: int
+    fits: bool
+    advice: tuple[str, ...]
+    prefill_seconds: float
+    decode_seconds: float
+    first_seconds: float
+    question_seconds: float
+    order: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """All of it."""
+        return self.prefill_seconds + self.decode_seconds
+
+
+def plan(model: Decoder, machine: Machine, readings: Sequence[Reading], settings: Settings) -> Plan:
+    """Work out memory and time for documents read once each, their questions served from the cache."""
+    cache = cache_tokens(model, machine, settings)
+    longest = max((r.tokens + r.question_tokens + r.answer_tokens for r in readings), default=0)
+    window = settings.window or model.positions
+    mean = sum(r.tokens for r in readings) / max(len(readings), 1)
+    questions = max(sum(r.questions for r in readings), 1)
+    costs = [_reading_seconds(model, machine, r, settings) for r in readings]
+    first = [
+        prefill_seconds(model, machine, r.tokens + r.question_tokens)
+        + decode_seconds(model, machine, [r.tokens], r.answer_tokens, settings)
+        for r in readings
+    ]
+    return Plan(
+        weight_bytes=model.weight_bytes(settings.quantization),
+        kv_bytes_per_token=model.kv_bytes(settings.kv_cache_dtype),
+        cache_tokens=cache,
+        documents_cached=cache / mean if mean else 0.0,
+        window=longest,
+        fits=longest <= min(cache, window),
+        advice=_advice(model, machine, longest, settings),
+        prefill_seconds=sum(prefill for prefill, _ in costs),
+        decode_seconds=sum(decode for _, decode in costs),
+        first_seconds=sum(first) / max(len(readings), 1),
+        question_seconds=sum(prefill + decode for prefill, decode in costs) / questions,
+        order=tuple(dict.fromkeys(r.document for r in readings)),
+    )
+
+
+def cache_tokens(model: Decoder, machine: Machine, settings: Settings) -> int:
+    """Tokens whose keys and values fit beside the weights and the working space of one prefill step."""
+    # The widest moment of a step: the feed-forward layer's two halves, and their product.
+    working = settings.prefill_budget * (3 * model.intermediate + 4 * model.hidden) * 2 + OTHER_GIB * GIB
+    free = settings.gpu_memory * machine.memory - working
+    total = free * settings.tensor_parallel - model.weight_bytes(settings.quantization)
+    return max(0, int(total / model.kv_bytes(settings.kv_cache_dtype)))
+
+
+def prefill_seconds(model: Decoder, machine: Machine, tokens: int, cached: int = 0) -> float:
+    """Computing `tokens` new prompt tokens after `cached` ones.
+
+    2 x parameters x tokens operations in matrix products; in attention 4 x layers x heads x head dimension for
+    every pair of a token and one before it.
+    """
+    pairs = tokens * cached + tokens * tokens / 2
+    attention = 4 * model.layers * model.heads * model.head_dimension * pairs
+    matrices = 2 * model.layer_parameters * tokens
+    return (matrices / MATRIX_SHARE + attention / ATTENTION_SHARE) / machine.matrix_rate
+
+
+def arithmetic_seconds(model: Decoder, machine: Machine, tokens: int) -> float:
+    """The same for a whole prompt at the full matrix-product rate: the limit of prefill."""
+    attention = 2 * model.layers * model.heads * model.head_dimension * tokens * tokens
+    return (2 * model.layer_parameters * tokens + attention) / machine.matrix_rate
+
+
+def decode_seconds(
+    model: Decoder, machine: Machine, contexts: Sequence[int], answer_tokens: int, settings: Settings
+) -> float:
+    """Decoding answers together: each step reads the weights and every sequence's keys and values once."""
+    total = 0.0
+    for start in range(0, len(contexts), settings.max_sequences):
+        batch = contexts[start : start + settings.max_sequences]
+        read = model.weight_bytes(settings.quantization) + sum(batch) * model.kv_bytes(
+            settings.kv_cache_dtype
+        )
+        total += answer_tokens * (read / (machine.memory_rate * MEMORY_SHARE) + STEP_SECONDS)
+    return total
+
+
+def _reading_seconds(
+    model: Decoder, machine: Machine, reading: Reading, settings: Settings
+) -> tuple[float, float]:
+    again = reading.questions - 1
+    whole = prefill_seconds(model, machine, reading.tokens + reading.question_tokens)
+    if settings.keep_prefix:
+        rest = again * prefill_seconds(model, machine, reading.question_tokens, reading.tokens)
+    else:
+        rest = again * whole
+    contexts = [reading.tokens + reading.question_tokens] * reading.questions
+    return whole + rest, decode_seconds(model, machine, contexts, reading.answer_tokens, settings)
+
+
+def _advice(model: Decoder, machine: Machine, longest: int, settings: Settings) -> tuple[str, ...]:
+    """Why it does not fit, and settings that would; empty where it fits."""
+    advice = []
+    window = settings.window or model.positions
+    if longest > window:
+        factor = -(-longest // model.positions)
+        stretch = f"rope = 'yarn' with rope_factor = {factor}, " if longest > model.positions else ""
+        advice.append(
+            f"the longest prompt needs {longest:,} tokens and the window has {window:,}: {stretch}"
+            f"window = {longest}, or let the arm cut its documents"
+        )
+    if longest > cache_tokens(model, machine, settings):
+        options = {
+            "kv_cache_dtype = 'fp8'": replace(settings, kv_cache_dtype="fp8"),
+            "quantization = 'fp8'": replace(settings, quantization="fp8"),
+            "both in fp8": replace(settings, kv_cache_dtype="fp8", quantization="fp8"),
+            "tensor_parallel = 2": replace(settings, tensor_parallel=2 * settings.tensor_parallel),
+            "tensor_parallel = 8": replace(settings, tensor_parallel=8 * settings.tensor_parallel),
+        }
+        helpful = [name for name, other in options.items() if cache_tokens(model, machine, other) >= longest]
+        advice.append(
+            f"the longest prompt needs {longest:,} tokens of cache and there is room for "
+            f"{cache_tokens(model, machine, settings):,}: "
+            + (f"{' or '.join(helpful)} would do" if helpful else "a smaller model or more GPUs are needed")
+        )
+    return tuple(advice)
+
+
+def measure_machine(size: int = 8192, rounds: int = 10) -> Machine:
+    """Measure this machine's GPU: a bf16 matrix product of random numbers, and a copy of 4 GiB.
+
+    Raises:
+        UnsupportedError: without a CUDA device.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UnsupportedError(
+            f"there is no CUDA device to measure; name one of {', '.join(MACHINES)} instead"
+        )
+    left, right = (torch.randn(size, size, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    source = torch.empty(4 * GIB, dtype=torch.uint8, device="cuda")
+    target = torch.empty_like(source)
+    product = _seconds(lambda: torch.matmul(left, right), rounds)
+    copy = _seconds(lambda: target.copy_(source), rounds)
+    memory = torch.cuda.get_device_properties(0).total_memory
+    return Machine(
+        torch.cuda.get_device_name(), 2 * size**3 / product, 2 * source.numel() / copy, float(memory)
+    )
+
+
+def _seconds(work: Callable[[], object], rounds: int) -> float:
+    """Time of one call that queues work on the GPU, after three that warm it up."""
+    import torch
+
+    for _ in range(3):
+        work()
+    torch.cuda.synchronize()
+    started = time.perf_counter()
+    for _ in range(rounds):
+        work()
+    torch.cuda.synchronize()
+    return (time.perf_counter() - started) / rounds
