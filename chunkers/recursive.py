@@ -37,7 +37,7 @@ class RecursiveChunker(Chunker):
     size: int = 512
     overlap: int = 0
     tokenizer: Tokenizer = field(default_factory=ApproximateTokenizer)
-    separators: tuple[str, ...] = SEPARATORS
+    separators: Sequence[str] = SEPARATORS
 
     def __post_init__(self) -> None:
         check_size(self.size, self.overlap)

@@ -20,7 +20,6 @@ import click
 import numpy as np
 
 from rlc.chunkers import LateChunker, RecursiveChunker, SemanticChunker, SentenceChunker
-from rlc.chunkers.base import Chunker
 from rlc.chunkers.recursive import first_word, last_separator
 from rlc.chunkers.sentences import split_sentences
 from rlc.chunkers.windows import Ruler, windows
@@ -40,7 +39,7 @@ def race(tasks: Mapping[str, Task], rounds: Sequence[Round], *peers: str) -> Non
     """
     speeds: dict[str, list[float]] = {name: [] for name in tasks}
     for i, texts in enumerate(rounds):
-        order = list(tasks) if i % 2 == 0 else list(reversed(tasks))
+        order = list(tasks) if i % 2 == 0 else list(tasks)[::-1]
         for name in order:
             start = time.process_time()
             tasks[name](texts)
@@ -119,10 +118,11 @@ def tokens(texts: Sequence[str], rounds: int) -> None:
     splitter = peer("llama_index.core.node_parser").SentenceSplitter
     warm = minilm_tokenizer()
 
-    def rlc(chunker: type[Chunker], tokenizer: FastTokenizer | None = None) -> Task:
+    def rlc(
+        chunker: type[SentenceChunker | RecursiveChunker], tokenizer: FastTokenizer | None = None
+    ) -> Task:
         def task(batch: Round) -> list[Any]:
-            settings: dict[str, Any] = {"size": SIZE, "overlap": OVERLAP}
-            made = chunker(**settings, tokenizer=tokenizer or minilm_tokenizer())
+            made = chunker(SIZE, OVERLAP, tokenizer or minilm_tokenizer())
             return [made.spans(text) for text in batch]
 
         return task
