@@ -96,7 +96,8 @@ class Builder:
     def _complete_value(
         self, owner: Family, parameter: inspect.Parameter, value: object, path: str
     ) -> object:
-        family = self._family(owner, parameter.name)
+        # A parameter whose default is a string takes strings, whatever its name (the dense retriever's `index`).
+        family = None if isinstance(parameter.default, str) else self._family(owner, parameter.name)
         if family is None:
             return _checked(value, parameter.annotation, path)
         if value is None:
@@ -143,7 +144,7 @@ class Builder:
 
     def _build_value(self, owner: Family, key: str, value: Any, path: str) -> object:  # noqa: ANN401 - plain data
         family = self._family(owner, key)
-        if family is None or value is None:
+        if family is None or not isinstance(value, dict | list):  # a completed spec is never a bare string
             return value
         if isinstance(value, list):
             return [self.build(item, family, f"{path}[{i}]") for i, item in enumerate(value)]

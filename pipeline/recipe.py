@@ -43,6 +43,7 @@ FAMILIES = {
     "reader.steps": STEP,
     "chunker.inner": CHUNKER,
     "retriever.members": RETRIEVER,
+    "retriever.index": RETRIEVER,
     "encoder": ENCODER,
     "llm": LANGUAGE_MODEL,
     "tokenizer": TOKENIZER,
