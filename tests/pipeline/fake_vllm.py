@@ -1,0 +1,64 @@
+"""A stand-in for vLLM, put on the path of the engine's process: it echoes, caches blocks of 16, and dies on demand.
+
+The environment says how it behaves: FAKE_VLLM_LOAD = die | oom, and a prompt that holds token 666 kills it.
+"""
+
+import os
+import sys
+import time
+from types import SimpleNamespace
+
+__version__ = "0.25.1"
+BLOCK = 16
+
+
+class SamplingParams:
+    def __init__(self, **wishes):
+        self.__dict__.update(wishes)
+
+
+class LLM:
+    def __init__(self, **arguments):
+        if os.environ.get("FAKE_VLLM_LOAD") == "oom" and arguments["gpu_memory_utilization"] > 0.5:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        if os.environ.get("FAKE_VLLM_LOAD") == "die":
+            os._exit(9)
+        sys.stdout.write("a library that prints to standard output\n")
+        self.arguments = arguments
+        cache = SimpleNamespace(kv_cache_size_tokens=4096, num_gpu_blocks=256, block_size=BLOCK)
+        self.llm_engine = SimpleNamespace(vllm_config=SimpleNamespace(cache_config=cache))
+        self.seen = set()
+
+    def generate(self, prompts, sampling, use_tqdm=True):
+        return [self._answer(prompt["prompt_token_ids"], sampling) for prompt in prompts]
+
+    def _answer(self, ids, sampling):
+        if 666 in ids:
+            sys.stderr.write("torch.OutOfMemoryError: CUDA out of memory\n")
+            sys.stderr.flush()
+            os._exit(1)
+        if 13 in ids:
+            raise ValueError("token 13 is not allowed")
+        blocks = [tuple(ids[: end + BLOCK]) for end in range(0, len(ids) - BLOCK, BLOCK)]
+        cached = sum(1 for block in blocks if block in self.seen) * BLOCK
+        self.seen.update(blocks)
+        now = time.monotonic()
+        tokens = ids[-2:][: sampling.max_tokens]
+        return SimpleNamespace(
+            prompt_token_ids=ids,
+            num_cached_tokens=cached,
+            outputs=[
+                SimpleNamespace(
+                    text=f" {cached} of {len(ids)} ",
+                    token_ids=tokens,
+                    finish_reason="length",
+                    logprobs=None
+                    if sampling.logprobs is None
+                    else [{t: SimpleNamespace(logprob=-0.5)} for t in tokens],
+                )
+            ],
+            metrics=SimpleNamespace(
+                queued_ts=now, scheduled_ts=now + 1, first_token_ts=now + 3, last_token_ts=now + 7,
+                first_token_latency=3.5,
+            ),
+        )  # fmt: skip

@@ -1,0 +1,192 @@
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rlc.data.errors import EngineUnavailableError, MissingExtraError
+from rlc.data.protocols import LLM, Prompt
+from rlc.pipeline.llms.vllm import VllmLLM, arguments
+
+FAKE = Path(__file__).with_name("fake_vllm.py").read_text()
+TORCH = "class cuda:\n    is_available = staticmethod(lambda: {})\n    get_device_name = staticmethod(lambda: 'fake')\n"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder in front of the path of the engine's process, with what stands in for vLLM and torch."""
+    folder = tmp_path / "site"
+    (folder / "vllm").mkdir(parents=True)
+    (folder / "vllm" / "__init__.py").write_text(FAKE)
+    (folder / "vllm" / "sampling_params.py").write_text("class StructuredOutputsParams:\n    pass\n")
+    (folder / "torch.py").write_text(TORCH.format(True))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder
+
+
+@pytest.fixture
+def engine(place, tiny_llm_folder):
+    engine = VllmLLM(str(tiny_llm_folder))
+    yield engine
+    engine.close()
+
+
+DOCUMENT = "Anna lives in Paris. She has two cats and a red bicycle that she rides to work. " * 4
+ONE, TWO = (Prompt(DOCUMENT, f"Question {i}?", "You are helpful.") for i in (1, 2))
+OTHER = Prompt(DOCUMENT.replace("Anna", "Boris"), "Question 3?", "You are helpful.")
+
+
+def test_it_is_an_engine(engine):
+    assert isinstance(engine, LLM)
+    assert engine.window == 512
+    [answer] = engine.generate([ONE], max_tokens=4)
+    assert answer.text == f"0 of {engine.count(ONE)}"
+    assert answer.finish_reason == "length"
+    assert answer.logprobs is None
+    usage = answer.usage
+    assert (usage.queue_seconds, usage.prefill_seconds, usage.decode_seconds) == pytest.approx((1, 2, 4))
+    assert usage.first_token_seconds == 3.5
+    assert usage.seconds == pytest.approx(7.5)
+    assert usage.prompt_tokens == engine.count(ONE)
+    assert usage.output_tokens == 2
+    assert engine.loaded["version"] == "0.25.1"
+    assert engine.loaded["cache_tokens"] == 4096
+
+
+def test_questions_on_one_document_stand_together_and_answers_keep_their_order(engine):
+    one, other, two = engine.generate([ONE, OTHER, TWO], max_tokens=4)
+    assert one.usage.cached_tokens == 0
+    assert two.usage.cached_tokens > 256  # all of the document but its last block
+    assert [a.usage.prompt_tokens for a in (one, other, two)] == [engine.count(p) for p in (ONE, OTHER, TWO)]
+
+
+def test_nothing_to_do_starts_nothing(engine):
+    assert engine.generate([], max_tokens=4) == []
+    assert engine.loaded == {}
+
+
+def test_logprobs_where_asked(engine):
+    [answer] = engine.generate([ONE], max_tokens=2, logprobs=True)
+    assert answer.logprobs == (-0.5, -0.5)
+
+
+def test_a_prompt_that_does_not_fit_fails_alone(place, tiny_llm_folder):
+    engine = VllmLLM(str(tiny_llm_folder), window=64)
+    long, short = engine.generate([ONE, Prompt("", "Who?")], max_tokens=8)
+    engine.close()
+    assert "does not fit" in long.error
+    assert short.error is None
+
+
+SAMPLING = {"max_tokens": 4, "temperature": 0.0, "logprobs": None, "schema": None}
+
+
+def test_what_vllm_refuses_is_a_failed_row_and_the_engine_lives(engine):
+    [refused] = engine.generate_ids([[1, 13, 2]], SAMPLING)
+    pid = engine._child.pid
+    [fine] = engine.generate_ids([[1, 2, 3]], SAMPLING)
+    assert "token 13 is not allowed" in refused.error
+    assert fine.error is None
+    assert engine._child.pid == pid
+
+
+def test_a_dead_engine_fails_the_rows_in_flight_and_starts_once_more(engine):
+    first, second = engine.generate_ids([[1, 2, 3], [666]], SAMPLING)
+    assert "CUDA out of memory" in first.error
+    assert second.error == first.error
+    [again] = engine.generate_ids([[1, 2, 3]], SAMPLING)
+    assert again.error is None
+    engine.generate_ids([[666]], SAMPLING)
+    with pytest.raises(EngineUnavailableError, match="died twice"):
+        engine.generate_ids([[1, 2, 3]], SAMPLING)
+
+
+def test_a_killed_process_is_noticed_and_leaves_nothing_behind(engine):
+    engine.generate_ids([[1, 2, 3]], SAMPLING)
+    pid = engine._child.pid
+    os.kill(pid, signal.SIGKILL)
+    [lost] = engine.generate_ids([[1, 2, 3]], SAMPLING)
+    assert "SIGKILL" in lost.error
+    with pytest.raises(ProcessLookupError):
+        os.killpg(pid, 0)
+
+
+def test_closing_ends_the_process(engine):
+    engine.generate_ids([[1, 2, 3]], SAMPLING)
+    pid, started = engine._child.pid, time.monotonic()
+    engine.close()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(pid, 0)
+    assert time.monotonic() - started < 8  # it left by itself
+
+
+def test_smaller_settings_after_running_out_of_memory(place, tiny_llm_folder, monkeypatch):
+    monkeypatch.setenv("FAKE_VLLM_LOAD", "oom")
+    with pytest.raises(EngineUnavailableError, match=r"CUDA out of memory.*rlc plan"):
+        VllmLLM(str(tiny_llm_folder)).generate([ONE], max_tokens=4)
+    engine = VllmLLM(str(tiny_llm_folder), after_crash={"gpu_memory": 0.4})
+    [answer] = engine.generate([ONE], max_tokens=4)
+    engine.close()
+    assert answer.error is None
+
+
+def test_an_engine_that_cannot_start_says_why(place, tiny_llm_folder, monkeypatch):
+    monkeypatch.setenv("FAKE_VLLM_LOAD", "die")
+    with pytest.raises(EngineUnavailableError, match="exit code 9"):
+        VllmLLM(str(tiny_llm_folder)).generate([ONE], max_tokens=4)
+
+
+def test_no_gpu_and_no_vllm(place, tiny_llm_folder):
+    (place / "torch.py").write_text(TORCH.format(False))
+    with pytest.raises(EngineUnavailableError, match="no CUDA device"):
+        VllmLLM(str(tiny_llm_folder)).generate([ONE], max_tokens=4)
+    (place / "vllm" / "__init__.py").write_text("raise ModuleNotFoundError('no vllm', name='vllm')")
+    with pytest.raises(MissingExtraError, match=r"rlc\[gpu\]"):
+        VllmLLM(str(tiny_llm_folder)).generate([ONE], max_tokens=4)
+
+
+def test_settings_reach_vllm(tiny_llm_folder):
+    engine = VllmLLM(
+        str(tiny_llm_folder), window=1024, rope="yarn", rope_factor=2, kv_cache_dtype="fp8", kv_offload_gib=8,
+        tensor_parallel=2, prefill_budget=8192, cuda_graphs=False, extra={"load_format": "dummy"},
+    )  # fmt: skip
+    given = arguments(engine._settings, "place", engine._config)
+    assert given["max_model_len"] == engine.window == 1024
+    rope = given["hf_overrides"]["rope_parameters"]
+    assert (rope["rope_type"], rope["factor"], rope["original_max_position_embeddings"]) == ("yarn", 2.0, 512)
+    assert given["kv_cache_dtype"] == "fp8"
+    assert given["kv_offloading_size"] == 8
+    assert given["tensor_parallel_size"] == 2
+    assert given["max_num_batched_tokens"] == 8192
+    assert given["enforce_eager"]
+    assert given["load_format"] == "dummy"
+    assert "max_num_seqs" not in given
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"window": 10_000}, "rope_factor = 20"),
+        ({"gpu_memory": 0}, "gpu_memory"),
+        ({"kv_cache_dtype": "int3"}, "fp8"),
+        ({"rope": "yarn"}, "go together"),
+        ({"rope": "ntk", "rope_factor": 2}, "yarn"),
+        ({"after_crash": {"gpu_memroy": 0.5}}, "gpu_memroy"),
+        ({"template": "none"}, "plain"),
+    ],
+)
+def test_bad_settings(tiny_llm_folder, settings, match):
+    with pytest.raises(ValueError, match=match):
+        VllmLLM(str(tiny_llm_folder), **settings)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups")
+def test_an_engine_that_is_forgotten_ends(engine, place, tiny_llm_folder):
+    forgotten = VllmLLM(str(tiny_llm_folder))
+    forgotten.generate_ids([[1, 2, 3]], SAMPLING)
+    pid = forgotten._child.pid
+    del forgotten
+    with pytest.raises(ProcessLookupError):
+        os.killpg(pid, 0)
