@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from rlc.data.errors import RlcError, UsageError
+from rlc.experiments.cli_judge import judge
 
 # The libraries' own chatter; the process is ours, so their defaults may be too. What the user has set stays.
 QUIET = {
@@ -131,6 +132,40 @@ def compare(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named
     run_compare(**options)
 
 
+@main.command()
+@click.argument("run")
+@_OUT
+@click.option(
+    "--prices",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A price sheet: TOML or JSON, dollars per million tokens by model.",
+)
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence.")
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Write here, not into the run.")
+def report(run: str, out: Path, prices: Path | None, data_root: Path | None, to: Path | None) -> None:
+    """Write the report of RUN (a run's folder, or its name): HTML, Markdown and plots."""
+    from rlc.experiments.report.write import write_report
+
+    click.echo(write_report(run, out, prices, data_root, to))
+
+
+@main.command()
+@click.argument("run")
+@click.argument("question")
+@_OUT
+@click.option("--reader", "readers", multiple=True, help="Show this reader only; may be repeated.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence.")
+@click.option("--characters", default=600, help="Longest text shown whole, in characters.")
+def show(
+    run: str, question: str, out: Path, readers: tuple[str, ...], data_root: Path | None, characters: int
+) -> None:
+    """Show one QUESTION of RUN whole: gold answers, and what every reader read, said and cost."""
+    from rlc.experiments.show import show_question
+
+    for line in show_question(run, question, out, readers, data_root, characters):
+        click.echo(line)
+
+
 @main.command("list")
 @click.argument("kind", required=False)
 def list_(kind: str | None) -> None:
@@ -194,3 +229,6 @@ def ui(out: Path, port: int) -> None:
 
     click.echo(f"http://127.0.0.1:{port}", err=True)
     sys.exit(subprocess.run(ui_command(out, port), check=False).returncode)  # noqa: S603 - our own fixed command
+
+
+main.add_command(judge)
