@@ -7,7 +7,7 @@ from langchain_core.documents import Document
 
 from rlc.chunkers.base import Chunker, Span, check_text
 from rlc.chunkers.section import SectionChunker
-from rlc.data.errors import EngineError
+from rlc.data.errors import ContextOverflowError, EngineError
 from rlc.data.protocols import LLM, Prompt
 from rlc.data.tokens import head
 
@@ -43,6 +43,7 @@ class ContextualChunker(Chunker):
 
         Raises:
             DataError: as for every chunker.
+            ContextOverflowError: if the engine's window has no room for the document.
             EngineError: if the engine gives no summary.
         """
         check_text(document)
@@ -55,9 +56,13 @@ class ContextualChunker(Chunker):
     def _summary(self, text: str) -> tuple[str, int]:
         if self.llm is None:
             return "", 0
-        room = (
-            self.llm.window - self.llm.count(Prompt("", REQUEST)) - self.max_tokens - 32
-        )  # 32 for the template
+        request = self.llm.count(Prompt("", REQUEST)) + 32  # the template around it may differ a little
+        room = self.llm.window - request - self.max_tokens
+        if room < 1:
+            raise ContextOverflowError(
+                f"no room for a document in {self.llm.name}'s window of {self.llm.window} tokens beside the request "
+                f"and max_tokens={self.max_tokens}: take a larger window or fewer tokens"
+            )
         prompt = Prompt(prefix=head(self.llm.tokenizer, text, room), question=f"\n\n{REQUEST}")
         [generation] = self.llm.generate([prompt], max_tokens=self.max_tokens)
         if generation.error is not None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlc.chunkers.base import Span
-from rlc.chunkers.words import WordCache, with_word_cache
+from rlc.chunkers.words import WordCache, is_edge, with_word_cache
 from rlc.data.protocols import Tokenizer
 
 Choose = Callable[[int, int], int]
@@ -26,7 +26,11 @@ class Ruler:
         self._starts = _token_starts(text, self._tokenizer)
 
     def count(self, start: int, end: int) -> int:
-        """The tokens of the slice, counted afresh."""
+        """The tokens of the slice: counted afresh, unless it is known to be cut where no token notices."""
+        if isinstance(self._tokenizer, WordCache) and all(
+            is_edge(self.text, place) for place in (start, end)
+        ):
+            return self.inside(start, end)
         return self._tokenizer.count(self.text[start:end])
 
     def inside(self, start: int, end: int) -> int:

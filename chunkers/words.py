@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rlc.data.protocols import Tokenizer
 from rlc.data.tokens import FastTokenizer
 
+_SPACES = " \t\n\r"
 _BATCH = 512  # words tokenised in one call: long texts are slower by the character
 _PROBE = (
     "The fox's 3.14%\r\n\tnaïve e\u0301 \u0301\x00x\x1cy \u200b\u3000漢字 [SEP] [unused1]. שלום 👩‍👧 "
@@ -120,6 +121,11 @@ def cuts_at_spaces_first(tokenizer: FastTokenizer) -> bool:
             for token in parts["added_tokens"]
         )
     )
+
+
+def is_edge(text: str, place: int) -> bool:
+    """Whether the place touches white space or an end of the text, so that a cut there changes no word."""
+    return place in (0, len(text)) or text[place] in _SPACES or text[place - 1] in _SPACES
 
 
 def _words(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 import pytest
 
 from rlc.chunkers import ContextualChunker, SentenceChunker
-from rlc.data.errors import EngineError
+from rlc.data.errors import ContextOverflowError, EngineError
 from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Document, Usage
 from rlc.data.tokens import ApproximateTokenizer
@@ -65,3 +65,8 @@ def test_a_long_document_is_summarised_from_its_beginning_within_the_window():
 def test_an_engine_that_fails_says_so():
     with pytest.raises(EngineError, match="no summary: no memory"):
         ContextualChunker(llm=Summarist(error="no memory")).split(DOCUMENT)
+
+
+def test_a_window_without_room_is_refused():
+    with pytest.raises(ContextOverflowError, match="window of 200 tokens"):
+        ContextualChunker(llm=Summarist(), max_tokens=200).split(DOCUMENT)

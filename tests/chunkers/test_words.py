@@ -1,10 +1,13 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from rlc.chunkers.words import WordCache, cuts_at_spaces_first, with_word_cache
+from rlc.chunkers.windows import Ruler
+from rlc.chunkers.words import WordCache, cuts_at_spaces_first, is_edge, with_word_cache
 from rlc.data.errors import WeightsError
 from rlc.data.tokens import ApproximateTokenizer, FastTokenizer, load_tokenizer
 
@@ -66,6 +69,15 @@ def test_offsets_and_counts_are_the_tokenizers_own(text, limit):
     for _ in range(2):
         assert cache.offsets(text) == BERT.offsets(text)
         assert cache.count(text) == BERT.count(text)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(words, st.text(max_size=6))).map("".join))
+def test_a_slice_cut_at_white_space_is_counted_without_the_tokenizer(text):
+    ruler = Ruler(text, BERT)
+    edges = [place for place in range(len(text) + 1) if is_edge(text, place)]
+    for start, end in itertools.combinations(edges[:12], 2):
+        assert ruler.inside(start, end) == ruler.count(start, end) == BERT.count(text[start:end])
 
 
 def test_what_is_remembered_is_bounded():
