@@ -155,7 +155,7 @@ def report(run: str, out: Path, prices: Path | None, data_root: Path | None, to:
 @_OUT
 @click.option("--reader", "readers", multiple=True, help="Show this reader only; may be repeated.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence.")
-@click.option("--characters", default=600, help="Longest text shown whole, in characters.")
+@click.option("--characters", default=2000, help="Longest text shown whole, in characters.")
 def show(
     run: str, question: str, out: Path, readers: tuple[str, ...], data_root: Path | None, characters: int
 ) -> None:

@@ -1,0 +1,111 @@
+"""From records to files: HTML and Markdown by Jinja templates, plots as PNG and SVG.
+
+No text reaches a page unescaped: HTML by Jinja's autoescape, Markdown by `markdown_text`, control codes by `visible`
+in both, applied to every expression of a template.
+"""
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from rlc.data.errors import StoreError
+from rlc.experiments.report.plots import INK, style
+from rlc.experiments.report.records import Plot, Report
+from rlc.experiments.visible import visible
+
+TEMPLATES = Path(__file__).parent / "templates"
+PIXELS_PER_INCH = 160
+_MARKS = re.compile(r"[\\`*\[\]|#~$]|(?<![^\W_])_|_(?![^\W_])")  # a _ within a word marks nothing
+
+
+def write_files(report: Report, folder: Path) -> Path:
+    """Write report.html, report.md and the plots into a folder.
+
+    Returns:
+        The HTML file.
+
+    Raises:
+        StoreError: where the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        drawings = {plot.name: _draw(plot, folder) for section in report.sections for plot in section.plots}
+        (folder / "report.md").write_text(render_markdown(report), encoding="utf-8")
+        page = folder / "report.html"
+        page.write_text(render_html(report, drawings), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the report into {folder}: {error}; give another folder with --to"
+        ) from error
+    return page
+
+
+def render_html(report: Report, drawings: dict[str, str]) -> str:
+    """One page with everything in it. `drawings` are the plots' SVG texts by name."""
+    environment = _environment(autoescape=True, finalize=_html_text)
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        drawings={name: _inline(name, svg) for name, svg in drawings.items()},
+    )
+
+
+def render_markdown(report: Report) -> str:
+    """The same as Markdown; plots are linked."""
+    environment = _environment(autoescape=False, finalize=_markdown_value)
+    return environment.get_template("report.md.j2").render(report=report)
+
+
+def markdown_text(text: str) -> str:
+    r"""Text that Markdown shows as it is, on one line.
+
+    >>> markdown_text("a|b <i> *c* d_e")
+    'a\\|b &lt;i&gt; \\*c\\* d_e'
+    """
+    plain = " ".join(visible(text).split())
+    marked = _MARKS.sub(lambda match: f"\\{match[0]}", plain)
+    return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _environment(**settings: Any) -> Environment:  # noqa: ANN401 - Jinja's own settings
+    return Environment(  # noqa: S701 - Markdown is escaped by its finalize
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        **settings,
+    )
+
+
+def _html_text(value: object) -> object:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _markdown_value(value: object) -> object:
+    return markdown_text(value) if isinstance(value, str) else value
+
+
+def _draw(plot: Plot, folder: Path) -> str:
+    """Draw once, save as PNG and SVG; the SVG's text."""
+    from matplotlib import rc_context
+
+    with style(), rc_context({"svg.hashsalt": plot.name}):
+        figure = plot.draw()
+        figure.savefig(folder / f"{plot.name}.png", dpi=PIXELS_PER_INCH, facecolor="white")
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = text.getvalue()
+    (folder / f"{plot.name}.svg").write_text(svg, encoding="utf-8")
+    return svg
+
+
+def _inline(name: str, svg: str) -> Markup:
+    """An SVG as part of a page: without its preamble, ids its own, text and axes in the page's colour."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
+    return Markup(body.replace(INK, "currentColor"))  # noqa: S704 - matplotlib escapes the texts in it

@@ -1,0 +1,67 @@
+"""Routers: what they sent where, and how near they come to a perfect choice."""
+
+from rlc.experiments.report.cells import name, percent, percent_text, points
+from rlc.experiments.report.records import Cell, Section, Table
+from rlc.experiments.report.study import Routing, Study
+from rlc.experiments.stats import Difference
+
+
+def routing(study: Study) -> Section | None:
+    """Shares, gain, regret and the share of the gap closed; None where no router ran over two arms."""
+    if not study.routings:
+        return None
+    return Section(
+        "routers",
+        "Routers and the oracle",
+        texts=(
+            "The oracle takes, for every question, whichever arm was right. It knows the outcomes and profits from "
+            "luck too: two runs of one system would leave it something to choose from. So the gap between the better "
+            "arm and the oracle is more than a router can close, and regret never falls to 0.",
+        ),
+        tables=(
+            Table(
+                "Routers",
+                (
+                    "router",
+                    "questions sent",
+                    "accuracy",
+                    "better arm",
+                    "gain over it",
+                    "oracle",
+                    "regret",
+                    "gap closed",
+                ),
+                [
+                    _row(routing, comparison.difference)
+                    for routing, comparison in zip(study.routings, study.router_comparisons, strict=True)
+                ],
+                note="On the questions where the router and both arms have a verdict. Gain and regret in points of "
+                "percent, regret being oracle minus router. Gap closed is the gain as a share of oracle minus better "
+                "arm: 0% is the better arm itself, below 0% worse than always taking it.",
+            ),
+        ),
+    )
+
+
+def shares_text(found: Routing) -> str:
+    """Where the router's answered questions went."""
+    return ", ".join(f"{100 * share:.0f}% to {arm}" for arm, share in sorted(found.shares.items()))
+
+
+def _row(found: Routing, gain: Difference) -> tuple[Cell, ...]:
+    closed = found.score.closed
+    detail = (
+        ""
+        if closed.low is None or closed.high is None
+        else f"{100 * closed.low:.0f} to {100 * closed.high:.0f}".replace("-", "−")
+    )
+    return (
+        name(found.router.label),
+        Cell(shares_text(found)),
+        percent(found.score.accuracy),
+        Cell(found.better.short, percent_text(found.top.better.value)),
+        points(gain),
+        percent(found.top.oracle),
+        points(found.score.regret),
+        Cell(percent_text(closed.value), detail),
+    )

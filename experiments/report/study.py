@@ -1,0 +1,263 @@
+"""The statistics of a run, each worked out once: what all sections of the report stand on.
+
+Outcomes are kept by question: 1 right, 0 wrong, NaN where there is no verdict (the answer failed, there is no gold
+answer, or the reader was not asked). A mean is over the questions with a verdict, a difference over those where both
+readers have one, and every interval is clustered by document.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rlc.data.errors import DataError
+from rlc.data.records import Dataset
+from rlc.experiments.metrics.cost import Price
+from rlc.experiments.oracle import Ceiling, RouterScore, ceiling, score_router
+from rlc.experiments.report.lineup import ROLES, Entry, line_up
+from rlc.experiments.resample import Floats
+from rlc.experiments.runs import StoredRun
+from rlc.experiments.stats import Difference, Estimate, correct, difference, estimate
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """First minus second on the questions where both have a verdict, with the means of both on these."""
+
+    first: Entry
+    second: Entry
+    first_mean: Estimate
+    second_mean: Estimate
+    difference: Difference
+
+
+@dataclass(frozen=True)
+class Routing:
+    """A router on the questions where it and both its arms have a verdict.
+
+    `shares` are those of its answered questions by arm. `better` is the arm with the higher mean.
+    """
+
+    router: Entry
+    shares: Mapping[str, float]
+    better: Entry
+    top: Ceiling
+    score: RouterScore
+
+
+@dataclass(frozen=True)
+class Study:
+    """A run's readers, questions and outcomes, and what follows from them.
+
+    `examples` has a row per question; `outcomes` and `wrong_if_failed` hold, by reader, a value per row of it (the
+    latter with failed answers as 0). `rows` are a reader's rows of the results. `dataset` is there where the
+    documents are at hand, else `absence` says why not.
+    """
+
+    run: StoredRun
+    entries: Sequence[Entry]
+    examples: pl.DataFrame
+    rows: Mapping[str, pl.DataFrame]
+    outcomes: Mapping[str, Floats]
+    wrong_if_failed: Mapping[str, Floats]
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    dataset: Dataset | None = None
+    absence: str = ""
+
+    @cached_property
+    def documents(self) -> NDArray[np.object_]:
+        """The document of each question: the clusters of every interval."""
+        return self.examples["document_id"].to_numpy().astype(object)
+
+    @cached_property
+    def groups(self) -> dict[str, list[Entry]]:
+        """Entries by group, in the order of the run."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.group, []).append(entry)
+        return found
+
+    def entry(self, name: str) -> Entry:
+        """The entry of that name."""
+        return next(entry for entry in self.entries if entry.name == name)
+
+    def answered(self, entry: Entry) -> pl.DataFrame:
+        """The rows of the reader that hold an answer."""
+        return self.rows[entry.name].filter(pl.col("error").is_null())
+
+    def values(self, entry: Entry, column: str) -> Floats:
+        """A column of a reader's rows by question, as numbers; NaN where there is none."""
+        return _by_question(self.examples, self.rows[entry.name], pl.col(column))
+
+    def mean(self, values: Floats, mask: Mask | None = None) -> Estimate:
+        """The mean of values per question, over those that are there and within the mask."""
+        chosen = ~np.isnan(values) if mask is None else ~np.isnan(values) & mask
+        return estimate(values[chosen], self.documents[chosen].tolist())
+
+    def accuracy(self, entry: Entry, mask: Mask | None = None) -> Estimate:
+        """The share of a reader's judged answers that are right."""
+        return self.mean(self.outcomes[entry.name], mask)
+
+    @cached_property
+    def overall(self) -> dict[str, Estimate]:
+        """Every reader's accuracy on all questions."""
+        return {entry.name: self.accuracy(entry) for entry in self.entries}
+
+    def macro(self, entry: Entry) -> Estimate:
+        """LaRA's own average: files within a text type, text types within a task, tasks."""
+        values = self.outcomes[entry.name]
+        chosen = ~np.isnan(values)
+        kept = self.examples.filter(pl.Series(chosen))
+        groups: list[tuple[Hashable, ...]] = kept.select("task", "type", "document_id").rows()
+        return estimate(values[chosen], kept["document_id"].to_list(), groups)
+
+    @cached_property
+    def tokens(self) -> dict[str, Estimate]:
+        """Prompt tokens for an answered question, by reader."""
+        return {
+            entry.name: estimate(rows["prompt_tokens"].cast(pl.Float64), rows["document_id"].to_list())
+            for entry in self.entries
+            for rows in [self.answered(entry).drop_nulls("prompt_tokens")]
+        }
+
+    def pairs(self) -> list[tuple[Entry, Entry]]:
+        """The arms of each group, two and two: long context first, then retrieval, then others."""
+        return [
+            pair
+            for entries in self.groups.values()
+            for pair in combinations(
+                sorted((e for e in entries if e.role != "router"), key=lambda e: ROLES.index(e.role)), 2
+            )
+        ]
+
+    def compare(self, first: Entry, second: Entry, mask: Mask | None = None) -> Comparison:
+        """Two readers, not yet corrected for the number of comparisons."""
+        one, other = self.outcomes[first.name], self.outcomes[second.name]
+        both = ~np.isnan(one) & ~np.isnan(other)
+        if mask is not None:
+            both &= mask
+        clusters = self.documents[both].tolist()
+        return Comparison(
+            first,
+            second,
+            self.mean(one, both),
+            self.mean(other, both),
+            difference(one[both], other[both], clusters),
+        )
+
+    @cached_property
+    def routings(self) -> list[Routing]:
+        """The routers whose two arms are compared too."""
+        return [self._routing(entry) for entry in self.entries if len(set(entry.arms)) == 2]
+
+    def _routing(self, router: Entry) -> Routing:
+        rag, long = map(self.entry, router.arms)
+        values = [self.outcomes[entry.name] for entry in (router, rag, long)]
+        chosen = np.logical_and.reduce([~np.isnan(value) for value in values])
+        routed, first, second = (value[chosen] for value in values)
+        clusters = self.documents[chosen].tolist()
+        top = ceiling(first, second, clusters)
+        return Routing(
+            router,
+            _shares(self.answered(router), (rag, long)),
+            long if (top.second.value or 0) > (top.first.value or 0) else rag,
+            top,
+            score_router(routed, first, second, clusters),
+        )
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """Arm against arm, then each router against its better arm, corrected together: one table."""
+        arms = [self.compare(first, second) for first, second in self.pairs()]
+        routers = [
+            Comparison(r.router, r.better, r.score.accuracy, r.top.better, r.score.gain)
+            for r in self.routings
+        ]
+        return corrected([*arms, *routers])
+
+    @property
+    def arm_comparisons(self) -> list[Comparison]:
+        """Those between arms."""
+        return [one for one in self.comparisons if one.first.role != "router"]
+
+    @property
+    def router_comparisons(self) -> list[Comparison]:
+        """Those of a router with its better arm, in the order of `routings`."""
+        return [one for one in self.comparisons if one.first.role == "router"]
+
+
+def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons of one table, corrected for their number."""
+    differences = correct([one.difference for one in comparisons])
+    return [
+        Comparison(one.first, one.second, one.first_mean, one.second_mean, corrected_difference)
+        for one, corrected_difference in zip(comparisons, differences, strict=True)
+    ]
+
+
+def make_study(
+    run: StoredRun,
+    prices: Mapping[str, Price] | None = None,
+    dataset: Dataset | None = None,
+    absence: str = "",
+) -> Study:
+    """Arrange a run's rows by reader and question.
+
+    Raises:
+        DataError: if there is no row, or a question stands twice for one reader.
+    """
+    frame = run.frame
+    if frame.is_empty():
+        raise DataError(f"{run.folder}: the results hold no rows, so there is nothing to report")
+    rows = {str(name): part for (name,), part in frame.group_by("reader", maintain_order=True)}
+    for name, part in rows.items():
+        twice = part.filter(pl.col("example_id").is_duplicated())["example_id"]
+        if len(twice):
+            raise DataError(f"{run.folder}: the reader {name!r} has several rows for {twice[0]!r}; keep one")
+    examples = frame.unique("example_id", keep="first", maintain_order=True).with_columns(
+        names_absent=pl.col("metadata").str.json_path_match("$.names_absent") == "true"
+    )
+    failed = pl.col("error").is_not_null() & (
+        (pl.col("answers").list.len() > 0) | (pl.col("answerable") == False)  # noqa: E712 - null is neither
+    )
+    return Study(
+        run=run,
+        entries=line_up(list(rows), run.specs, run.labels),
+        examples=examples,
+        rows=rows,
+        outcomes={name: _by_question(examples, part, pl.col("correct")) for name, part in rows.items()},
+        wrong_if_failed={
+            name: _by_question(examples, part, pl.when(failed).then(False).otherwise(pl.col("correct")))
+            for name, part in rows.items()
+        },
+        prices=prices or {},
+        dataset=dataset,
+        absence=absence,
+    )
+
+
+def _by_question(examples: pl.DataFrame, part: pl.DataFrame, value: pl.Expr) -> Floats:
+    values = part.select("example_id", value=value.cast(pl.Float64))
+    places = examples.select("example_id")
+    joined = places.join(values, on="example_id", how="left", maintain_order="left")
+    return joined["value"].fill_null(float("nan")).to_numpy()
+
+
+def _shares(answered: pl.DataFrame, arms: Sequence[Entry]) -> dict[str, float]:
+    """The share of the answered questions by arm, under the arms' short names; other routes under their own.
+
+    A route is the name that an arm had when its answer was stored, with or without the group.
+    """
+    counts: dict[str, int] = {arm.short: 0 for arm in arms}
+    names = {arm.name: arm.short for arm in arms}
+    for route, count in answered["route"].value_counts(sort=True).iter_rows():
+        name = names.get(route, route)
+        counts[name] = counts.get(name, 0) + count
+    total = answered.height
+    return {name: count / total if total else 0.0 for name, count in counts.items()}
