@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlc.data.errors import UnsupportedError
+from rlc.data.errors import UnsupportedError, WeightsError
 from rlc.data.protocols import Prompt
 
 TEMPLATES = ("chat", "plain")
@@ -50,11 +50,15 @@ class Chat:
         """The model's tokenizer.
 
         Raises:
+            WeightsError: if the model has no tokenizer that can be loaded.
             UnsupportedError: if a chat template is wanted and the model has none.
         """
         from transformers import AutoTokenizer
 
-        codec = AutoTokenizer.from_pretrained(self._place, revision=self._revision)
+        try:
+            codec = AutoTokenizer.from_pretrained(self._place, revision=self._revision)
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"cannot load the tokenizer of {self._name!r}: {error}") from error
         if self._template == "chat" and not codec.chat_template:
             raise UnsupportedError(
                 f"{self._name} has no chat template: set template = 'plain' for a base model"

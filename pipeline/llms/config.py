@@ -11,13 +11,16 @@ def read_config(name: str, place: Path | str, revision: str | None = None) -> di
     """The configuration of a language model, from its folder or the hub; of a multimodal one, its text part.
 
     Raises:
-        WeightsError: if there is none, or it is not a causal language model's.
+        WeightsError: if there is none, it cannot be read, or it is not a causal language model's.
     """
     if isinstance(place, Path):
         file = place / "config.json"
         if not file.is_file():
             raise WeightsError(f"{place} is not a model folder: it has no config.json")
-        config = json.loads(file.read_text(encoding="utf-8"))
+        try:
+            config = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"cannot read {file}: {error}; save or fetch the model again") from error
         config = config.get("text_config", config)
     else:
         from transformers import AutoConfig

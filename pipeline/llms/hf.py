@@ -105,9 +105,12 @@ class HfLLM:
         """Answer every prompt, in order; a prompt that fails carries its error and the others go on.
 
         Raises:
+            ValueError: if `max_tokens` is below 1.
             UnsupportedError: if a schema is asked for.
             EngineUnavailableError: if the model cannot be loaded.
         """
+        if max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, got {max_tokens}")
         if schema is not None:
             raise UnsupportedError("the hf engine cannot follow a schema; use an endpoint that can")
         generations = []
@@ -115,13 +118,12 @@ class HfLLM:
             try:
                 generations.append(self._answer(prompt, max_tokens, stop, logprobs, seed))
             except (
-                RuntimeError,
-                MemoryError,
-                ContextOverflowError,
-            ) as error:  # torch's own failures are RuntimeErrors
+                ContextOverflowError
+            ) as error:  # found before anything is computed: the cache is still good
+                generations.append(_failed(error))
+            except (RuntimeError, MemoryError) as error:  # torch's own failures are RuntimeErrors
                 self._forget()
-                message = str(error) or type(error).__name__
-                generations.append(Generation("", "error", error=f"{type(error).__name__}: {message}"))
+                generations.append(_failed(error))
         return generations
 
     # -- one prompt ----------------------------------------------------------------------------------------------
@@ -166,7 +168,8 @@ class HfLLM:
         shared = sum(
             1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._held, ids[:limit], strict=False))
         )
-        if not self._can_keep or shared == 0:
+        # A forward pass that was broken off (an interrupt, say) leaves layers longer than was noted.
+        if not self._can_keep or shared == 0 or self._cache.get_seq_length() != len(self._held):
             self._forget()
             return 0
         self._cache.crop(shared - len(self._held))  # transformers 5 wants the number to remove, as a negative
@@ -275,6 +278,7 @@ class HfLLM:
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a transformers model
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
 
         device = self._device if self._device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
@@ -282,7 +286,7 @@ class HfLLM:
         try:
             model = AutoModelForCausalLM.from_pretrained(self._place, revision=self._revision, dtype=dtype)
             return cast("Any", model).to(device).eval()
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise EngineUnavailableError(f"cannot load the language model {self.name!r}: {error}") from error
 
 
@@ -302,6 +306,10 @@ def faster_dtype(device: str) -> "torch.dtype":
             rounds.append(time.perf_counter() - started)
         seconds[dtype] = min(rounds[1:])
     return torch.bfloat16 if seconds[torch.bfloat16] * 1.2 <= seconds[torch.float32] else torch.float32
+
+
+def _failed(error: Exception) -> Generation:
+    return Generation("", "error", error=f"{type(error).__name__}: {error}".rstrip(": "))
 
 
 def _seed_of(seed: int, ids: Sequence[int]) -> int:
