@@ -9,11 +9,13 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, Any
 
 from rlc.data.errors import EngineError
 
 Message = dict[str, Any]
+LOG = "RLC_ENGINE_LOG"
 GRACE = 10.0  # seconds that a process gets to end by itself
 
 
@@ -24,7 +26,8 @@ class ChildDiedError(EngineError):
 class Child:
     """`python -m module` in a process group of its own; one reply for each message.
 
-    Whatever it prints goes to a file, whose end is quoted where it dies.
+    Whatever it prints goes to a file, whose end is quoted where it dies: a temporary one, or the one that the
+    environment names in RLC_ENGINE_LOG.
 
     Args:
         module: what runs; it calls `serve`.
@@ -32,7 +35,8 @@ class Child:
     """
 
     def __init__(self, module: str, environment: Mapping[str, str] | None = None) -> None:
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        named = os.environ.get(LOG)
+        self._log: IO[bytes] = Path(named).open("ab+") if named else tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             # -P: the folder that one happens to stand in must not shadow libraries.
             [sys.executable, "-P", "-m", module],
