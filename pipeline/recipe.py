@@ -221,7 +221,7 @@ def revisions(spec: object) -> dict[str, str]:
     found: dict[str, str] = {}
     if isinstance(spec, Mapping):
         model = spec.get("model")
-        if isinstance(model, str) and spec.get("use") in ("hf", "sentence-transformer", "cross-encoder"):
+        if isinstance(model, str) and spec.get("use") in ("hf", "vllm", "sentence-transformer", "cross-encoder"):
             found[model] = revision_of(model, spec.get("revision"))
         for value in spec.values():
             found |= revisions(value)
