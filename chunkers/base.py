@@ -1,6 +1,5 @@
 """What every chunker is: spans in, langchain-core documents out."""
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any
 from langchain_core.documents import BaseDocumentTransformer, Document
 
 from rlc.data.errors import DataError
+from rlc.data.records import document_name
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,9 @@ class Chunker(BaseDocumentTransformer, ABC):
         return [chunk for document in documents for chunk in self.split(document)]
 
 
-def source_of(document: Document) -> str:
-    """The name that a document's chunks carry: its id, else its `source`, else a digest of its text."""
-    name = document.id or document.metadata.get("source")
-    return str(name) if name else hashlib.blake2b(document.page_content.encode(), digest_size=8).hexdigest()
-
-
 def to_chunks(document: Document, spans: Sequence[Span]) -> list[Document]:
     """Slice a document; blank spans are left out."""
-    text, source = document.page_content, source_of(document)
+    text, source = document.page_content, document_name(document)
     chunks: list[Document] = []
     for span in spans:
         content = text[span.start : span.end]

@@ -2,12 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from langchain_core.documents import Document
 
-__all__ = ["Answer", "Dataset", "Document", "Evidence", "Example", "Usage"]
+__all__ = ["Answer", "Dataset", "Document", "Evidence", "Example", "Usage", "document_name"]
+
+
+def document_name(document: Document) -> str:
+    """What a document is called: its id, else its `source`, else a digest of its text."""
+    if name := document.id or document.metadata.get("source"):
+        return str(name)
+    return blake2b(document.page_content.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -28,10 +37,10 @@ class Example:
     answerable: bool | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def document_id(self) -> str:
-        """The id of the document that the question is about."""
-        return str(self.document.id)
+        """The name of the document that the question is about, as its chunks carry it."""
+        return document_name(self.document)
 
 
 @dataclass(frozen=True)

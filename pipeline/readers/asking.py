@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Generation, Prompt
 from rlc.data.records import Answer, Evidence, Usage
 from rlc.data.spec import fingerprint
@@ -23,11 +24,18 @@ class Request:
 
 
 def ask_all(llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int) -> list[Answer]:
-    """Ask every request that has a prompt, in one batch; those without one become failed answers."""
+    """Ask every request that has a prompt, in one batch; those without one become failed answers.
+
+    Raises:
+        EngineError: if the engine does not return one generation for each prompt.
+    """
     prompts = [request.prompt for request in requests if request.prompt is not None]
-    generations = iter(llm.generate(prompts, max_tokens=max_tokens, seed=seed) if prompts else [])
+    generations = llm.generate(prompts, max_tokens=max_tokens, seed=seed) if prompts else []
+    if len(generations) != len(prompts):
+        raise EngineError(f"{llm.name} returned {len(generations)} generations to {len(prompts)} prompts")
+    rest = iter(generations)
     return [
-        _failed(request) if request.prompt is None else _answered(request, request.prompt, next(generations))
+        _failed(request) if request.prompt is None else _answered(request, request.prompt, next(rest))
         for request in requests
     ]
 
@@ -43,7 +51,8 @@ def room_for_text(llm: LLM, frame: Prompt, max_tokens: int) -> int:
 
 
 def _failed(request: Request) -> Answer:
-    return Answer("", "", request.evidence, request.usage, "error", error=request.error)
+    spent = replace(request.usage, seconds=_before(request.usage))
+    return Answer("", "", request.evidence, spent, "error", error=request.error)
 
 
 def _answered(request: Request, prompt: Prompt, generation: Generation) -> Answer:
@@ -60,7 +69,11 @@ def _answered(request: Request, prompt: Prompt, generation: Generation) -> Answe
 
 def _with_total(usage: Usage) -> Usage:
     """Finding the evidence comes before the first token and belongs to the whole time."""
-    before = usage.index_seconds + usage.retrieve_seconds
+    before = _before(usage)
     return replace(
         usage, seconds=usage.seconds + before, first_token_seconds=usage.first_token_seconds + before
     )
+
+
+def _before(usage: Usage) -> float:
+    return usage.index_seconds + usage.retrieve_seconds

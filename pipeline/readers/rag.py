@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 from langchain_core.retrievers import BaseRetriever
 
-from rlc.data.errors import ContextOverflowError
+from rlc.data.errors import ContextOverflowError, DataError
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
@@ -25,7 +25,8 @@ class RagReader:
     `index` makes a retriever from passages; `steps` (rerankers, pruners) refine what it returns, in turn; `order`
     is the reading order. Passages that do not fit the window are dropped from the worst up and counted, or, under
     `overflow = "refuse"`, the question fails. The index of a document is made once for the questions that come
-    together; the first of them carries its cost.
+    together; the first of them carries its cost. A document that cannot be cut or indexed (an empty one) fails its
+    own questions only.
     """
 
     chunker: BaseDocumentTransformer
@@ -45,18 +46,24 @@ class RagReader:
         """Answer the examples, in order."""
         requests: dict[int, Request] = {}
         for places in _by_document(examples):
-            found = self._retrieve([examples[i] for i in places])
+            try:
+                found = self._retrieve([examples[i] for i in places])
+            except DataError as error:
+                found = [Request(None, error=f"DataError: {error}")] * len(places)
             requests |= zip(places, found, strict=True)
         return ask_all(self.llm, [requests[i] for i in range(len(examples))], self.max_tokens, self.seed)
 
     def _retrieve(self, examples: Sequence[Example]) -> list[Request]:
         """Requests for questions on one document."""
         started = time.perf_counter()
-        retriever = self.index(self.chunker.transform_documents([examples[0].document]))
+        chunks = self.chunker.transform_documents([examples[0].document])
+        tokens = sum(chunk.metadata.get("index_tokens", 0) for chunk in chunks)
+        retriever = self.index(chunks)
         indexed = time.perf_counter()
         found = search(retriever, [example.question for example in examples])
         share = (time.perf_counter() - indexed) / len(examples)
-        costs = [Usage(index_seconds=indexed - started), *[Usage()] * (len(examples) - 1)]
+        cost = Usage(index_tokens=tokens, index_seconds=indexed - started)
+        costs = [cost, *[Usage()] * (len(examples) - 1)]
         return [
             self._request(example, passages, cost + Usage(retrieve_seconds=share))
             for example, passages, cost in zip(examples, found, costs, strict=True)
@@ -74,7 +81,9 @@ class RagReader:
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
             rag_prompt(_kind(example), texts, example.question),
-            evidence=tuple(_evidence(example, passage) for passage in kept),
+            evidence=tuple(
+                _evidence(example, passage) for passage in kept if "start_index" in passage.metadata
+            ),
             usage=usage + Usage(cut_tokens=cut),
         )
 
@@ -102,7 +111,7 @@ def _evidence(example: Example, passage: Document) -> Evidence:
     score = data.get("relevance_score")
     return Evidence(
         document_id=str(data.get("source", example.document_id)),
-        start=int(data.get("start_index", 0)),
-        end=int(data.get("end_index", 0)),
+        start=int(data["start_index"]),
+        end=int(data.get("end_index", data["start_index"] + len(passage.page_content))),
         score=None if score is None else float(score),
     )
