@@ -17,7 +17,8 @@ class StoredReader:
     """Look answers up in the store; let `reader` answer the missing ones and keep what it answered at once.
 
     `identity` stands for everything about the reader that changes its answers (spec, model revisions). Failed
-    answers are returned but not kept. `name` is the route of answers that name none.
+    answers are returned but not kept. `name` is the route of answers that name none; it is not kept, since another
+    run may call the same reader otherwise.
     """
 
     reader: Reader
@@ -29,16 +30,15 @@ class StoredReader:
         """Answer the examples, in order."""
         keys = self.keys(examples)
         known = self.store.get(keys)
-        missing = [i for i, key in enumerate(keys) if key not in known]
+        missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in known}
         if missing:
-            fresh = self.reader([examples[i] for i in missing])
-            named = {
-                keys[i]: answer if answer.route else replace(answer, route=self.name)
-                for i, answer in zip(missing, fresh, strict=True)
-            }
-            self.store.put({key: answer for key, answer in named.items() if answer.error is None})
-            known |= named
-        return [known[key] for key in keys]
+            fresh = dict(zip(missing, self.reader(list(missing.values())), strict=True))
+            self.store.put({key: answer for key, answer in fresh.items() if answer.error is None})
+            known |= fresh
+        return [self._named(known[key]) for key in keys]
+
+    def _named(self, answer: Answer) -> Answer:
+        return answer if answer.route else replace(answer, route=self.name)
 
     def missing(self, examples: Sequence[Example]) -> list[Example]:
         """The examples whose answers are not in the store."""
@@ -47,13 +47,14 @@ class StoredReader:
         return [example for example, key in zip(examples, keys, strict=True) if key not in known]
 
     def keys(self, examples: Sequence[Example]) -> list[str]:
-        """The store's keys: what the reader is, what is asked, and the text it is asked about."""
+        """The store's keys: what the reader is, what is asked, and the document (name, kind, text) it is about."""
         digests: dict[str, str] = {}
         for example in examples:
             if example.document_id not in digests:
                 text = example.document.page_content.encode("utf-8", "surrogatepass")
                 digests[example.document_id] = hashlib.blake2b(text, digest_size=16).hexdigest()
         return [
-            fingerprint([FORMAT, self.identity, example.id, example.question, digests[example.document_id]])
+            fingerprint([FORMAT, self.identity, example.id, example.question, *about, digests[about[0]]])
             for example in examples
+            for about in [(example.document_id, str(example.document.metadata.get("kind", "")))]
         ]
