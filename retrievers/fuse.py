@@ -8,6 +8,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
+from rlc.data.errors import UnsupportedError
 from rlc.retrievers.base import Retriever, Where, id_of, scored, search
 from rlc.retrievers.compressor import score_of
 from rlc.retrievers.fuse_scores import weighted_score_fusion
@@ -68,15 +69,17 @@ class HybridRetriever(Retriever):
         retrievers: any langchain retrievers; those that are not rlc's should take `k` in `invoke`.
         weights: one a retriever; None weighs all alike.
         depth: how many documents each retriever is asked for (at least `k` are).
-        fusion: `rrf`, or the norm of a weighted sum of scores: `min-max`, `z` or `dbsf` (see `fuse_scores`; every
-            retriever must then give a `relevance_score`).
+        fusion: the norm of a weighted sum of scores, `min-max`, `z` or `dbsf` (see `fuse_scores`; every retriever
+            must give a `relevance_score`), or `rrf`, which needs ranks alone. On LaRA's location questions (237,
+            chunks of 600 tokens, BM25 and MiniLM) recall@5 was 0.928 with `min-max`, 0.895 with `rrf`, and 0.932
+            for BM25 alone: ranks hide by how much the words fit better, which is what tells figures apart.
         rrf_k: the constant of reciprocal rank fusion.
     """
 
     retrievers: Sequence[BaseRetriever] = Field(min_length=1)
     weights: Sequence[float] | None = None
     depth: int = Field(default=50, ge=1)
-    fusion: Fusion = "rrf"
+    fusion: Fusion = "min-max"
     rrf_k: int = Field(default=60, ge=0)
 
     @classmethod
@@ -88,7 +91,7 @@ class HybridRetriever(Retriever):
         k: int = 5,
         depth: int = 50,
         weights: Sequence[float] | None = None,
-        fusion: Fusion = "rrf",
+        fusion: Fusion = "min-max",
         rrf_k: int = 60,
     ) -> Self:
         """Let every member index the documents.
@@ -134,6 +137,11 @@ class HybridRetriever(Retriever):
         if self.fusion == "rrf":
             rankings = [[id_of(document) for document in documents] for documents in lists]
             return reciprocal_rank_fusion(rankings, self.rrf_k, self.weights)
+        for name, documents in zip(self._names(), lists, strict=True):
+            if any("relevance_score" not in document.metadata for document in documents):
+                raise UnsupportedError(
+                    f"the {name} retriever gives no relevance_score to fuse by: set fusion='rrf', which needs ranks alone"
+                )
         pairs = [[(id_of(document), score_of(document)) for document in documents] for documents in lists]
         return weighted_score_fusion(pairs, checked_weights(self.weights, len(lists)), self.fusion)
 

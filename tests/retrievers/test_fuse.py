@@ -58,7 +58,7 @@ def test_rrf_bad_settings(settings, message):
 @pytest.fixture
 def hybrid(documents, words):
     members = [BM25Retriever.from_documents, partial(DenseRetriever.from_documents, encoder=words)]
-    return HybridRetriever.from_documents(documents, members=members, k=3)
+    return HybridRetriever.from_documents(documents, members=members, k=3, fusion="rrf")
 
 
 def test_components_are_kept(hybrid):
@@ -82,7 +82,7 @@ def test_two_of_a_kind_have_two_names(documents):
 def test_a_vector_store_of_the_users_own(documents):
     store = InMemoryVectorStore.from_documents(documents, DeterministicFakeEmbedding(size=16))
     mine = HybridRetriever(
-        retrievers=[BM25Retriever.from_documents(documents), store.as_retriever()], depth=4
+        retrievers=[BM25Retriever.from_documents(documents), store.as_retriever()], depth=4, fusion="rrf"
     )
     found = mine.invoke("the bird sings", k=4)
     assert {document.id for document in found} == {"d0", "d1", "d2", "d3"}
@@ -108,5 +108,8 @@ def test_documents_without_ids_fuse_by_text():
         def _get_relevant_documents(self, query, *, run_manager):
             return [Document(page_content=text) for text in self.texts]
 
-    hybrid = HybridRetriever(retrievers=[Fixed(texts=["a", "b"]), Fixed(texts=["b"])])
+    retrievers = [Fixed(texts=["a", "b"]), Fixed(texts=["b"])]
+    with pytest.raises(UnsupportedError, match="set fusion='rrf'"):
+        HybridRetriever(retrievers=retrievers).invoke("q")
+    hybrid = HybridRetriever(retrievers=retrievers, fusion="rrf")
     assert [document.page_content for document in hybrid.invoke("q")] == ["b", "a"]
