@@ -102,7 +102,7 @@ def with_word_cache(tokenizer: Tokenizer) -> Tokenizer:
     return _cached(tokenizer) if isinstance(tokenizer, FastTokenizer) else tokenizer
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _cached(tokenizer: FastTokenizer) -> Tokenizer:
     cache = WordCache(tokenizer)
     exact = cuts_at_spaces_first(tokenizer) and cache.offsets(_PROBE) == tokenizer.offsets(_PROBE)

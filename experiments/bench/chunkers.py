@@ -7,16 +7,17 @@ are compared: the machine's speed and its other work cancel out. Each round sees
 what they have seen). The peers are not dependencies: `pip install chonkie llama-index-core nupunkt`.
 """
 
+import argparse
 import importlib
 import re
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from rlc.chunkers import LateChunker, RecursiveChunker, SemanticChunker, SentenceChunker
@@ -47,7 +48,13 @@ def race(tasks: Mapping[str, Task], rounds: Sequence[Round], *peers: str) -> Non
     best = [max(values) for values in zip(*(speeds[name] for name in peers), strict=True)]
     for name, values in speeds.items():
         ratio = statistics.median(a / b for a, b in zip(values, best, strict=True))
-        click.echo(f"  {name:<44}{statistics.median(values):>10.4g} MB/s {ratio:>9.2f}x")
+        say(f"  {name:<44}{statistics.median(values):>10.4g} MB/s {ratio:>9.2f}x")
+
+
+def say(line: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def peer(module: str) -> Any:  # noqa: ANN401 - a module
@@ -55,9 +62,7 @@ def peer(module: str) -> Any:  # noqa: ANN401 - a module
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"{module}: pip install chonkie llama-index-core nupunkt ({error})"
-        ) from error
+        raise SystemExit(f"{module}: pip install chonkie llama-index-core nupunkt ({error})") from error
 
 
 def slices(texts: Sequence[str], length: int, rounds: int) -> list[Round]:
@@ -76,7 +81,7 @@ def sentences(texts: Sequence[str], rounds: int) -> None:
         "nupunkt": lambda batch: [nupunkt.sent_spans(text) for text in batch],
     }
     for length in (300_000, 1_500_000):
-        click.echo(f"sentences, {length / 1e6:g} MB a round")
+        say(f"sentences, {length / 1e6:g} MB a round")
         race(tasks, slices(texts, length, rounds), "nupunkt")
     # Judged by nupunkt's own list, which the rules were not written from; a blank line is a real boundary.
     known = {
@@ -85,9 +90,7 @@ def sentences(texts: Sequence[str], rounds: int) -> None:
         if re.fullmatch(r"[a-z][a-z.]*", word)
     }
     for name, split in (("rlc", split_sentences), ("nupunkt", nupunkt.sent_spans)):
-        click.echo(
-            f"  {name:<10}" + ", ".join(f"{what} {a} of {b}" for what, a, b in mistakes(texts, split, known))
-        )
+        say(f"  {name:<10}" + ", ".join(f"{what} {a} of {b}" for what, a, b in mistakes(texts, split, known)))
 
 
 def mistakes(
@@ -152,7 +155,7 @@ def tokens(texts: Sequence[str], rounds: int) -> None:
     for megabytes, with_llama in ((3.0, True), (float("inf"), False)):
         rows = {name: task for name, task in tasks.items() if with_llama or task is not llama_index}
         batches = [list(some(texts, megabytes, i)) for i in range(rounds)]
-        click.echo(
+        say(
             f"{SIZE}/{OVERLAP} tokens, {statistics.median(sum(map(len, b)) for b in batches) / 1e6:.1f} MB a round"
         )
         race(rows, batches, "one encode per document")
@@ -165,7 +168,7 @@ def exactness(texts: Sequence[str], rounds: int) -> None:  # noqa: ARG001 - as a
     other = sum(not np.array_equal(cache.borders(text), tokenizer.offsets(text)) for text in texts)
     longest = max(tokenizer.count(text[s.start : s.end]) for text in texts for s in chunker.spans(text))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    click.echo(
+    say(
         f"  documents with other offsets: {other} of {len(texts)}; longest chunk {longest}; peak {peak:.0f} MB"
     )
 
@@ -199,7 +202,7 @@ def semantic(texts: Sequence[str], rounds: int) -> None:
             llama.get_nodes_from_documents([document(text=text)]) for text in batch
         ],
     }
-    click.echo(f"semantic chunks, 24 kB a round, encoder in {encoder.dtype}")
+    say(f"semantic chunks, 24 kB a round, encoder in {encoder.dtype}")
     race(tasks, slices(texts, 24_000, rounds), *list(tasks)[2:])
     agreement(texts, encoder)
 
@@ -219,7 +222,7 @@ def agreement(texts: Sequence[str], encoder: Encoder) -> None:
             hits[side + 2] += len(found)
     precision, recall = hits[0] / hits[2], hits[1] / hits[3]
     f1 = 2 * precision * recall / (precision + recall)
-    click.echo(f"  cuts of sentence means against exact windows: F1 {f1:.3f} ({hits[2]} and {hits[3]} cuts)")
+    say(f"  cuts of sentence means against exact windows: F1 {f1:.3f} ({hits[2]} and {hits[3]} cuts)")
 
 
 def llama_embedding(model: Any) -> Any:  # noqa: ANN401 - a class made from a peer's
@@ -260,7 +263,7 @@ def late(texts: Sequence[str], rounds: int) -> None:
         inner = SentenceChunker(size, tokenizer=encoder.tokenizer)
         return lambda batch: [LateChunker(encoder, inner).spans(text) for text in batch]
 
-    click.echo(f"late chunking, 60 kB a round, encoder in {encoder.dtype}")
+    say(f"late chunking, 60 kB a round, encoder in {encoder.dtype}")
     tasks = {
         "plain embedding of the windows": plain,
         "late, 128 tokens": task(128),
@@ -298,21 +301,27 @@ TOPICS = {
 }
 
 
-@click.command(help=__doc__)
-@click.argument("data", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("topics", nargs=-1, type=click.Choice(sorted(TOPICS)))
-@click.option("--rounds", default=5, show_default=True)
-def main(data: Path, topics: Sequence[str], rounds: int) -> None:
+def main() -> None:
     """Run the topics."""
-    if {"semantic", "late"} & set(topics or TOPICS):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("topics", nargs="*", metavar="TOPIC", help=", ".join(TOPICS))
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    topics = arguments.topics or list(TOPICS)
+    if strange := set(topics) - set(TOPICS):
+        parser.error(f"no topic {min(strange)!r}: {', '.join(TOPICS)}")
+    if {"semantic", "late"} & set(topics):
         import torch
 
         torch.set_num_threads(1)
-    files = sorted(path for path in (data / "datasets").glob("*/*/*") if path.is_file())
+    files = sorted(path for path in (arguments.data / "datasets").glob("*/*/*") if path.is_file())
     texts = {path: path.read_bytes().decode() for path in files}
-    for topic in topics or TOPICS:
+    for topic in topics:
         filings = [text for path, text in texts.items() if path.parent.name == "financial"]
-        TOPICS[topic](filings if topic == "sentences" else list(texts.values()), rounds)
+        TOPICS[topic](filings if topic == "sentences" else list(texts.values()), arguments.rounds)
 
 
 if __name__ == "__main__":
