@@ -58,7 +58,7 @@ class Recipe:
     parts: Mapping[str, Spec] = field(default_factory=dict)
 
     def only(self, names: Sequence[str]) -> "Recipe":
-        """The same recipe with these readers, in this order.
+        """The same recipe with these readers, in this order; the others may still be named by them.
 
         Raises:
             SpecError: if a name is not a reader of the recipe.
@@ -66,7 +66,7 @@ class Recipe:
         for name in names:
             if name not in self.readers:
                 raise SpecError(f"readers: {unknown('reader', name, self.readers)}")
-        return replace(self, readers={name: self.readers[name] for name in names})
+        return Recipe({name: self.readers[name] for name in names}, {**self.parts, **self.readers})
 
     def with_router(self, name: str, rag: str = "rag", long: str = "long") -> "Recipe":
         """Add a router over two of its readers; `auto` is written out as what it stands for.
@@ -94,27 +94,29 @@ class Recipe:
             SpecError: on anything unknown, missing or circular, with its place.
         """
         return {
-            name: BUILDER.complete(self._expand(spec, [f"readers.{name}"]), READER, f"readers.{name}")
+            name: BUILDER.complete(self._expand(spec, place, (place,), ()), READER, place)
             for name, spec in self.readers.items()
+            for place in [f"readers.{name}"]
         }
 
-    def _expand(self, value: Any, trail: list[str]) -> Any:  # noqa: ANN401 - plain data
-        """Replace `"@name"` by the part or reader of that name, however deep it stands."""
+    def _expand(self, value: Any, place: str, tables: tuple[str, ...], steps: tuple[str, ...]) -> Any:  # noqa: ANN401
+        """Replace `"@name"` by the part or reader of that name, however deep it stands.
+
+        `tables` are those that were entered on the way to `place`, `steps` the places that named them.
+        """
         if isinstance(value, str) and value.startswith("@"):
             name = value[1:]
-            place = f"readers.{name}" if name in self.readers else f"parts.{name}"
-            if place in trail:
-                raise SpecError(f"{' -> '.join([*trail, place])}: a circle")
             known = {**self.parts, **self.readers}
             if name not in known:
-                raise SpecError(f"{trail[-1]}: {unknown('part or reader', name, known)}")
-            return self._expand(known[name], [*trail, place])
+                raise SpecError(f"{place}: {unknown('part or reader', name, known)}")
+            table = f"readers.{name}" if name in self.readers else f"parts.{name}"
+            if table in tables:
+                raise SpecError(f"{' -> '.join([*steps, place, table])}: a circle")
+            return self._expand(known[name], table, (*tables, table), (*steps, place))
         if isinstance(value, Mapping):
-            return {
-                key: self._expand(inner, [*trail[:-1], f"{trail[-1]}.{key}"]) for key, inner in value.items()
-            }
+            return {key: self._expand(inner, f"{place}.{key}", tables, steps) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self._expand(inner, trail) for inner in value]
+            return [self._expand(inner, f"{place}[{i}]", tables, steps) for i, inner in enumerate(value)]
         return value
 
 
@@ -139,9 +141,11 @@ def load_recipe(source: Path | str) -> Recipe:
         raise SpecError(
             f"cannot read the recipe {source if isinstance(source, Path) else ''}: {error}"
         ) from error
-    for key in tables:
+    for key, table in tables.items():
         if key not in ("readers", "parts"):
             raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts'])}")
+        if not isinstance(table, Mapping):
+            raise SpecError(f"{key}: expected [{key}.NAME] tables, got {table!r}")
     if not tables.get("readers"):
         raise SpecError("the recipe has no [readers.NAME] table, so there is nothing to compare")
     return Recipe(tables["readers"], tables.get("parts", {}))
@@ -164,22 +168,30 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
             raise SpecError(f"--set {setting}: expected path=value, such as readers.rag.chunker.size=300")
         place: Any = tables
         for i, name in enumerate(folders):
-            step: Any = int(name) if isinstance(place, list) and name.isdigit() else name
-            try:
-                inner = place[step]
-            except (KeyError, IndexError, TypeError):
-                known = place if isinstance(place, Mapping) else map(str, range(len(place)))
-                raise SpecError(f"--set {path}: {unknown('setting', name, known)}") from None
+            step = _step(place, name, path)
+            if isinstance(place, Mapping) and name not in place:
+                raise SpecError(f"--set {path}: {unknown('setting', name, place)}")
+            inner = place[step]
             if isinstance(inner, str):  # a bare name, such as chunker = "recursive", gets settings of its own
                 inner = place[step] = _spelled_out(inner, ".".join(folders[: i + 1]), name)
             place = inner
-        place[key] = _value(value.strip())
+        place[_step(place, key, path)] = _value(value.strip())
     return Recipe(tables["readers"], tables["parts"])
+
+
+def _step(place: object, name: str, path: str) -> Any:  # noqa: ANN401 - a table's key or a list's index
+    if isinstance(place, Mapping):
+        return name
+    if not isinstance(place, list):
+        raise SpecError(f"--set {path}: there is no {name!r} in {place!r}, which is a value and no table")
+    if not name.isdecimal() or int(name) >= len(place):
+        raise SpecError(f"--set {path}: {unknown('item', name, map(str, range(len(place))))}")
+    return int(name)
 
 
 def _spelled_out(name: str, path: str, key: str) -> Spec:
     if name.startswith("@"):
-        raise SpecError(f"--set {path}: is shared ({name}); set parts.{name[1:]}. ... instead")
+        raise SpecError(f"--set {path}: is shared ({name}); set it where {name[1:]!r} is defined")
     family = FAMILIES.get(key) or FAMILIES.get(f"reader.{key}")
     if family and family.shorthand and name not in family.table:
         return {"use": family.shorthand, "model": name}
@@ -221,7 +233,12 @@ def revisions(spec: object) -> dict[str, str]:
     found: dict[str, str] = {}
     if isinstance(spec, Mapping):
         model = spec.get("model")
-        if isinstance(model, str) and spec.get("use") in ("hf", "vllm", "sentence-transformer", "cross-encoder"):
+        if isinstance(model, str) and spec.get("use") in (
+            "hf",
+            "vllm",
+            "sentence-transformer",
+            "cross-encoder",
+        ):
             found[model] = revision_of(model, spec.get("revision"))
         for value in spec.values():
             found |= revisions(value)

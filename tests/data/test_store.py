@@ -42,6 +42,7 @@ def test_get_put_forget(store):
     first, second = Answer("one", "rag"), Answer("two", "long")
     store.put({"a": first, "b": second})
     assert store.get(["b", "nowhere", "a"]) == {"a": first, "b": second}
+    assert store.present(["b", "nowhere", "a"]) == {"a", "b"}
     store.put({"a": second})
     assert store.get(["a"]) == {"a": second}
     store.forget(["a", "nowhere"])
@@ -72,6 +73,7 @@ def test_more_keys_than_one_query_takes(store):
     answers = {f"k{i}": Answer(str(i), "rag") for i in range(1201)}
     store.put(answers)
     assert store.get([*answers, "nowhere"]) == answers
+    assert store.present([*answers, "nowhere"]) == set(answers)
 
 
 def test_it_outlives_its_process(tmp_path):

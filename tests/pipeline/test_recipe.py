@@ -1,0 +1,312 @@
+import json
+import re
+from importlib import resources
+
+import pytest
+
+from rlc.data.errors import SpecError, WeightsError
+from rlc.data.store import Store
+from rlc.pipeline import recipe as module
+from rlc.pipeline.recipe import (
+    Recipe,
+    build_readers,
+    identity,
+    load_recipe,
+    resolve_router,
+    revisions,
+    with_settings,
+)
+from rlc.pipeline.routers import AUTO, ROUTERS
+
+TEXT = """
+[parts.llm]
+use = "scripted"
+answers = { "" = "yes" }
+
+[parts.router-length]
+threshold = 12
+
+[readers.rag]
+use = "rag"
+chunker = "recursive"
+index = { use = "hybrid", members = ["bm25", { use = "bm25", k = 7 }] }
+llm = "@llm"
+
+[readers.long]
+use = "long"
+llm = "@llm"
+
+[readers.mine]
+use = "length"
+rag = "@rag"
+long = "@long"
+threshold = 3
+"""
+
+
+@pytest.fixture
+def recipe():
+    return load_recipe(TEXT)
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path)
+    yield store
+    store.close()
+
+
+def test_references_are_written_out(recipe):
+    specs = recipe.completed()
+    assert list(specs) == ["rag", "long", "mine"]
+    assert specs["mine"]["rag"] == specs["rag"]
+    assert specs["mine"]["long"] == specs["long"]
+    assert specs["rag"]["llm"] == specs["long"]["llm"] == {
+        "use": "scripted", "answers": {"": "yes"}, "window": 8192, "name": "scripted", "tokenizer": None,
+    }  # fmt: skip
+    assert [member["k"] for member in specs["rag"]["index"]["members"]] == [5, 7]
+    assert "@" not in json.dumps(specs)
+
+
+def test_a_part_may_name_a_part_and_stand_in_a_list(recipe):
+    parts = {**recipe.parts, "words": {"use": "bm25", "k": 9}, "same": "@words"}
+    rag = {**recipe.readers["rag"], "index": {"use": "hybrid", "members": ["@same", "@words"]}}
+    members = Recipe({"rag": rag}, parts).completed()["rag"]["index"]["members"]
+    assert members[0] == members[1]
+    assert members[0]["k"] == 9
+
+
+def long(llm="@llm", **more):
+    return {"use": "long", "llm": llm, **more}
+
+
+def router(rag, long="@long"):
+    return {"use": "length", "rag": rag, "long": long}
+
+
+@pytest.mark.parametrize(
+    ("readers", "parts", "message"),
+    [
+        ({"auto": router("@auto")}, {}, "readers.auto.rag -> readers.auto: a circle"),
+        ({"a": router("@b"), "b": router("@a")}, {}, "readers.a.rag -> readers.b.rag -> readers.a: a circle"),
+        ({"a": long("@x")}, {"x": "@x"}, "readers.a.llm -> parts.x -> parts.x: a circle"),
+        (
+            {"a": long("@x")},
+            {"x": {"use": "hf", "model": ["@y"]}, "y": "@x"},
+            "readers.a.llm -> parts.x.model[0] -> parts.y -> parts.x: a circle",
+        ),
+        ({"a": "@a"}, {}, "readers.a -> readers.a: a circle"),
+    ],
+)
+def test_circles_say_where(readers, parts, message):
+    readers = {**readers, "long": long()}
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}$"):
+        Recipe(readers, {"llm": "m", **parts}).completed()
+
+
+def test_naming_the_same_part_twice_is_no_circle(recipe):
+    assert recipe.with_router("auto").completed()["auto"]["rag"]["llm"]["use"] == "scripted"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"llm": "@lm"}, "readers.rag.llm: no part or reader 'lm'; did you mean 'llm'? known: llm, "),
+        ({"chunker": "recusive"}, "readers.rag.chunker: no chunker 'recusive'; did you mean 'recursive'?"),
+        (
+            {"index": {"use": "hybrid", "members": ["@bm"]}},
+            "readers.rag.index.members[0]: no part or reader 'bm'",
+        ),
+        ({"steps": ["nothing"]}, "readers.rag.steps[0]: no step 'nothing'"),
+        ({"steps": "cross-encoder"}, "readers.rag.steps: expected a list"),
+        ({"max_tokns": 3}, "readers.rag.max_tokns: no setting 'max_tokns'; did you mean 'max_tokens'?"),
+        ({"max_tokens": "many"}, "readers.rag.max_tokens: expected int, got 'many'"),
+    ],
+)
+def test_a_mistake_names_its_place(recipe, change, message):
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}"):
+        Recipe({"rag": {**recipe.readers["rag"], **change}}, recipe.parts).completed()
+
+
+def test_only_keeps_the_order_and_what_its_readers_name(recipe):
+    assert list(recipe.only(["long", "rag"]).completed()) == ["long", "rag"]
+    assert recipe.only(["mine"]).completed() == {"mine": recipe.completed()["mine"]}
+    with pytest.raises(SpecError, match="readers: no reader 'lng'; did you mean 'long'"):
+        recipe.only(["lng"])
+
+
+def test_auto_is_written_out_as_what_it_stands_for(recipe):
+    spec = recipe.with_router("auto").completed()["auto"]
+    assert spec["use"] == resolve_router("auto") == AUTO
+    assert spec["threshold"] == 12, "the settings of [parts.router-length]"
+    own = Recipe({**recipe.readers, "own": {**recipe.readers["mine"], "use": "auto"}}, recipe.parts)
+    assert own.completed()["own"] == recipe.completed()["mine"]
+
+
+@pytest.mark.parametrize("name", sorted(ROUTERS))
+def test_a_router_by_its_own_name(recipe, name):
+    spec = recipe.with_router(name).completed()[name]
+    assert spec["use"] == resolve_router(name) == name
+    assert (spec["rag"]["use"], spec["long"]["use"]) == ("rag", "long")
+
+
+def test_the_recipes_own_router_is_kept(recipe):
+    assert recipe.with_router("mine") is recipe
+
+
+def test_routers_that_cannot_be(recipe):
+    with pytest.raises(SpecError, match="router: no router 'lenght'; did you mean 'length'"):
+        recipe.with_router("lenght")
+    with pytest.raises(SpecError, match=r"router 'auto' routes between 'rag' and 'long'; add the arm 'long'"):
+        recipe.only(["rag"]).with_router("auto")
+
+
+def test_settings_by_path(recipe):
+    changed = with_settings(
+        recipe,
+        [
+            "readers.rag.chunker.size=300",  # a bare name gets settings
+            "readers.rag.index.members.0.k=9",  # also in a list
+            "readers.rag.index.members.1={ use = 'bm25', k = 2 }",
+            "parts.llm.name = tester ",
+            "readers.long.overflow=head",
+            "readers.mine.threshold=0",
+            "readers.mine.tokenizer=approximate",
+        ],
+    ).completed()
+    assert changed["rag"]["chunker"]["size"] == 300
+    assert [member["k"] for member in changed["rag"]["index"]["members"]] == [9, 2]
+    assert changed["long"]["llm"]["name"] == changed["mine"]["rag"]["llm"]["name"] == "tester"
+    assert (changed["long"]["overflow"], changed["mine"]["threshold"]) == ("head", 0)
+    assert changed["mine"]["tokenizer"] == {"use": "tokenizer", "model": "approximate"}
+
+
+def test_settings_leave_the_recipe_alone(recipe):
+    before = json.dumps([recipe.readers, recipe.parts])
+    with_settings(recipe, ["readers.rag.index.members.0.k=9", "parts.llm.window=1"])
+    assert json.dumps([recipe.readers, recipe.parts]) == before
+
+
+def test_a_bare_model_gets_settings_too():
+    recipe = Recipe({"long": {"use": "long", "llm": "smollm2"}})
+    spec = with_settings(recipe, ["readers.long.llm.window=100"]).readers["long"]["llm"]
+    assert spec == {"use": "hf", "model": "smollm2", "window": 100}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("readers.rag", "--set readers.rag: expected path=value"),
+        ("size=3", "--set size=3: expected path=value"),
+        ("=3", "--set =3: expected path=value"),
+        ("readers.rga.size=3", "--set readers.rga.size: no setting 'rga'; did you mean 'rag'?"),
+        ("reader.rag.x=3", "--set reader.rag.x: no setting 'reader'; did you mean 'readers'?"),
+        ("readers.rag.index.members.2.k=3", "--set readers.rag.index.members.2.k: no item '2'; known: 0, 1"),
+        ("readers.rag.index.members.x.k=3", "--set readers.rag.index.members.x.k: no item 'x'; known: 0, 1"),
+        ("readers.rag.index.members.2=bm25", "--set readers.rag.index.members.2: no item '2'; known: 0, 1"),
+        ("readers.rag.index.members.-1=bm25", "--set readers.rag.index.members.-1: no item '-1'"),
+        ("readers.mine.threshold.x=3", "--set readers.mine.threshold.x: there is no 'x' in 3"),
+        ("readers.mine.threshold.x.y=3", "--set readers.mine.threshold.x.y: there is no 'x' in 3"),
+        (
+            "readers.rag.llm.window=3",
+            "--set readers.rag.llm: is shared (@llm); set it where 'llm' is defined",
+        ),
+    ],
+)
+def test_settings_that_lead_nowhere(recipe, setting, message):
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}"):
+        with_settings(recipe, [setting])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[readers.rag\n", "cannot read the recipe : "),
+        ("", "the recipe has no [readers.NAME] table"),
+        ("[parts.llm]\nuse = 'hf'", "the recipe has no [readers.NAME] table"),
+        ("[reader.rag]\nuse = 'rag'", "reader: no table 'reader'; did you mean 'readers'?"),
+        ("readers = 3", "readers: expected [readers.NAME] tables, got 3"),
+        ("parts = 'x'\n[readers.a]\nuse = 'rag'", "parts: expected [parts.NAME] tables, got 'x'"),
+    ],
+)
+def test_what_is_no_recipe(text, message):
+    with pytest.raises(SpecError, match=f"^{re.escape(message)}"):
+        load_recipe(text)
+
+
+def test_a_recipe_from_a_file(tmp_path, recipe):
+    (tmp_path / "r.toml").write_text(TEXT)
+    assert load_recipe(tmp_path / "r.toml") == recipe
+    (tmp_path / "r.toml").write_bytes(b"\xff")
+    for file in (tmp_path / "r.toml", tmp_path / "nowhere.toml", tmp_path):
+        with pytest.raises(SpecError, match=f"cannot read the recipe {re.escape(str(file))}: "):
+            load_recipe(file)
+
+
+@pytest.mark.parametrize("name", ["default.toml", "recorded.toml"])
+def test_the_built_in_recipes_are_whole(name):
+    text = (resources.files("rlc.experiments") / "recipes" / name).read_text(encoding="utf-8")
+    recipe = load_recipe(text)
+    if name == "recorded.toml":  # the command line fills these in
+        recipe = Recipe(
+            {arm: {**spec, "root": "r", "model": "m"} for arm, spec in recipe.readers.items()}, recipe.parts
+        )
+    assert set(recipe.with_router("auto").completed()) == {*recipe.readers, "auto"}
+
+
+def test_readers_answer_and_share_their_engine(recipe, store, make_example):
+    specs = recipe.with_router("auto").completed()
+    readers = build_readers(specs, store)
+    assert list(readers) == ["rag", "long", "mine", "auto"]
+    examples = [
+        make_example("a", text="one two three", document_id="a"),
+        make_example("b", text="x " * 50, document_id="b"),
+    ]
+    answers = {name: reader(examples) for name, reader in readers.items()}
+    assert [answer.text for answers_ in answers.values() for answer in answers_] == ["yes"] * 8
+    assert [answer.route for answer in answers["auto"]] == ["long", "rag"]
+    assert [a.usage for a in answers["auto"]] == [answers["long"][0].usage, answers["rag"][1].usage]
+    rag, whole = (readers[name].reader._reader for name in ("rag", "long"))
+    assert rag.llm is whole.llm
+    assert readers["auto"].reader._reader.rag is readers["rag"]
+    assert len(rag.llm.calls) == 2, "each arm asked once; the routers were served by the store"
+
+
+def test_nothing_is_made_before_the_first_question(recipe, store, monkeypatch):
+    monkeypatch.setattr(module.Builder, "_make", lambda *given: pytest.fail("made something"))
+    build_readers({name: spec for name, spec in recipe.completed().items() if name != "mine"}, store)
+
+
+def test_two_names_for_one_spec_are_one_reader(recipe, store, make_example):
+    twice = Recipe({"a": recipe.readers["long"], "b": recipe.readers["long"]}, recipe.parts)
+    readers = build_readers(twice.completed(), store)
+    assert readers["a"] is readers["b"]
+    assert readers["b"]([make_example("q")])[0].route == "a"
+
+
+def test_identity_changes_with_every_setting(recipe):
+    long_ = recipe.completed()["long"]
+    changed = [
+        long_,
+        {**long_, "max_tokens": 65},
+        {**long_, "overflow": "head"},
+        {**long_, "llm": {**long_["llm"], "window": 8191}},
+    ]
+    assert len({identity(spec) for spec in changed}) == len(changed)
+    assert identity(json.loads(json.dumps(long_))) == identity(long_)
+
+
+def test_identity_changes_with_the_models_revision(tmp_path, monkeypatch):
+    spec = Recipe({"long": long({"use": "hf", "model": "org/model"})}).completed()["long"]
+    assert revisions(spec) == {"org/model": "main"}
+    other = {**spec, "llm": {**spec["llm"], "revision": "abc"}}
+    assert revisions([{"deep": [other]}]) == {"org/model": "abc"}
+    before = identity(spec)
+    monkeypatch.setattr(module, "revision_of", lambda model, revision: "moved on")
+    assert identity(spec) != before
+
+
+def test_a_model_that_is_nowhere_is_found_before_any_question(store):
+    specs = Recipe({"long": long({"use": "hf", "model": "./nowhere"})}).completed()
+    with pytest.raises(WeightsError, match=r"no model folder at \./nowhere"):
+        build_readers(specs, store)
