@@ -11,16 +11,22 @@ from rlc.data.errors import DataError, UsageError, unknown
 from rlc.experiments.runs import StoredRun, nearest, open_run
 from rlc.experiments.visible import shorten, visible
 
-TOKENS = ("prompt_tokens", "cached_tokens", "output_tokens", "cut_tokens", "index_tokens")
-SECONDS = (
-    "index_seconds",
-    "retrieve_seconds",
-    "queue_seconds",
-    "first_token_seconds",
-    "prefill_seconds",
-    "decode_seconds",
-    "seconds",
-)
+TOKENS = {
+    "prompt_tokens": "prompt",
+    "cached_tokens": "cached",
+    "output_tokens": "output",
+    "cut_tokens": "cut from the text",
+    "index_tokens": "for the index",
+}
+SECONDS = {
+    "index_seconds": "index",
+    "retrieve_seconds": "retrieve",
+    "queue_seconds": "wait",
+    "prefill_seconds": "prefill",
+    "decode_seconds": "decode",
+    "first_token_seconds": "to the first token",
+    "seconds": "in all",
+}
 FACTS = ("document_id", "task", "length", "type", "answerable")
 INDENT = "    "
 
@@ -149,12 +155,8 @@ def _passage(row: Row, rank: int, passage: Row, document: str | None, characters
         yield from _text(place, document[passage["start"] : passage["end"]], characters)
 
 
-def _figures(row: Row, columns: Sequence[str], form: str) -> str:
-    return ", ".join(
-        f"{column.removesuffix('_tokens').removesuffix('_seconds').replace('_', ' ')} {form.format(row[column])}"
-        for column in columns
-        if row[column]
-    )
+def _figures(row: Row, names: Mapping[str, str], form: str) -> str:
+    return ", ".join(f"{name} {form.format(row[column])}" for column, name in names.items() if row[column])
 
 
 def _text(name: str, text: str, characters: int) -> Iterator[str]:

@@ -12,6 +12,8 @@ from rlc.experiments.report.routing import shares_text
 from rlc.experiments.report.study import Comparison, Routing, Study
 from rlc.experiments.stats import Difference
 
+SHORTEST = 0.005  # seconds; less is noise, or was not timed
+
 
 def answer(study: Study) -> Section:
     """Three sentences."""
@@ -127,13 +129,13 @@ def _cost(study: Study) -> str:
     times = means[order[0]] / means[order[-1]] if means[order[-1]] else 0
     ratio = f", {times:,.1f} times as many" if len(order) == 2 and times > 1 else ""
     over = f" (means over {len(study.groups)} models)" if len(study.groups) > 1 else ""
-    return f"A question cost prompt tokens{over}: {listed}{ratio}."
+    return f"In prompt tokens, a question cost {listed}{over}{ratio}."
 
 
 def _seconds_and_price(study: Study, entry: Entry) -> str:
     seconds = study.answered(entry)["seconds"].mean()
     price = price_per_question(study, entry) if study.prices else None
-    parts = [f"{seconds:,.2f} s"] if isinstance(seconds, float) and seconds > 0 else []
+    parts = [f"{seconds:,.2f} s"] if isinstance(seconds, float) and seconds >= SHORTEST else []
     parts += [] if price is None else [f"${price:,.4f}"]
     return f" ({', '.join(parts)})" if parts else ""
 

@@ -47,11 +47,13 @@ def compared(study: Study) -> Section:
             )
             for entry in study.entries
         ],
+        prose=True,
     )
     settings = Table(
         "Settings of every reader",
         ("reader", "settings"),
         [(name(entry.label), Cell(_settings(study, entry))) for entry in study.entries],
+        prose=True,
         folded=True,
     )
     return Section("compared", "What was compared", texts=_aliases(study), tables=(table, settings))

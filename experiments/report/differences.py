@@ -36,8 +36,8 @@ def differences(study: Study) -> Section:
 
 
 def title(comparison: Comparison) -> str:
-    """What is taken from what."""
-    return f"{comparison.first.label} − {comparison.second.label}"
+    """What is taken from what; both are of one group."""
+    return f"{comparison.first.label} − {comparison.second.short}"
 
 
 def verdict(comparison: Comparison) -> str:
@@ -86,7 +86,7 @@ def _by_slice(study: Study) -> Table:
         corrected([study.compare(first, second, mask) for first, second in pairs for mask in masks.values()])
     )
     rows = [
-        (name(f"{first.label} − {second.label}"), *(points(next(cells).difference) for _ in masks))
+        (name(f"{first.label} − {second.short}"), *(points(next(cells).difference) for _ in masks))
         for first, second in pairs
     ]
     return Table(

@@ -73,8 +73,14 @@ def _errors(study: Study) -> Table:
         "Failures by kind",
         ("reader", "kind", "message", "count"),
         [
-            (name(labels[reader]), Cell(kind), Cell(shorten(error, LONGEST_MESSAGE)), count(number))
+            (
+                name(labels[reader]),
+                Cell(kind),
+                Cell(shorten(error.removeprefix(f"{kind}: "), LONGEST_MESSAGE)),
+                count(number),
+            )
             for reader, kind, error, number in counted.head(MESSAGES).iter_rows()
         ],
         note=f"{left_out:,} rarer messages are left out; they are in the results." if left_out > 0 else "",
+        prose=True,
     )

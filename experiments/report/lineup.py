@@ -58,7 +58,7 @@ def _role(spec: Spec) -> str:
 
 def _models(spec: Mapping[str, Any]) -> list[str]:
     engine = spec.get("llm")
-    named = [engine.get("model") if isinstance(engine, Mapping) else spec.get("model")]
+    named = [engine.get("model", engine.get("name")) if isinstance(engine, Mapping) else spec.get("model")]
     own = [str(model) for model in named if model is not None]
     return own + [
         model for key in ROUTED if isinstance(spec.get(key), Mapping) for model in _models(spec[key])

@@ -25,4 +25,4 @@ def _table(title: str, record: Mapping[str, Any]) -> Table:
         key: ", ".join(map(str, value)) for key, value in record.items() if isinstance(value, list | tuple)
     }
     rows = [(name(key), Cell(value)) for key, value in flatten({**record, **lists}).items()]
-    return Table(title, ("what", "value"), rows)
+    return Table(title, ("what", "value"), rows, prose=True)

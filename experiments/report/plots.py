@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from rlc.experiments.stats import Estimate
+from rlc.experiments.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -143,7 +144,7 @@ def panels(study: "Study", masks: "Mapping[str, Mask]") -> "Figure":
         axes.set_visible(False)
     for axes in figure.axes[max(0, len(groups) - across) : len(groups)]:
         axes.tick_params(labelbottom=True)  # the lowest of each column, also above an empty place
-    figure.axes[0].set_yticks(range(len(masks)), list(masks))
+    figure.axes[0].set_yticks(range(len(masks)), list(map(_clip, masks)))
     figure.axes[0].set_ylim(len(masks) - 0.5, -0.5)
     figure.supxlabel("right answers, %", fontsize=9, color=INK)
     _legend(figure, {entry.role for entry in study.entries})
@@ -213,4 +214,6 @@ def _handles(roles: set[str]) -> list[Any]:
 
 
 def _clip(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    """A name short enough for a label; a picture has no other place where control codes are spelled out."""
+    shown = " ".join(visible(name).split())
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"

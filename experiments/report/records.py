@@ -18,12 +18,13 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the first cell of a row is its name. A `folded` one is shown on demand."""
+    """A table; the first cell of a row is its name. One of `prose` holds words, a `folded` one is shown on demand."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
+    prose: bool = False
     folded: bool = False
 
 

@@ -112,7 +112,7 @@ def book_comparisons(study: Study) -> Section | None:
         texts=(
             f"In {mismatched} of {n} comparison questions on books, the question or its answer names someone who does "
             "not occur in the book as it is shipped: the books' names were exchanged and these questions were written "
-            "on the originals. Memory answers them better than the document does, so they stand apart.",
+            "on the originals. Under these names the document cannot answer them, so they stand apart.",
         ),
         tables=(_table(study, "Accuracy", masks),),
     )

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rlc.data.datasets import load_sample
+from rlc.data.errors import DataError, UsageError
+from rlc.data.records import Answer, Document, Evidence, Example, Usage
+from rlc.experiments.cli import main
+from rlc.experiments.results import row, to_frame, write_results
+from rlc.experiments.run import write_json
+from rlc.experiments.score import Score
+from rlc.experiments.show import show_question
+from rlc.experiments.visible import shorten, visible
+
+DOCUMENT = Document(id="d", page_content="The oil was 114 gallons.")
+ASKED = Example(
+    id="32k_book:ab",
+    question="How much\x1b[31m <b>oil</b>?",
+    document=DOCUMENT,
+    answers=("114 gallons",),
+    task="location",
+)
+USAGE = Usage(prompt_tokens=1234, output_tokens=5, retrieve_seconds=0.25, seconds=1.5)
+SAID = Answer(
+    "114\x07 gallons", "rag", (Evidence("d", 12, 23, 0.5),), USAGE, "stop", "hash0", details={"p": "\x1b[2J"}
+)
+
+
+def save(folder: Path, examples, answers, data) -> Path:
+    folder.mkdir()
+    score = Score(correct=True, reason="numbers", f1=0.5)
+    rows = [row(reader, e, answer, score) for e in examples for reader, answer in answers.items()]
+    write_results(to_frame(rows), folder / "results.parquet")
+    write_json(folder / "recipe.json", {"readers": {}, "labels": {"auto": "auto (length)"}})
+    write_json(folder / "provenance.json", {"dataset": data})
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    failed = Answer("", "", error="EngineError: no answer \x1b]0;x\x07")
+    other = Example(id="32k_book:cd", question="Who?", document=DOCUMENT)
+    data = {"name": "elsewhere", "variant": "own", "revision": "r"}
+    return save(tmp_path / "run", [ASKED, other], {"rag": SAID, "auto": SAID, "long": failed}, data)
+
+
+def test_all_about_one_question(run):
+    text = "\n".join(show_question("run", "32k_book:ab", run.parent))
+    for part in (
+        "gold answer: 114 gallons",
+        "== rag: right (numbers, F1 0.50)",
+        "== auto (length): right",
+        "answered by: rag",
+        "evidence 1, characters 12 to 23, score 0.5 of d",
+        "tokens: prompt 1,234, output 5",
+        "seconds: retrieve 0.250, in all 1.500",
+        "finished by: stop; prompt hash: hash0",
+        "error: EngineError: no answer",
+        "the documents of 'elsewhere' are not at hand; give its folder with --data-root",
+    ):
+        assert part in text
+
+
+def test_nothing_steers_the_terminal(run):
+    done = CliRunner().invoke(main, ["show", str(run), "32k_book:ab"])
+    assert done.exit_code == 0, done.output
+    assert not {"\x1b", "\x07"} & set(done.output)
+    assert r"How much\x1b[31m <b>oil</b>?" in done.output
+    assert r"114\x07 gallons" in done.output
+
+
+def test_a_part_of_the_id_is_enough_where_it_is_unique(run):
+    assert next(show_question("run", ":ab", run.parent)) == "32k_book:ab"
+    with pytest.raises(UsageError, match="2 questions have '32k'"):
+        list(show_question("run", "32k", run.parent))
+    with pytest.raises(UsageError, match="nearest: 32k_book:ab"):
+        list(show_question("run", "32k_boook:ab", run.parent))
+
+
+def test_one_reader_only(run):
+    text = "\n".join(show_question("run", ":ab", run.parent, ["long"]))
+    assert "== long" in text
+    assert "== rag" not in text
+    with pytest.raises(UsageError, match="did you mean 'long'"):
+        list(show_question("run", ":ab", run.parent, ["lnog"]))
+
+
+def test_evidence_is_shown_as_text_where_the_documents_are_at_hand(tmp_path):
+    sample = load_sample()
+    one = sample.examples[0]
+    said = Answer("x", "rag", (Evidence(one.document_id, 0, 40),), USAGE)
+    data = {"name": sample.name, "variant": "sample", "revision": sample.revision}
+    save(tmp_path / "run", [one], {"rag": said}, data)
+    text = "\n".join(show_question("run", one.id, tmp_path))
+    assert one.document.page_content[:40].splitlines()[0] in text
+    save(tmp_path / "old", [one], {"rag": said}, data | {"revision": "older"})
+    assert "made on revision older" in "\n".join(show_question("old", one.id, tmp_path))
+    with pytest.raises(DataError, match="made on revision older"):
+        list(show_question("old", one.id, tmp_path, data_root=sample.root))
+
+
+def test_shorten_says_how_much_is_left_out():
+    assert shorten("abcdef", 6) == "abcdef"
+    assert shorten("abcdefghij", 3) == "ab [... 7 characters ...] j"
+
+
+def test_visible_keeps_text_and_spells_out_what_steers():
+    assert visible("naïve\n\t‘x’ 日本") == "naïve\n\t‘x’ 日本"
+    assert visible("\x00\x9b\u202e\r") == r"\x00\x9b\u202e\r"
