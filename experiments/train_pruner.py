@@ -1,0 +1,494 @@
+"""Train `provence-mini`: adapters and heads on all-MiniLM-L6-v2, from silver sentence labels.
+
+    python -m rlc.experiments.train_pruner prepare --nq FILE --lara FOLDER --out features.npz
+    python -m rlc.experiments.train_pruner train --features features.npz --base FOLDER --out FOLDER
+
+`prepare` needs the data and the library; `train` needs the features, the base model, torch, transformers and
+safetensors, so it also runs on a bare machine with a GPU. A run writes a checkpoint after every epoch and goes on
+from it. Equal seeds, features, library versions and device give equal weights.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+    from rlc.experiments.pruner_data import Question
+    from rlc.retrievers.prune.network import PruningNetwork
+
+Ints = NDArray[np.int64]
+
+SPLITS = ("train", "tune", "test")
+CLS, SEP = 101, 102
+WINDOW = 512
+
+
+# -- features: questions as token ids ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Features:
+    """Token ids of questions and of their passages' units, without special tokens.
+
+    `queries` and `titles` hold one array of ids a question or passage; `units` and `labels` one list a passage.
+    `groups` are the passages of each question; `splits` and `sources` say what each question is for.
+    """
+
+    queries: list[Ints]
+    groups: list[list[int]]
+    splits: list[str]
+    sources: list[str]
+    titles: list[Ints]
+    units: list[list[Ints]]
+    labels: list[Ints]
+
+    def of(self, split: str, *sources: str) -> list[int]:
+        """The questions of a split, of the sources that begin so."""
+        return [
+            i
+            for i, (one, source) in enumerate(zip(self.splits, self.sources, strict=True))
+            if one == split and source.startswith(sources)
+        ]
+
+
+def encode(questions: Sequence["Question"], model: str = "minilm") -> dict[str, NDArray[Any]]:
+    """Questions as flat arrays for `numpy.savez`."""
+    from rlc.data.tokens import FastTokenizer, load_tokenizer
+
+    tokenizer = load_tokenizer(model)
+    if not isinstance(tokenizer, FastTokenizer):
+        raise TypeError(f"{model} has no fast tokenizer")
+
+    def ids(texts: Sequence[str]) -> list[list[int]]:
+        return [one.ids for one in tokenizer.backend.encode_batch(list(texts), add_special_tokens=False)]
+
+    passages = [passage for question in questions for passage in question.passages]
+    units = ids([p.text[unit.start : unit.end] for p in passages for unit in p.units])
+    return {
+        **_flat("queries", ids([question.text for question in questions])),
+        **_flat("titles", ids([passage.title for passage in passages])),
+        **_flat("units", units),
+        "passages": np.array([len(question.passages) for question in questions]),
+        "counts": np.array([len(passage.units) for passage in passages]),
+        "labels": np.array([label for passage in passages for label in passage.labels], dtype=np.int8),
+        "splits": np.array([question.split for question in questions]),
+        "sources": np.array([question.source for question in questions]),
+    }
+
+
+def _flat(name: str, rows: Sequence[Sequence[int]]) -> dict[str, NDArray[Any]]:
+    return {
+        f"{name}_ids": np.array([i for row in rows for i in row], dtype=np.uint16),
+        f"{name}_ends": np.cumsum([len(row) for row in rows]),
+    }
+
+
+def load_features(file: Path) -> Features:
+    """Read what `encode` made."""
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+
+    def rows(name: str) -> list[Ints]:
+        return np.split(arrays[f"{name}_ids"].astype(np.int64), arrays[f"{name}_ends"][:-1])
+
+    unit_ends = np.cumsum(arrays["counts"])
+    units = rows("units")
+    passage_ends = np.cumsum(arrays["passages"])
+    return Features(
+        queries=rows("queries"),
+        groups=[
+            list(range(end - n, end))
+            for end, n in zip(passage_ends.tolist(), arrays["passages"].tolist(), strict=True)
+        ],
+        splits=arrays["splits"].tolist(),
+        sources=arrays["sources"].tolist(),
+        titles=rows("titles"),
+        units=[
+            units[end - n : end] for end, n in zip(unit_ends.tolist(), arrays["counts"].tolist(), strict=True)
+        ],
+        labels=np.split(arrays["labels"].astype(np.int64), unit_ends[:-1]),
+    )
+
+
+# -- rows and batches -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Row:
+    """One input of the network. `unit` says of each token which unit it belongs to, -1 for none."""
+
+    ids: Ints
+    types: Ints
+    unit: Ints
+    labels: Ints
+    group: int
+
+
+def make_row(
+    features: Features, question: int, passages: Sequence[int], group: int, *, title: bool, room: int = WINDOW
+) -> Row:
+    """[CLS] question [SEP] title units [SEP], the units that fit."""
+    query = features.queries[question][:64]
+    head = [features.titles[passages[0]][:32]] if title and len(features.titles[passages[0]]) else []
+    left = room - 3 - len(query) - sum(map(len, head))
+    parts, labels = [], []
+    for passage in passages:
+        for ids, label in zip(features.units[passage], features.labels[passage], strict=True):
+            taken = ids[:left]
+            left -= len(taken)
+            if len(taken):
+                parts.append(taken)
+                labels.append(label)
+    context = np.concatenate([*head, *parts, [SEP]])
+    front = np.concatenate([[CLS], query, [SEP]])
+    places = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    outside = len(front) + sum(map(len, head))
+    return Row(
+        ids=np.concatenate([front, context]).astype(np.int64),
+        types=np.concatenate([np.zeros(len(front)), np.ones(len(context))]).astype(np.int64),
+        unit=np.concatenate([np.full(outside, -1), places, [-1]]).astype(np.int64),
+        labels=np.array(labels, dtype=np.int64),
+        group=group,
+    )
+
+
+def training_rows(
+    features: Features, question: int, group: int, settings: "Settings", random: np.random.Generator
+) -> list[Row]:
+    """The rows of one question in one epoch; sometimes two passages are read as one, so that long ones are learnt."""
+    passages = features.groups[question]
+    rows = [
+        make_row(features, question, [p], group, title=random.random() < settings.titles) for p in passages
+    ]
+    if len(passages) > 1 and random.random() < settings.spliced:
+        pair = [passages[0], passages[int(random.integers(1, len(passages)))]]
+        rows.append(make_row(features, question, random.permutation(pair).tolist(), group, title=False))
+    return rows
+
+
+def batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
+    """Rows in their order, as many as fit `tokens` with padding."""
+    batch: list[Row] = []
+    longest = 0
+    for row in rows:
+        widest = max(longest, len(row.ids))
+        if batch and widest * (len(batch) + 1) > tokens:
+            yield batch
+            batch, widest = [], len(row.ids)
+        batch.append(row)
+        longest = widest
+    if batch:
+        yield batch
+
+
+def collate(rows: Sequence[Row], device: str) -> "dict[str, torch.Tensor]":
+    """Padded tensors; `unit` counts units through the batch, with one more at the end for all other tokens."""
+    import torch
+
+    width = -(-max(len(row.ids) for row in rows) // 32) * 32
+    shape = (len(rows), width)
+    ids, types, mask = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    total = sum(len(row.labels) for row in rows)
+    unit = np.full(shape, total, dtype=np.int64)
+    first = 0
+    for i, row in enumerate(rows):
+        n = len(row.ids)
+        ids[i, :n], types[i, :n], mask[i, :n] = row.ids, row.types, 1
+        unit[i, :n] = np.where(row.unit < 0, total, row.unit + first)
+        first += len(row.labels)
+    arrays = {
+        "ids": ids,
+        "types": types,
+        "mask": mask,
+        "unit": unit,
+        "labels": np.concatenate([row.labels for row in rows]),
+        "owner": np.repeat(np.arange(len(rows)), [len(row.labels) for row in rows]),
+        "group": np.array([row.group for row in rows]),
+    }
+    return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in arrays.items()}
+
+
+# -- training ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What training depends on besides the features.
+
+    `rank` 0 trains all of the base model. `spliced` and `titles` are chances; `gold` weighs the units of passages
+    that bear the answer, `ranking` the ranking loss.
+    """
+
+    rank: int = 32
+    rate: float = 1e-3
+    epochs: int = 8
+    warm_epochs: int = 2
+    batch_tokens: int = 16_384
+    dropout: float = 0.1
+    decay: float = 0.01
+    gold: float = 3.0
+    ranking: float = 0.3
+    spliced: float = 0.3
+    titles: float = 0.7
+    seed: int = 0
+
+
+def unit_probabilities(keep: "torch.Tensor", unit: "torch.Tensor", units: int) -> "torch.Tensor":
+    """The mean keep probability of each unit's tokens, from logits [batch, tokens]."""
+    import torch
+
+    flat = unit.flatten()
+    sums = torch.zeros(units + 1, device=keep.device).index_add(0, flat, keep.sigmoid().flatten())
+    counts = torch.bincount(flat, minlength=units + 1).clamp(min=1)
+    return (sums / counts)[:units]
+
+
+def loss_of(
+    network: "PruningNetwork", batch: "Mapping[str, torch.Tensor]", settings: Settings
+) -> "torch.Tensor":
+    """Cross-entropy of tokens and of units, each unit counted once, and of the passages' ranking."""
+    import torch
+    from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+    ranks, keep = network(batch["ids"], batch["types"], batch["mask"])
+    labels, owner, unit = batch["labels"], batch["owner"], batch["unit"]
+    total = len(labels)
+    bears = torch.zeros(len(ranks), device=ranks.device).index_add(0, owner, (labels == 1).float()) > 0
+    weights = (labels >= 0) * torch.where(bears[owner], settings.gold, 1.0)
+    target = labels.clamp(min=0).float()
+
+    probabilities = unit_probabilities(keep, unit, total).clamp(1e-5, 1 - 1e-5)
+    by_unit = F.binary_cross_entropy(probabilities, target, reduction="none")
+    wanted = torch.cat([target, target.new_zeros(1)])[unit]
+    token_losses = F.binary_cross_entropy_with_logits(keep, wanted, reduction="none")
+    flat = unit.flatten()
+    sums = torch.zeros(total + 1, device=keep.device).index_add(0, flat, token_losses.flatten())
+    by_token = (sums / torch.bincount(flat, minlength=total + 1).clamp(min=1))[:total]
+    pruning = ((by_unit + by_token) / 2 * weights).sum() / weights.sum().clamp(min=1)
+
+    pointwise = F.binary_cross_entropy_with_logits(ranks, bears.float())
+    same = batch["group"][:, None] == batch["group"][None, :]
+    listwise = torch.logsumexp(ranks[None, :].masked_fill(~same, -1e4), dim=1) - ranks
+    ranked = (listwise * bears).sum() / bears.sum().clamp(min=1)
+    return pruning + settings.ranking * (pointwise + ranked)
+
+
+def build(base: Path, settings: Settings) -> "tuple[PruningNetwork, dict[str, torch.Tensor]]":
+    """The network to train, and the base model's own parameters."""
+    import torch
+    from transformers import AutoModel
+
+    from rlc.retrievers.prune.network import adapt, mini
+
+    torch.manual_seed(settings.seed)
+    encoder = AutoModel.from_pretrained(base, dtype=torch.float32, add_pooling_layer=False)
+    own = {name: value.detach().clone() for name, value in encoder.named_parameters()}
+    network = mini(encoder)
+    if settings.rank:
+        adapt(network, settings.rank, settings.dropout, settings.seed)
+    return network, own
+
+
+def train(features: Features, base: Path, out: Path, settings: Settings, device: str) -> dict[str, Any]:
+    """Train, keep the epoch that is best on tune, write its weights and a report.
+
+    Returns:
+        The report: settings, figures by epoch, and figures on test of the epoch kept.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    from rlc.retrievers.prune.network import extract
+
+    out.mkdir(parents=True, exist_ok=True)
+    network, own = build(base, settings)
+    network.to(device)
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=settings.rate, weight_decay=settings.decay)
+    plan = list(_plan(features, settings))
+    counts = [sum(1 for _ in batches(rows, settings.batch_tokens)) for rows in plan]
+    report: dict[str, Any] = {"settings": asdict(settings), "device": device, "epochs": []}
+    best: dict[str, torch.Tensor] = {}
+    done, step = 0, 0
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, weights_only=True, map_location=device)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        best, report, done, step = state["best"], json.loads(state["report"]), state["done"], state["step"]
+    for epoch in range(done, len(plan)):
+        started = time.perf_counter()
+        torch.manual_seed(settings.seed * 1000 + epoch)  # dropout
+        losses = []
+        network.train()
+        for rows in batches(plan[epoch], settings.batch_tokens):
+            for group in optimizer.param_groups:
+                group["lr"] = settings.rate * schedule(step / sum(counts))
+            with torch.autocast(device.split(":")[0], torch.bfloat16):
+                loss = loss_of(network, collate(rows, device), settings)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            losses.append(loss.detach())
+            step += 1
+        figures = judge(network, features, "tune", device)
+        figures |= {"loss": float(torch.stack(losses).mean()), "seconds": time.perf_counter() - started}
+        report["epochs"].append(figures)
+        sys.stdout.write(f"{out.name} {epoch} {_short(figures)}\n")
+        sys.stdout.flush()
+        if figures["score"] >= max(one["score"] for one in report["epochs"]):
+            best = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+        state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "best": best}
+        torch.save({**state, "report": json.dumps(report), "done": epoch + 1, "step": step}, checkpoint)
+    network.load_state_dict(best)
+    report["test"] = judge(network, features, "test", device)
+    sys.stdout.write(f"{out.name} test {_short(report['test'])}\n")
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    if settings.rank:
+        save_file(extract(network, own), out / "weights.safetensors")
+    return report
+
+
+def schedule(progress: float, warm: float = 0.06) -> float:
+    """A rise over the first `warm` of the steps, then half a cosine down to 0."""
+    if progress < warm:
+        return progress / warm
+    return 0.5 + 0.5 * float(np.cos(np.pi * (progress - warm) / (1 - warm)))
+
+
+def _plan(features: Features, settings: Settings) -> Iterator[list[Row]]:
+    """The rows of every epoch: first with the questions made from sentences, then the real ones alone."""
+    real = features.of("train", "nq", "lara")
+    made = features.of("train", "cloze")
+    for epoch in range(settings.warm_epochs + settings.epochs):
+        random = np.random.default_rng([settings.seed, epoch])
+        chosen = [*real, *made] if epoch < settings.warm_epochs else real
+        order = random.permutation(chosen).tolist()
+        yield [row for q in order for row in training_rows(features, q, q, settings, random)]
+
+
+# -- figures ----------------------------------------------------------------------------------------------------
+
+
+def judge(network: "PruningNetwork", features: Features, split: str, device: str) -> dict[str, float]:
+    """Compression at fixed retention on a split, by source, and the sum of the three that the goals are about."""
+    figures: dict[str, float] = {}
+    for name, source, only_gold, level in (
+        ("nq five", "nq", False, 0.95),
+        ("nq gold", "nq", True, 0.90),
+        ("lara", "lara-location", False, 0.90),
+    ):
+        passages = [
+            (q, p)
+            for q in features.of(split, source)
+            for p in (features.groups[q][:1] if only_gold else features.groups[q])
+        ]
+        rows = [make_row(features, q, [p], q, title=True) for q, p in passages]
+        probabilities, lengths, labels = predict(network, rows, device)
+        figures[f"{name} at {level:.2f}"] = compression_at(probabilities, lengths, labels, level)
+        for threshold in (0.05, 0.1, 0.2, 0.3, 0.5):
+            kept = probabilities > threshold
+            figures[f"{name} removed {threshold}"] = 1 - float((lengths * kept).sum() / lengths.sum())
+            figures[f"{name} kept {threshold}"] = float(kept[labels == 1].mean())
+    figures["score"] = sum(value for name, value in figures.items() if " at " in name)
+    return figures
+
+
+def predict(network: "PruningNetwork", rows: Sequence[Row], device: str) -> tuple[NDArray[Any], Ints, Ints]:
+    """Keep probability, tokens and label of every unit of the rows."""
+    import torch
+
+    network.eval()
+    probabilities, lengths, labels = [], [], []
+    order = sorted(rows, key=lambda row: len(row.ids))
+    for chunk in batches(order, 32_768):
+        with torch.inference_mode(), torch.autocast(device.split(":")[0], torch.bfloat16):
+            batch = collate(chunk, device)
+            _, keep = network(batch["ids"], batch["types"], batch["mask"])
+            probabilities.append(unit_probabilities(keep, batch["unit"], len(batch["labels"])).cpu().numpy())
+        for row in chunk:
+            lengths.append(np.bincount(row.unit[row.unit >= 0], minlength=len(row.labels)))
+            labels.append(row.labels)
+    return np.concatenate(probabilities), np.concatenate(lengths), np.concatenate(labels)
+
+
+def compression_at(probabilities: NDArray[Any], lengths: Ints, labels: Ints, level: float) -> float:
+    """The largest share of tokens that a threshold removes while it keeps `level` of the answer-bearing units."""
+    bearing = np.sort(probabilities[labels == 1])
+    threshold = bearing[int(np.floor((1 - level) * len(bearing) + 1e-9))]
+    return float(lengths[probabilities < threshold].sum() / lengths.sum())
+
+
+def _short(figures: Mapping[str, float]) -> str:
+    wanted = {
+        name: v for name, v in figures.items() if " at " in name or name in ("score", "loss", "seconds")
+    }
+    wanted |= {name: v for name, v in figures.items() if name.endswith((" 0.1", " 0.5"))}
+    return " ".join(f"{name.replace(' ', '-')}={value:.3f}" for name, value in wanted.items())
+
+
+def prepare(nq: Path, lara: Path, out: Path, *, dense: bool, chunks: int, seed: int) -> None:
+    """Read the data, make the questions, write them as features."""
+    from rlc.data.lara import load
+    from rlc.experiments import pruner_data as data
+
+    encoder = None
+    if dense:
+        from rlc.retrievers.embed import SentenceEncoder
+
+        encoder = SentenceEncoder("minilm")
+    questions = data.natural_questions(nq, 4, encoder, seed=seed)
+    dataset = load(lara)
+    questions += data.lara(dataset, 5, data.TASKS, seed=seed)
+    gold = [q.passages[0] for q in questions if q.split == "train" and q.source == "nq"]
+    questions += data.cloze(gold, each=4, seed=seed)
+    questions += data.cloze(data.training_chunks(dataset, chunks, seed=seed), each=2, seed=seed)
+    np.savez_compressed(out, **encode(questions))  # type: ignore[arg-type]
+    counts = {(q.source, q.split): 0 for q in questions}
+    for question in questions:
+        counts[question.source, question.split] += 1
+    sys.stdout.write("".join(f"{source} {split}: {n}\n" for (source, split), n in sorted(counts.items())))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The two commands."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    first = commands.add_parser("prepare")
+    first.add_argument("--nq", type=Path, required=True)
+    first.add_argument("--lara", type=Path, required=True)
+    first.add_argument("--out", type=Path, required=True)
+    first.add_argument("--no-dense", action="store_true", help="hard negatives from BM25 alone")
+    first.add_argument("--chunks", type=int, default=4_000, help="LaRA passages to make questions of")
+    first.add_argument("--seed", type=int, default=0)
+    second = commands.add_parser("train")
+    second.add_argument("--features", type=Path, required=True)
+    second.add_argument("--base", type=Path, required=True, help="the folder of all-MiniLM-L6-v2")
+    second.add_argument("--out", type=Path, required=True)
+    second.add_argument("--device", default="cpu")
+    for name, default in asdict(Settings()).items():
+        second.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    given = vars(parser.parse_args(arguments))
+    if given.pop("command") == "prepare":
+        dense = not given.pop("no_dense")
+        prepare(dense=dense, **given)
+    else:
+        features, base, out, device = (given.pop(name) for name in ("features", "base", "out", "device"))
+        train(load_features(features), base, out, Settings(**given), device)
+
+
+if __name__ == "__main__":
+    main()
