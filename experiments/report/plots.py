@@ -82,9 +82,11 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
     if len(places) <= NAMED:
         labels = {name: _clip(study.entry(name).label) for name in places}
     for number, (name, label) in enumerate(labels.items()):
-        below = len(places) > NAMED and number % 2
+        below = (
+            len(places) <= NAMED or number % 2
+        )  # the front rises: names keep clear of it, numbers take turns
         axes.annotate(
-            label, places[name], xytext=(7, -14 if below else 6), textcoords="offset points", fontsize=8
+            label, places[name], xytext=(7, -13 if below else 6), textcoords="offset points", fontsize=8
         )
     costs = [cost for cost, _ in places.values()]
     if min(costs) > 0 and max(costs) > 5 * min(costs):

@@ -105,7 +105,7 @@ def _draw(plot: Plot, folder: Path) -> str:
 
 
 def _inline(name: str, svg: str) -> Markup:
-    """An SVG as part of a page: without its preamble, ids its own, text and axes in the page's colour."""
-    body = svg[svg.index("<svg") :]
+    """An SVG as part of a page: without preamble and metadata, ids its own, text and axes in the page's colour."""
+    body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
     return Markup(body.replace(INK, "currentColor"))  # noqa: S704 - matplotlib escapes the texts in it
