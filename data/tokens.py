@@ -1,7 +1,7 @@
 """Counting and cutting by tokens, with character offsets."""
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,12 @@ def _tokenizer_file(model: str) -> Path:
             f"{model!r} has no fast tokenizer: {file} does not exist; save the model with its tokenizer.json"
         )
     return file
+
+
+@lru_cache(maxsize=1024)
+def count_once(tokenizer: Tokenizer, text: str) -> int:
+    """`tokenizer.count(text)`, remembered: whole documents are counted by every reader that meets them."""
+    return tokenizer.count(text)
 
 
 def head(tokenizer: Tokenizer, text: str, tokens: int) -> str:

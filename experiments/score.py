@@ -24,20 +24,29 @@ Scorer = Callable[[Example, Answer], Score]
 
 
 def default_scorer() -> Scorer:
-    """The rule-based judge with the fit that the package ships."""
+    """The rule-based judge with the fit that the package ships; an answer that a router hands on is judged once."""
     judge = RuleJudge()
+    known: dict[tuple[object, ...], Score] = {}
 
     def score(example: Example, answer: Answer) -> Score:
         if answer.error is not None:
             return Score(reason="failed")
-        [verdict] = judge([example], [answer])
-        gold = bool(example.answers)
-        return Score(
-            correct=verdict.correct,
-            reason=verdict.reason,
-            f1=token_f1(answer.text, example.answers) if gold else None,
-            contains=containment(answer.text, example.answers) > 0 if gold else None,
-            abstained=abstains(answer.text),
-        )
+        key = (example.id, example.question, example.answers, answer.text)
+        if key not in known:
+            known[key] = score_text(judge, example, answer)
+        return known[key]
 
     return score
+
+
+def score_text(judge: RuleJudge, example: Example, answer: Answer) -> Score:
+    """Judge an answer that did not fail."""
+    [verdict] = judge([example], [answer])
+    gold = bool(example.answers)
+    return Score(
+        correct=verdict.correct,
+        reason=verdict.reason,
+        f1=token_f1(answer.text, example.answers) if gold else None,
+        contains=containment(answer.text, example.answers) > 0 if gold else None,
+        abstained=abstains(answer.text),
+    )

@@ -10,7 +10,7 @@ from rlc.data.errors import DataError
 from rlc.data.lara import load_predictions
 from rlc.data.protocols import Tokenizer
 from rlc.data.records import Answer, Example, Usage
-from rlc.data.tokens import ApproximateTokenizer
+from rlc.data.tokens import ApproximateTokenizer, count_once
 
 ARMS = ("rag", "long")
 WHY = {
@@ -55,28 +55,25 @@ class RecordedReader:
         Raises:
             DataError: if a question was never recorded, as with predictions of another data revision.
         """
-        recordings = _recordings(self.root, self.model, self.arm)
-        lengths: dict[str, int] = {}
-        for example in examples:
-            if example.document_id not in lengths:
-                lengths[example.document_id] = self.tokenizer.count(example.document.page_content)
-        return [self._answer(example, recordings, lengths[example.document_id]) for example in examples]
+        recordings = _recordings(self.root, self.model)[self.arm]
+        return [self._answer(example, recordings) for example in examples]
 
-    def _answer(self, example: Example, recordings: Mapping[str, _Recording], length: int) -> Answer:
+    def _answer(self, example: Example, recordings: Mapping[str, _Recording]) -> Answer:
         if example.id not in recordings:
             raise DataError(
                 f"{self.model} has no recorded {self.arm} answer to {example.id}; "
                 "are the predictions of another revision than the questions?"
             )
         recording = recordings[example.id]
-        usage = self._usage(example, length, recording.prediction or "")
+        usage = self._usage(example, recording.prediction or "")
         if recording.prediction is None:
             return Answer(
                 "", "", usage=usage, finish_reason="error", error=WHY[recording.failure or "failed"]
             )
         return Answer(recording.prediction, "", usage=usage, finish_reason="stop")
 
-    def _usage(self, example: Example, length: int, text: str) -> Usage:
+    def _usage(self, example: Example, text: str) -> Usage:
+        length = count_once(self.tokenizer, example.document.page_content)
         room = self.window if self.arm == "long" else self.chunks * self.chunk_size
         question = self.tokenizer.count(example.question)
         return Usage(
@@ -87,10 +84,12 @@ class RecordedReader:
 
 
 @cache
-def _recordings(root: str, model: str, arm: str) -> dict[str, _Recording]:
-    frame = load_predictions(Path(root), [model])
-    frame = frame.filter(arm=arm).drop_nulls("example_id")
-    return {
-        example_id: _Recording(prediction, failure)
-        for example_id, prediction, failure in frame.select("example_id", "prediction", "failure").iter_rows()
-    }
+def _recordings(root: str, model: str) -> dict[str, dict[str, _Recording]]:
+    """Both arms' recordings by example id; read once a process."""
+    frame = load_predictions(Path(root), [model]).drop_nulls("example_id")
+    found: dict[str, dict[str, _Recording]] = {arm: {} for arm in ARMS}
+    for arm, example_id, prediction, failure in frame.select(
+        "arm", "example_id", "prediction", "failure"
+    ).iter_rows():
+        found[arm][example_id] = _Recording(prediction, failure)
+    return found

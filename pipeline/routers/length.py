@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from rlc.data.protocols import Reader, Tokenizer
 from rlc.data.records import Answer, Example
-from rlc.data.tokens import ApproximateTokenizer
+from rlc.data.tokens import ApproximateTokenizer, count_once
 from rlc.pipeline.routers.split import answer_split
 
 
@@ -28,11 +28,7 @@ class LengthRouter:
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
-        lengths: dict[str, int] = {}
-        for example in examples:
-            if example.document_id not in lengths:
-                lengths[example.document_id] = self.tokenizer.count(example.document.page_content)
-        tokens = [lengths[example.document_id] for example in examples]
+        tokens = [count_once(self.tokenizer, example.document.page_content) for example in examples]
         answers = answer_split(examples, [count <= self.threshold for count in tokens], self.rag, self.long)
         return [
             replace(answer, details={**answer.details, "document_tokens": count, "threshold": self.threshold})
