@@ -42,7 +42,8 @@ class SemanticChunker(Chunker):
         buffer: sentences to either side of a window.
         exact: embed the windows' text itself, as published (each sentence is embedded 2 * buffer + 1 times).
             Otherwise each sentence is embedded once, and a window is the mean of its sentences, weighted by
-            their tokens.
+            their tokens: twice as fast, and another method, whose cuts are not those of exact windows (on LaRA
+            with MiniLM they agree at F1 0.41, one sentence off allowed).
         tokenizer: counts the tokens.
         sentences: the sentence splitter, `rules` or `nupunkt`.
 
