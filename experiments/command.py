@@ -179,7 +179,7 @@ def notes(outcome: Outcome) -> list[str]:
         errors.group_by("reader", "error").len().sort("reader", "error").head(5).iter_rows()
     ):
         lines.append(f"{reader}: {count} failed: {error}")
-    return [*lines, f"results: {run.folder}"]
+    return [*lines, f"results: {run.folder}", f"more: rlc report {run.folder}"]
 
 
 def _documents(dataset: Dataset) -> int:

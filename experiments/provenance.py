@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rlc.data.records import Dataset
+from rlc.experiments.judge import RuleJudge, default_fit
 
 LIBRARIES = (
     "rlc", "torch", "transformers", "tokenizers", "sentence-transformers", "faiss-cpu", "bm25s", "rank-bm25",
@@ -29,10 +30,12 @@ def provenance(dataset: Dataset, models: Mapping[str, str]) -> dict[str, Any]:
             "name": dataset.name,
             "variant": dataset.variant,
             "revision": dataset.revision,
+            "root": None if dataset.root is None else str(dataset.root.resolve()),
             "examples": len(dataset.examples),
             "documents": len({example.document_id for example in dataset.examples}),
         },
         "models": dict(models),
+        "judge": {"name": RuleJudge.name, "fit": dict(default_fit().provenance)},
     }
 
 
