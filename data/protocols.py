@@ -64,8 +64,17 @@ class LLM(Protocol):
     """
 
     name: str
-    window: int
-    tokenizer: Tokenizer
+
+    # Read only, so that an engine may find them out when they are first wanted.
+    @property
+    def window(self) -> int:
+        """Usable context in tokens."""
+        ...
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Where the model's tokens begin and end."""
+        ...
 
     def count(self, prompt: Prompt) -> int:
         """The tokens of the prompt as the model will see it, chat template included."""
