@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rlc.data.errors import WeightsError
 from rlc.data.protocols import Tokenizer
-from rlc.data.tokens import ApproximateTokenizer, FastTokenizer, head, load_tokenizer
+from rlc.data.tokens import ApproximateTokenizer, FastTokenizer, count_once, head, load_tokenizer
 
 APPROXIMATE = ApproximateTokenizer()
 
@@ -100,3 +100,17 @@ def test_a_path_that_leads_nowhere():
 def test_a_hub_id_without_a_network():
     with pytest.raises(WeightsError, match=r"no fast tokenizer for 'rlc/nothing'.*'approximate'"):
         load_tokenizer("rlc/nothing")
+
+
+def test_a_whole_document_is_counted_once():
+    class Slow(ApproximateTokenizer):
+        asked = 0
+
+        def count(self, text):
+            self.asked += 1
+            return super().count(text)
+
+    slow, other = Slow(), Slow()
+    assert [count_once(slow, "one two"), count_once(slow, "one two"), count_once(slow, "three")] == [2, 2, 1]
+    assert count_once(other, "one two") == 2
+    assert (slow.asked, other.asked) == (2, 1)
