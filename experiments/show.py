@@ -7,7 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from rlc.data.errors import DataError, UsageError, unknown
+from rlc.data.errors import DataError, RlcError, UsageError, unknown
+from rlc.data.records import Example
+from rlc.data.spec import Spec
+from rlc.experiments.rebuild import rebuild_prompts
 from rlc.experiments.runs import StoredRun, nearest, open_run
 from rlc.experiments.visible import shorten, visible
 
@@ -58,8 +61,8 @@ def show_question(
     """
     stored = open_run(run, out)
     rows = _rows(stored, question, readers)
-    document, note = _document(stored, rows, data_root)
-    yield from map(visible, _lines(stored, rows, document, note, characters))
+    example, note = _example(stored, rows, data_root)
+    yield from map(visible, _lines(stored, rows, example, note, characters))
 
 
 def _rows(stored: StoredRun, question: str, readers: Sequence[str]) -> Sequence[Row]:
@@ -90,21 +93,21 @@ def _find(question: str, ids: list[str], folder: Path) -> str:
     )
 
 
-def _document(stored: StoredRun, rows: Sequence[Row], data_root: Path | None) -> tuple[str | None, str]:
-    """The document's text, or why it is not at hand."""
-    if not any(row["evidence"] for row in rows):
+def _example(stored: StoredRun, rows: Sequence[Row], data_root: Path | None) -> tuple[Example | None, str]:
+    """The example with its document, or why it is not at hand."""
+    if not any(row["evidence"] or row["prompt_hash"] for row in rows):
         return None, ""
     try:
-        documents = stored.dataset(data_root).documents
+        examples = stored.dataset(data_root).examples
     except DataError as error:
         if data_root is not None:
             raise
         return None, str(error)
-    return documents[rows[0]["document_id"]].page_content, ""
+    return next(example for example in examples if example.id == rows[0]["example_id"]), ""
 
 
 def _lines(
-    stored: StoredRun, rows: Sequence[Row], document: str | None, note: str, characters: int
+    stored: StoredRun, rows: Sequence[Row], example: Example | None, note: str, characters: int
 ) -> Iterator[str]:
     first = rows[0]
     yield first["example_id"]
@@ -116,13 +119,15 @@ def _lines(
         yield "gold answer: none"
     for row in rows:
         yield ""
-        yield from _reader(row, stored.labels.get(row["reader"], row["reader"]), document, characters)
+        yield from _reader(row, stored.labels.get(row["reader"], row["reader"]), example, characters)
+        if example and row["prompt_hash"] and row["route"] == row["reader"]:
+            yield from _prompt(row, stored.specs[row["reader"]], example, characters)
     if note:
         yield ""
-        yield f"evidence is shown by its spans: {note}"
+        yield f"evidence is shown by its spans, and no prompt: {note}"
 
 
-def _reader(row: Row, label: str, document: str | None, characters: int) -> Iterator[str]:
+def _reader(row: Row, label: str, example: Example | None, characters: int) -> Iterator[str]:
     yield f"== {label}: {_verdict(row)}"
     if row["route"] != row["reader"]:
         yield f"answered by: {row['route']}"
@@ -131,7 +136,7 @@ def _reader(row: Row, label: str, document: str | None, characters: int) -> Iter
     else:
         yield from _text("answer", row["prediction"], characters)
     for rank, passage in enumerate(row["evidence"], start=1):
-        yield from _passage(row, rank, passage, document, characters)
+        yield from _passage(row, rank, passage, example, characters)
     yield f"tokens: {_figures(row, TOKENS, '{:,.0f}')}"
     yield f"seconds: {_figures(row, SECONDS, '{:.3f}') or 'not timed'}"
     yield f"finished by: {row['finish_reason'] or 'unknown'}; prompt hash: {row['prompt_hash'] or 'none'}"
@@ -146,13 +151,29 @@ def _verdict(row: Row) -> str:
     return f"{verdict} ({row['reason']}{f1})"
 
 
-def _passage(row: Row, rank: int, passage: Row, document: str | None, characters: int) -> Iterator[str]:
+def _prompt(row: Row, spec: Spec, example: Example, characters: int) -> Iterator[str]:
+    """The prompt, shortened, made again and recognised by its hash."""
+    try:
+        prompts = rebuild_prompts(spec, example)
+    except RlcError as error:
+        yield f"prompt: cannot be made again here: {error}"
+        return
+    prompt = prompts.get(row["prompt_hash"])
+    if prompt is None:
+        yield "prompt: what is made now has another hash; was the run made by another version?"
+        return
+    yield from _text("system", prompt.system, characters)
+    yield from _text("prompt", prompt.prefix + prompt.question, characters)
+
+
+def _passage(row: Row, rank: int, passage: Row, example: Example | None, characters: int) -> Iterator[str]:
     score = "" if passage["score"] is None else f", score {passage['score']:.4g}"
     place = f"evidence {rank}, characters {passage['start']:,} to {passage['end']:,}{score}"
-    if document is None or passage["document_id"] != row["document_id"]:
+    if example is None or passage["document_id"] != row["document_id"]:
         yield f"{place} of {passage['document_id']}"
     else:
-        yield from _text(place, document[passage["start"] : passage["end"]], characters)
+        text = example.document.page_content
+        yield from _text(place, text[passage["start"] : passage["end"]], characters)
 
 
 def _figures(row: Row, names: Mapping[str, str], form: str) -> str:

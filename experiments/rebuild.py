@@ -1,0 +1,76 @@
+"""The prompts behind a stored answer, made again by the reader that made them, with nobody asked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rlc.data.protocols import LLM, Generation, Prompt, Tokenizer
+from rlc.data.records import Example
+from rlc.data.spec import Spec, fingerprint
+from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, READER
+
+
+@dataclass
+class Listener:
+    """An engine's measures with nobody behind them: it counts like the engine, and only notes what it is asked."""
+
+    llm: LLM
+    heard: list[Prompt] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The engine's name."""
+        return self.llm.name
+
+    @property
+    def window(self) -> int:
+        """The engine's window."""
+        return self.llm.window
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The engine's tokenizer."""
+        return self.llm.tokenizer
+
+    def count(self, prompt: Prompt) -> int:
+        """The tokens of the prompt, as the engine counts."""
+        return self.llm.count(prompt)
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,  # noqa: ARG002 - the engine's face
+        stop: Sequence[str] = (),  # noqa: ARG002
+        logprobs: bool = False,  # noqa: ARG002
+        schema: Mapping[str, Any] | None = None,  # noqa: ARG002
+        seed: int = 0,  # noqa: ARG002
+    ) -> list[Generation]:
+        """Note the prompts; the answers are empty."""
+        self.heard += prompts
+        return [Generation("") for _ in prompts]
+
+
+def rebuild_prompts(spec: Spec, example: Example) -> dict[str, Prompt]:
+    """The prompts that the reader of this completed spec asks for the example, by their hash.
+
+    No language model is loaded or asked, but a retriever's encoder is.
+
+    Raises:
+        RlcError: if the reader cannot be made here (weights that are absent, a missing key).
+    """
+    listeners: list[Listener] = []
+
+    def listen(make: Callable[[], Any], kind: str, _: Spec) -> Any:  # noqa: ANN401 - the builder's hook
+        made = make()
+        if kind != LANGUAGE_MODEL.kind:
+            return made
+        listeners.append(Listener(made))
+        return listeners[-1]
+
+    replace(BUILDER, finish=listen).build(spec, READER, "reader")([example])
+    return {
+        fingerprint([prompt.system, prompt.prefix, prompt.question]): prompt
+        for listener in listeners
+        for prompt in listener.heard
+    }
