@@ -6,6 +6,7 @@ from functools import cached_property
 
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
+from rlc.pipeline.readers.retrieving import Found, retrieve
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,10 @@ class DeferredReader:
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
         return self._reader(examples)
+
+    def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
+        """What the reader retrieves, where it shows it."""
+        return retrieve(self._reader, examples)
 
     @cached_property
     def _reader(self) -> Reader:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 from langchain_core.retrievers import BaseRetriever
@@ -13,6 +13,7 @@ from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
 from rlc.pipeline.readers.asking import Request, ask_all, room_for_text
+from rlc.pipeline.readers.retrieving import Found
 from rlc.retrievers.base import search
 
 Index = Callable[[Sequence[Document]], BaseRetriever]
@@ -26,7 +27,7 @@ class RagReader:
     is the reading order. Passages that do not fit the window are dropped from the worst up and counted, or, under
     `overflow = "refuse"`, the question fails. The index of a document is made once for the questions that come
     together; the first of them carries its cost. A document that cannot be cut or indexed (an empty one) fails its
-    own questions only.
+    own questions only. `instruction` is put after every question that is read, not after those that are searched for.
     """
 
     chunker: BaseDocumentTransformer
@@ -37,6 +38,11 @@ class RagReader:
     max_tokens: int = 64
     overflow: str = "middle"
     seed: int = 0
+    instruction: str = ""
+    # What `retrieve` found last, by example id: no part of what the reader is, it only saves the second search.
+    _held: dict[str, tuple[Example, Request]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         check_policy(self.overflow)
@@ -44,14 +50,30 @@ class RagReader:
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
+        return ask_all(self.llm, self._requests(examples), self.max_tokens, self.seed)
+
+    def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
+        """What the examples would be read with; it is kept until the next call, for answering some of them."""
+        requests = self._requests(examples)
+        self._held.clear()
+        self._held.update({e.id: (e, request) for e, request in zip(examples, requests, strict=True)})
+        return [Found(request.evidence, request.usage) for request in requests]
+
+    def _requests(self, examples: Sequence[Example]) -> list[Request]:
         requests: dict[int, Request] = {}
-        for places in _by_document(examples):
+        for i, example in enumerate(examples):
+            held, request = self._held.get(example.id, (None, None))
+            if held is example and request is not None:
+                requests[i] = request
+        new = [i for i in range(len(examples)) if i not in requests]
+        for group in _by_document([examples[i] for i in new]):
+            places = [new[i] for i in group]
             try:
                 found = self._retrieve([examples[i] for i in places])
             except DataError as error:
                 found = [Request(None, error=f"DataError: {error}")] * len(places)
             requests |= zip(places, found, strict=True)
-        return ask_all(self.llm, [requests[i] for i in range(len(examples))], self.max_tokens, self.seed)
+        return [requests[i] for i in range(len(examples))]
 
     def _retrieve(self, examples: Sequence[Example]) -> list[Request]:
         """Requests for questions on one document."""
@@ -80,7 +102,7 @@ class RagReader:
             return Request(None, usage=usage, error=f"ContextOverflowError: {error}")
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
-            rag_prompt(_kind(example), texts, example.question),
+            rag_prompt(_kind(example), texts, self._asked(example)),
             evidence=tuple(
                 _evidence(example, passage) for passage in kept if "start_index" in passage.metadata
             ),
@@ -89,10 +111,13 @@ class RagReader:
 
     def _fit(self, example: Example, passages: Sequence[Document]) -> tuple[Sequence[Document], int]:
         """The passages that fit the window, best first, and the tokens of the others."""
-        frame = rag_prompt(_kind(example), [""] * len(passages), example.question)
+        frame = rag_prompt(_kind(example), [""] * len(passages), self._asked(example))
         room = room_for_text(self.llm, frame, self.max_tokens)
         kept, cut = fit_passages([p.page_content for p in passages], room, self.llm.tokenizer, self.overflow)
         return passages[:kept], cut
+
+    def _asked(self, example: Example) -> str:
+        return f"{example.question} {self.instruction}" if self.instruction else example.question
 
 
 def _by_document(examples: Sequence[Example]) -> list[list[int]]:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rlc.data.protocols import Reader
-from rlc.data.records import Answer, Example
+from rlc.data.records import Answer, Example, Usage
 from rlc.data.spec import fingerprint
 from rlc.data.store import Store
+from rlc.pipeline.readers.retrieving import Found, retrieve
 
 FORMAT = 1  # raise it when answers of equal specs change their meaning
 
@@ -40,6 +41,19 @@ class StoredReader:
     def _named(self, answer: Answer) -> Answer:
         return answer if answer.route else replace(answer, route=self.name)
 
+    def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
+        """What the reader retrieves: as stored answers tell, and for the others by asking the reader itself."""
+        keys = self.keys(examples)
+        found = {
+            key: Found(answer.evidence, _searching(answer.usage))
+            for key, answer in self.store.get(keys).items()
+            if answer.evidence
+        }
+        rest = {key: example for key, example in zip(keys, examples, strict=True) if key not in found}
+        if rest:
+            found |= zip(rest, retrieve(self.reader, list(rest.values())), strict=True)
+        return [found[key] for key in keys]
+
     def missing(self, examples: Sequence[Example]) -> list[Example]:
         """The examples whose answers are not in the store."""
         keys = self.keys(examples)
@@ -58,3 +72,12 @@ class StoredReader:
             for example in examples
             for about in [(example.document_id, str(example.document.metadata.get("kind", "")))]
         ]
+
+
+def _searching(usage: Usage) -> Usage:
+    """The part of a whole cost that was spent before reading."""
+    return Usage(
+        index_tokens=usage.index_tokens,
+        index_seconds=usage.index_seconds,
+        retrieve_seconds=usage.retrieve_seconds,
+    )
