@@ -268,7 +268,8 @@ def loss_of(
     target = labels.clamp(min=0).float()
 
     probabilities = unit_probabilities(keep, unit, total).clamp(1e-5, 1 - 1e-5)
-    by_unit = F.binary_cross_entropy(probabilities, target, reduction="none")
+    # Written out, since autocast refuses binary_cross_entropy.
+    by_unit = -(target * probabilities.log() + (1 - target) * (1 - probabilities).log())
     wanted = torch.cat([target, target.new_zeros(1)])[unit]
     token_losses = F.binary_cross_entropy_with_logits(keep, wanted, reduction="none")
     flat = unit.flatten()

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from langchain_core.documents import Document
 from pydantic import Field
@@ -15,6 +16,7 @@ from rlc.retrievers.compressor import Compressor
 from rlc.retrievers.prune.units import Unit, units, with_headers
 
 Span = tuple[int, int]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Kept:
-    """What stays of a passage: half-open spans of its text, ascending, and a new relevance score if there is one."""
+    """What stays of a passage: half-open spans of its text, ascending, and the passage's score if there is one."""
 
     spans: Sequence[Span]
     score: float | None = None
@@ -38,7 +40,8 @@ class Pruner(Compressor):
 
     What stays is a subsequence of the passage, in its order. Each `Document` handed out is a copy with `kept_spans`
     in its metadata, half-open character spans of the *source* (of the passage, where it names no source), while
-    `start_index` and `end_index` stay the passage's. A passage of which nothing stays is left out.
+    `start_index` and `end_index` stay the passage's, and `prune_score` where the method scores passages. A passage of
+    which nothing stays is left out.
     """
 
     @abstractmethod
@@ -95,8 +98,8 @@ class SentencePruner(Pruner):
         tokenizer: what tokens are counted with, for `ratio`.
     """
 
-    threshold: float = Field(default=0.1, ge=0, le=1)
-    ratio: float | None = Field(default=None, ge=0, le=1)
+    threshold: Share = 0.1
+    ratio: Share | None = None
     splitter: str = "rules"
     tokenizer: Tokenizer = Field(default_factory=ApproximateTokenizer)
 
@@ -116,10 +119,15 @@ class SentencePruner(Pruner):
             for question, judged in zip(asked, self.judge(asked, cut), strict=True)
         ]
 
+    @property
+    def bar(self) -> float:
+        """What a unit's worth must exceed: the threshold, unless a subclass uses that for something else."""
+        return self.threshold
+
     def _masks(self, asked: Asked, judged: Sequence[Judged]) -> list[list[bool]]:
         if self.ratio is None:
             return [
-                with_headers((one.worth > self.threshold).tolist(), one.units)
+                with_headers((one.worth > self.bar).tolist(), one.units)
                 if self.threshold
                 else [True] * len(one.units)
                 for one in judged
@@ -177,7 +185,7 @@ def pruned(document: Document, kept: Kept) -> Document:
     metadata.pop("embedding", None)
     metadata.pop("text_to_embed", None)
     if kept.score is not None:
-        metadata["relevance_score"] = kept.score
+        metadata["prune_score"] = kept.score
     content = "".join(text[start:end] for start, end in kept.spans)
     return Document(id=document.id, page_content=content, metadata=metadata)
 
@@ -210,4 +218,3 @@ def _pieces(document: Document) -> list[Span]:
         return [(int(start), int(end)) for start, end in data["kept_spans"]]
     start = int(data.get("start_index", 0))
     return [(start, int(data.get("end_index", start + len(document.page_content))))]
-

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from pydantic import Field
 
 from rlc.retrievers.analyse import Analyser
-from rlc.retrievers.prune.base import Asked, Judged, SentencePruner
+from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
 from rlc.retrievers.prune.units import Unit
 
 
@@ -27,7 +26,7 @@ class LexicalPruner(SentencePruner):
     known; here it filters by itself.
     """
 
-    threshold: float = Field(default=0.05, ge=0, le=1)
+    threshold: Share = 0.05
     stopwords: str | None = "english"
     stemmer: str | None = "english"
 

@@ -24,7 +24,7 @@ class PruningNetwork(nn.Module):
     """An encoder with two heads, read in one pass.
 
     Attributes:
-        encoder: ids to states, a transformers model.
+        encoder: ids to states [batch, tokens, hidden], such as a transformers model.
         ranker: states [batch, tokens, hidden] and mask [batch, tokens] to ranking logits [batch].
         keeper: a linear map of a state to the logits of drop and keep, or to one logit of keep.
     """
@@ -40,15 +40,11 @@ class PruningNetwork(nn.Module):
 
         The keep logit is that of the softmax over drop and keep: its sigmoid is the keep probability.
         """
-        ranking_states, keeping_states = self.states(ids, types, mask)
-        keep = self.keeper(keeping_states).float()
+        states = self.encoder(input_ids=ids, token_type_ids=types, attention_mask=mask)
+        states = getattr(states, "last_hidden_state", states)
+        keep = self.keeper(states).float()
         keep = keep[..., 1] - keep[..., 0] if keep.shape[-1] == 2 else keep[..., 0]
-        return self.ranker(ranking_states, mask).float(), keep
-
-    def states(self, ids: Tensor, types: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """What the ranking head and the keeping head read, each [batch, tokens, hidden]."""
-        states = self.encoder(input_ids=ids, token_type_ids=types, attention_mask=mask).last_hidden_state
-        return states, states
+        return self.ranker(states, mask).float(), keep
 
 
 class FirstToken(nn.Module):

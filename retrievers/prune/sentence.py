@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import Field
 
 from rlc.data.protocols import Encoder
-from rlc.retrievers.prune.base import Asked, Judged, SentencePruner
+from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
 from rlc.retrievers.prune.units import Unit
 
 
@@ -22,7 +21,7 @@ class SimilarityPruner(SentencePruner):
     """
 
     encoder: Encoder
-    threshold: float = Field(default=0.1, ge=0, le=1)
+    threshold: Share = 0.1
 
     def judge(self, asked: Sequence[Asked], cut: Sequence[Sequence[Sequence[Unit]]]) -> list[list[Judged]]:
         """Cosines, all sentences of all questions in one call of the encoder."""

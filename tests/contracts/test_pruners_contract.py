@@ -1,0 +1,154 @@
+"""Every pruner's laws: a subsequence with its spans, nothing mutated, nothing asked is nothing changed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.documents import BaseDocumentCompressor, Document
+
+from rlc.data.errors import DataError
+from rlc.data.lazy import load
+from rlc.data.tokens import ApproximateTokenizer
+from rlc.retrievers.compressor import Compressor
+from rlc.retrievers.prune import PRUNERS
+from rlc.retrievers.prune.base import Judged, Kept, Pruner, SentencePruner, Share, joined, pruned
+from rlc.retrievers.prune.units import Unit
+
+every_pruner = pytest.mark.parametrize("name", sorted(PRUNERS))
+
+SOURCE = "Ann met Bob. It rained. | x | y |\n| 1 | 2 |\n| 3 | 4 |\nThey left! Nobody saw them. The end."
+
+
+class Seeded(SentencePruner):
+    """The one method that a sentence pruner writes: here worth is drawn from the text's length."""
+
+    threshold: Share = 0.5
+
+    def judge(self, asked, cut):
+        return [
+            [
+                Judged(passage, np.random.default_rng(len(passage)).random(len(passage), np.float32))
+                for passage in one
+            ]
+            for one in cut
+        ]
+
+
+def passages(text=SOURCE, size=40):
+    return [
+        Document(
+            id=f"d:{i}",
+            page_content=text[i : i + size],
+            metadata={
+                "source": "d",
+                "start_index": i,
+                "end_index": min(i + size, len(text)),
+                "relevance_score": 1.0,
+            },
+        )
+        for i in range(0, len(text), size)
+    ]
+
+
+def tokens(documents):
+    return sum(ApproximateTokenizer().count(document.page_content) for document in documents)
+
+
+@every_pruner
+def test_is_langchains_compressor_with_one_method(name):
+    pruner = load(PRUNERS[name])
+    assert issubclass(pruner, BaseDocumentCompressor)
+    assert issubclass(pruner, Pruner)
+    assert pruner.prune is Pruner.prune
+    assert pruner.compress_documents is Compressor.compress_documents
+    assert pruner.model_config["extra"] == "forbid"
+
+
+@pytest.mark.parametrize("settings", [{"threshold": 0}, {"ratio": 0}])
+def test_nothing_asked_changes_nothing(settings):
+    given = passages()
+    found = Seeded(**settings).compress_documents(given, "q")
+    assert [document.page_content for document in found] == [document.page_content for document in given]
+    assert [document.metadata["kept_spans"] for document in found] == [
+        [[document.metadata["start_index"], document.metadata["end_index"]]] for document in given
+    ]
+
+
+@given(st.text(alphabet="Ab. \n|\t1!", max_size=120), st.floats(0, 1), st.integers(5, 50))
+def test_subsequence_with_spans_within_budget(text, ratio, size):
+    given = passages(text, size)
+    found = Seeded(ratio=ratio).compress_documents(given, "q")
+    assert tokens(found) <= (1 - ratio) * tokens(given) + 1e-6
+    for document in found:
+        spans = document.metadata["kept_spans"]
+        assert "".join(text[start:end] for start, end in spans) == document.page_content
+        assert all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+        assert (
+            document.metadata["start_index"] <= spans[0][0] < spans[-1][1] <= document.metadata["end_index"]
+        )
+
+
+def test_a_row_comes_with_its_header():
+    class Row(Seeded):
+        def judge(self, asked, cut):
+            text = asked[0].documents[0].page_content
+            return [
+                [Judged(p, np.array(["3 |" in text[u.start : u.end] for u in p], np.float32)) for p in one]
+                for one in cut
+            ]
+
+    [document] = Row().refine([Document(page_content="Intro.\n| x | y |\n| 1 | 2 |\n| 3 | 4 |\nEnd.")], "q")
+    assert document.page_content == "| x | y |\n| 3 | 4 |\n"
+
+
+def test_pruning_twice_still_points_into_the_source():
+    text = "One. Two. Three. Four."
+    document = Document(
+        page_content=text, metadata={"source": "s", "start_index": 100, "end_index": 100 + len(text)}
+    )
+    once = pruned(document, Kept(((0, 5), (10, 17))))
+    assert (once.page_content, once.metadata["kept_spans"]) == ("One. Three. ", [[100, 105], [110, 117]])
+    twice = pruned(once, Kept(((5, 12),)))
+    assert (twice.page_content, twice.metadata["kept_spans"]) == ("Three. ", [[110, 117]])
+    assert (twice.metadata["start_index"], twice.metadata["end_index"]) == (100, 122)
+
+
+def test_inputs_stay_and_empty_passages_go():
+    given = passages()
+    Seeded(ratio=0.5).refine(given, "q")
+    assert given == passages()
+    assert Seeded(ratio=1).refine(given, "q") == []
+    assert Seeded().refine([], "q") == []
+    assert Seeded().prune(["a", "b"], [[], []]) == [[], []]
+
+
+def test_many_questions_are_as_one_by_one():
+    first, second = passages(), passages("Another text. It is here. Yes.", 30)
+    pruner = Seeded()
+    assert pruner.prune(["a", "b"], [first, second]) == [
+        pruner.refine(first, "a"),
+        pruner.refine(second, "b"),
+    ]
+
+
+def test_a_passage_without_words_has_nothing_to_keep():
+    blank = Document(page_content="")
+    assert [d.page_content for d in Seeded().refine([blank], "q")] == [""]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"threshold": 1.1}, {"threshold": -0.1}, {"ratio": 2}, {"treshold": 0.1}]
+)
+def test_bad_settings(settings):
+    with pytest.raises(ValueError, match="(?s)less than|greater than|Extra inputs"):
+        Seeded(**settings)
+
+
+def test_a_rewritten_passage_is_refused():
+    odd = Document(page_content="Short.", metadata={"start_index": 0, "end_index": 50})
+    with pytest.raises(DataError, match="prune it before its text is rewritten"):
+        Seeded(threshold=0).refine([odd], "q")
+
+
+def test_touching_spans_become_one():
+    assert joined([Unit(0, 2), Unit(2, 5), Unit(7, 9)]) == ((0, 5), (7, 9))
