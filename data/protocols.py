@@ -42,9 +42,11 @@ class Generation:
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """Token borders in a text."""
+    """Token borders in a text. Hashable, as objects are by default, so that counts can be remembered."""
 
     name: str
+
+    def __hash__(self) -> int: ...
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Half-open character spans of the tokens, in order, special tokens left out."""

@@ -22,7 +22,7 @@ from rlc.experiments.selection import limit as limit_to
 from rlc.experiments.selection import where
 from rlc.experiments.track import TrackingError, track
 from rlc.pipeline.llms import LLMS
-from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, load_recipe, with_settings
+from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, load_recipe, takes_seed, with_settings
 
 BANNER = (
     "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
@@ -106,7 +106,9 @@ def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Reci
 
 
 def _changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
-    seeds = [f"readers.{name}.seed={seed}" for name in recipe.readers] if seed else []
+    seeds = [
+        f"readers.{name}.seed={seed}" for name, spec in recipe.readers.items() if seed and takes_seed(spec)
+    ]
     return with_settings(recipe, [*seeds, *settings])
 
 

@@ -5,6 +5,7 @@ A recipe is a TOML file of `[parts.NAME]` and `[readers.NAME]` tables. A part is
 """
 
 import copy
+import inspect
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Any
 
 from rlc.chunkers import CHUNKERS
 from rlc.data.errors import SpecError, unknown
+from rlc.data.lazy import load
 from rlc.data.protocols import Reader
 from rlc.data.spec import Builder, Family, Spec, fingerprint
 from rlc.data.store import Store
@@ -221,6 +223,12 @@ def build_readers(specs: Mapping[str, Spec], store: Store) -> dict[str, Reader]:
 
     builder = replace(BUILDER, finish=keep_answers)
     return {name: builder.build(spec, READER, f"readers.{name}") for name, spec in specs.items()}
+
+
+def takes_seed(spec: Spec) -> bool:
+    """Whether the reader of this spec has a seed to set."""
+    made = READER.table.get(str(spec.get("use")))
+    return made is not None and "seed" in inspect.signature(load(made)).parameters
 
 
 def identity(spec: Spec) -> str:
