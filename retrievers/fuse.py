@@ -41,9 +41,10 @@ def reciprocal_rank_fusion(
     for ranking, weight in zip(rankings, weights, strict=True):
         for rank, document in enumerate(dict.fromkeys(ranking), start=k + 1):
             scores[document] = scores.get(document, 0.0) + weight / rank
-    # The second sort is stable, so equal scores stay in the order of their ids.
-    order = sorted(sorted(scores), key=scores.__getitem__, reverse=True)
-    return [(document, scores[document]) for document in order]
+    return [
+        (document, -negative)
+        for negative, document in sorted((-s, document) for document, s in scores.items())
+    ]
 
 
 def checked_weights(weights: Sequence[float] | None, count: int) -> Sequence[float]:
