@@ -10,11 +10,12 @@ from rlc.data.errors import UnsupportedError
 GIB = 1024**3
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1, "awq": 0.5, "gptq": 0.5}
 
-# Shares of the ceilings that vLLM 0.25.1 reached on one H100 with an 8B Llama shape; see docs/gpu.md.
+# What vLLM 0.25.1 reached of the ceilings on one H100 with an 8B Llama shape; see docs/gpu.md.
 MATRIX_SHARE = 0.9  # of the matrix-product rate, in projections and feed-forward layers
 ATTENTION_SHARE = 0.65  # of the same rate, in attention
-MEMORY_SHARE = 0.75  # of the copying rate, while decoding
-STEP_SECONDS = 0.002  # what a decoding step takes beside reading memory
+# Decoding reads memory at the copying rate. Of the keys and values of a shared document, this share is read for every
+# further question that is decoded beside the first; the rest comes from the GPU's own cache.
+SIBLING_SHARE = 0.65
 OTHER_GIB = 1.5  # CUDA context, graphs, and what fragments
 
 
@@ -130,6 +131,11 @@ class Reading:
     question_tokens: int = 60
     answer_tokens: int = 64
 
+    @property
+    def length(self) -> int:
+        """The tokens of one prompt."""
+        return self.tokens + self.question_tokens
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -158,31 +164,41 @@ class Plan:
         return self.prefill_seconds + self.decode_seconds
 
 
-def plan(model: Decoder, machine: Machine, readings: Sequence[Reading], settings: Settings) -> Plan:
-    """Work out memory and time for documents read once each, their questions served from the cache."""
+def plan(
+    model: Decoder,
+    machine: Machine,
+    readings: Sequence[Reading],
+    settings: Settings,
+    *,
+    together: bool = False,
+) -> Plan:
+    """Work out memory and time for documents read once each, their questions served from the cache.
+
+    Documents are handed to the engine one after the other, as `compare` does, or all `together`: then as many as the
+    cache holds are decoded side by side, and the weights are read fewer times.
+    """
     cache = cache_tokens(model, machine, settings)
-    longest = max((r.tokens + r.question_tokens + r.answer_tokens for r in readings), default=0)
-    window = settings.window or model.positions
+    longest = max((r.length + r.answer_tokens for r in readings), default=0)
     mean = sum(r.tokens for r in readings) / max(len(readings), 1)
-    questions = max(sum(r.questions for r in readings), 1)
-    costs = [_reading_seconds(model, machine, r, settings) for r in readings]
-    first = [
-        prefill_seconds(model, machine, r.tokens + r.question_tokens)
-        + decode_seconds(model, machine, [r.tokens], r.answer_tokens, settings)
-        for r in readings
-    ]
+    batches = _side_by_side(readings, cache, settings) if together else [[r] for r in readings]
+    prefill = sum(_prefill(model, machine, r, settings) for r in readings)
+    decode = sum(decode_seconds(model, machine, batch, settings) for batch in batches)
+    single = [replace(r, questions=1) for r in readings]
+    first = sum(
+        _prefill(model, machine, r, settings) + decode_seconds(model, machine, [r], settings) for r in single
+    )
     return Plan(
         weight_bytes=model.weight_bytes(settings.quantization),
         kv_bytes_per_token=model.kv_bytes(settings.kv_cache_dtype),
         cache_tokens=cache,
         documents_cached=cache / mean if mean else 0.0,
         window=longest,
-        fits=longest <= min(cache, window),
+        fits=longest <= min(cache, settings.window or model.positions),
         advice=_advice(model, machine, longest, settings),
-        prefill_seconds=sum(prefill for prefill, _ in costs),
-        decode_seconds=sum(decode for _, decode in costs),
-        first_seconds=sum(first) / max(len(readings), 1),
-        question_seconds=sum(prefill + decode for prefill, decode in costs) / questions,
+        prefill_seconds=prefill,
+        decode_seconds=decode,
+        first_seconds=first / max(len(readings), 1),
+        question_seconds=(prefill + decode) / max(sum(r.questions for r in readings), 1),
         order=tuple(dict.fromkeys(r.document for r in readings)),
     )
 
@@ -215,30 +231,42 @@ def arithmetic_seconds(model: Decoder, machine: Machine, tokens: int) -> float:
 
 
 def decode_seconds(
-    model: Decoder, machine: Machine, contexts: Sequence[int], answer_tokens: int, settings: Settings
+    model: Decoder, machine: Machine, readings: Sequence[Reading], settings: Settings
 ) -> float:
-    """Decoding answers together: each step reads the weights and every sequence's keys and values once."""
-    total = 0.0
-    for start in range(0, len(contexts), settings.max_sequences):
-        batch = contexts[start : start + settings.max_sequences]
-        read = model.weight_bytes(settings.quantization) + sum(batch) * model.kv_bytes(
-            settings.kv_cache_dtype
-        )
-        total += answer_tokens * (read / (machine.memory_rate * MEMORY_SHARE) + STEP_SECONDS)
-    return total
+    """Decoding the answers to all questions on these documents side by side.
+
+    Each step reads the weights once, and for each document (1 + SIBLING_SHARE x (questions - 1)) times its keys and
+    values.
+    """
+    kv = model.kv_bytes(settings.kv_cache_dtype)
+    documents = sum(r.length * (1 + SIBLING_SHARE * (r.questions - 1)) * kv for r in readings)
+    steps = max((r.answer_tokens for r in readings), default=0)
+    rate = machine.memory_rate * settings.tensor_parallel
+    return steps * (model.weight_bytes(settings.quantization) + documents) / rate
 
 
-def _reading_seconds(
-    model: Decoder, machine: Machine, reading: Reading, settings: Settings
-) -> tuple[float, float]:
-    again = reading.questions - 1
-    whole = prefill_seconds(model, machine, reading.tokens + reading.question_tokens)
-    if settings.keep_prefix:
-        rest = again * prefill_seconds(model, machine, reading.question_tokens, reading.tokens)
-    else:
-        rest = again * whole
-    contexts = [reading.tokens + reading.question_tokens] * reading.questions
-    return whole + rest, decode_seconds(model, machine, contexts, reading.answer_tokens, settings)
+def _side_by_side(readings: Sequence[Reading], cache: int, settings: Settings) -> list[list[Reading]]:
+    """Neighbouring documents that are decoded together: as many as cache and sequences allow."""
+    batches: list[list[Reading]] = []
+    tokens = sequences = 0
+    for reading in readings:
+        tokens += reading.length
+        sequences += reading.questions
+        if not batches or tokens > cache or sequences > settings.max_sequences:
+            batches.append([])
+            tokens, sequences = reading.length, reading.questions
+        batches[-1].append(reading)
+    return batches
+
+
+def _prefill(model: Decoder, machine: Machine, reading: Reading, settings: Settings) -> float:
+    whole = prefill_seconds(model, machine, reading.length)
+    again = (
+        prefill_seconds(model, machine, reading.question_tokens, reading.tokens)
+        if settings.keep_prefix
+        else whole
+    )
+    return (whole + (reading.questions - 1) * again) / settings.tensor_parallel
 
 
 def _advice(model: Decoder, machine: Machine, longest: int, settings: Settings) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """BM25, by bm25s or by rank-bm25."""
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -121,6 +122,8 @@ class BM25Retriever(Retriever):
 
 def lucene(texts: Sequence[Sequence[int]], terms: int, k1: float, b: float) -> Postings:
     """Impacts as bm25s computes them, with Lucene's idf."""
+    # bm25s asks JAX for a top-k as it is imported, and JAX, where it is there, takes most of a GPU's memory at once.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import bm25s
 
     engine = bm25s.BM25(k1=k1, b=b, method="lucene")

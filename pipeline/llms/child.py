@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ class Child:
     def __init__(self, module: str, environment: Mapping[str, str] | None = None) -> None:
         named = os.environ.get(LOG)
         self._log: IO[bytes] = Path(named).open("ab+") if named else tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        self._log_start = self._log.seek(0, os.SEEK_END)
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             # -P: the folder that one happens to stand in must not shadow libraries.
             [sys.executable, "-P", "-m", module],
@@ -77,10 +79,14 @@ class Child:
         """End the process and all that it started; what it held is free when this returns."""
         self._end()
 
-    def _last_words(self, lines: int = 6) -> str:
-        self._log.seek(0)
+    def _last_words(self) -> str:
+        """The first error in its log, which is the cause of the others, and the last lines."""
+        self._log.seek(self._log_start)
         said = [line for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
-        return "its last words: " + " | ".join(said[-lines:]) if said else "it said nothing"
+        if not said:
+            return "it said nothing"
+        causes = [line for line in said if re.search(r"\w(Error|Exception): ", line)][:1]
+        return "its last words: " + " | ".join([*causes, *(line for line in said[-3:] if line not in causes)])
 
 
 def serve(answer: Callable[[Message], Message]) -> None:
