@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rlc.data.abstention import abstains
 from rlc.data.records import Answer, Example
 from rlc.experiments.judge import RuleJudge
-from rlc.experiments.metrics.abstention import abstains
 from rlc.experiments.metrics.answer import containment, token_f1
 
 

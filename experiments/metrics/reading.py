@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from rlc.experiments.metrics.abstention import ABSTENTION
+from rlc.data.abstention import ABSTENTION
+from rlc.data.text import STOP_WORDS, plain, sentences, stem, words
 from rlc.experiments.metrics.numeric import Number, matched, moves, numbers, required, same_number
 from rlc.experiments.metrics.overlap import bigrams, common_subsequence, share
-from rlc.experiments.metrics.text import STOP_WORDS, plain, sentences, stem, words
 
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w'-]*[A-Za-z]\b")
 _NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|nothing|nobody)\b|n't\b", re.IGNORECASE)

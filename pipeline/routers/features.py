@@ -13,18 +13,7 @@ from functools import cached_property
 from itertools import chain
 
 from rlc.data.records import Evidence
-
-STOP_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        a about all also an and any are as at be been between both but by can could did do does each for from given
-        had has have how if in into is it its may might more most no not of on one or other out over per s same should so
-        some such than that the their them then there these they this those through to under up was were what when where
-        which who whom whose why will with would
-        """,
-    )
-)
+from rlc.data.text import STOP_WORDS
 
 # What a question asks for. Named by what it looks for; True counts as 1.
 ASKS = {

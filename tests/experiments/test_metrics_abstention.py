@@ -1,6 +1,7 @@
 import pytest
 
-from rlc.experiments.metrics.abstention import abstaining, abstains, abstention_scores
+from rlc.data.abstention import abstaining, abstains
+from rlc.experiments.metrics.abstention import abstention_scores
 
 ABSTENTIONS = [
     "The chunks do not mention a horse.",

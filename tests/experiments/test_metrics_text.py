@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlc.data.text import plain, sentences, stem, words
 from rlc.experiments.metrics.overlap import bigrams, common_subsequence, share
-from rlc.experiments.metrics.text import plain, sentences, stem, words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""Routing by what a question, its document and the retrieved passages say, as learned from recorded answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rlc.data.protocols import Reader
+from rlc.data.records import Answer, Example, Usage
+from rlc.pipeline.readers.retrieving import Found, retrieve
+from rlc.pipeline.routers.decide import Decider
+from rlc.pipeline.routers.features import Text, features
+from rlc.pipeline.routers.split import answer_split
+
+SHIPPED = "lara-1"
+
+
+@dataclass(frozen=True)
+class LearnedRouter:
+    """Read whole where long context is expected to gain more than it costs, and retrieve elsewhere.
+
+    It decides before anything is read, by what the RAG arm retrieved. Every answer's details hold the calibrated
+    probabilities that long context alone (`p_long`) or retrieval alone (`p_rag`) is right, the expected gain, the
+    price, the three features that moved the odds most (`moved`, in log-odds, positive towards long context), and
+    whose strength was assumed.
+
+    Attributes:
+        rag: The arm that retrieves; it must show what it retrieves.
+        long: The arm that reads everything.
+        fit: A shipped fit's name, or a file of `rlc router fit`.
+        reader: The model whose measured strength to use; one that the fit does not know is taken for the average
+            reader, and the details say so.
+        strength: Accuracies of your own reader, by the names of `STRENGTHS`, in place of `reader`.
+        price: The gain in accuracy demanded per 1,000 extra tokens.
+        budget: Prompt tokens a question, in place of `price`; met on documents like those of the fit.
+        cached: What a token costs that the engine has read before, as a share of a new one's cost.
+    """
+
+    rag: Reader
+    long: Reader
+    fit: str = SHIPPED
+    reader: str = ""
+    strength: Mapping[str, float] | None = None
+    price: float = 0.0
+    budget: int | None = None
+    cached: float = 0.1
+
+    def __post_init__(self) -> None:
+        self._decider  # noqa: B018 - bad settings are refused here, not at the first question
+
+    @property
+    def _decider(self) -> Decider:
+        return Decider.of(self.fit, self.reader, self.strength, self.price, self.budget, self.cached)
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer the examples, in order."""
+        found = retrieve(self.rag, examples)
+        choices = self._decider.choose(examples, known_before(examples, found), found)
+        answers = answer_split(examples, [choice.long for choice in choices], self.rag, self.long)
+        return [
+            replace(
+                answer,
+                usage=answer.usage + (searched.usage if choice.long else Usage()),
+                details={**answer.details, **choice.details},
+            )
+            for answer, choice, searched in zip(answers, choices, found, strict=True)
+        ]
+
+
+def known_before(examples: Sequence[Example], found: Sequence[Found]) -> list[dict[str, Any]]:
+    """The features of each example; every document is taken apart once."""
+    texts: dict[str, Text] = {}
+    rows = []
+    for example, searched in zip(examples, found, strict=True):
+        text = texts.setdefault(example.document_id, Text(example.document.page_content))
+        rows.append(features(example.question, text, searched.evidence))
+    return rows
