@@ -26,6 +26,11 @@ def tracking_uri(out: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(out / 'mlflow.db').resolve()}"
 
 
+def artifact_location(out: Path) -> str | None:
+    """Where the experiment's artifacts go: beside the default database; the user's own server decides for itself."""
+    return None if os.environ.get("MLFLOW_TRACKING_URI") else (out / "mlartifacts").resolve().as_uri()
+
+
 def ui_command(out: Path, port: int) -> list[str]:
     """The command line that serves the MLflow UI on the run store, on this machine only.
 
@@ -54,9 +59,13 @@ def track(outcome: Outcome) -> str:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     folder = outcome.run.folder
     known = _known_runs(folder)
+    # Asked before MLflow is told of the address, since it then exports it as the user's own setting.
+    uri, artifacts = tracking_uri(outcome.run.out), artifact_location(outcome.run.out)
     try:
-        mlflow.set_tracking_uri(tracking_uri(outcome.run.out))
-        _choose_experiment(mlflow, outcome.run.out)
+        mlflow.set_tracking_uri(uri)
+        if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+            mlflow.create_experiment(EXPERIMENT, artifacts)
+        mlflow.set_experiment(EXPERIMENT)
         with mlflow.start_run(run_id=_alive(mlflow, known.get("parent")), run_name=outcome.run.id) as parent:
             _log_parent(mlflow, outcome)
             children = {}
@@ -71,18 +80,10 @@ def track(outcome: Outcome) -> str:
                     children[f"reader:{name}"] = child.info.run_id
     except (mlflow.exceptions.MlflowException, OSError) as error:
         raise TrackingError(
-            f"MLflow at {tracking_uri(outcome.run.out)} refused: {_first_line(error)}; the results are in {folder}"
+            f"MLflow at {uri} refused: {_first_line(error)}; the results are in {folder}"
         ) from error
     write_json(folder / "mlflow.json", {"parent": parent.info.run_id, **children})
     return str(parent.info.run_id)
-
-
-def _choose_experiment(mlflow: Any, out: Path) -> None:  # noqa: ANN401 - the module
-    """Make the experiment once, with its artifacts beside the default database."""
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-        own = not os.environ.get("MLFLOW_TRACKING_URI")
-        mlflow.create_experiment(EXPERIMENT, (out / "mlartifacts").resolve().as_uri() if own else None)
-    mlflow.set_experiment(EXPERIMENT)
 
 
 def _log_parent(mlflow: Any, outcome: Outcome) -> None:  # noqa: ANN401

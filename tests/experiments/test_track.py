@@ -34,9 +34,10 @@ def outcome(dataset, tmp_path, monkeypatch):
 def test_a_parent_with_children_and_again_the_same(outcome):
     import mlflow
 
+    uri = tracking_uri(outcome.run.out)
     parent = track(outcome)
     assert track(outcome) == parent  # logged again, it is still one run
-    found = mlflow.MlflowClient(tracking_uri(outcome.run.out)).search_runs(["1"])
+    found = mlflow.MlflowClient(uri).search_runs(["1"])
     assert len(found) == 4
     by_name = {run.info.run_name: run for run in found}
     assert set(by_name) == {outcome.run.id, "rag", "long", "auto (length)"}
@@ -48,6 +49,7 @@ def test_a_parent_with_children_and_again_the_same(outcome):
     assert rag.data.tags["mlflow.parentRunId"] == parent
     assert rag.data.params["chunker.size"] == "16"
     assert rag.data.metrics["answer/failures"] == 0
+    assert head.info.artifact_uri.startswith((outcome.run.out / "mlartifacts").as_uri())
     artifacts = {file.path for file in mlflow.artifacts.list_artifacts(run_id=parent)}
     assert {"results.parquet", "recipe.json", "provenance.json", "summary.json"} <= artifacts
 
