@@ -15,7 +15,7 @@ from rlc.experiments.report.answer import sentences
 from rlc.experiments.report.frontier import pareto
 from rlc.experiments.report.lineup import line_up
 from rlc.experiments.report.records import Report, Section, Table
-from rlc.experiments.report.render import markdown_text
+from rlc.experiments.report.render import markdown_text, render_markdown
 from rlc.experiments.report.silver import silver_recall
 from rlc.experiments.report.slices import slices
 from rlc.experiments.report.study import make_study
@@ -177,6 +177,7 @@ def test_the_banner_says_what_the_figures_may_be_called(variant, words, loud):
     report = make_report(run_of(rows("rag", lambda i: True), data=DATA | {"variant": variant}))
     assert words in report.banner
     assert report.loud is loud
+    assert render_markdown(report).splitlines()[2].startswith("**Warning.** " * loud + report.banner[:10])
 
 
 def test_book_comparisons_with_absent_names_stand_apart():
