@@ -133,6 +133,44 @@ def compare(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named
 
 
 @main.command()
+@click.option("--dataset", default="lara", help="A data set's name, or a folder of documents.")
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Where LaRA lies (else RLC_DATA, else the cache, else the bundled sample).",
+)
+@click.option("--arms", default="rag,long", help="Readers of the recipe, by commas.")
+@click.option(
+    "--recipe", type=click.Path(path_type=Path, dir_okay=False), help="A recipe in place of the built-in one."
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a setting: parts.llm.kv_cache_dtype=fp8.",
+)
+@click.option(
+    "--reader", "readers", multiple=True, metavar="vllm:MODEL", help="The language model of all arms."
+)
+@click.option(
+    "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many questions, evenly over the tasks.")
+@click.option("--seed", default=0, help="Seed of the draw.")
+@click.option("--machine", default="h100", help="h100, h200, or a JSON file with measured ceilings.")
+@click.option("--measure", is_flag=True, help="Measure this machine's GPU instead.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the plans as JSON, with the order of the documents."
+)
+def plan(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named above
+    """Say what long context and RAG will cost on a GPU with vLLM: memory, time, and whether it fits."""
+    from rlc.experiments.command_plan import run_plan
+
+    run_plan(**options)
+
+
+@main.command()
 @click.argument("run")
 @_OUT
 @click.option(

@@ -16,6 +16,7 @@ ATTENTION_SHARE = 0.65  # of the same rate, in attention
 # Decoding reads memory at the copying rate. Of the keys and values of a shared document, this share is read for every
 # further question that is decoded beside the first; the rest comes from the GPU's own cache.
 SIBLING_SHARE = 0.65
+STEP_SECONDS = 0.0025  # what a decoding step takes beside reading memory
 OTHER_GIB = 1.5  # CUDA context, graphs, and what fragments
 
 
@@ -242,7 +243,7 @@ def decode_seconds(
     documents = sum(r.length * (1 + SIBLING_SHARE * (r.questions - 1)) * kv for r in readings)
     steps = max((r.answer_tokens for r in readings), default=0)
     rate = machine.memory_rate * settings.tensor_parallel
-    return steps * (model.weight_bytes(settings.quantization) + documents) / rate
+    return steps * ((model.weight_bytes(settings.quantization) + documents) / rate + STEP_SECONDS)
 
 
 def _side_by_side(readings: Sequence[Reading], cache: int, settings: Settings) -> list[list[Reading]]:

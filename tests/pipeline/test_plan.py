@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from rlc.data.errors import UnsupportedError
 from rlc.pipeline.plan import (
     MACHINES,
+    STEP_SECONDS,
     Decoder,
     Machine,
     Reading,
@@ -44,13 +45,10 @@ def test_times_by_hand():
     assert prefill_seconds(TINY, machine, 3) == pytest.approx((6912 / 0.9 + 288 / 0.65) / 1000)
     one = Reading("d", 10, 1, question_tokens=2, answer_tokens=3)
     kv = 12 * TINY.kv_bytes()
-    assert decode_seconds(TINY, machine, [one], Settings()) == pytest.approx(
-        3 * (TINY.weight_bytes() + kv) / 100
-    )
+    step = TINY.weight_bytes() / 100 + STEP_SECONDS
+    assert decode_seconds(TINY, machine, [one], Settings()) == pytest.approx(3 * (step + kv / 100))
     two = replace(one, questions=2)
-    assert decode_seconds(TINY, machine, [two], Settings()) == pytest.approx(
-        3 * (TINY.weight_bytes() + 1.65 * kv) / 100
-    )
+    assert decode_seconds(TINY, machine, [two], Settings()) == pytest.approx(3 * (step + 1.65 * kv / 100))
 
 
 def test_an_8b_llama_on_an_h100_as_it_was_measured():
