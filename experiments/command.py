@@ -18,6 +18,7 @@ from rlc.data.store import Store
 from rlc.experiments.estimate import estimates, measure_speed
 from rlc.experiments.progress import Progress, clock
 from rlc.experiments.run import Outcome, Run, plan_run
+from rlc.experiments.runs import open_run
 from rlc.experiments.selection import limit as limit_to
 from rlc.experiments.selection import where
 from rlc.experiments.track import TrackingError, track
@@ -144,7 +145,7 @@ def _execute(run: Run, resume: bool) -> Outcome:
 
 def _track(outcome: Outcome) -> None:
     try:
-        track(outcome)
+        track(open_run(str(outcome.run.folder), outcome.run.out), outcome.run.out)
     except TrackingError as error:  # the comparison is done and on disk: say it, and go on
         click.secho(f"warning: {error}", err=True, fg="yellow")
 
@@ -189,6 +190,13 @@ def _documents(dataset: Dataset) -> int:
 
 
 def _print_plan(run: Run, as_json: bool) -> None:
+    if any(isinstance(spec.get("llm"), dict) and spec["llm"]["use"] == "vllm" for spec in run.specs.values()):
+        from rlc.experiments.command_plan import print_plans
+        from rlc.experiments.plans import machine_here, plans
+
+        gpu = machine_here()  # loading vLLM only to time it takes minutes; its cost can be computed
+        print_plans(plans(run.specs, run.dataset, gpu), gpu, as_json)
+        return
     engines = {
         name: BUILDER.build(spec["llm"], LANGUAGE_MODEL, f"readers.{name}.llm")
         for name, spec in run.specs.items()

@@ -7,14 +7,14 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from rlc.data.errors import UsageError, unknown
+from rlc.data.errors import UnsupportedError, UsageError, unknown
 from rlc.data.protocols import Tokenizer
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
 from rlc.pipeline.llms.config import read_config
-from rlc.pipeline.plan import MACHINES, Decoder, Machine, Plan, Reading, Settings, plan
+from rlc.pipeline.plan import MACHINES, Decoder, Machine, Plan, Reading, Settings, measure_machine, plan
 
 FRAME = 64  # tokens of the prompt around text and question
 
@@ -100,3 +100,11 @@ def machine_named(name: str) -> Machine:
     except (ValueError, TypeError) as error:
         wanted = ", ".join(field.name for field in fields(Machine))
         raise UsageError(f"{file}: expected a JSON object with {wanted}: {error}") from error
+
+
+def machine_here() -> Machine:
+    """This machine's GPU as measured; where there is none, an H100, which the plan then names."""
+    try:
+        return measure_machine()
+    except UnsupportedError:
+        return MACHINES["h100"]

@@ -85,6 +85,8 @@ def test_command(tmp_path, tiny_llm_folder):
     assert "fits" in shown.output
     known = json.loads(CliRunner().invoke(main, [*wanted, "--json"]).output)
     assert known["plans"]["long"]["fits"]
+    dry = CliRunner().invoke(main, ["compare", *wanted[1:], "--dry-run", "--out", str(tmp_path / "runs")])
+    assert "fits" in dry.output  # the engine is not loaded
     refused = CliRunner().invoke(main, [*wanted, "--set", "readers.long.overflow=refuse"])
     assert "does NOT fit" in refused.output
     assert "rope_factor = 5" in refused.output
