@@ -257,6 +257,17 @@ def doctor(out: Path) -> None:
 
 
 @main.command()
+@click.argument("run")
+@_OUT
+def track(run: str, out: Path) -> None:
+    """Log a stored RUN to MLflow: one that ran with --no-track, or while MLflow was away."""
+    from rlc.experiments.runs import open_run
+    from rlc.experiments.track import track as log_run
+
+    click.echo(log_run(open_run(run, out), out))
+
+
+@main.command()
 @_OUT
 @click.option("--port", default=5000, help="Port on this machine.")
 def ui(out: Path, port: int) -> None:

@@ -4,13 +4,15 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import RlcError
 from rlc.data.spec import fingerprint
-from rlc.experiments.run import Outcome, write_json
+from rlc.experiments.run import write_json
+from rlc.experiments.runs import StoredRun
+from rlc.experiments.summary import summarise
 
 EXPERIMENT = "rlc"
 LONGEST_PARAMETER = 6000  # MLflow's limit on a value
@@ -45,83 +47,81 @@ def ui_command(out: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
 
 
-def track(outcome: Outcome) -> str:
-    """Log a finished comparison; the same run logged again stays one MLflow run.
+def track(run: StoredRun, out: Path) -> str:
+    """Log a finished comparison from its folder; the same run logged again stays one MLflow run.
 
     Returns:
         The id of the parent run.
 
     Raises:
-        TrackingError: if MLflow refuses; nothing on disk is touched.
+        TrackingError: if MLflow refuses; the results on disk are not touched.
     """
     import mlflow
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    folder = outcome.run.folder
-    known = _known_runs(folder)
+    known = _known_runs(run.folder)
     # Asked before MLflow is told of the address, since it then exports it as the user's own setting.
-    uri, artifacts = tracking_uri(outcome.run.out), artifact_location(outcome.run.out)
+    uri, artifacts = tracking_uri(out), artifact_location(out)
     try:
         mlflow.set_tracking_uri(uri)
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:
             mlflow.create_experiment(EXPERIMENT, artifacts)
         mlflow.set_experiment(EXPERIMENT)
-        with mlflow.start_run(run_id=_alive(mlflow, known.get("parent")), run_name=outcome.run.id) as parent:
-            _log_parent(mlflow, outcome)
+        with mlflow.start_run(run_id=_alive(mlflow, known.get("parent")), run_name=run.folder.name) as parent:
+            summaries = summarise(run.frame)
+            _log_parent(mlflow, run, summaries)
             children = {}
-            for summary in outcome.summaries:
+            for summary in summaries:
                 name = summary["reader"]
                 with mlflow.start_run(
                     run_id=_alive(mlflow, known.get(f"reader:{name}")),
-                    run_name=outcome.run.labels.get(name, name),
+                    run_name=run.labels.get(name, name),
                     nested=True,
                 ) as child:
-                    _log_reader(mlflow, outcome, summary)
+                    _log_reader(mlflow, run, summary)
                     children[f"reader:{name}"] = child.info.run_id
     except (mlflow.exceptions.MlflowException, OSError) as error:
         raise TrackingError(
-            f"MLflow at {uri} refused: {_first_line(error)}; the results are in {folder}"
+            f"MLflow at {uri} refused: {_first_line(error)}; the results are in {run.folder}, "
+            f"log them later with: rlc track {run.folder}"
         ) from error
-    write_json(folder / "mlflow.json", {"parent": parent.info.run_id, **children})
+    write_json(run.folder / "mlflow.json", {"parent": parent.info.run_id, **children})
     return str(parent.info.run_id)
 
 
-def _log_parent(mlflow: Any, outcome: Outcome) -> None:  # noqa: ANN401
-    run, record = outcome.run, outcome.provenance
+def _log_parent(mlflow: Any, run: StoredRun, summaries: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401
+    data = run.data
     mlflow.set_tags(
         {
-            "rlc.run": run.id,
-            "rlc.git": str(record["git"]),
-            "data.name": run.dataset.name,
-            "data.variant": run.dataset.variant,
-            "data.revision": run.dataset.revision,
+            "rlc.run": run.folder.name,
+            "rlc.git": str(run.provenance.get("git")),
+            "data.name": data.get("name"),
+            "data.variant": data.get("variant"),
+            "data.revision": data.get("revision"),
             **{f"rlc.resolved.{alias}": label for alias, label in run.labels.items()},
         }
     )
-    _log_params(mlflow, {"dataset": run.dataset.name, "readers": ", ".join(run.specs)})
+    _log_params(mlflow, {"dataset": str(data.get("name")), "readers": ", ".join(run.specs)})
     with warnings.catch_warnings():  # MLflow warns of its own schema inference on list columns
         warnings.simplefilter("ignore")
-        mlflow.log_input(_as_dataset(mlflow, outcome), context="eval")
-    for summary in outcome.summaries:  # the runs page folds children away, so the headline stands here too
+        mlflow.log_input(_as_dataset(mlflow, run), context="eval")
+    for summary in summaries:  # the runs page folds children away, so the headline stands here too
         metrics = {key: value for key, value in metrics_of(summary).items() if key in HEADLINE}
         mlflow.log_metrics({f"{summary['reader']}/{key}": value for key, value in metrics.items()})
     mlflow.log_artifacts(str(run.folder))
 
 
-def _as_dataset(mlflow: Any, outcome: Outcome) -> Any:  # noqa: ANN401
+def _as_dataset(mlflow: Any, run: StoredRun) -> Any:  # noqa: ANN401
     columns = ["example_id", "document_id", "task", "length", "type", "question"]
-    questions = outcome.frame.select(columns).unique("example_id", maintain_order=True)
-    return mlflow.data.from_polars(
-        questions, name=outcome.run.dataset.name, digest=fingerprint(outcome.run.dataset.revision)[:32]
-    )
+    questions = run.frame.select(columns).unique("example_id", maintain_order=True)
+    digest = fingerprint(run.data.get("revision"))
+    return mlflow.data.from_polars(questions, name=run.data.get("name"), digest=digest)
 
 
-def _log_reader(mlflow: Any, outcome: Outcome, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
+def _log_reader(mlflow: Any, run: StoredRun, summary: Mapping[str, Any]) -> None:  # noqa: ANN401
     name = summary["reader"]
-    spec = outcome.run.specs[name]
-    mlflow.set_tags(
-        {"rlc.run": outcome.run.id, "rlc.reader": name, "data.variant": outcome.run.dataset.variant}
-    )
+    spec = run.specs[name]
+    mlflow.set_tags({"rlc.run": run.folder.name, "rlc.reader": name, "data.variant": run.data.get("variant")})
     _log_params(mlflow, flatten(spec))
     mlflow.log_dict(spec, "spec.json")
     mlflow.log_metrics(metrics_of(summary))

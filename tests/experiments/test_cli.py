@@ -143,6 +143,13 @@ def test_a_failing_tracking_store_is_a_warning(shell):
     assert "auto (length)" in result.stdout
 
 
+def test_a_run_is_tracked_later(shell, tmp_path):
+    shell(*COMPARE, "--no-track")
+    [folder] = (tmp_path / "runs").glob("mine-own-*")
+    assert len(shell("track", folder.name).stdout.strip()) == 32
+    assert (folder / "mlflow.json").is_file()
+
+
 def test_list_names_methods_with_what_they_do(shell):
     lines = shell("list", "routers").stdout.splitlines()
     assert lines[0].split()[:4] == ["auto", "(stands", "for", "length)"]

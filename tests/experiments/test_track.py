@@ -4,6 +4,7 @@ import pytest
 
 from rlc.data.store import Store
 from rlc.experiments.run import plan_run
+from rlc.experiments.runs import open_run
 from rlc.experiments.track import TrackingError, flatten, metrics_of, track, tracking_uri, ui_command
 from rlc.pipeline.recipe import load_recipe
 
@@ -23,25 +24,26 @@ llm = "@llm"
 
 
 @pytest.fixture
-def outcome(dataset, tmp_path, monkeypatch):
+def stored(dataset, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     run = plan_run(dataset, {"": load_recipe(RECIPE)}, ["rag", "long"], ["auto"], tmp_path)
     store = Store(tmp_path)
-    yield run.execute(run.readers(store))
+    run.execute(run.readers(store))
+    yield open_run(str(run.folder), tmp_path)
     store.close()
 
 
-def test_a_parent_with_children_and_again_the_same(outcome):
+def test_a_parent_with_children_and_again_the_same(stored, tmp_path):
     import mlflow
 
-    uri = tracking_uri(outcome.run.out)
-    parent = track(outcome)
-    assert track(outcome) == parent  # logged again, it is still one run
+    uri = tracking_uri(tmp_path)
+    parent = track(stored, tmp_path)
+    assert track(stored, tmp_path) == parent  # logged again, it is still one run
     found = mlflow.MlflowClient(uri).search_runs(["1"])
     assert len(found) == 4
     by_name = {run.info.run_name: run for run in found}
-    assert set(by_name) == {outcome.run.id, "rag", "long", "auto (length)"}
-    head, rag = by_name[outcome.run.id], by_name["rag"]
+    assert set(by_name) == {stored.folder.name, "rag", "long", "auto (length)"}
+    head, rag = by_name[stored.folder.name], by_name["rag"]
     assert head.data.tags["data.variant"] == "own"
     assert head.data.tags["rlc.resolved.auto"] == "auto (length)"
     assert head.data.metrics["long/answer/accuracy"] == pytest.approx(1 / 3)
@@ -49,15 +51,15 @@ def test_a_parent_with_children_and_again_the_same(outcome):
     assert rag.data.tags["mlflow.parentRunId"] == parent
     assert rag.data.params["chunker.size"] == "16"
     assert rag.data.metrics["answer/failures"] == 0
-    assert head.info.artifact_uri.startswith((outcome.run.out / "mlartifacts").as_uri())
+    assert head.info.artifact_uri.startswith((tmp_path / "mlartifacts").as_uri())
     artifacts = {file.path for file in mlflow.artifacts.list_artifacts(run_id=parent)}
     assert {"results.parquet", "recipe.json", "provenance.json", "summary.json"} <= artifacts
 
 
-def test_a_store_that_refuses_is_one_message(outcome, monkeypatch):
+def test_a_store_that_refuses_is_one_message(stored, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
-    with pytest.raises(TrackingError, match="the results are in"):
-        track(outcome)
+    with pytest.raises(TrackingError, match="log them later with: rlc track"):
+        track(stored, tmp_path)
 
 
 def test_flatten_and_metrics():
