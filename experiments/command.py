@@ -192,10 +192,11 @@ def _documents(dataset: Dataset) -> int:
 def _print_plan(run: Run, as_json: bool) -> None:
     if any(isinstance(spec.get("llm"), dict) and spec["llm"]["use"] == "vllm" for spec in run.specs.values()):
         from rlc.experiments.command_plan import print_plans
-        from rlc.experiments.plans import machine_here, plans
+        from rlc.experiments.plans import machine_here
+        from rlc.experiments.plans import plans as plans_for
 
         gpu = machine_here()  # loading vLLM only to time it takes minutes; its cost can be computed
-        print_plans(plans(run.specs, run.dataset, gpu), gpu, as_json)
+        print_plans(plans_for(run.specs, run.dataset, gpu), gpu, as_json)
         return
     engines = {
         name: BUILDER.build(spec["llm"], LANGUAGE_MODEL, f"readers.{name}.llm")
