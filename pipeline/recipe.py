@@ -19,6 +19,7 @@ from rlc.data.protocols import Reader
 from rlc.data.spec import Builder, Family, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.data.weights import revision_of
+from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.deferred import DeferredReader
@@ -33,6 +34,7 @@ CHUNKER = Family("chunker", CHUNKERS)
 RETRIEVER = Family("retriever", RETRIEVERS, constructor="from_documents", deferred=True)
 STEP = Family("step", {**RERANKERS, **PRUNERS})
 ENCODER = Family("encoder", ENCODERS, shorthand="sentence-transformer")
+EVICTION = Family("kv", KV)
 LANGUAGE_MODEL = Family("engine", LLMS, shorthand="hf")
 TOKENIZER = Family("tokenizer", {"tokenizer": "rlc.data.tokens:load_tokenizer"}, shorthand="tokenizer")
 
@@ -48,6 +50,7 @@ FAMILIES = {
     "retriever.index": RETRIEVER,
     "encoder": ENCODER,
     "llm": LANGUAGE_MODEL,
+    "engine.kv": EVICTION,
     "tokenizer": TOKENIZER,
 }
 
@@ -73,20 +76,22 @@ class Recipe:
     def with_router(self, name: str, rag: str = "rag", long: str = "long") -> "Recipe":
         """Add a router over two of its readers; `auto` is written out as what it stands for.
 
-        A router that the recipe itself defines under that name is kept as it is.
+        A router that the recipe itself defines under that name is kept as it is. The part `router-NAME` holds
+        settings of that router; `rag` or `long` there holds settings in which its arm differs from the recipe's.
         """
         if name in self.readers:
             return self
         if name not in {**ROUTERS, "auto": AUTO}:
             raise SpecError(f"router: {unknown('router', name, [*ROUTERS, 'auto', *self.readers])}")
-        missing = [arm for arm in (rag, long) if arm not in self.readers]
+        arms = {"rag": rag, "long": long}
+        missing = [arm for arm in arms.values() if arm not in self.readers]
         if missing:
             raise SpecError(
                 f"router {name!r} routes between {rag!r} and {long!r}; add the arm {missing[0]!r}"
             )
         spec = {"use": resolve_router(name), "rag": f"@{rag}", "long": f"@{long}"}
         for key, value in self.parts.get(f"router-{spec['use']}", {}).items():
-            spec.setdefault(key, value)
+            spec[key] = {**self.readers[arms[key]], **value} if key in arms else value
         return replace(self, readers={**self.readers, name: spec})
 
     def completed(self) -> dict[str, Spec]:

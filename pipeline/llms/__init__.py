@@ -4,6 +4,7 @@ from rlc.data.lazy import lazy_attributes
 
 LLMS = {
     "hf": "rlc.pipeline.llms.hf:HfLLM",
+    "hf-kv": "rlc.pipeline.kv.engine:KvLLM",
     "vllm": "rlc.pipeline.llms.vllm:VllmLLM",
     "endpoint": "rlc.pipeline.llms.endpoint:EndpointLLM",
     "langchain": "rlc.pipeline.llms.langchain:LangChainLLM",

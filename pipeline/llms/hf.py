@@ -73,6 +73,9 @@ class HfLLM:
         self._window = window
         self._held: list[int] = []  # the token ids whose keys and values are in the cache
         self._cache: Any = None
+        self._fresh = (
+            1  # prompt tokens computed in any case: the last one's logits choose the first new token
+        )
         if window is not None and not 0 < window <= self._positions:
             raise ValueError(
                 f"window must be in [1, {self._positions}], the positions of {model}; got {window}"
@@ -163,8 +166,7 @@ class HfLLM:
 
     def _keep_shared(self, ids: list[int]) -> int:
         """Cut the cache back to what it shares with `ids`; return how many tokens that is."""
-        # The last prompt token is always computed, since its logits choose the first new token.
-        limit = len(ids) - 1
+        limit = max(0, len(ids) - self._fresh)
         shared = sum(
             1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._held, ids[:limit], strict=False))
         )
@@ -184,18 +186,23 @@ class HfLLM:
             raise ContextOverflowError("the prompt is empty: there is nothing to answer")
         return logits
 
-    def _forward(self, ids: list[int]) -> "torch.Tensor":
+    def _forward(self, ids: list[int], **wishes: Any) -> "torch.Tensor":  # noqa: ANN401 - transformers' own
+        last: torch.Tensor = self._run(ids, **wishes).logits[0, -1]
+        self._held = self._held + ids
+        return last.float()
+
+    def _run(self, ids: list[int], **wishes: Any) -> Any:  # noqa: ANN401 - a transformers output
         import torch
 
-        output = self._model(
+        start = len(self._held)  # the position in the text, whatever the cache still holds of it
+        return self._model(
             input_ids=torch.tensor([ids], device=self._model.device),
+            position_ids=torch.arange(start, start + len(ids), device=self._model.device)[None],
             past_key_values=self._cache_or_new(),
             use_cache=True,
             logits_to_keep=1,
+            **wishes,
         )
-        self._held = self._held + ids
-        last: torch.Tensor = output.logits[0, -1]
-        return last.float()
 
     def _decode(
         self,
