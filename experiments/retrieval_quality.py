@@ -10,7 +10,7 @@ import argparse
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,9 +24,9 @@ from rlc.data import lara
 from rlc.data.protocols import Encoder, Tokenizer
 from rlc.data.records import Example
 from rlc.data.tokens import load_tokenizer
-from rlc.experiments.metrics.evidence import first_rank, holds, silver
+from rlc.experiments.metrics.evidence import first_rank, silver
+from rlc.experiments.rankings import Rank, at_random, by, from_the_start, oracle
 from rlc.experiments.stats import difference, estimate
-from rlc.retrievers.base import search
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.cache import CachedEncoder
 from rlc.retrievers.dense import DenseRetriever
@@ -34,9 +34,6 @@ from rlc.retrievers.embed import SentenceEncoder
 from rlc.retrievers.fuse import HybridRetriever, Member
 
 KS = (1, 3, 5, 10)
-DEPTH = 50  # chunks looked at: ten times five small ones
-Rank = Callable[[Sequence[Document], Sequence[Example]], list[list[Document]]]
-"""The chunks of one document and questions on it -> the chunks of each question, best first."""
 
 
 @dataclass(frozen=True)
@@ -62,48 +59,6 @@ class Row:
     def hit(self, k: int) -> float:
         """Whether the first k chunks hold the evidence together, as 0 or 1."""
         return float(self.first is not None and self.first <= k)
-
-
-def by(index: Member) -> Rank:
-    """Rank with a retriever."""
-    return lambda chunks, examples: search(index(chunks), [example.question for example in examples], DEPTH)
-
-
-def at_random(seed: int) -> Rank:
-    """Rank by chance, another draw for every question."""
-
-    def rank(chunks: Sequence[Document], examples: Sequence[Example]) -> list[list[Document]]:
-        found = []
-        for example in examples:
-            digest = hashlib.blake2b(f"{seed}:{example.id}".encode(), digest_size=8).digest()
-            order = np.random.default_rng(int.from_bytes(digest)).permutation(len(chunks))[:DEPTH]
-            found.append([chunks[i] for i in order])
-        return found
-
-    return rank
-
-
-def from_the_start(chunks: Sequence[Document], examples: Sequence[Example]) -> list[list[Document]]:
-    """The chunks as they stand."""
-    return [list(chunks[:DEPTH]) for _ in examples]
-
-
-def oracle(gold: Mapping[str, tuple[str, ...]]) -> Rank:
-    """The chunks that hold the most of what is still missing, one after the other."""
-
-    def rank(chunks: Sequence[Document], examples: Sequence[Example]) -> list[list[Document]]:
-        return [list(choose(chunks, set(gold[example.id]))) for example in examples]
-
-    def choose(chunks: Sequence[Document], missing: set[str]) -> Iterator[Document]:
-        held = [{g for g in missing if holds(chunk.page_content, (g,))} for chunk in chunks]
-        while missing:
-            best = max(range(len(chunks)), key=lambda i: len(held[i] & missing))
-            if not held[best] & missing:
-                return
-            missing -= held[best]
-            yield chunks[best]
-
-    return rank
 
 
 def evaluate(
