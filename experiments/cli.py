@@ -120,6 +120,12 @@ _OUT = click.option(
 )
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many questions, evenly over the tasks.")
 @click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")
+@click.option(
+    "--price", type=click.FloatRange(min=0), help="Gain in accuracy that a router asks of 1,000 more tokens."
+)
+@click.option(
+    "--budget", type=click.IntRange(min=0), help="Prompt tokens a question that a router may spend."
+)
 @_OUT
 @click.option("--resume/--no-resume", default=True, help="Take stored answers, or answer everything again.")
 @click.option("--track/--no-track", default=True, help="Log the run to MLflow.")

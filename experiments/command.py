@@ -24,6 +24,7 @@ from rlc.experiments.selection import where
 from rlc.experiments.track import TrackingError, track
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, load_recipe, takes_seed, with_settings
+from rlc.pipeline.routers import MEASURED, PRICED
 
 BANNER = (
     "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
@@ -47,6 +48,8 @@ def run_compare(
     track: bool,
     dry_run: bool,
     as_json: bool,
+    price: float | None = None,
+    budget: int | None = None,
 ) -> None:
     """Run a comparison and print it.
 
@@ -56,7 +59,10 @@ def run_compare(
     data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")
-    recipes = choose_recipes(recipe, settings, readers, seed, data)
+    recipes = {
+        name: priced(one, price, budget)
+        for name, one in choose_recipes(recipe, settings, readers, seed, data).items()
+    }
     run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], routers, out)
     if dry_run:
         _print_plan(run, as_json)
@@ -90,7 +96,8 @@ def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, 
         return _recorded(file, model, dataset)
     recipe = load_recipe(file or _builtin("default"))
     spec = engine_spec(reader)
-    return {str(spec["model"]): Recipe(recipe.readers, {**recipe.parts, "llm": spec})}
+    known = _with_router_settings(recipe, MEASURED, {"reader": spec["model"]})
+    return {str(spec["model"]): Recipe(recipe.readers, {**known.parts, "llm": spec})}
 
 
 def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
@@ -99,11 +106,34 @@ def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Reci
     recipe = load_recipe(file or _builtin("recorded"))
     source = {"root": str(dataset.root.resolve()), "revision": dataset.revision}
     return {
-        name: Recipe(
-            {arm: {**spec, **source, "model": name} for arm, spec in recipe.readers.items()}, recipe.parts
+        name: _with_router_settings(
+            Recipe(
+                {arm: {**spec, **source, "model": name} for arm, spec in recipe.readers.items()}, recipe.parts
+            ),
+            MEASURED,
+            {"reader": name},
         )
         for name in (recorded_models(dataset.root) if model == "all" else [model])
     }
+
+
+def priced(recipe: Recipe, price: float | None, budget: int | None) -> Recipe:
+    """The same recipe with what long context may cost its routers.
+
+    Raises:
+        UsageError: if both are given.
+    """
+    if price is not None and budget is not None:
+        raise UsageError("--price and --budget say the same thing in two ways; give one of them")
+    given = {"price": price, "budget": budget}
+    settings = {name: value for name, value in given.items() if value is not None}
+    return _with_router_settings(recipe, PRICED, settings) if settings else recipe
+
+
+def _with_router_settings(recipe: Recipe, routers: Sequence[str], settings: Spec) -> Recipe:
+    """The same recipe with settings of some routers, should they be added to it."""
+    parts = {f"router-{name}": {**recipe.parts.get(f"router-{name}", {}), **settings} for name in routers}
+    return Recipe(recipe.readers, {**recipe.parts, **parts})
 
 
 def _changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:

@@ -79,14 +79,22 @@ class RecordedReader:
             )
         return Answer(recording.prediction, "", usage=usage, finish_reason="stop")
 
+    def prompt_tokens(self, example: Example) -> int:
+        """What the arm would have read for a question."""
+        return min(
+            count_once(self.tokenizer, example.document.page_content), self._room
+        ) + self.tokenizer.count(example.question)
+
+    @property
+    def _room(self) -> int:
+        return self.window if self.arm == "long" else self.chunks * self.chunk_size
+
     def _usage(self, example: Example, text: str) -> Usage:
         length = count_once(self.tokenizer, example.document.page_content)
-        room = self.window if self.arm == "long" else self.chunks * self.chunk_size
-        question = self.tokenizer.count(example.question)
         return Usage(
-            prompt_tokens=min(length, room) + question,
+            prompt_tokens=self.prompt_tokens(example),
             output_tokens=self.tokenizer.count(text),
-            cut_tokens=max(0, length - room) if self.arm == "long" else 0,
+            cut_tokens=max(0, length - self._room) if self.arm == "long" else 0,
         )
 
 

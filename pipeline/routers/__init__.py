@@ -4,8 +4,15 @@ from rlc.data.lazy import lazy_attributes
 
 ROUTERS = {
     "length": "rlc.pipeline.routers.length:LengthRouter",
+    "table": "rlc.pipeline.routers.table:TableRouter",
+    "self-route": "rlc.pipeline.routers.self_route:SelfRoute",
+    "learned": "rlc.pipeline.routers.learned:LearnedRouter",
+    "learned-after-rag": "rlc.pipeline.routers.learned_after_rag:LearnedAfterRagRouter",
 }
 
-AUTO = "length"  # what `auto` stands for; every output says so
+MEASURED = ("table", "learned", "learned-after-rag")  # those that know readers by name
+PRICED = ("learned", "learned-after-rag")  # those that weigh gain against tokens
+
+AUTO = "learned"  # what `auto` stands for; every output says so
 
 __getattr__, __dir__ = lazy_attributes(__name__, ROUTERS)

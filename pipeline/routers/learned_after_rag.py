@@ -1,0 +1,75 @@
+"""Routing after the RAG arm has answered: what the answer says of itself joins what was known before."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from rlc.data.protocols import Reader
+from rlc.data.records import Answer, Example
+from rlc.pipeline.readers.retrieving import Found, retrieve
+from rlc.pipeline.routers.answer_features import answer_features
+from rlc.pipeline.routers.decide import Decider
+from rlc.pipeline.routers.features import Text
+from rlc.pipeline.routers.learned import known_before
+
+SHIPPED = "lara-after-rag-1"
+
+
+@dataclass(frozen=True)
+class LearnedAfterRagRouter:
+    """Let the RAG arm answer everything, then ask long context again where that is expected to gain.
+
+    Where it falls through, both arms are paid. A RAG answer that failed is always asked again. Settings and details
+    are those of `LearnedRouter`.
+    """
+
+    rag: Reader
+    long: Reader
+    fit: str = SHIPPED
+    reader: str = ""
+    strength: Mapping[str, float] | None = None
+    price: float = 0.0
+    budget: int | None = None
+    cached: float = 0.1
+
+    def __post_init__(self) -> None:
+        self._decider  # noqa: B018 - bad settings are refused here, not at the first question
+
+    @property
+    def _decider(self) -> Decider:
+        return Decider.of(self.fit, self.reader, self.strength, self.price, self.budget, self.cached)
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer the examples, in order."""
+        first = self.rag(examples)
+        found = evidence_of(self.rag, examples, first)
+        texts: dict[str, Text] = {}
+        rows = [
+            known
+            | answer_features(
+                example.question,
+                answer.text,
+                texts.setdefault(example.document_id, Text(example.document.page_content)),
+                searched.evidence,
+            )
+            for example, answer, searched, known in zip(
+                examples, first, found, known_before(examples, found), strict=True
+            )
+        ]
+        choices = self._decider.choose(examples, rows, found)
+        again = [i for i, choice in enumerate(choices) if choice.long or first[i].error is not None]
+        second = dict(zip(again, self.long([examples[i] for i in again]) if again else [], strict=True))
+        answers = [
+            replace(second[i], usage=answer.usage + second[i].usage) if i in second else answer
+            for i, answer in enumerate(first)
+        ]
+        return [
+            replace(answer, details={**answer.details, **choice.details})
+            for answer, choice in zip(answers, choices, strict=True)
+        ]
+
+
+def evidence_of(rag: Reader, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Found]:
+    """What the answers were given on; the reader is asked for it only where an answer does not say."""
+    silent = [i for i, answer in enumerate(answers) if not answer.evidence]
+    shown = dict(zip(silent, retrieve(rag, [examples[i] for i in silent]) if silent else [], strict=True))
+    return [shown[i] if i in shown else Found(answer.evidence) for i, answer in enumerate(answers)]

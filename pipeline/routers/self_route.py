@@ -1,0 +1,43 @@
+"""Self-Route: ask with passages, and read the whole document where the answer is that they do not tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rlc.data.abstention import abstains
+from rlc.data.protocols import Reader
+from rlc.data.records import Answer, Example
+
+INSTRUCTION = 'Write "unanswerable" if the question cannot be answered from the given text.'
+
+
+@dataclass(frozen=True)
+class SelfRoute:
+    """Ask `rag`; ask `long` where it refused or failed. Both costs are charged.
+
+    The published rule gives the retrieving arm one more instruction (`INSTRUCTION`, the setting `instruction` of
+    `RagReader`) and not the long arm. A refusal is an answer that opens by saying that the text does not tell, in
+    whatever words: so the rule also replays over answers that were recorded without the instruction. Where a
+    question has no answer in its document, the refusal was right, and the rule pays twice for a chance to spoil it.
+
+    Source: Li et al., Retrieval Augmented Generation or Long-Context LLMs?, EMNLP 2024 industry track,
+    arXiv 2407.16833.
+    """
+
+    rag: Reader
+    long: Reader
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer the examples, in order."""
+        first = self.rag(examples)
+        again = [i for i, answer in enumerate(first) if answer.error is not None or abstains(answer.text)]
+        second = dict(zip(again, self.long([examples[i] for i in again]) if again else [], strict=True))
+        return [
+            replace(
+                second[i],
+                usage=answer.usage + second[i].usage,
+                details={**second[i].details, "refused": True},
+            )
+            if i in second
+            else replace(answer, details={**answer.details, "refused": False})
+            for i, answer in enumerate(first)
+        ]
