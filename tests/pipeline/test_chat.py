@@ -1,76 +1,79 @@
+import json
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rlc.data.errors import UnsupportedError, WeightsError
 from rlc.data.protocols import Prompt
-from rlc.pipeline.llms import chat as module
 from rlc.pipeline.llms.chat import Chat
+from rlc.pipeline.llms.config import read_config
 
-LONG = "the cat saw the other theme. " * 10
-TEXTS = st.lists(
-    st.sampled_from(["the", " the", "\n\n", " ", "é", "北", "<|im_end|>", "a,b"]), max_size=40
-).map("".join)
-
-
-def whole(chat, prompt):
-    return chat.codec(chat.render(prompt), add_special_tokens=chat._special)["input_ids"]
+DOCUMENT = "The cat saw the other theme. Nobody knows the weather there. " * 4
 
 
 @pytest.fixture(scope="module", params=["chat", "plain"])
 def chat(request, tiny_llm_folder):
-    return Chat("tiny", tiny_llm_folder, None, request.param)
+    return Chat("tiny", tiny_llm_folder, template=request.param)
 
 
-@given(prefix=TEXTS.map(lambda text: LONG + text), questions=st.lists(TEXTS, min_size=2, max_size=3))
-def test_a_kept_head_gives_the_tokens_of_the_whole_text(chat, prefix, questions):
+def whole(chat, prompt):
+    """The token ids of the whole text at once."""
+    return chat.codec(chat.render(prompt), add_special_tokens=chat._special)["input_ids"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    document=st.text(alphabet="the \n.éx", max_size=200).map(lambda text: DOCUMENT + text),
+    questions=st.lists(st.text(alphabet="the \n?é7", max_size=30), min_size=1, max_size=4),
+)
+def test_tokens_are_those_of_the_whole_text(chat, document, questions):
     for question in questions:
-        prompt = Prompt(prefix, question, "sys")
+        prompt = Prompt(document, question, "sys")
         assert chat.encode(prompt) == whole(chat, prompt)
 
 
-def test_a_document_is_cut_into_tokens_once(chat, monkeypatch):
-    seen = []
-    whole_codec = chat.codec
-
-    class Watching:
-        is_fast = True
-        apply_chat_template = staticmethod(whole_codec.apply_chat_template)
-
-        def __call__(self, text, **wishes):
-            seen.append(len(text))
-            return whole_codec(text, **wishes)
-
-    fresh = Chat("tiny", chat._place, None, chat._template)
-    fresh.__dict__["codec"] = Watching()
-    for question in ("Who?", "Where?", "Why?"):
-        fresh.encode(Prompt(LONG, question, "sys"))
-    assert seen[0] > len(LONG)
-    assert max(seen[1:]) < len(LONG)
+def test_a_document_is_cut_into_tokens_once(chat):
+    prompt = Prompt("A cat. " + DOCUMENT, "Who?", "sys")
+    chat.encode(prompt)
+    [*_, head] = chat._heads.values()
+    assert len(head.text) > len(DOCUMENT) - 100
 
 
-def test_only_the_last_documents_are_kept(chat, monkeypatch):
-    monkeypatch.setattr(module, "DOCUMENTS_KEPT", 2)
-    fresh = Chat("tiny", chat._place, None, chat._template)
-    for i in range(5):
-        prompt = Prompt(f"{i} {LONG}", "Who?")
-        assert fresh.encode(prompt) == whole(fresh, prompt)
-    assert len(fresh._heads) == 2
+def test_a_question_without_a_document(chat):
+    prompt = Prompt("", "Who saw the theme?")
+    assert chat.encode(prompt) == whole(chat, prompt)
 
 
-def test_two_system_texts_are_two_prompts(chat):
-    for system in ("one", "two", ""):
-        prompt = Prompt(LONG, "Who?", system)
-        assert chat.encode(prompt) == whole(chat, prompt)
+def test_the_template_is_the_models_own(tiny_llm_folder):
+    text = Chat("tiny", tiny_llm_folder).render(Prompt("Read. ", "Who?", "Be kind."))
+    assert text == (
+        "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nRead. Who?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert Chat("tiny", tiny_llm_folder, template="plain").render(Prompt("Read. ", "Who?", "Be kind.")) == (
+        "Be kind.\n\nRead. Who?"
+    )
 
 
-def test_a_template_that_trims(tiny_llm_folder):
-    trimming = Chat("tiny", tiny_llm_folder)
-    trimming.codec.chat_template = "{% for m in messages %}[{{ m['content'] | trim }}]{% endfor %}"
-    for question in ("Who?", "Where?  ", ""):
-        prompt = Prompt("  \n" + LONG, question, "sys")
-        assert trimming.encode(prompt) == whole(trimming, prompt)
+def test_a_model_without_a_template(tiny_llm_folder, tmp_path):
+    for file in tiny_llm_folder.glob("tokenizer*.json"):
+        settings = json.loads(file.read_text())
+        settings.pop("chat_template", None)
+        (tmp_path / file.name).write_text(json.dumps(settings))
+    (tmp_path / "config.json").write_text((tiny_llm_folder / "config.json").read_text())
+    with pytest.raises(UnsupportedError, match="template = 'plain'"):
+        Chat("base", tmp_path).encode(Prompt("", "Who?"))
+    assert Chat("base", tmp_path, template="plain").encode(Prompt("", "Who?"))
+    with pytest.raises(ValueError, match="plain"):
+        Chat("base", tmp_path, template="none")
 
 
-def test_an_unknown_template(tiny_llm_folder):
-    with pytest.raises(ValueError, match="template must be 'chat' or 'plain', got 'chatml'"):
-        Chat("tiny", tiny_llm_folder, None, "chatml")
+def test_configurations(tiny_llm_folder, tmp_path):
+    assert read_config("tiny", tiny_llm_folder)["max_position_embeddings"] == 512
+    with pytest.raises(WeightsError, match=r"no config\.json"):
+        read_config("empty", tmp_path)
+    (tmp_path / "config.json").write_text('{"hidden_size": 8}')
+    with pytest.raises(WeightsError, match="causal language model"):
+        read_config("odd", tmp_path)
+    (tmp_path / "config.json").write_text('{"text_config": {"max_position_embeddings": 7}}')
+    assert read_config("pictures too", tmp_path) == {"max_position_embeddings": 7}
