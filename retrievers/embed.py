@@ -38,7 +38,8 @@ class SentenceEncoder:
         long_text: `pool` or `refuse`.
         query_prompt: put before every query; None takes the model's own, if it has one.
         document_prompt: put before every document; None takes the model's own.
-        batch_tokens: tokens in one forward pass, padding included.
+        batch_tokens: tokens in one forward pass, padding included; None takes 2,048 on a CPU, the fastest of 1,024
+            to 16,384 on two cores with mixed lengths, and 65,536 elsewhere.
         device: `cpu`, `cuda`, ...; None takes the best there is.
 
     Attributes:
@@ -55,7 +56,7 @@ class SentenceEncoder:
         long_text: LongText = "pool",
         query_prompt: str | None = None,
         document_prompt: str | None = None,
-        batch_tokens: int = 4096,
+        batch_tokens: int | None = None,
         device: str | None = None,
     ) -> None:
         for setting, value, known in (("dtype", dtype, Dtype), ("long_text", long_text, LongText)):
@@ -71,7 +72,7 @@ class SentenceEncoder:
         own = self._model.prompts
         self.query_prompt = query_prompt if query_prompt is not None else own.get("query") or ""
         self.document_prompt = document_prompt if document_prompt is not None else own.get("document") or ""
-        self.batch_tokens = batch_tokens
+        self.batch_tokens = batch_tokens or (2048 if self._model.device.type == "cpu" else 65536)
         self.pooled = 0
         self.dtype = faster_dtype(self._model, self.window) if dtype == "auto" else dtype
         if self.dtype == "bfloat16":

@@ -81,5 +81,6 @@ class LangChainEncoder:
         return list(texts)
 
     def _checked(self, vectors: list[list[float]], texts: int) -> Floats:
-        found = np.asarray(vectors, dtype=np.float32).reshape(texts, -1) if texts else np.zeros((0, 0))
-        return unit(found.astype(np.float32))
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return unit(np.asarray(vectors, dtype=np.float32))

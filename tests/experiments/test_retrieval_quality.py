@@ -1,0 +1,64 @@
+import pytest
+from langchain_core.documents import Document
+
+from rlc.chunkers import FixedChunker
+from rlc.data.records import Example
+from rlc.data.tokens import ApproximateTokenizer
+from rlc.experiments.retrieval_quality import (
+    Method,
+    at_random,
+    by,
+    evaluate,
+    from_the_start,
+    oracle,
+    tuning_documents,
+)
+from rlc.retrievers.bm25 import BM25Retriever
+
+TOKENIZER = ApproximateTokenizer()
+TEXT = " ".join(f"filler{i} words here too." for i in range(9)) + " The tower cost 12345 crowns."
+
+
+def example(i=0, length="32k"):
+    document = Document(id=f"d{i}", page_content=TEXT, metadata={"kind": "book", "length": length})
+    return Example(
+        id=f"q{i}", question="What did the tower cost?", document=document, answers=("12345 crowns",)
+    )
+
+
+GOLD = {f"q{i}": ("12345",) for i in range(9)}
+
+
+def run(rank, per_k=1):
+    method = Method("m", FixedChunker(size=8, tokenizer=TOKENIZER), rank, per_k)
+    [row] = evaluate(method, [example()], GOLD, TOKENIZER)
+    return row
+
+
+def test_bm25_and_oracle_find_at_once_what_the_first_chunks_find_last():
+    assert run(by(BM25Retriever.from_documents)).first <= 2, "the sentence may be cut before its number"
+    assert run(oracle(GOLD)).first == 1
+    first = run(from_the_start)
+    assert first.first > 5
+    assert (first.hit(5), first.hit(10)) == (0.0, float(first.first <= 10))
+
+
+def test_small_chunks_count_together():
+    alone, together = run(from_the_start), run(from_the_start, per_k=3)
+    assert together.first == -(-alone.first // 3)
+    assert together.read[1] == pytest.approx(alone.read[3])
+
+
+def test_tokens_read_by_hand():
+    row = run(from_the_start)
+    assert row.read[1] == pytest.approx(8 / TOKENIZER.count(TEXT))
+
+
+def test_chance_is_seeded():
+    assert run(at_random(0)) == run(at_random(0))
+
+
+def test_half_of_each_sort_is_for_tuning():
+    examples = [example(i, "32k" if i < 4 else "128k") for i in range(8)]
+    chosen = tuning_documents(examples)
+    assert len(chosen & {f"d{i}" for i in range(4)}) == len(chosen & {f"d{i}" for i in range(4, 8)}) == 2
