@@ -166,13 +166,16 @@ def training_rows(
     features: Features, question: int, group: int, settings: "Settings", random: np.random.Generator
 ) -> list[Row]:
     """The rows of one question in one epoch; sometimes two passages are read as one, so that long ones are learnt."""
-    passages = features.groups[question]
+    bearing = [p for p in features.groups[question] if 1 in features.labels[p]]
+    others = [p for p in features.groups[question] if p not in bearing]
+    wrong = random.permutation(others)[: settings.negatives].tolist()
     rows = [
-        make_row(features, question, [p], group, title=random.random() < settings.titles) for p in passages
+        make_row(features, question, [p], group, title=random.random() < settings.titles)
+        for p in [*bearing, *wrong]
     ]
-    if len(passages) > 1 and random.random() < settings.spliced:
-        pair = [passages[0], passages[int(random.integers(1, len(passages)))]]
-        rows.append(make_row(features, question, random.permutation(pair).tolist(), group, title=False))
+    if bearing and wrong and random.random() < settings.spliced:
+        pair = random.permutation([bearing[0], wrong[0]]).tolist()
+        rows.append(make_row(features, question, pair, group, title=False))
     return rows
 
 
@@ -225,21 +228,26 @@ def collate(rows: Sequence[Row], device: str) -> "dict[str, torch.Tensor]":
 class Settings:
     """What training depends on besides the features.
 
-    `rank` 0 trains all of the base model. `spliced` and `titles` are chances; `gold` weighs the units of passages
-    that bear the answer, `ranking` the ranking loss.
+    `rank` 0 trains all of the base model. In each epoch a question brings its passages that bear the answer and
+    `negatives` others; `spliced` and `titles` are chances. `clozes` are the made-up questions of each of the
+    `warm_epochs`. `gold` weighs the units of passages that bear the answer, `ranking` the ranking loss. The last
+    `judged` epochs are judged on tune, and the best of them is kept.
     """
 
-    rank: int = 32
+    rank: int = 48
     rate: float = 1e-3
-    epochs: int = 8
-    warm_epochs: int = 2
-    batch_tokens: int = 16_384
-    dropout: float = 0.1
+    epochs: int = 2
+    warm_epochs: int = 1
+    clozes: int = 2_000
+    negatives: int = 1
+    batch_tokens: int = 4_096
+    dropout: float = 0.0
     decay: float = 0.01
     gold: float = 3.0
     ranking: float = 0.3
-    spliced: float = 0.3
-    titles: float = 0.7
+    spliced: float = 0.15
+    titles: float = 0.8
+    judged: int = 1
     seed: int = 0
 
 
@@ -292,11 +300,20 @@ def build(base: Path, settings: Settings) -> "tuple[PruningNetwork, dict[str, to
     from rlc.retrievers.prune.network import adapt, mini
 
     torch.manual_seed(settings.seed)
-    encoder = AutoModel.from_pretrained(base, dtype=torch.float32, add_pooling_layer=False)
+    # On a CPU the fused attention's backward pass takes longer than all the rest.
+    encoder = AutoModel.from_pretrained(
+        base, dtype=torch.float32, add_pooling_layer=False, attn_implementation="eager"
+    )
     own = {name: value.detach().clone() for name, value in encoder.named_parameters()}
     network = mini(encoder)
     if settings.rank:
         adapt(network, settings.rank, settings.dropout, settings.seed)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = settings.dropout
+    for parameter in network.encoder.parameters():
+        if not parameter.requires_grad:  # read under autocast alone, so it need not be cast every time
+            parameter.data = parameter.data.bfloat16()
     return network, own
 
 
@@ -304,7 +321,7 @@ def train(features: Features, base: Path, out: Path, settings: Settings, device:
     """Train, keep the epoch that is best on tune, write its weights and a report.
 
     Returns:
-        The report: settings, figures by epoch, and figures on test of the epoch kept.
+        The report: settings and figures by epoch. (`rlc.experiments.prune_quality` measures on test.)
     """
     import torch
     from safetensors.torch import save_file
@@ -317,7 +334,6 @@ def train(features: Features, base: Path, out: Path, settings: Settings, device:
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings.rate, weight_decay=settings.decay)
     plan = list(_plan(features, settings))
-    counts = [sum(1 for _ in batches(rows, settings.batch_tokens)) for rows in plan]
     report: dict[str, Any] = {"settings": asdict(settings), "device": device, "epochs": []}
     best: dict[str, torch.Tensor] = {}
     done, step = 0, 0
@@ -332,9 +348,9 @@ def train(features: Features, base: Path, out: Path, settings: Settings, device:
         torch.manual_seed(settings.seed * 1000 + epoch)  # dropout
         losses = []
         network.train()
-        for rows in batches(plan[epoch], settings.batch_tokens):
+        for rows in plan[epoch]:
             for group in optimizer.param_groups:
-                group["lr"] = settings.rate * schedule(step / sum(counts))
+                group["lr"] = settings.rate * schedule(step / sum(map(len, plan)))
             with torch.autocast(device.split(":")[0], torch.bfloat16):
                 loss = loss_of(network, collate(rows, device), settings)
             optimizer.zero_grad(set_to_none=True)
@@ -343,7 +359,13 @@ def train(features: Features, base: Path, out: Path, settings: Settings, device:
             optimizer.step()
             losses.append(loss.detach())
             step += 1
-        figures = judge(network, features, "tune", device)
+            if step % 50 == 0:
+                sys.stdout.write(
+                    f"{out.name} step {step} of {sum(map(len, plan))}: loss {float(losses[-1]):.3f}\n"
+                )
+                sys.stdout.flush()
+        late = epoch >= len(plan) - settings.judged
+        figures = judge(network, features, "tune", device) if late else {"score": -1.0}
         figures |= {"loss": float(torch.stack(losses).mean()), "seconds": time.perf_counter() - started}
         report["epochs"].append(figures)
         sys.stdout.write(f"{out.name} {epoch} {_short(figures)}\n")
@@ -353,8 +375,6 @@ def train(features: Features, base: Path, out: Path, settings: Settings, device:
         state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "best": best}
         torch.save({**state, "report": json.dumps(report), "done": epoch + 1, "step": step}, checkpoint)
     network.load_state_dict(best)
-    report["test"] = judge(network, features, "test", device)
-    sys.stdout.write(f"{out.name} test {_short(report['test'])}\n")
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     if settings.rank:
         save_file(extract(network, own), out / "weights.safetensors")
@@ -368,15 +388,21 @@ def schedule(progress: float, warm: float = 0.06) -> float:
     return 0.5 + 0.5 * float(np.cos(np.pi * (progress - warm) / (1 - warm)))
 
 
-def _plan(features: Features, settings: Settings) -> Iterator[list[Row]]:
-    """The rows of every epoch: first with the questions made from sentences, then the real ones alone."""
+def _plan(features: Features, settings: Settings) -> Iterator[list[list[Row]]]:
+    """The batches of every epoch: first with questions made from sentences, then the real ones alone.
+
+    Rows of like length share a batch, so that little is padding.
+    """
     real = features.of("train", "nq", "lara")
     made = features.of("train", "cloze")
     for epoch in range(settings.warm_epochs + settings.epochs):
         random = np.random.default_rng([settings.seed, epoch])
-        chosen = [*real, *made] if epoch < settings.warm_epochs else real
-        order = random.permutation(chosen).tolist()
-        yield [row for q in order for row in training_rows(features, q, q, settings, random)]
+        more = random.permutation(made)[: settings.clozes].tolist() if epoch < settings.warm_epochs else []
+        order = random.permutation([*real, *more]).tolist()
+        rows = [row for q in order for row in training_rows(features, q, q, settings, random)]
+        packs = [sorted(rows[i : i + 256], key=lambda row: len(row.ids)) for i in range(0, len(rows), 256)]
+        full = [batch for pack in packs for batch in batches(pack, settings.batch_tokens)]
+        yield [full[i] for i in random.permutation(len(full))]
 
 
 # -- figures ----------------------------------------------------------------------------------------------------

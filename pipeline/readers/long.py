@@ -1,12 +1,15 @@
 """Reading everything: the whole document in the prompt."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
 from rlc.data.errors import ContextOverflowError
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Example, Usage
-from rlc.pipeline.context import Fitted, check_policy, fit
+from rlc.pipeline.context import Fitted, check_policy, fit, reading_order
 from rlc.pipeline.prompts import long_prompt
 from rlc.pipeline.readers.asking import Request, ask_all, room_for_text
 
@@ -18,9 +21,15 @@ class LongReader:
     Questions are asked document by document, and the document's part of the prompt has the same bytes for all of
     them, so that an engine that keeps a prefix reads each document once. `overflow` says what happens to a
     document that does not fit the window: `refuse`, `middle` or `head`; every answer says how much was cut.
+
+    With `steps` (pruners) each question is given its own version of the document: cut into passages by `chunker`, or
+    whole where there is none, refined by the steps in turn, set in the document's order. The shared prefix is lost,
+    and the engine's count of cached tokens says what that costs.
     """
 
     llm: LLM
+    steps: Sequence[BaseDocumentCompressor] = ()
+    chunker: BaseDocumentTransformer | None = None
     max_tokens: int = 64
     overflow: str = "middle"
     seed: int = 0
@@ -41,13 +50,36 @@ class LongReader:
         """The prompt; `known` holds documents already fitted, since all ordinary questions leave the same room."""
         kind = str(example.document.metadata.get("kind", ""))
         room = room_for_text(self.llm, long_prompt(kind, "", example.question), self.max_tokens)
-        key = (example.document_id, room)
+        started = time.perf_counter()
+        text = self._refined(example) if self.steps else example.document.page_content
+        seconds = time.perf_counter() - started if self.steps else 0.0
+        key = (example.id if self.steps else example.document_id, room)
         try:
             if key not in known:
-                known[key] = fit(example.document.page_content, room, self.llm.tokenizer, self.overflow)
+                known[key] = fit(text, room, self.llm.tokenizer, self.overflow)
         except ContextOverflowError as error:
-            return Request(None, error=f"ContextOverflowError: {error}")
+            return Request(
+                None, usage=Usage(retrieve_seconds=seconds), error=f"ContextOverflowError: {error}"
+            )
         return Request(
             long_prompt(kind, known[key].text, example.question),
-            usage=Usage(cut_tokens=known[key].cut_tokens),
+            usage=Usage(cut_tokens=known[key].cut_tokens, retrieve_seconds=seconds),
         )
+
+    def _refined(self, example: Example) -> str:
+        """What the steps leave of the document, in its order."""
+        document = example.document
+        passages: Sequence[Document] = (
+            [_as_passage(document)] if self.chunker is None else self.chunker.transform_documents([document])
+        )
+        for step in self.steps:
+            passages = step.compress_documents(passages, example.question)
+        return "\n\n".join(passage.page_content for passage in reading_order(passages, "document"))
+
+
+def _as_passage(document: Document) -> Document:
+    """The whole document as one passage of itself."""
+    place = {"source": document.id, "start_index": 0, "end_index": len(document.page_content)}
+    return Document(
+        id=document.id, page_content=document.page_content, metadata={**document.metadata, **place}
+    )
