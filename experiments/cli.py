@@ -13,7 +13,9 @@ from typing import Any
 import click
 
 from rlc.data.errors import RlcError, UsageError
+from rlc.experiments.cli_chunks import chunks
 from rlc.experiments.cli_judge import judge
+from rlc.experiments.cli_router import explain, router
 
 # The libraries' own chatter; the process is ours, so their defaults may be too. What the user has set stays.
 QUIET = {
@@ -286,4 +288,7 @@ def ui(out: Path, port: int) -> None:
     sys.exit(subprocess.run(ui_command(out, port), check=False).returncode)  # noqa: S603 - our own fixed command
 
 
+main.add_command(chunks)
 main.add_command(judge)
+main.add_command(router)
+main.add_command(explain)
