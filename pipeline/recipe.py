@@ -25,14 +25,14 @@ from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.deferred import DeferredReader
 from rlc.pipeline.readers.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ROUTERS
-from rlc.retrievers import ENCODERS, RETRIEVERS
+from rlc.retrievers import ENCODERS, RETRIEVERS, SELECTORS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 
 READER = Family("reader", {**READERS, **ROUTERS}, aliases={"auto": AUTO})
 CHUNKER = Family("chunker", CHUNKERS)
 RETRIEVER = Family("retriever", RETRIEVERS, constructor="from_documents", deferred=True)
-STEP = Family("step", {**RERANKERS, **PRUNERS})
+STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS})
 ENCODER = Family("encoder", ENCODERS, shorthand="sentence-transformer")
 EVICTION = Family("kv", KV)
 LANGUAGE_MODEL = Family("engine", LLMS, shorthand="hf")

@@ -17,5 +17,12 @@ ENCODERS = {
     "langchain": "rlc.retrievers.embed_langchain:LangChainEncoder",
     "cached": "rlc.retrievers.cache:CachedEncoder",
 }
+SELECTORS = {
+    "top": "rlc.retrievers.select:Top",
+    "token-budget": "rlc.retrievers.select:TokenBudget",
+    "score-drop": "rlc.retrievers.select:ScoreDrop",
+    "conformal": "rlc.retrievers.select:Conformal",
+    "mmr": "rlc.retrievers.select:MaximalMarginalRelevance",
+}
 
-__getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS)
+__getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS, SELECTORS)
