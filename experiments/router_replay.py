@@ -85,7 +85,7 @@ def _draw(lab: Lab, questions: Bools, rng: np.random.Generator) -> Bools:
 
 
 def replay(lab: Lab, protocol: str, seed: int = 0) -> list[Play]:
-    """All routers that need no language model of their own, each decided fold by fold."""
+    """The routers that are fitted, each decided fold by fold."""
     shape = lab.seen.shape
     table = np.zeros(shape, dtype=bool)
     chances = {after: np.zeros((*shape, len(OUTCOMES))) for after in (False, True)}
@@ -102,7 +102,6 @@ def replay(lab: Lab, protocol: str, seed: int = 0) -> list[Play]:
             chances[after][block] = predict(model, lab.features(after)[block], known)
         table[block] = decide_by_table(rules, lab.short[fold.questions], known, int(fold.models.sum()))
     return [
-        *fixed(lab),
         Play("table", table),
         *(learned_play(chances[after], after) for after in (False, True)),
     ]

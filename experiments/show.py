@@ -71,12 +71,12 @@ def _rows(stored: StoredRun, question: str, readers: Sequence[str]) -> Sequence[
         if name not in known:
             raise UsageError(visible(unknown("reader", name, known)))
     ids = stored.frame["example_id"].unique(maintain_order=True).to_list()
-    example_id = _find(question, ids, stored.folder)
+    example_id = find_id(question, ids, stored.folder)
     frame = stored.frame.filter(pl.col("example_id") == example_id)
     return frame.filter(pl.col("reader").is_in(list(readers) or known)).to_dicts()
 
 
-def _find(question: str, ids: list[str], folder: Path) -> str:
+def find_id(question: str, ids: list[str], folder: Path) -> str:
     """The id itself, or the one id of which this is a part."""
     holding = [question] if question in ids else [one for one in ids if question and question in one]
     if len(holding) == 1:

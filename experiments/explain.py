@@ -1,0 +1,74 @@
+"""`rlc explain`: why a question went where it went, as a router kept it beside the answer."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rlc.data.errors import UsageError
+from rlc.experiments.runs import open_run
+from rlc.experiments.show import find_id
+from rlc.experiments.visible import visible
+
+Row = Mapping[str, Any]
+
+
+def explain_question(run: str, question: str, out: Path) -> Iterator[str]:
+    """The lines that tell how each router of a run decided on one question, and what came of it.
+
+    Args:
+        run: The run's folder, or its name below `out`.
+        question: The question's id, or a part of its id or its text that no other has.
+        out: The folder of runs.
+
+    Raises:
+        UsageError: if there is no such run or question, or no router decided on it.
+        DataError: if the run cannot be read.
+    """
+    stored = open_run(run, out)
+    texts = dict(stored.frame.select("example_id", "question").iter_rows())
+    named = [id_ for id_, text in texts.items() if question and question in text]
+    example_id = named[0] if len(named) == 1 else find_id(question, list(texts), stored.folder)
+    rows = stored.frame.filter(example_id=example_id).to_dicts()
+    details = {row["reader"]: json.loads(row["details"]) for row in rows}
+    routers = [row for row in rows if details[row["reader"]] and row["route"] != row["reader"]]
+    if not routers:
+        readers = ", ".join(row["reader"] for row in rows)
+        raise UsageError(
+            f"no router of {stored.folder.name} decided on {example_id}; it holds {readers}. Run `rlc compare` with "
+            "--router auto"
+        )
+    yield visible(f"{example_id}: {texts[example_id]}")
+    for row in routers:
+        label = stored.labels.get(row["reader"], row["reader"])
+        yield visible(f"{label}: went to {row['route']}, {_verdict(row)}")
+        yield from (f"    {line}" for line in _reasons(details[row["reader"]]))
+    for row in rows:
+        if row not in routers:
+            yield visible(f"{row['reader']}: {_verdict(row)}")
+
+
+def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
+    if "p_long" in details:
+        yield (
+            f"long context alone is right with probability {details['p_long']:.2f}, retrieval alone with "
+            f"{details['p_rag']:.2f}: expected gain {100 * details['expected_gain']:+.1f} points"
+        )
+    for name, weight in details.get("moved", ()):
+        yield visible(
+            f"{name} moved the log-odds by {weight:+.2f}, towards {'long' if weight > 0 else 'rag'}"
+        )
+    if details.get("price"):
+        yield f"price: {100 * details['price']:.3g} points of gain asked of 1,000 extra tokens"
+    if "assumed_reader" in details:
+        yield visible(f"strength of the reader: {details['assumed_reader']}")
+    told = {"p_long", "p_rag", "expected_gain", "moved", "price", "assumed_reader"}
+    if rest := {key: value for key, value in details.items() if key not in told}:
+        yield visible(json.dumps(rest, ensure_ascii=False, sort_keys=True))
+
+
+def _verdict(row: Row) -> str:
+    if row["error"] is not None:
+        return f"failed: {row['error']}"
+    said = {True: "right", False: "wrong", None: "not judged"}[row["correct"]]
+    return f"{said}, {row['prompt_tokens']:,} prompt tokens"
