@@ -8,6 +8,7 @@ from pathlib import Path
 from rlc.chunkers import CHUNKERS
 from rlc.data.datasets import DATASETS
 from rlc.data.weights import ALIASES
+from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import AUTO, ROUTERS
@@ -23,6 +24,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "rerankers": RERANKERS,
     "pruners": PRUNERS,
     "engines": LLMS,
+    "kv": KV,
     "readers": READERS,
     "routers": {**ROUTERS, "auto": ROUTERS[AUTO]},
     "models": {alias: f"={weights.what}" for alias, weights in ALIASES.items()},
