@@ -6,6 +6,10 @@ PRUNERS = {
     "provence": "rlc.retrievers.prune.provence:ProvencePruner",
     "sentence": "rlc.retrievers.prune.sentence:SimilarityPruner",
     "lexical": "rlc.retrievers.prune.lexical:LexicalPruner",
+    "extractive": "rlc.retrievers.prune.extractive:ExtractivePruner",
+    "llmlingua2": "rlc.retrievers.prune.llmlingua2:LLMLingua2Pruner",
+    "longllmlingua": "rlc.retrievers.prune.longllmlingua:LongLLMLinguaPruner",
+    "static": "rlc.retrievers.prune.static:StaticPruner",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, PRUNERS)

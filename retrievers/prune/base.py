@@ -107,10 +107,13 @@ class SentencePruner(Pruner):
     def judge(self, asked: Sequence[Asked], cut: Sequence[Sequence[Sequence[Unit]]]) -> list[list[Judged]]:
         """What the units of every passage of every question are worth; `cut` holds those units."""
 
+    def cut(self, text: str) -> list[Unit]:
+        """The units of a text; they tile it."""
+        return units(text, splitter(self.splitter))
+
     def keep(self, asked: Sequence[Asked]) -> list[list[Kept]]:
         """The spans of the units that stay."""
-        split = splitter(self.splitter)
-        cut = [[units(document.page_content, split) for document in one.documents] for one in asked]
+        cut = [[self.cut(document.page_content) for document in one.documents] for one in asked]
         return [
             [
                 Kept(joined(unit for unit, kept in zip(one.units, mask, strict=True) if kept), one.score)

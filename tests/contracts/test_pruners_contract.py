@@ -1,5 +1,7 @@
 """Every pruner's laws: a subsequence with its spans, nothing mutated, nothing asked is nothing changed."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -82,7 +84,7 @@ def test_subsequence_with_spans_within_budget(text, ratio, size):
     for document in found:
         spans = document.metadata["kept_spans"]
         assert "".join(text[start:end] for start, end in spans) == document.page_content
-        assert all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+        assert all(a[1] < b[0] for a, b in itertools.pairwise(spans))
         assert (
             document.metadata["start_index"] <= spans[0][0] < spans[-1][1] <= document.metadata["end_index"]
         )
@@ -140,7 +142,7 @@ def test_a_passage_without_words_has_nothing_to_keep():
     "settings", [{"threshold": 1.1}, {"threshold": -0.1}, {"ratio": 2}, {"treshold": 0.1}]
 )
 def test_bad_settings(settings):
-    with pytest.raises(ValueError, match="(?s)less than|greater than|Extra inputs"):
+    with pytest.raises(ValueError, match=r"(?s)less than|greater than|Extra inputs"):
         Seeded(**settings)
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from langchain_core.documents import Document
@@ -30,7 +32,7 @@ def encoded(folder, title=""):
 
 def by_hand(probabilities, lengths=(7, 4, 4), start=4):
     places = [sum(lengths[:i]) + start for i in range(len(lengths) + 1)]
-    return [float(probabilities[low:high].mean()) for low, high in zip(places, places[1:], strict=False)]
+    return [float(probabilities[low:high].mean()) for low, high in itertools.pairwise(places)]
 
 
 def test_open_provence_scores_as_its_own_forward_pass(open_provence):
@@ -151,7 +153,7 @@ def test_no_words_no_worth(naver):
 def test_pickled_weights_are_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(WeightsError, match="pickled weights.*refused"):
+    with pytest.raises(WeightsError, match=r"pickled weights.*refused"):
         worths(ProvencePruner(model=str(tmp_path), device="cpu"), TEXT)
 
 
