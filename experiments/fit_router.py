@@ -104,7 +104,7 @@ def fit_softmax(design: Floats, readers: Floats, targets: Floats, penalty: float
     return np.asarray(found.x, dtype=np.float64).reshape(shape)
 
 
-def strengths(lab: Lab, questions: Bools, centre: Sequence[float] | None = None) -> Floats:
+def strengths(lab: Lab, questions: Bools, centre: Sequence[float] | Floats | None = None) -> Floats:
     """Each model's `STRENGTHS` on some questions, drawn towards the average model's; [m, strengths].
 
     (sum of right answers + PRIOR * average) / (number of answers + PRIOR): a few labelled questions move it little.

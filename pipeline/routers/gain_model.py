@@ -91,7 +91,7 @@ class GainModel:
     def probabilities(self, matrix: Floats, strength: Sequence[float] | None = None) -> Floats:
         """P of each of `OUTCOMES` [questions, 3], for one reader; of unknown strength where None is given."""
         weights = np.tensordot(self._reader(strength), self.weights, axes=1)
-        return softmax(self._standardised(matrix) @ weights)
+        return softmax(np.asarray(self._standardised(matrix) @ weights, dtype=np.float64))
 
     def moved(self, matrix: Floats, strength: Sequence[float] | None = None) -> Floats:
         """What each feature adds to ln(P(long alone) / P(rag alone)) beyond its mean; [questions, features]."""
@@ -122,7 +122,8 @@ class GainModel:
 
     def _reader(self, strength: Sequence[float] | None) -> Floats:
         known = self.strength_centre if strength is None else np.asarray(strength, dtype=np.float64)
-        return standardised(known[None], self.strength_centre, self.strength_scale, LIMIT)[0]
+        [row] = standardised(known[None], self.strength_centre, self.strength_scale, LIMIT)
+        return np.asarray(row, dtype=np.float64)
 
     def to_json(self) -> str:
         """The model as text, for a file."""

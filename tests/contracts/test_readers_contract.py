@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from rlc.chunkers import RecursiveChunker
 from rlc.data.lazy import load
 from rlc.data.protocols import Generation
-from rlc.data.records import Answer, Dataset, Usage
+from rlc.data.records import Answer, Dataset, Evidence, Usage
 from rlc.data.store import Store, decode, encode
 from rlc.experiments.compare import compare
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers import READERS, WRAPPERS
+from rlc.pipeline.readers.retrieving import Found
 from rlc.pipeline.readers.stored import StoredReader
 from rlc.pipeline.routers import ROUTERS
 from rlc.retrievers import BM25Retriever
@@ -61,6 +62,10 @@ class Counted:
             self.charged[example.id] = self.charged.get(example.id, Usage()) + usage
             answers.append(Answer(f"{self.name} {example.id}", self.name, usage=usage))
         return answers
+
+    def retrieve(self, examples, /):
+        """For routers that decide by it: the document's beginning, found for nothing."""
+        return [Found((Evidence(example.document_id, 0, 9, 1.0),)) for example in examples]
 
 
 # Recorded answers come from LaRA's own tree and have laws of their own, in tests/pipeline/test_recorded.py.

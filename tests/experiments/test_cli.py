@@ -53,8 +53,8 @@ COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--router"
 
 def test_compare_prints_a_table_and_keeps_everything(shell, tmp_path):
     result = shell(*COMPARE)
-    assert "auto (length)" in result.stdout
-    assert "resolved to length" in result.stdout
+    assert "auto (learned)" in result.stdout
+    assert "resolved to learned" in result.stdout
     assert "mine (own), 3 questions, 2 documents" in result.stdout
     [folder] = (tmp_path / "runs").glob("mine-own-*")
     assert {"results.parquet", "recipe.json", "provenance.json", "mlflow.json"} <= {
@@ -66,7 +66,7 @@ def test_json_is_all_of_stdout(shell):
     found = json.loads(shell(*COMPARE, "--json", "--no-track").stdout)
     assert [reader["reader"] for reader in found["readers"]] == ["rag", "long", "auto"]
     assert found["readers"][0]["accuracy"] == {"value": 0.5, "n": 2}  # a question without gold is not scored
-    assert found["labels"] == {"auto": "auto (length)"}
+    assert found["labels"] == {"auto": "auto (learned)"}
 
 
 def test_settings_filters_and_environment(shell):
@@ -140,7 +140,7 @@ def test_a_recipe_of_strings_and_an_empty_document(shell, tmp_path):
 def test_a_failing_tracking_store_is_a_warning(shell):
     result = shell(*COMPARE, MLFLOW_TRACKING_URI="sqlite:////proc/nowhere/mlflow.db")
     assert "warning: MLflow" in result.stderr
-    assert "auto (length)" in result.stdout
+    assert "auto (learned)" in result.stdout
 
 
 def test_a_run_is_tracked_later(shell, tmp_path):
@@ -152,7 +152,7 @@ def test_a_run_is_tracked_later(shell, tmp_path):
 
 def test_list_names_methods_with_what_they_do(shell):
     lines = shell("list", "routers").stdout.splitlines()
-    assert lines[0].split()[:4] == ["auto", "(stands", "for", "length)"]
+    assert lines[0].split()[:4] == ["auto", "(stands", "for", "learned)"]
     assert "chunkers:" in shell("list").stdout
 
 

@@ -42,10 +42,10 @@ def test_a_parent_with_children_and_again_the_same(stored, tmp_path):
     found = mlflow.MlflowClient(uri).search_runs(["1"])
     assert len(found) == 4
     by_name = {run.info.run_name: run for run in found}
-    assert set(by_name) == {stored.folder.name, "rag", "long", "auto (length)"}
+    assert set(by_name) == {stored.folder.name, "rag", "long", "auto (learned)"}
     head, rag = by_name[stored.folder.name], by_name["rag"]
     assert head.data.tags["data.variant"] == "own"
-    assert head.data.tags["rlc.resolved.auto"] == "auto (length)"
+    assert head.data.tags["rlc.resolved.auto"] == "auto (learned)"
     assert head.data.metrics["long/answer/accuracy"] == pytest.approx(1 / 3)
     assert head.inputs.dataset_inputs[0].dataset.name == "made"
     assert rag.data.tags["mlflow.parentRunId"] == parent

@@ -138,9 +138,16 @@ def test_only_keeps_the_order_and_what_its_readers_name(recipe):
 def test_auto_is_written_out_as_what_it_stands_for(recipe):
     spec = recipe.with_router("auto").completed()["auto"]
     assert spec["use"] == resolve_router("auto") == AUTO
-    assert spec["threshold"] == 12, "the settings of [parts.router-length]"
-    own = Recipe({**recipe.readers, "own": {**recipe.readers["mine"], "use": "auto"}}, recipe.parts)
-    assert own.completed()["own"] == recipe.completed()["mine"]
+    own = Recipe({**recipe.readers, "own": {"use": "auto", "rag": "@rag", "long": "@long"}}, recipe.parts)
+    assert own.completed()["own"] == spec
+
+
+def test_a_routers_part_holds_its_settings_and_how_its_arms_differ(recipe):
+    assert recipe.with_router("length").completed()["length"]["threshold"] == 12
+    parts = {**recipe.parts, "router-self-route": {"rag": {"instruction": "Or say unanswerable."}}}
+    spec = Recipe(recipe.readers, parts).with_router("self-route").completed()["self-route"]
+    rag = recipe.completed()["rag"]
+    assert spec["rag"] == {**rag, "instruction": "Or say unanswerable."}
 
 
 @pytest.mark.parametrize("name", sorted(ROUTERS))
@@ -255,20 +262,20 @@ def test_the_built_in_recipes_are_whole(name):
 
 
 def test_readers_answer_and_share_their_engine(recipe, store, make_example):
-    specs = recipe.with_router("auto").completed()
+    specs = recipe.with_router("length").completed()
     readers = build_readers(specs, store)
-    assert list(readers) == ["rag", "long", "mine", "auto"]
+    assert list(readers) == ["rag", "long", "mine", "length"]
     examples = [
         make_example("a", text="one two three", document_id="a"),
         make_example("b", text="x " * 50, document_id="b"),
     ]
     answers = {name: reader(examples) for name, reader in readers.items()}
     assert [answer.text for answers_ in answers.values() for answer in answers_] == ["yes"] * 8
-    assert [answer.route for answer in answers["auto"]] == ["long", "rag"]
-    assert [a.usage for a in answers["auto"]] == [answers["long"][0].usage, answers["rag"][1].usage]
+    assert [answer.route for answer in answers["length"]] == ["long", "rag"]
+    assert [a.usage for a in answers["length"]] == [answers["long"][0].usage, answers["rag"][1].usage]
     rag, whole = (readers[name].reader._reader for name in ("rag", "long"))
     assert rag.llm is whole.llm
-    assert readers["auto"].reader._reader.rag is readers["rag"]
+    assert readers["length"].reader._reader.rag is readers["rag"]
     assert len(rag.llm.calls) == 2, "each arm asked once; the routers were served by the store"
 
 
