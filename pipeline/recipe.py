@@ -242,7 +242,7 @@ def identity(spec: Spec) -> str:
 
 
 def revisions(spec: object) -> dict[str, str]:
-    """The revisions of all models that a completed spec names."""
+    """The revisions of all models that a completed spec names, and digests of a router's fit in a file."""
     found: dict[str, str] = {}
     if isinstance(spec, Mapping):
         model = spec.get("model")
@@ -253,6 +253,9 @@ def revisions(spec: object) -> dict[str, str]:
             "cross-encoder",
         ):
             found[model] = revision_of(model, spec.get("revision"))
+        fit = spec.get("fit")
+        if isinstance(fit, str) and Path(fit).is_file():
+            found[fit] = fingerprint(Path(fit).read_text(encoding="utf-8", errors="replace"))
         for value in spec.values():
             found |= revisions(value)
     elif isinstance(spec, list):

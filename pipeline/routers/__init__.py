@@ -6,6 +6,7 @@ ROUTERS = {
     "length": "rlc.pipeline.routers.length:LengthRouter",
     "table": "rlc.pipeline.routers.table:TableRouter",
     "self-route": "rlc.pipeline.routers.self_route:SelfRoute",
+    "pre-route": "rlc.pipeline.routers.pre_route:PreRoute",
     "learned": "rlc.pipeline.routers.learned:LearnedRouter",
     "learned-after-rag": "rlc.pipeline.routers.learned_after_rag:LearnedAfterRagRouter",
 }

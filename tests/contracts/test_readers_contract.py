@@ -46,7 +46,7 @@ def make(name, llm):
 
 def settings_of(name):
     """What a router wants besides its arms and has no default for; a new entry says here what it needs."""
-    return {}.get(name, {})
+    return {"pre-route": {"llm": ScriptedLLM({"": "RAG"})}}.get(name, {})
 
 
 class Counted:
@@ -167,7 +167,9 @@ def test_a_routers_cost_is_the_sum_of_what_it_called(name, examples):
     router, arms = routed(name, examples)
     for example, answer in zip(examples, router(examples), strict=True):
         called = Usage.total(arm.charged.get(example.id, Usage()) for arm in arms)
-        assert (answer.usage.prompt_tokens, answer.usage.seconds) == (called.prompt_tokens, called.seconds)
+        deciding = router.llm.count(router.prompt(example)) if name == "pre-route" else 0
+        assert answer.usage.prompt_tokens == called.prompt_tokens + deciding
+        assert answer.usage.seconds == called.seconds
         assert answer.usage.prompt_tokens > 0
 
 

@@ -152,7 +152,8 @@ def test_a_routers_part_holds_its_settings_and_how_its_arms_differ(recipe):
 
 @pytest.mark.parametrize("name", sorted(ROUTERS))
 def test_a_router_by_its_own_name(recipe, name):
-    spec = recipe.with_router(name).completed()[name]
+    asked = Recipe(recipe.readers, {**recipe.parts, "router-pre-route": {"llm": "@llm"}})
+    spec = asked.with_router(name).completed()[name]
     assert spec["use"] == resolve_router(name) == name
     assert (spec["rag"]["use"], spec["long"]["use"]) == ("rag", "long")
 

@@ -1,0 +1,90 @@
+"""Pre-Route: a language model decides from the question and what is known about the document, unread."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rlc.data.errors import EngineError
+from rlc.data.protocols import LLM, Generation, Prompt, Reader
+from rlc.data.records import Answer, Example
+from rlc.pipeline.routers.price import estimated_tokens
+from rlc.pipeline.routers.split import answer_split
+
+SYSTEM = "You decide how a question about a document is best answered."
+PREFIX = """A question is to be answered from one document, in one of two ways.
+RAG: a search engine picks a few passages of the document, and only those are read. Cheap. Good where the answer
+stands in one or two places that share words with the question, and where the document may not hold the answer.
+LONG: the whole document is read. Expensive. Good where the answer is spread over the document, where parts must be
+compared or summed up, and where the question does not use the document's own words.
+
+"""
+ASK = """Document type: {kind}. Length: about {tokens:,} tokens. It begins: "{snippet}"
+Question: {question}
+
+Think of what the task is, of how much of the document the answer needs, and of where that stands. Then answer with
+one word, RAG or LONG."""
+
+
+@dataclass(frozen=True)
+class PreRoute:
+    """Ask `llm` which arm should read, before anything is retrieved or read; its tokens are charged to the answer.
+
+    The model sees the document's type, length and first `snippet` characters, and the question. A reply that names
+    neither arm goes to `rag`, the cheaper one, and the details say so. The prompt is this project's own.
+
+    Source: the idea of Pre-Route, arXiv 2605.10235, from its abstract.
+    """
+
+    rag: Reader
+    long: Reader
+    llm: LLM
+    snippet: int = 300
+    max_tokens: int = 8
+    seed: int = 0
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer the examples, in order.
+
+        Raises:
+            EngineError: if the language model fails on a question, which then has no route.
+        """
+        if not examples:
+            return []
+        prompts = [self.prompt(example) for example in examples]
+        replies = self.llm.generate(prompts, max_tokens=self.max_tokens, seed=self.seed)
+        choices = [route_of(reply) for reply in replies]
+        answers = answer_split(examples, [choice == "LONG" for choice in choices], self.rag, self.long)
+        return [
+            replace(
+                answer,
+                usage=reply.usage + answer.usage,
+                details={**answer.details, "said": reply.text.strip(), "understood": bool(choice)},
+            )
+            for answer, reply, choice in zip(answers, replies, choices, strict=True)
+        ]
+
+    def prompt(self, example: Example) -> Prompt:
+        """What the language model is shown of an example."""
+        text = example.document.page_content
+        asked = ASK.format(
+            kind=example.document.metadata.get("kind") or "unknown",
+            tokens=round(estimated_tokens(len(text))),
+            snippet=" ".join(text[: self.snippet].split()),
+            question=example.question,
+        )
+        return Prompt(PREFIX, asked, SYSTEM)
+
+
+def route_of(reply: Generation) -> str:
+    """The arm that a reply names last, RAG or LONG; empty where it names none.
+
+    Raises:
+        EngineError: if the model gave no reply.
+    """
+    if reply.error is not None:
+        raise EngineError(f"pre-route got no decision from its language model: {reply.error}")
+    named = [
+        word
+        for word in reply.text.upper().replace("*", " ").replace(".", " ").split()
+        if word in ("RAG", "LONG")
+    ]
+    return named[-1] if named else ""
