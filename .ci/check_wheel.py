@@ -20,7 +20,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         wheels, site = Path(place) / "wheels", Path(place) / "site"
         python = [sys.executable, "-m"]
-        subprocess.run([*python, "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(ROOT)], check=True)
+        subprocess.run(
+            [*python, "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(ROOT)], check=True
+        )
         [wheel] = wheels.glob("*.whl")
         install = [*python, "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
         subprocess.run(install, check=True)
@@ -32,7 +34,9 @@ def main() -> None:
 
 def check(site: Path) -> None:
     """Import every module that the checkout has, from the installed copy, and find the package data there."""
-    wanted = sorted(module_of(file) for shelf in SHELVES for file in (ROOT / shelf).rglob("*.py") if packaged(file))
+    wanted = sorted(
+        module_of(file) for shelf in SHELVES for file in (ROOT / shelf).rglob("*.py") if packaged(file)
+    )
     for name in wanted:
         module = importlib.import_module(name)
         origin = Path(str(module.__file__)).resolve()

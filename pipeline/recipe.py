@@ -89,7 +89,7 @@ class Recipe:
             raise SpecError(
                 f"router {name!r} routes between {rag!r} and {long!r}; add the arm {missing[0]!r}"
             )
-        spec = {"use": resolve_router(name), "rag": f"@{rag}", "long": f"@{long}"}
+        spec: Spec = {"use": resolve_router(name), "rag": f"@{rag}", "long": f"@{long}"}
         for key, value in self.parts.get(f"router-{spec['use']}", {}).items():
             spec[key] = {**self.readers[arms[key]], **value} if key in arms else value
         return replace(self, readers={**self.readers, name: spec})

@@ -44,7 +44,12 @@ def test_where_says_what_is_wrong(condition, message):
 
 def test_limit_draws_evenly_from_the_tasks():
     drawn = Counter(example.task for example in limit(dataset(), 12, seed=0).examples)
-    assert drawn == {"hallu": 4, "location": 3, "reasoning": 3, "comp": 2}  # the last turn goes by the task's name
+    assert drawn == {
+        "hallu": 4,
+        "location": 3,
+        "reasoning": 3,
+        "comp": 2,
+    }  # the last turn goes by the task's name
 
 
 @given(count=st.integers(1, 40), seed=st.integers(0, 5))
