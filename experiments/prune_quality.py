@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,11 @@ class Bench:
 def bench(questions: Sequence[Question], *, gold_only: bool = False) -> Bench:
     """Lay out the units of the questions' passages, or of their first passage alone."""
     tokenizer = load_tokenizer("minilm")
-    asked, tokens, bears, clusters, first = [], [], [], [], []
+    asked: list[Asked] = []
+    tokens: list[int] = []
+    bears: list[bool] = []
+    clusters: list[str] = []
+    first: list[int] = []
     for question in questions:
         passages = question.passages[:1] if gold_only else question.passages
         documents = [
@@ -319,8 +323,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _shuffled(question: Question, random: np.random.Generator) -> Question:
-    from dataclasses import replace
-
     order = random.permutation(len(question.passages))
     return replace(question, passages=tuple(question.passages[i] for i in order))
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from langchain_core.documents import Document
@@ -29,6 +30,9 @@ TASKS = ("location", "reasoning", "comp", "hallu")
 SHARES = {"nq": (0.72, 0.08, 0.20), "lara": (0.55, 0.10, 0.35)}
 NQ_FORM = "lost-in-the-middle's nq-open-oracle.jsonl.gz"
 CHUNK = 256  # tokens of a LaRA passage, as in the built-in recipe
+
+Row = dict[str, Any]
+"""A line of the file of Natural Questions."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def natural_questions(
     return [found[i] for i in sorted(found)]
 
 
-def _rows(file: Path) -> list[dict[str, list[dict[str, str]]]]:
+def _rows(file: Path) -> list[Row]:
     try:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
@@ -108,7 +112,7 @@ def _rows(file: Path) -> list[dict[str, list[dict[str, str]]]]:
     return rows
 
 
-def _nearest(rows: Sequence[dict], wanted: int, encoder: Encoder | None) -> list[list[int]]:
+def _nearest(rows: Sequence[Row], wanted: int, encoder: Encoder | None) -> list[list[int]]:
     """Places of the passages nearest to each question, by BM25 and, where there is an encoder, in turn by cosine."""
     if not rows:
         return []
@@ -130,7 +134,7 @@ def _in_turn(one: Sequence[int], other: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(both))
 
 
-def _nq_question(row: dict, number: int, split: str, near: Sequence[dict], negatives: int) -> Question:
+def _nq_question(row: Row, number: int, split: str, near: Sequence[Row], negatives: int) -> Question:
     gold = row["ctxs"][0]
     answers = [normalise(answer) for answer in row["answers"] if normalise(answer)]
 

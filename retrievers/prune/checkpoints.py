@@ -107,8 +107,7 @@ def _open_provence(config: Mapping[str, Any], tensors: "Mapping[str, torch.Tenso
     labels = tensors[
         next(name for name in tensors if name.endswith("classifier.bias") and "pruning" not in name)
     ]
-    base.pop("num_labels", None)
-    ranking = ModernBertForSequenceClassification(ModernBertConfig(**base, num_labels=len(labels)))
+    ranking = ModernBertForSequenceClassification(ModernBertConfig(**{**base, "num_labels": len(labels)}))
     own = {name: value for name, value in tensors.items() if not name.startswith("pruning_head.")}
     ranking.load_state_dict({name.removeprefix("ranking_model."): value for name, value in own.items()})
     return modern_bert(ranking, _linear(tensors, "pruning_head.classifier"))
@@ -123,7 +122,7 @@ def _naver(config: Mapping[str, Any], tensors: "Mapping[str, torch.Tensor]") -> 
         name: value for name, value in config.items() if name not in ("model_type", "num_labels", "auto_map")
     }
     labels = len(tensors["classifier.bias"])
-    ranking = DebertaV2ForSequenceClassification(DebertaV2Config(**settings, num_labels=labels))
+    ranking = DebertaV2ForSequenceClassification(DebertaV2Config(**{**settings, "num_labels": labels}))
     own = {name: value for name, value in tensors.items() if not name.startswith("token_classifier.")}
     own.pop("deberta.embeddings.position_ids", None)
     ranking.load_state_dict(own)

@@ -145,7 +145,8 @@ def merge(network: PruningNetwork, changes: Mapping[str, Tensor]) -> None:
     left = {name: value.float() for name, value in changes.items()}
     with torch.no_grad():
         for name, parent, child in adapted(network):
-            getattr(parent, child).weight += left.pop(f"{name}.up") @ left.pop(f"{name}.down")
+            weight: Tensor = getattr(parent, child).weight
+            weight.add_(left.pop(f"{name}.up") @ left.pop(f"{name}.down"))
         for head in ("ranker", "keeper"):
             for name, value in network.get_submodule(head).named_parameters():
                 value.copy_(left.pop(f"{head}.{name}"))
@@ -155,4 +156,4 @@ def merge(network: PruningNetwork, changes: Mapping[str, Tensor]) -> None:
                 raise RuntimeError(
                     f"{name} has the shape {tuple(shift.shape)}, expected {tuple(parameter.shape)}"
                 )
-            parameter += shift
+            parameter.add_(shift)

@@ -73,7 +73,7 @@ class CausalLosses:
         place = str(resolve(self.model))
         settings: dict[str, Any] = {"revision": self.revision or "main"}
         try:
-            model = AutoModelForCausalLM.from_pretrained(
+            model: Any = AutoModelForCausalLM.from_pretrained(
                 place, dtype=self.dtype, use_safetensors=True, **settings
             )
             tokenizer = AutoTokenizer.from_pretrained(place, **settings)

@@ -35,7 +35,8 @@ class SimilarityPruner(SentencePruner):
             return [[Judged((), np.zeros(0, np.float32)) for _ in passages] for passages in cut]
         queries = self.encoder.encode_queries([one.query for one in asked])
         sentences = self.encoder.encode_documents(texts)
-        judged, first = [], 0
+        judged: list[list[Judged]] = []
+        first = 0
         for query, passages in zip(queries, cut, strict=True):
             judged.append([])
             for passage in passages:

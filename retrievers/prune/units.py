@@ -35,10 +35,10 @@ def units(text: str, split: Splitter = split_sentences) -> list[Unit]:
         first = len(found)
         if is_table:
             spans = _rows(text, start, end)
-            heads = (first, first + 1) if _is_rule(text, spans[1]) else (first,)
+            heads = [first, first + 1] if _is_rule(text, spans[1]) else [first]
         else:
             spans = [(start + low, start + high) for low, high in split(text[start:end])]
-            heads = ()
+            heads = []
         found += [
             Unit(low, high, tuple(head for head in heads if head != place))
             for place, (low, high) in enumerate(spans, start=first)
