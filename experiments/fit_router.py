@@ -13,7 +13,6 @@ from rlc.experiments.router_lab import Bools, Floats, Lab
 from rlc.pipeline.routers.gain_model import (
     LIMIT,
     OUTCOMES,
-    STRENGTHS,
     CurvePoint,
     GainModel,
     softmax,
@@ -23,7 +22,7 @@ from rlc.pipeline.routers.gain_model import (
 PENALTY = (
     200.0  # what a squared weight costs, in log-loss of single answers; 100 to 1,000 hardly differ on LaRA
 )
-PRIOR = 20.0  # labelled questions that the average reader's accuracy is worth beside a reader's own
+PRIOR = 20.0  # labelled questions that the average reader's lead is worth beside a reader's own
 ITERATIONS = 200
 
 
@@ -107,20 +106,19 @@ def fit_softmax(design: Floats, readers: Floats, targets: Floats, penalty: float
 def strengths(lab: Lab, questions: Bools, centre: Sequence[float] | Floats | None = None) -> Floats:
     """Each model's `STRENGTHS` on some questions, drawn towards the average model's; [m, strengths].
 
-    (sum of right answers + PRIOR * average) / (number of answers + PRIOR): a few labelled questions move it little.
+    (sum of long - rag + PRIOR * average) / (number of questions + PRIOR): a few labelled questions move it little.
 
     Args:
         lab: Outcomes.
         questions: The labelled ones. [q]
-        centre: The averages to draw towards; else those of the models at hand (0.5 where there is no question).
+        centre: The averages to draw towards; else those of the models at hand (0 where there is no question).
     """
     columns = []
-    for i, name in enumerate(STRENGTHS):
-        arm = lab.rag if name.startswith("rag") else lab.long
-        used = lab.seen & questions & (lab.unanswerable == name.endswith("_unanswerable"))
-        right, count = (arm * used).sum(axis=1), used.sum(axis=1)
-        average = centre[i] if centre is not None else (right.sum() / count.sum() if count.sum() else 0.5)
-        columns.append((right + PRIOR * average) / (count + PRIOR))
+    for i, questions_of in enumerate((~lab.unanswerable, lab.unanswerable)):
+        used = lab.seen & questions & questions_of
+        lead, count = ((lab.long - lab.rag) * used).sum(axis=1), used.sum(axis=1)
+        average = centre[i] if centre is not None else lead.sum() / max(1, count.sum())
+        columns.append((lead + PRIOR * average) / (count + PRIOR))
     return np.stack(columns, axis=1)
 
 

@@ -110,9 +110,9 @@ def _strength(
         values = dict(given)
         if set(values) != set(STRENGTHS):
             wrong = min(set(values) ^ set(STRENGTHS))
-            raise ValueError(f"strength: {unknown('accuracy', wrong, STRENGTHS)}; give all of them")
-        if not all(0 <= value <= 1 for value in values.values()):
-            raise ValueError(f"strength: accuracies lie between 0 and 1, got {values}")
+            raise ValueError(f"strength: {unknown('lead', wrong, STRENGTHS)}; give all of them")
+        if not all(-1 <= value <= 1 for value in values.values()):
+            raise ValueError(f"strength: leads lie between -1 and 1, got {values}")
         return tuple(values[name] for name in STRENGTHS), "as given"
     if reader in model.readers:
         return model.readers[reader], reader

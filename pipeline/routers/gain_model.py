@@ -22,8 +22,9 @@ Floats = NDArray[np.float64]
 FORMAT = 1
 OUTCOMES = ("rag", "tie", "long")
 """Which arm alone is right; a tie where both are or neither is."""
-STRENGTHS = ("rag_answerable", "long_answerable", "rag_unanswerable", "long_unanswerable")
-"""What is known of a reader: the accuracy of its arms on questions that their document answers, and on others."""
+STRENGTHS = ("lead_answerable", "lead_unanswerable")
+"""What is known of a reader: by how much its long arm's accuracy leads its RAG arm's (-1 to 1), on questions that their
+document answers and on others."""
 LIMIT = 4.0  # standard deviations: beyond them a feature says no more, so that a strange document is no extreme case
 
 

@@ -29,7 +29,7 @@ class LearnedRouter:
         fit: A shipped fit's name, or a file of `rlc router fit`.
         reader: The model whose measured strength to use; one that the fit does not know is taken for the average
             reader, and the details say so.
-        strength: Accuracies of your own reader, by the names of `STRENGTHS`, in place of `reader`.
+        strength: How far your own reader's long arm leads its RAG arm, by the names of `STRENGTHS`, in place of `reader`.
         price: The gain in accuracy demanded per 1,000 extra tokens.
         budget: Prompt tokens a question, in place of `price`; met on documents like those of the fit.
         cached: What a token costs that the engine has read before, as a share of a new one's cost.

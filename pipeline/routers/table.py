@@ -1,4 +1,4 @@
-"""Routing by a table: how strong the reader's long context is, and how long the document."""
+"""Routing by a table: how far the reader's long context leads, and how long the document is."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ Bools = NDArray[np.bool_]
 SHIPPED = "table-1"
 FORMAT = 1
 BUCKETS = ("weak", "middle", "strong", "any")
-"""Readers by the accuracy of their long arm on answerable questions, in thirds; `any` is for a reader never measured."""
+"""Readers by how far their long arm leads on answerable questions, in thirds; `any` is for a reader never measured."""
 LENGTHS = ("short", "long")
-_LONG_ARM = STRENGTHS.index("long_answerable")
+_LEAD = STRENGTHS.index("lead_answerable")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TableModel:
 
     Attributes:
         gains: [buckets, lengths]; above 0, documents of that length are read whole.
-        borders: Accuracies between weak and middle, middle and strong.
+        borders: Leads between weak and middle, middle and strong.
         threshold: Tokens above which a document is long.
         readers: The strengths of the readers that were measured.
         provenance: What it was fitted on.
@@ -51,7 +51,7 @@ class TableModel:
         """Which row of the table a reader has."""
         if strength is None:
             return "any"
-        return BUCKETS[int(np.searchsorted(self.borders, strength[_LONG_ARM]))]
+        return BUCKETS[int(np.searchsorted(self.borders, strength[_LEAD]))]
 
     def choose(self, short: Bools, strength: Sequence[float] | None) -> Bools:
         """Whether to read whole, for documents that are short or not."""
@@ -153,9 +153,9 @@ def fit_table(
         strength: The readers' strengths. [m, strengths]
         threshold: Tokens between short and long.
     """
-    accuracy = strength[:, _LONG_ARM]
-    low, high = (float(border) for border in np.quantile(accuracy, [1 / 3, 2 / 3]))
-    row = np.searchsorted((low, high), accuracy)
+    lead = strength[:, _LEAD]
+    low, high = (float(border) for border in np.quantile(lead, [1 / 3, 2 / 3]))
+    row = np.searchsorted((low, high), lead)
     members = [row == i for i in range(3)] + [np.ones(len(row), dtype=bool)]
     cells = [[seen & m[:, None] & questions & (short == side) for side in (True, False)] for m in members]
     table = [[float(gains[cell].mean()) if cell.any() else 0.0 for cell in pair] for pair in cells]
