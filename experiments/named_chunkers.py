@@ -11,7 +11,7 @@ from rlc.data.spec import Spec
 from rlc.pipeline.recipe import BUILDER, CHUNKER, Recipe, with_settings
 
 LEFT_OUT = {
-    "proposition": "its model rewrites every passage, which takes hours for a benchmark; ask for it, on a few documents"
+    "proposition": "a model writes an answer for every passage; ask for it (proposition:model=ID), on a few documents"
 }
 # Every other entry of the table, at one size; a test holds the two together.
 DEFAULT = (
