@@ -74,7 +74,8 @@ def features(question: str, document: Text, evidence: Sequence[Evidence]) -> dic
     Args:
         question: As it was asked.
         document: What it is asked about.
-        evidence: What the retrieving arm would read, best first.
+        evidence: What the retrieving arm would read, best first. Its scores are not used: their margin and entropy
+            were measured to add nothing, and so it does not matter which retriever gave them.
     """
     asked = question.lower()
     words = split_words(question)
@@ -108,7 +109,6 @@ def features(question: str, document: Text, evidence: Sequence[Evidence]) -> dic
         "rarest_term": max(rarity.values(), default=0.0),
         "rare_terms": float(sum(count <= _RARE for count in counts.values())),
         "fewest_occurrences": math.log1p(min(counts.values(), default=0)),
-        **_score_shape([piece.score for piece in evidence if piece.score is not None][:5]),
     }
 
 
@@ -140,21 +140,5 @@ def _weighted(rarity: Mapping[str, float], found: set[str]) -> float:
     return _share(sum(weight for term, weight in rarity.items() if term in found), sum(rarity.values()))
 
 
-def _score_shape(scores: Sequence[float]) -> dict[str, float]:
-    """How far the best score stands out, on a scale that all retrievers share.
-
-    margin = (best - last) / (|best| + |last|); entropy in nats of the scores shifted to begin at their last.
-    """
-    if len(scores) < 2:
-        return {"score_margin": 0.0, "score_entropy": 0.0}
-    best, last = scores[0], scores[-1]
-    total = sum(score - last for score in scores)
-    shares = [(score - last) / total for score in scores if score > last] if total > 0 else []
-    return {
-        "score_margin": _share(best - last, abs(best) + abs(last), empty=0.0),
-        "score_entropy": -sum(share * math.log(share) for share in shares),
-    }
-
-
-def _share(part: float, whole: float, empty: float = 1.0) -> float:
-    return part / whole if whole else empty
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else 1.0

@@ -32,8 +32,6 @@ def test_by_hand():
     assert found["coverage_document"] == pytest.approx(2 / 6)
     assert found["coverage_1"] == pytest.approx(sum(rarity.values()) / (sum(rarity.values()) + absent))
     assert found["rarest_term"] == pytest.approx(math.log(14))
-    assert found["score_margin"] == pytest.approx(0.5)
-    assert found["score_entropy"] == 0, "all of the weight above the last is on the best"
 
 
 def test_stems_and_words():
