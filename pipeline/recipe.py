@@ -27,6 +27,7 @@ from rlc.pipeline.readers.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import ENCODERS, RETRIEVERS, SELECTORS
 from rlc.retrievers.prune import PRUNERS
+from rlc.retrievers.prune.checkpoints import MINI, packaged_revision
 from rlc.retrievers.rerank import RERANKERS
 
 READER = Family("reader", {**READERS, **ROUTERS}, aliases={"auto": AUTO})
@@ -53,6 +54,11 @@ FAMILIES = {
     "engine.kv": EVICTION,
     "tokenizer": TOKENIZER,
 }
+
+# What names its weights in a setting `model`.
+NAMES_A_MODEL = frozenset(
+    ["hf", "vllm", "sentence-transformer", "cross-encoder", "provence", "llmlingua2", "longllmlingua"]
+)
 
 
 @dataclass(frozen=True)
@@ -246,13 +252,8 @@ def revisions(spec: object) -> dict[str, str]:
     found: dict[str, str] = {}
     if isinstance(spec, Mapping):
         model = spec.get("model")
-        if isinstance(model, str) and spec.get("use") in (
-            "hf",
-            "vllm",
-            "sentence-transformer",
-            "cross-encoder",
-        ):
-            found[model] = revision_of(model, spec.get("revision"))
+        if isinstance(model, str) and spec.get("use") in NAMES_A_MODEL:
+            found[model] = packaged_revision() if model == MINI else revision_of(model, spec.get("revision"))
         fit = spec.get("fit")
         if isinstance(fit, str) and Path(fit).is_file():
             found[fit] = fingerprint(Path(fit).read_text(encoding="utf-8", errors="replace"))

@@ -5,6 +5,7 @@
 * naver's Provence (naver/provence-reranker-debertav3-v1, not for commercial use): DeBERTa-v3 and two heads.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -73,6 +74,14 @@ def load_checkpoint(model: str, revision: str | None = None) -> Checkpoint:
     checkpoint = Checkpoint(network.eval(), _tokenizer(folder), int(config.get("max_length", 512)), layout)
     log.warning("%s: licence %s", model, checkpoint.licence)
     return checkpoint
+
+
+def packaged_revision() -> str:
+    """What identifies `provence-mini` in a result: a digest of its files in this package."""
+    digest = hashlib.blake2b(digest_size=16)
+    for file in (WEIGHTS / f"{MINI}.json", WEIGHTS / f"{MINI}.safetensors"):
+        digest.update(file.read_bytes())
+    return f"package:{digest.hexdigest()}"
 
 
 def _mini() -> Checkpoint:
