@@ -8,7 +8,7 @@ from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.readers.retrieving import Found, retrieve
 from rlc.pipeline.routers.decide import Decider
-from rlc.pipeline.routers.features import Text, features
+from rlc.pipeline.routers.features import features, text_of
 from rlc.pipeline.routers.split import answer_split
 
 SHIPPED = "lara-1"
@@ -68,9 +68,7 @@ class LearnedRouter:
 
 def known_before(examples: Sequence[Example], found: Sequence[Found]) -> list[dict[str, Any]]:
     """The features of each example; every document is taken apart once."""
-    texts: dict[str, Text] = {}
-    rows = []
-    for example, searched in zip(examples, found, strict=True):
-        text = texts.setdefault(example.document_id, Text(example.document.page_content))
-        rows.append(features(example.question, text, searched.evidence))
-    return rows
+    return [
+        features(example.question, text_of(example.document.page_content), searched.evidence)
+        for example, searched in zip(examples, found, strict=True)
+    ]

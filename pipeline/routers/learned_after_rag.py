@@ -8,7 +8,7 @@ from rlc.data.records import Answer, Example
 from rlc.pipeline.readers.retrieving import Found, retrieve
 from rlc.pipeline.routers.answer_features import answer_features
 from rlc.pipeline.routers.decide import Decider
-from rlc.pipeline.routers.features import Text
+from rlc.pipeline.routers.features import text_of
 from rlc.pipeline.routers.learned import known_before
 
 SHIPPED = "lara-after-rag-1"
@@ -42,13 +42,12 @@ class LearnedAfterRagRouter:
         """Answer the examples, in order."""
         first = self.rag(examples)
         found = evidence_of(self.rag, examples, first)
-        texts: dict[str, Text] = {}
         rows = [
             known
             | answer_features(
                 example.question,
                 answer.text,
-                texts.setdefault(example.document_id, Text(example.document.page_content)),
+                text_of(example.document.page_content),
                 searched.evidence,
             )
             for example, answer, searched, known in zip(
