@@ -143,7 +143,8 @@ def priced(lab: Lab, play: Play, price: float) -> Play:
     if play.gains is None:
         return play
     extra = np.array([estimated_tokens(len(e.document.page_content)) for e in lab.examples]) - lab.rag_tokens
-    worth = play.gains > price * np.maximum(extra, 0.0) / 1000
+    cost = price * np.maximum(extra, 1.0) / 1000  # at least a token's, so that an infinite price stays one
+    worth = play.gains > (cost if price else 0.0)
     return Play(play.router, worth, play.gains, play.chance, play.pays_both, price)
 
 
