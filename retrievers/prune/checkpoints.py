@@ -85,9 +85,8 @@ def packaged_revision() -> str:
 
 
 def _mini() -> Checkpoint:
-    import torch
     from safetensors.torch import load_file
-    from transformers import AutoModel
+    from transformers import BertConfig, BertModel
 
     from rlc.retrievers.prune.network import merge, mini
 
@@ -97,10 +96,14 @@ def _mini() -> Checkpoint:
         raise WeightsError(
             f"{MINI} was trained on other weights of {base} than this version pins: train it again"
         )
-    folder = resolve(base)
-    network = mini(AutoModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False))
+    folder = Path(resolve(base))
+    encoder = BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False)
+    stored = load_file(folder / "model.safetensors").items()
+    unread = ("pooler.", "embeddings.position_ids")
+    encoder.load_state_dict({name: value for name, value in stored if not name.startswith(unread)})
+    network = mini(encoder)
     merge(network, load_file(WEIGHTS / f"{MINI}.safetensors"))
-    return Checkpoint(network.eval(), _tokenizer(Path(folder)), int(config["window"]), "mini")
+    return Checkpoint(network.eval(), _tokenizer(folder), int(config["window"]), "mini")
 
 
 def _open_provence(config: Mapping[str, Any], tensors: "Mapping[str, torch.Tensor]") -> "PruningNetwork":

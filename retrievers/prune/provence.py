@@ -44,7 +44,9 @@ class ProvencePruner(SentencePruner):
 
     worth(s) = mean over the tokens of s of p(keep) (`rounding="probability"`), or the share of its tokens with
     p(keep) above the threshold (`"decision"`, as in ports of the original; a sentence then stays if that share is
-    above one half). A sentence stays if its worth is above the threshold: 0.1 is careful, 0.5 strong. A passage that
+    above one half). A sentence stays if its worth is above the threshold: 0.1 is careful and 0.5 strong for
+    the published models; `provence-mini` needs 0.05 to be careful, 0.02 on filings and papers (docs/provence-mini.md). A
+    passage that
     does not fit beside the question is read in blocks of whole sentences, and its score is its best block's; the
     sentence that is too long for a block is read in parts, all of whose tokens count alike.
 

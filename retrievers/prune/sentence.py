@@ -12,9 +12,8 @@ from rlc.retrievers.prune.units import Unit
 class SimilarityPruner(SentencePruner):
     """Keeps the sentences that lie near the question.
 
-    worth(s) = max(0, cos(question, s)), each sentence embedded by itself. A passage's score is its best sentence's.
-    The threshold is the encoder's own matter: 0.1 is what keeps 95% of answer-bearing sentences with all-MiniLM-L6-v2
-    (see the table in the README), and other encoders need theirs.
+    worth(s) = max(0, cos(question, s)), each sentence embedded by itself. What threshold keeps the answer depends on the
+    encoder: take it from `rlc.experiments.prune_quality`, or remove a `ratio`.
 
     Attributes:
         encoder: what embeds.
