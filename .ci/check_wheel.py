@@ -9,7 +9,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SHELVES = ("data", "chunkers", "retrievers", "pipeline", "experiments")
-DATA = ("data/sample/datasets/query", "experiments/recipes/default.toml", "experiments/judge_fit.json")
+DATA = (
+    "data/sample/datasets/query",
+    "experiments/recipes/default.toml",
+    "experiments/judge_fit.json",
+    "pipeline/routers/lara-1.json",
+    "retrievers/prune/weights/provence-mini.safetensors",
+)
 
 
 def main() -> None:
