@@ -15,6 +15,7 @@ from rlc.data.protocols import LLM
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
 from rlc.data.store import Store
+from rlc.experiments.caveats import caveats
 from rlc.experiments.estimate import estimates, measure_speed
 from rlc.experiments.progress import Progress, clock
 from rlc.experiments.run import Outcome, Run, plan_run
@@ -200,6 +201,7 @@ def notes(outcome: Outcome) -> list[str]:
     """What must be said beside the table."""
     run = outcome.run
     lines = [f"{alias}: resolved to {run.specs[alias]['use']}" for alias in run.labels]
+    lines += caveats(run.specs, {"name": run.dataset.name, "variant": run.dataset.variant})
     for summary in outcome.summaries:
         spec = run.specs[summary["reader"]]
         if summary["cut_answers"] and "overflow" in spec:

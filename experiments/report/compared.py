@@ -1,5 +1,6 @@
 """What was compared: the data, the readers, and how each was set."""
 
+from rlc.experiments.caveats import caveats
 from rlc.experiments.report.cells import count, name
 from rlc.experiments.report.lineup import Entry
 from rlc.experiments.report.records import Cell, Section, Table
@@ -56,7 +57,17 @@ def compared(study: Study) -> Section:
         prose=True,
         folded=True,
     )
-    return Section("compared", "What was compared", texts=_aliases(study), tables=(table, settings))
+    return Section(
+        "compared",
+        "What was compared",
+        texts=[*_aliases(study), *map(sentence, caveats(study.run.specs, study.run.data))],
+        tables=(table, settings),
+    )
+
+
+def sentence(text: str) -> str:
+    """A caveat as a sentence of its own."""
+    return text[0].upper() + text[1:] + "."
 
 
 def _aliases(study: Study) -> list[str]:

@@ -1,0 +1,29 @@
+"""What must be said beside a figure so that nobody takes it for more than it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rlc.data.spec import Spec
+from rlc.pipeline.routers import MEASURED
+
+FITTED_ON = "lara"  # what the shipped fits were made from
+
+
+def caveats(specs: Mapping[str, Spec], data: Mapping[str, Any]) -> list[str]:
+    """Sentences about a run's readers on its data (`name` and `variant`); none where nothing needs saying.
+
+    A router that was fitted on a data set has seen the answers to its questions: its figures there are no
+    measurement of what it is worth elsewhere.
+    """
+    if data.get("name") != FITTED_ON or data.get("variant") != "benchmark":
+        return []
+    fitted = [
+        name for name, spec in specs.items() if spec["use"] in MEASURED and "/" not in str(spec.get("fit"))
+    ]
+    if not fitted:
+        return []
+    which = ", ".join(fitted) if len(fitted) <= 3 else f"{len(fitted)} routers"
+    return [
+        f"{which}: fitted on a part of LaRA, so figures on those questions flatter it; for unseen documents and models "
+        "see `rlc router eval`"
+    ]
