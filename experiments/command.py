@@ -18,11 +18,13 @@ from rlc.data.store import Store
 from rlc.experiments.caveats import caveats
 from rlc.experiments.estimate import estimates, measure_speed
 from rlc.experiments.progress import Progress, clock
+from rlc.experiments.report.answer import sentences
+from rlc.experiments.report.study import make_study
 from rlc.experiments.run import Outcome, Run, plan_run
-from rlc.experiments.runs import open_run
+from rlc.experiments.runs import StoredRun, open_run
 from rlc.experiments.selection import limit as limit_to
 from rlc.experiments.selection import where
-from rlc.experiments.track import TrackingError, track
+from rlc.experiments.track import TrackingError, is_tracked, track
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, load_recipe, takes_seed, with_settings
 from rlc.pipeline.routers import MEASURED, PRICED
@@ -69,9 +71,10 @@ def run_compare(
         _print_plan(run, as_json)
         return
     outcome = _execute(run, resume)
-    _print_outcome(outcome, as_json)
-    if track:
-        _track(outcome)
+    stored = open_run(str(outcome.run.folder), out)
+    _print_outcome(outcome, answer(stored), as_json)
+    if track and not is_tracked(stored, out):
+        _track(stored, out)
 
 
 def choose_questions(dataset: Dataset, conditions: Sequence[str], limit: int | None, seed: int) -> Dataset:
@@ -174,18 +177,30 @@ def _execute(run: Run, resume: bool) -> Outcome:
         store.close()
 
 
-def _track(outcome: Outcome) -> None:
+def answer(run: StoredRun) -> tuple[str, ...]:
+    """What the figures say, in three sentences: who is ahead and how sure that is, what it cost, what the router did."""
+    return sentences(make_study(run))
+
+
+def _track(run: StoredRun, out: Path) -> None:
     try:
-        track(open_run(str(outcome.run.folder), outcome.run.out), outcome.run.out)
+        track(run, out)
     except TrackingError as error:  # the comparison is done and on disk: say it, and go on
         click.secho(f"warning: {error}", err=True, fg="yellow")
 
 
-def _print_outcome(outcome: Outcome, as_json: bool) -> None:
+def _print_outcome(outcome: Outcome, answer: Sequence[str], as_json: bool) -> None:
     run = outcome.run
     if as_json:
         click.echo(
-            json.dumps({"run": str(run.folder), "labels": dict(run.labels), "readers": outcome.summaries})
+            json.dumps(
+                {
+                    "run": str(run.folder),
+                    "labels": dict(run.labels),
+                    "answer": answer,
+                    "readers": outcome.summaries,
+                }
+            )
         )
         return
     from rlc.experiments.table import print_table, summary_table
@@ -193,7 +208,7 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> None:
     data = run.dataset
     title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {_documents(data)} documents"
     print_table(summary_table(outcome.summaries, title, run.labels))
-    for line in notes(outcome):
+    for line in [*answer, "", *notes(outcome)]:
         click.echo(line)
 
 

@@ -4,13 +4,15 @@ from typing import Any
 
 import polars as pl
 
+from rlc.experiments.stats import estimate
+
 TASK_ORDER = ("location", "reasoning", "comp", "hallu")
 
 
 def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Per reader: accuracy overall and by task, each with n, failures, and what an answer cost on average.
 
-    Accuracy is the share of judged answers that are right; failed answers are counted apart (`failures`), and
+    Accuracy is the share of judged answers that are right, overall with its 95% interval (`low`, `high`); failed answers are counted apart (`failures`), and
     questions without a gold answer are not judged. Routers also have `shares`: route to share of the questions.
     """
     tasks = tasks_of(frame)
@@ -36,7 +38,7 @@ def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, 
         "reader": reader,
         "n": part.height,
         "failures": part.height - answered.height,
-        "accuracy": _accuracy(part),
+        "accuracy": {**_accuracy(part), **_interval(part)},
         "tasks": {task: _accuracy(part.filter(pl.col("task") == task)) for task in tasks},
         "f1": answered["f1"].mean(),
         "prompt_tokens": answered["prompt_tokens"].mean(),
@@ -47,6 +49,13 @@ def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, 
         "seconds": _timed(answered["seconds"]),
         "shares": routes,
     }
+
+
+def _interval(part: pl.DataFrame) -> dict[str, float | None]:
+    """The 95% interval of the accuracy, clustered by document; open where fewer than two documents are judged."""
+    judged = part.drop_nulls("correct")
+    found = estimate(judged["correct"].cast(pl.Float64).to_numpy(), judged["document_id"].to_list())
+    return {"low": found.low, "high": found.high}
 
 
 def _timed(seconds: pl.Series) -> float | None:

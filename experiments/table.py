@@ -11,7 +11,8 @@ from rich.table import Table
 def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Mapping[str, str]) -> Table:
     """The summaries of `rlc.experiments.summary.summarise` as a rich table.
 
-    `labels` renames readers (`auto` to what it resolved to). Accuracies are in percent, tokens and seconds are
+    `labels` renames readers (`auto` to what it resolved to). Accuracies are in percent, overall with the 95% interval, by task
+    with n; tokens and seconds are
     means per answered question.
     """
     tasks = list(summaries[0]["tasks"]) if summaries else []
@@ -42,7 +43,11 @@ def print_table(table: Table) -> None:
 
 
 def _accuracy(accuracy: Mapping[str, Any]) -> str:
-    return "-" if accuracy["value"] is None else f"{100 * accuracy['value']:.1f} ({accuracy['n']})"
+    if accuracy["value"] is None:
+        return "-"
+    if accuracy.get("low") is not None:
+        return f"{100 * accuracy['value']:.1f} [{100 * accuracy['low']:.0f}-{100 * accuracy['high']:.0f}]"
+    return f"{100 * accuracy['value']:.1f} ({accuracy['n']})"
 
 
 def _number(value: float | None, digits: int) -> str:

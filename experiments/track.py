@@ -1,5 +1,6 @@
 """MLflow: one parent run per comparison, one child per arm and router. The only file that imports mlflow."""
 
+import hashlib
 import logging
 import os
 import sys
@@ -47,6 +48,17 @@ def ui_command(out: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--port", str(port)]
 
 
+def is_tracked(run: StoredRun, out: Path) -> bool:
+    """Whether this place has these results already, so that an unchanged run need not be logged again."""
+    known, uri = _known_runs(run.folder), tracking_uri(out)
+    there = not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).is_file()
+    return there and known.get("uri") == uri and known.get("results") == _digest(run)
+
+
+def _digest(run: StoredRun) -> str:
+    return hashlib.blake2b((run.folder / "results.parquet").read_bytes(), digest_size=16).hexdigest()
+
+
 def track(run: StoredRun, out: Path) -> str:
     """Log a finished comparison from its folder; the same run logged again stays one MLflow run.
 
@@ -85,7 +97,8 @@ def track(run: StoredRun, out: Path) -> str:
             f"MLflow at {uri} refused: {_first_line(error)}; the results are in {run.folder}, "
             f"log them later with: rlc track {run.folder}"
         ) from error
-    write_json(run.folder / "mlflow.json", {"parent": parent.info.run_id, **children})
+    record = {"parent": parent.info.run_id, **children, "uri": uri, "results": _digest(run)}
+    write_json(run.folder / "mlflow.json", record)
     return str(parent.info.run_id)
 
 

@@ -14,6 +14,7 @@ from rlc.data.store import Store
 from rlc.experiments.results import read_results
 from rlc.experiments.run import plan_run
 from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.routers import AUTO
 
 RECIPE = """
 [parts.llm]
@@ -52,8 +53,8 @@ def test_files_and_headline(dataset, tmp_path):
     assert read_results(run.folder / "results.parquet").equals(outcome.frame)
     assert outcome.frame.height == 12
     recipe = json.loads((run.folder / "recipe.json").read_text())
-    assert recipe["labels"] == {"auto": "auto (length)"}
-    assert recipe["readers"]["auto"]["use"] == "length"
+    assert recipe["labels"] == {"auto": f"auto ({AUTO})"}
+    assert recipe["readers"]["auto"]["use"] == AUTO
     provenance = json.loads((run.folder / "provenance.json").read_text())
     assert provenance["dataset"]["revision"] == "revision-1"
     assert "polars" in provenance["versions"]

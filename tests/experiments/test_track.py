@@ -5,7 +5,15 @@ import pytest
 from rlc.data.store import Store
 from rlc.experiments.run import plan_run
 from rlc.experiments.runs import open_run
-from rlc.experiments.track import TrackingError, flatten, metrics_of, track, tracking_uri, ui_command
+from rlc.experiments.track import (
+    TrackingError,
+    flatten,
+    is_tracked,
+    metrics_of,
+    track,
+    tracking_uri,
+    ui_command,
+)
 from rlc.pipeline.recipe import load_recipe
 
 RECIPE = """
@@ -54,6 +62,19 @@ def test_a_parent_with_children_and_again_the_same(stored, tmp_path):
     assert head.info.artifact_uri.startswith((tmp_path / "mlartifacts").as_uri())
     artifacts = {file.path for file in mlflow.artifacts.list_artifacts(run_id=parent)}
     assert {"results.parquet", "recipe.json", "provenance.json", "summary.json"} <= artifacts
+
+
+def test_what_is_tracked_is_known_until_results_or_place_change(stored, tmp_path, monkeypatch):
+    assert not is_tracked(stored, tmp_path)
+    track(stored, tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow exports the address it is told
+    assert is_tracked(stored, tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert not is_tracked(stored, tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    results = stored.folder / "results.parquet"
+    results.write_bytes(results.read_bytes() + b" ")
+    assert not is_tracked(stored, tmp_path)
 
 
 def test_a_store_that_refuses_is_one_message(stored, tmp_path, monkeypatch):
