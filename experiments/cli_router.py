@@ -59,6 +59,11 @@ def router() -> None:
 @click.option(
     "--json", "as_json", is_flag=True, help="Print everything as JSON, one row a router and protocol."
 )
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw accuracy against tokens: FILE.svg or .png.",
+)
 def evaluate(
     routers: tuple[str, ...],
     protocols: tuple[str, ...],
@@ -70,6 +75,7 @@ def evaluate(
     out: Path,
     seed: int,
     as_json: bool,
+    plot: Path | None,
 ) -> None:
     """Replay routers over recorded answers: what they win, what they cost, and how much of the gap they close."""
     from rlc.experiments.router_eval import evaluate as replay_all
@@ -88,6 +94,10 @@ def evaluate(
         _say_seen(lab, routers, fit)
     else:
         rows = replay_all(lab, protocols=protocols or tuple(PROTOCOLS), seed=seed)
+    if plot:
+        from rlc.experiments.router_plot import write_curve
+
+        write_curve(rows, plot)
     floors = noise_floors(lab, seed=seed)
     if as_json:
         click.echo(json.dumps({"rows": rows, "noise_floor": floors}))
