@@ -12,7 +12,7 @@ from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import AUTO, ROUTERS
-from rlc.retrievers import ENCODERS, RETRIEVERS
+from rlc.retrievers import ENCODERS, RETRIEVERS, SELECTORS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 
@@ -23,6 +23,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "retrievers": RETRIEVERS,
     "rerankers": RERANKERS,
     "pruners": PRUNERS,
+    "selectors": SELECTORS,
     "engines": LLMS,
     "kv": KV,
     "readers": READERS,
