@@ -7,28 +7,14 @@ from click.testing import CliRunner
 
 from rlc.experiments.cli import main
 
-RECIPE = """
-[parts.llm]
-use = "scripted"
-answers = { "" = "Ada keeps the lamp." }
-[readers.rag]
-use = "rag"
-chunker = { use = "recursive", size = 16 }
-index = { use = "bm25", k = 2 }
-llm = "@llm"
-[readers.long]
-use = "long"
-llm = "@llm"
-"""
-
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
+def shell(tmp_path, monkeypatch, scripted_recipe):
     """Runs `rlc ...` in an empty folder that holds a recipe and two documents with questions."""
     for name in ("RLC_DATA", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "recipe.toml").write_text(scripted_recipe)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "lamp.txt").write_text("The lamp was lit in 1871. Ada keeps the lamp.")
     (tmp_path / "mine" / "mill.md").write_text("# The mill\n\nThe mill was closed in 1902.")

@@ -6,23 +6,9 @@ from rlc.experiments.run import plan_run
 from rlc.experiments.show import show_question
 from rlc.pipeline.recipe import load_recipe
 
-RECIPE = """
-[parts.llm]
-use = "scripted"
-answers = { "" = "Ada." }
-[readers.rag]
-use = "rag"
-chunker = { use = "recursive", size = 16 }
-index = { use = "bm25", k = 2 }
-llm = "@llm"
-[readers.long]
-use = "long"
-llm = "@llm"
-"""
 
-
-def test_every_stored_answers_prompt_is_found_again(dataset, tmp_path):
-    run = plan_run(dataset, {"": load_recipe(RECIPE)}, ["rag", "long"], [], tmp_path)
+def test_every_stored_answers_prompt_is_found_again(dataset, tmp_path, scripted_recipe):
+    run = plan_run(dataset, {"": load_recipe(scripted_recipe)}, ["rag", "long"], [], tmp_path)
     store = Store(tmp_path)
     frame = run.execute(run.readers(store)).frame
     store.close()
@@ -33,12 +19,12 @@ def test_every_stored_answers_prompt_is_found_again(dataset, tmp_path):
         assert prompts[row["prompt_hash"]].question.startswith(f"Question: {row['question']}")
 
 
-def test_show_prints_the_prompt(tmp_path):
+def test_show_prints_the_prompt(tmp_path, scripted_recipe):
     from rlc.data.datasets import load_dataset
 
     dataset = load_dataset("sample")
     dataset = dataset.where(lambda example: example.id == dataset.examples[0].id)
-    run = plan_run(dataset, {"": load_recipe(RECIPE)}, ["rag", "long"], ["length"], tmp_path)
+    run = plan_run(dataset, {"": load_recipe(scripted_recipe)}, ["rag", "long"], ["length"], tmp_path)
     store = Store(tmp_path)
     run.execute(run.readers(store))
     store.close()

@@ -16,25 +16,11 @@ from rlc.experiments.track import (
 )
 from rlc.pipeline.recipe import load_recipe
 
-RECIPE = """
-[parts.llm]
-use = "scripted"
-answers = { "" = "Ada." }
-[readers.rag]
-use = "rag"
-chunker = { use = "recursive", size = 16 }
-index = { use = "bm25", k = 2 }
-llm = "@llm"
-[readers.long]
-use = "long"
-llm = "@llm"
-"""
-
 
 @pytest.fixture
-def stored(dataset, tmp_path, monkeypatch):
+def stored(dataset, tmp_path, monkeypatch, scripted_recipe):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    run = plan_run(dataset, {"": load_recipe(RECIPE)}, ["rag", "long"], ["auto"], tmp_path)
+    run = plan_run(dataset, {"": load_recipe(scripted_recipe)}, ["rag", "long"], ["auto"], tmp_path)
     store = Store(tmp_path)
     run.execute(run.readers(store))
     yield open_run(str(run.folder), tmp_path)
