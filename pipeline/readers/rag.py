@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 from langchain_core.retrievers import BaseRetriever
+from pydantic import ValidationError
 
-from rlc.data.errors import ContextOverflowError, DataError
+from rlc.data.errors import ContextOverflowError, DataError, UsageError
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
@@ -80,7 +81,11 @@ class RagReader:
         started = time.perf_counter()
         chunks = self.chunker.transform_documents([examples[0].document])
         tokens = sum(chunk.metadata.get("index_tokens", 0) for chunk in chunks)
-        retriever = self.index(chunks)
+        try:
+            retriever = self.index(chunks)
+        except ValidationError as error:  # a setting is off, so every question would fail alike
+            said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise UsageError(f"the retriever refuses its settings: {said}") from error
         indexed = time.perf_counter()
         found = search(retriever, [example.question for example in examples])
         share = (time.perf_counter() - indexed) / len(examples)

@@ -88,6 +88,11 @@ def test_dry_run_reads_nothing(shell, tmp_path):
             "no chunker 'recusive'; did you mean 'recursive'",
         ),
         ([*COMPARE, "--set", "readers.rag.chunker.size=0"], 2, "at least 1 token"),
+        (
+            [*COMPARE, "--set", "readers.rag.index.k=0"],
+            2,
+            "refuses its settings: k: Input should be greater than",
+        ),
         ([*COMPARE, "--router", "lenght"], 2, "no router 'lenght'; did you mean 'length'"),
         ([*COMPARE, "--arms", "rga"], 2, "no reader 'rga'; did you mean 'rag'"),
         ([*COMPARE, "--where", "task=none"], 2, "no question is left"),
