@@ -132,7 +132,7 @@ def plan_run(
 
 def _with_router(recipe: Recipe, chosen: Recipe, router: str) -> Recipe:
     if router in recipe.readers:  # the recipe's own
-        return Recipe({**chosen.readers, router: recipe.readers[router]}, {**recipe.readers, **recipe.parts})
+        return Recipe({**chosen.readers, router: recipe.readers[router]}, chosen.parts)
     return chosen.with_router(router)
 
 

@@ -171,25 +171,10 @@ def test_bad_input(made, frame):
         fit_artefacts(results_lab(frame.filter(pl.col("document_id") < "d03"), few))
 
 
-RECIPE = """
-[parts.llm]
-use = "scripted"
-answers = { "" = "Ada." }
-[readers.rag]
-use = "rag"
-chunker = { use = "recursive", size = 16 }
-index = { use = "bm25", k = 2 }
-llm = "@llm"
-[readers.long]
-use = "long"
-llm = "@llm"
-"""
-
-
-def test_the_command_line(tmp_path, monkeypatch):
+def test_the_command_line(tmp_path, monkeypatch, scripted_recipe):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RLC_DATA", raising=False)
-    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "recipe.toml").write_text(scripted_recipe)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "lamp.txt").write_text("The lamp was lit in 1871. Ada keeps the lamp.")
     asked = [{"question": "Who keeps the lamp?", "document": "lamp.txt", "answer": "Ada"}]
