@@ -16,6 +16,17 @@ from rlc.data.errors import RlcError, UsageError
 from rlc.experiments.cli_chunks import chunks
 from rlc.experiments.cli_judge import judge
 from rlc.experiments.cli_router import explain, router
+from rlc.experiments.options import (
+    ARMS,
+    DATA_ROOT,
+    DATASET,
+    EVIDENCE_ROOT,
+    LIMIT,
+    OUT,
+    RECIPE,
+    SETTINGS,
+    WHERE,
+)
 
 # The libraries' own chatter; the process is ours, so their defaults may be too. What the user has set stays.
 QUIET = {
@@ -87,29 +98,13 @@ def main(debug: bool) -> None:
     warnings.showwarning = _show_warning
 
 
-_OUT = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    help="Folder of runs and answers.",
-)
-
-
 @main.command()
-@click.option("--dataset", default="lara", help="A data set's name, or a folder of documents.")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    help="Where LaRA lies (else RLC_DATA, else the cache, else the bundled sample).",
-)
-@click.option("--arms", default="rag,long", help="Readers of the recipe, by commas.")
+@DATASET
+@DATA_ROOT
+@ARMS
 @click.option("--router", "routers", multiple=True, help="Add a router over rag and long; may be repeated.")
-@click.option(
-    "--recipe", type=click.Path(path_type=Path, dir_okay=False), help="A recipe in place of the built-in one."
-)
-@click.option(
-    "--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change one setting of the recipe."
-)
+@RECIPE
+@SETTINGS
 @click.option(
     "--reader",
     "readers",
@@ -117,10 +112,8 @@ _OUT = click.option(
     metavar="[ENGINE:]MODEL",
     help="The language model of all arms: hf:smollm2, endpoint:NAME, recorded:gpt-4o, recorded:all; may be repeated.",
 )
-@click.option(
-    "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."
-)
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many questions, evenly over the tasks.")
+@WHERE
+@LIMIT
 @click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")
 @click.option(
     "--price", type=click.FloatRange(min=0), help="Gain in accuracy that a router asks of 1,000 more tokens."
@@ -128,7 +121,7 @@ _OUT = click.option(
 @click.option(
     "--budget", type=click.IntRange(min=0), help="Prompt tokens a question that a router may spend."
 )
-@_OUT
+@OUT
 @click.option("--resume/--no-resume", default=True, help="Take stored answers, or answer everything again.")
 @click.option("--track/--no-track", default=True, help="Log the run to MLflow.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
@@ -141,30 +134,16 @@ def compare(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named
 
 
 @main.command()
-@click.option("--dataset", default="lara", help="A data set's name, or a folder of documents.")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    help="Where LaRA lies (else RLC_DATA, else the cache, else the bundled sample).",
-)
-@click.option("--arms", default="rag,long", help="Readers of the recipe, by commas.")
-@click.option(
-    "--recipe", type=click.Path(path_type=Path, dir_okay=False), help="A recipe in place of the built-in one."
-)
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change a setting: parts.llm.kv_cache_dtype=fp8.",
-)
+@DATASET
+@DATA_ROOT
+@ARMS
+@RECIPE
+@SETTINGS
 @click.option(
     "--reader", "readers", multiple=True, metavar="vllm:MODEL", help="The language model of all arms."
 )
-@click.option(
-    "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."
-)
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many questions, evenly over the tasks.")
+@WHERE
+@LIMIT
 @click.option("--seed", default=0, help="Seed of the draw.")
 @click.option("--machine", default="h100", help="h100, h200, or a JSON file with measured ceilings.")
 @click.option("--measure", is_flag=True, help="Measure this machine's GPU instead.")
@@ -180,13 +159,13 @@ def plan(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named ab
 
 @main.command()
 @click.argument("run")
-@_OUT
+@OUT
 @click.option(
     "--prices",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A price sheet: TOML or JSON, dollars per million tokens by model.",
 )
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence.")
+@EVIDENCE_ROOT
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Write here, not into the run.")
 def report(run: str, out: Path, prices: Path | None, data_root: Path | None, to: Path | None) -> None:
     """Write the report of RUN (a run's folder, or its name): HTML, Markdown and plots."""
@@ -198,9 +177,9 @@ def report(run: str, out: Path, prices: Path | None, data_root: Path | None, to:
 @main.command()
 @click.argument("run")
 @click.argument("question")
-@_OUT
+@OUT
 @click.option("--reader", "readers", multiple=True, help="Show this reader only; may be repeated.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence.")
+@EVIDENCE_ROOT
 @click.option("--characters", default=2000, help="Longest text shown whole, in characters.")
 def show(
     run: str, question: str, out: Path, readers: tuple[str, ...], data_root: Path | None, characters: int
@@ -255,7 +234,7 @@ def fetch_dataset(name: str) -> None:
 
 
 @main.command()
-@_OUT
+@OUT
 def doctor(out: Path) -> None:
     """Say what this machine has: versions, devices, disk, cache, models."""
     from rlc.experiments.doctor import examine
@@ -266,7 +245,7 @@ def doctor(out: Path) -> None:
 
 @main.command()
 @click.argument("run")
-@_OUT
+@OUT
 def track(run: str, out: Path) -> None:
     """Log a stored RUN to MLflow: one that ran with --no-track, or while MLflow was away."""
     from rlc.experiments.runs import open_run
@@ -276,7 +255,7 @@ def track(run: str, out: Path) -> None:
 
 
 @main.command()
-@_OUT
+@OUT
 @click.option("--port", default=5000, help="Port on this machine.")
 def ui(out: Path, port: int) -> None:
     """Open the MLflow UI on the run store."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlc.data.errors import UsageError, unknown
+from rlc.experiments.options import DATA_ROOT, DATASET, WHERE
 
 if TYPE_CHECKING:
     from rlc.experiments.rankings import Rank
@@ -17,15 +18,9 @@ RETRIEVERS = ("bm25", "dense", "hybrid")
 
 
 @click.command()
-@click.option("--dataset", default="lara", help="A data set's name or folder.")
-@click.option(
-    "--data-root",
-    type=click.Path(path_type=Path),
-    help="Where LaRA lies (else RLC_DATA, else the cache, else the bundled sample).",
-)
-@click.option(
-    "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."
-)
+@DATASET
+@DATA_ROOT
+@WHERE
 @click.option(
     "--documents", type=click.IntRange(min=1), help="At most so many documents, evenly over their kinds."
 )

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rlc.data.errors import UsageError
+from rlc.experiments.options import OUT
 
 
 @click.group()
@@ -58,7 +59,7 @@ def agreement(data_root: Path | None, as_json: bool) -> None:
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Settings of the engine: window=32768."
 )
-@click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), help="Folder of the runs.")
+@OUT
 @click.option("--allow-self", is_flag=True, help="Let a model judge its own answers.")
 def llm(run: str, model: str, settings: tuple[str, ...], out: Path, allow_self: bool) -> None:
     """Let a language model judge a stored RUN, and report how far it agrees with the rules."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlc.data.errors import DataError, UsageError
+from rlc.experiments.options import OUT
 
 if TYPE_CHECKING:
     from rlc.experiments.router_lab import Lab
@@ -15,9 +16,6 @@ _DATA_ROOT = click.option(
     "--data-root", type=click.Path(path_type=Path), help="Where LaRA lies (else RLC_DATA, else the cache)."
 )
 _RUN = click.option("--run", help="A run of your own in place of LaRA: its folder, or its name.")
-_OUT = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"), help="Folder of runs."
-)
 _COLUMNS = (
     "router",
     "accuracy",
@@ -54,7 +52,7 @@ def router() -> None:
 @click.option("--budget", type=click.IntRange(min=0), help="Prompt tokens a question, with --router.")
 @_DATA_ROOT
 @_RUN
-@_OUT
+@OUT
 @click.option("--seed", default=0, help="Seed of folds, draws and intervals.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print everything as JSON, one row a router and protocol."
@@ -108,7 +106,7 @@ def evaluate(
 @router.command()
 @_DATA_ROOT
 @_RUN
-@_OUT
+@OUT
 @click.option(
     "--to",
     type=click.Path(path_type=Path, file_okay=False),
@@ -137,7 +135,7 @@ def fit(data_root: Path | None, run: str | None, out: Path, to: Path, seed: int)
 @click.command()
 @click.argument("run")
 @click.argument("question")
-@_OUT
+@OUT
 def explain(run: str, question: str, out: Path) -> None:
     """Say why the routers of RUN sent QUESTION (its id, or a part of its text) where they did."""
     from rlc.experiments.explain import explain_question

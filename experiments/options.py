@@ -1,0 +1,44 @@
+"""Options that several commands share, so that a name means the same everywhere."""
+
+from pathlib import Path
+
+import click
+
+OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    help="Folder of runs and answers.",
+)
+
+# Which questions.
+DATASET = click.option("--dataset", default="lara", help="A data set's name, or a folder of documents.")
+DATA_ROOT = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Where LaRA lies (else RLC_DATA, else the cache, else the bundled sample).",
+)
+WHERE = click.option(
+    "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."
+)
+LIMIT = click.option(
+    "--limit", type=click.IntRange(min=1), help="At most so many questions, evenly over the tasks."
+)
+
+# Which readers.
+RECIPE = click.option(
+    "--recipe", type=click.Path(path_type=Path, dir_okay=False), help="A recipe in place of the built-in one."
+)
+ARMS = click.option("--arms", default="rag,long", help="Readers of the recipe, by commas.")
+SETTINGS = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change one setting of the recipe: readers.rag.chunker.size=128.",
+)
+
+# Of a stored run.
+EVIDENCE_ROOT = click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence."
+)
