@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal, Self
 
+import numpy as np
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
@@ -11,11 +12,14 @@ from pydantic import Field
 from rlc.data.errors import UnsupportedError
 from rlc.retrievers.base import Retriever, Where, id_of, scored, search
 from rlc.retrievers.compressor import score_of
-from rlc.retrievers.fuse_scores import weighted_score_fusion
+from rlc.retrievers.fuse_batch import Rows, reciprocal_rank_fusion_batch, weighted_score_fusion_batch
+from rlc.retrievers.fuse_scores import Scores, checked_weights
 
 Fusion = Literal["rrf", "min-max", "z", "dbsf"]
 Member = Callable[[Sequence[Document]], BaseRetriever]
 """Makes a retriever over documents, such as `BM25Retriever.from_documents`."""
+Ranking = dict[str, Document]
+"""What one retriever found for one query: documents by id, best first."""
 
 
 def reciprocal_rank_fusion(
@@ -45,19 +49,6 @@ def reciprocal_rank_fusion(
         (document, -negative)
         for negative, document in sorted((-s, document) for document, s in scores.items())
     ]
-
-
-def checked_weights(weights: Sequence[float] | None, count: int) -> Sequence[float]:
-    """The weights, or ones.
-
-    Raises:
-        ValueError: if they are not one a ranking.
-    """
-    if weights is None:
-        return [1.0] * count
-    if len(weights) != count:
-        raise ValueError(f"expected {count} weights, one a ranking, got {len(weights)}")
-    return weights
 
 
 class HybridRetriever(Retriever):
@@ -116,35 +107,52 @@ class HybridRetriever(Retriever):
         """The fused ranking of each query."""
         wanted = self._wanted(k)
         depth = max(self.depth, wanted)
-        found = [search(retriever, queries, depth, where) for retriever in self.retrievers]
-        return [self._fuse(lists)[:wanted] for lists in zip(*found, strict=True)]
-
-    def _fuse(self, lists: Sequence[Sequence[Document]]) -> list[Document]:
-        merged: dict[str, Document] = {}
-        components: dict[str, dict[str, object]] = {}
-        for name, documents in zip(self._names(), lists, strict=True):
-            for rank, document in enumerate(documents, start=1):
-                known = components.setdefault(id_of(document), {})
-                merged.setdefault(id_of(document), document)
-                known.setdefault(f"rank_{name}", rank)
-                if "relevance_score" in document.metadata:
-                    known.setdefault(f"score_{name}", document.metadata["relevance_score"])
+        found = [
+            [by_id(documents) for documents in search(retriever, queries, depth, where)]
+            for retriever in self.retrievers
+        ]
+        known = sorted({id_ for lists in found for ranking in lists for id_ in ranking})
+        fused, scores = self._fuse(found, known)
         return [
-            scored(merged[id_], score, rank, **components[id_])
-            for rank, (id_, score) in enumerate(self._scores(lists), start=1)
+            [
+                self._document(known[number], score, rank, [lists[query] for lists in found])
+                for rank, (number, score) in enumerate(zip(numbers, values, strict=True), start=1)
+                if number >= 0
+            ]
+            for query, (numbers, values) in enumerate(
+                zip(fused[:, :wanted].tolist(), scores[:, :wanted].tolist(), strict=True)
+            )
         ]
 
-    def _scores(self, lists: Sequence[Sequence[Document]]) -> list[tuple[str, float]]:
+    def _fuse(self, found: Sequence[Sequence[Ranking]], known: Sequence[str]) -> tuple[Rows, Scores]:
+        """Every query's fused ranking, documents by their place in `known`."""
+        numbers = {id_: i for i, id_ in enumerate(known)}
+        rankings = [
+            padded([[numbers[id_] for id_ in ranking] for ranking in lists], -1).astype(np.int64)
+            for lists in found
+        ]
         if self.fusion == "rrf":
-            rankings = [[id_of(document) for document in documents] for documents in lists]
-            return reciprocal_rank_fusion(rankings, self.rrf_k, self.weights)
-        for name, documents in zip(self._names(), lists, strict=True):
-            if any("relevance_score" not in document.metadata for document in documents):
+            return reciprocal_rank_fusion_batch(rankings, self.rrf_k, self.weights)
+        for name, lists in zip(self._names(), found, strict=True):
+            if any("relevance_score" not in d.metadata for ranking in lists for d in ranking.values()):
                 raise UnsupportedError(
                     f"the {name} retriever gives no relevance_score to fuse by: set fusion='rrf', which needs ranks alone"
                 )
-        pairs = [[(id_of(document), score_of(document)) for document in documents] for documents in lists]
-        return weighted_score_fusion(pairs, checked_weights(self.weights, len(lists)), self.fusion)
+        scores = [
+            padded([[score_of(document) for document in ranking.values()] for ranking in lists], 0)
+            for lists in found
+        ]
+        return weighted_score_fusion_batch(rankings, scores, self.weights, self.fusion)
+
+    def _document(self, id_: str, score: float, rank: int, lists: Sequence[Ranking]) -> Document:
+        """The document with its fused score, and what each retriever that found it said of it."""
+        found = {name: ranking for name, ranking in zip(self._names(), lists, strict=True) if id_ in ranking}
+        components: dict[str, object] = {}
+        for name, ranking in found.items():
+            components[f"rank_{name}"] = list(ranking).index(id_) + 1
+            if "relevance_score" in ranking[id_].metadata:
+                components[f"score_{name}"] = ranking[id_].metadata["relevance_score"]
+        return scored(next(iter(found.values()))[id_], score, rank, **components)
 
     def _names(self) -> list[str]:
         seen: Counter[str] = Counter()
@@ -154,3 +162,19 @@ class HybridRetriever(Retriever):
             seen[name] += 1
             names.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
         return names
+
+
+def by_id(documents: Sequence[Document]) -> Ranking:
+    """The documents by id, best first; of one that the list names twice the first stays."""
+    kept: Ranking = {}
+    for document in documents:
+        kept.setdefault(id_of(document), document)
+    return kept
+
+
+def padded(rows: Sequence[Sequence[float]], filler: float) -> Scores:
+    """Lists of unequal length as one array, filled up behind."""
+    table = np.full((len(rows), max(map(len, rows), default=0)), filler, dtype=np.float64)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table

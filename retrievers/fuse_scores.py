@@ -37,8 +37,34 @@ NORMS: Mapping[str, Callable[[Scores], Scores]] = {"min-max": min_max, "z": z_sc
 """How one list's scores come to a common scale."""
 
 
+def norm_of(name: str) -> Callable[[Scores], Scores]:
+    """The norm of this name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if name not in NORMS:
+        raise ValueError(unknown("norm", name, NORMS))
+    return NORMS[name]
+
+
+def checked_weights(weights: Sequence[float] | None, count: int) -> Sequence[float]:
+    """The weights, or ones.
+
+    Raises:
+        ValueError: if they are not one a ranking.
+    """
+    if weights is None:
+        return [1.0] * count
+    if len(weights) != count:
+        raise ValueError(f"expected {count} weights, one a ranking, got {len(weights)}")
+    return weights
+
+
 def weighted_score_fusion(
-    rankings: Sequence[Sequence[tuple[str, float]]], weights: Sequence[float], norm: str = "min-max"
+    rankings: Sequence[Sequence[tuple[str, float]]],
+    weights: Sequence[float] | None = None,
+    norm: str = "min-max",
 ) -> list[tuple[str, float]]:
     """Merge scored rankings by the weighted sum of normalised scores.
 
@@ -47,7 +73,7 @@ def weighted_score_fusion(
 
     Args:
         rankings: (id, score) pairs; of an id named twice the first counts.
-        weights: one a ranking.
+        weights: one a ranking; None weighs all alike.
         norm: `min-max`, `z`, or `dbsf`.
 
     Returns:
@@ -56,17 +82,16 @@ def weighted_score_fusion(
     Raises:
         ValueError: on an unknown norm, or weights that are not one a ranking.
     """
-    if norm not in NORMS:
-        raise ValueError(unknown("norm", norm, NORMS))
-    if len(weights) != len(rankings):
-        raise ValueError(f"expected {len(rankings)} weights, one a ranking, got {len(weights)}")
-    firsts = [dict(reversed(ranking)) for ranking in rankings]  # the first stays
-    everything = sorted({id_ for scores in firsts for id_ in scores})
+    normalise, weights = norm_of(norm), checked_weights(weights, len(rankings))
+    everything = sorted({id_ for ranking in rankings for id_, _ in ranking})
     total = dict.fromkeys(everything, 0.0)
-    for scores, weight in zip(firsts, weights, strict=True):
-        if not scores:
+    for ranking, weight in zip(rankings, weights, strict=True):
+        if not ranking:
             continue
-        values = NORMS[norm](np.array(list(scores.values()), dtype=np.float64))
+        scores: dict[str, float] = {}
+        for id_, score in ranking:
+            scores.setdefault(id_, score)
+        values = normalise(np.array(list(scores.values()), dtype=np.float64))
         normalised = dict(zip(scores, values.tolist(), strict=True))
         floor = min(normalised.values())
         for id_ in everything:
