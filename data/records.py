@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-__all__ = ["Answer", "Dataset", "Document", "Evidence", "Example", "Usage", "document_name"]
+__all__ = ["Answer", "Dataset", "Document", "Evidence", "Example", "Usage", "document_name", "passages_of"]
 
 
 def document_name(document: Document) -> str:
@@ -102,12 +102,25 @@ class Usage:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A passage that a reader was given: a half-open character span of its document."""
+    """Text that a reader was given: a half-open character span of its document.
+
+    Where a pruner kept it of a longer passage, `passage` is that passage's span.
+    """
 
     document_id: str
     start: int
     end: int
     score: float | None = None
+    passage: tuple[int, int] | None = None
+
+
+def passages_of(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The passages that evidence was kept of, each once, in order; those that nobody pruned are their own."""
+    whole = (
+        one if one.passage is None else replace(one, start=one.passage[0], end=one.passage[1], passage=None)
+        for one in evidence
+    )
+    return tuple(dict.fromkeys(whole))
 
 
 @dataclass(frozen=True)

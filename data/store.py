@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rlc.data.errors import StoreError
 from rlc.data.records import Answer, Evidence, Usage
@@ -129,5 +130,11 @@ def decode(text: str) -> Answer:
     """The answer back."""
     fields = json.loads(text)
     fields["usage"] = Usage(**fields["usage"])
-    fields["evidence"] = tuple(Evidence(**item) for item in fields["evidence"])
+    fields["evidence"] = tuple(map(_evidence, fields["evidence"]))
     return Answer(**fields)
+
+
+def _evidence(item: dict[str, Any]) -> Evidence:
+    """JSON knows no tuples, and answers that were stored before passages were have none."""
+    passage = item.get("passage")
+    return Evidence(**{**item, "passage": passage and tuple(passage)})

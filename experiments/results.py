@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ from rlc.data.records import Answer, Example
 from rlc.experiments.score import Score
 
 EVIDENCE = pl.List(
-    pl.Struct({"document_id": pl.String, "start": pl.Int64, "end": pl.Int64, "score": pl.Float64})
+    pl.Struct(
+        {
+            "document_id": pl.String,
+            "start": pl.Int64,
+            "end": pl.Int64,
+            "score": pl.Float64,
+            "passage": pl.List(pl.Int64),
+        }
+    )
 )
 
 # column: (type, meaning)
@@ -49,7 +58,10 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "finish_reason": (pl.String, "stop, length or error"),
     "prompt_hash": (pl.String, "identifies the exact prompt"),
     "error": (pl.String, "why there is no answer; null where there is one"),
-    "evidence": (EVIDENCE, "passages that were read: half-open character spans of the document"),
+    "evidence": (
+        EVIDENCE,
+        "text that was read: half-open character spans of the document, and the passages that they were pruned from",
+    ),
     "details": (pl.String, "what the strategy kept beside the answer, as JSON"),
     "metadata": (pl.String, "the example's own metadata, as JSON"),
 }
@@ -80,10 +92,7 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
         "finish_reason": answer.finish_reason,
         "prompt_hash": answer.prompt_hash,
         "error": answer.error,
-        "evidence": [
-            {"document_id": e.document_id, "start": e.start, "end": e.end, "score": e.score}
-            for e in answer.evidence
-        ],
+        "evidence": [asdict(piece) for piece in answer.evidence],
         "details": json.dumps(dict(answer.details), sort_keys=True, ensure_ascii=False),
         "metadata": json.dumps(dict(example.metadata), sort_keys=True, ensure_ascii=False, default=str),
     }
@@ -130,7 +139,9 @@ def read_results(file: Path) -> pl.DataFrame:
     missing = [name for name in SCHEMA if name not in frame.columns]
     if missing:
         raise DataError(f"{file} lacks the columns {', '.join(missing)}; was it written by another version?")
-    return frame.select(list(SCHEMA))
+    # Evidence that was written before passages were has none.
+    evidence = pl.Series("evidence", frame["evidence"].to_list(), dtype=EVIDENCE)
+    return frame.with_columns(evidence).select(list(SCHEMA))
 
 
 def _text(value: object) -> str | None:

@@ -14,10 +14,11 @@ GAP = "\n\n[...]\n\n"  # stands where the middle was cut, so that the reader see
 
 @dataclass(frozen=True)
 class Fitted:
-    """A text that fits, and how many tokens were left out of it."""
+    """A text that fits, how many tokens were left out of it, and the half-open spans of the whole that are in it."""
 
     text: str
     cut_tokens: int
+    spans: tuple[tuple[int, int], ...]
 
 
 def check_policy(policy: str) -> None:
@@ -38,7 +39,7 @@ def fit(text: str, room: int, tokenizer: Tokenizer, policy: str) -> Fitted:
     check_policy(policy)
     offsets = tokenizer.offsets(text)
     if len(offsets) <= room:
-        return Fitted(text, 0)
+        return Fitted(text, 0, ((0, len(text)),))
     gap = tokenizer.count(GAP)
     if room <= gap:
         raise ContextOverflowError(
@@ -51,11 +52,13 @@ def fit(text: str, room: int, tokenizer: Tokenizer, policy: str) -> Fitted:
             "or allow cutting with overflow = 'middle' or 'head'"
         )
     if policy == "head":
-        return Fitted(text[: offsets[room - 1][1]], len(offsets) - room)
+        end = offsets[room - 1][1]
+        return Fitted(text[:end], len(offsets) - room, ((0, end),))
     first = (room - gap + 1) // 2
     last = room - gap - first
-    tail = text[offsets[len(offsets) - last][0] :] if last else ""
-    return Fitted(text[: offsets[first - 1][1]] + GAP + tail, len(offsets) - first - last)
+    end, start = offsets[first - 1][1], offsets[len(offsets) - last][0] if last else len(text)
+    spans = ((0, end), (start, len(text)))
+    return Fitted(text[:end] + GAP + text[start:], len(offsets) - first - last, spans)
 
 
 def fit_passages(passages: Sequence[str], room: int, tokenizer: Tokenizer, policy: str) -> tuple[int, int]:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from langchain_core.documents import Document
+
 from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Generation, Prompt
-from rlc.data.records import Answer, Evidence, Usage
+from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.data.spec import fingerprint
 
 # The prefix must not depend on the question, or no engine could keep it; so every question is given the same room,
@@ -48,6 +50,27 @@ def room_for_text(llm: LLM, frame: Prompt, max_tokens: int) -> int:
         reserved *= 2
     margin = 16  # tokens may join differently where texts meet
     return llm.window - max_tokens - (llm.count(frame) - question) - reserved - margin
+
+
+def evidence_of(example: Example, passage: Document) -> list[Evidence]:
+    """Where a passage's text stands in its document: its own span, or those that pruners kept of it.
+
+    A passage that does not say where it is from gives none.
+    """
+    data = passage.metadata
+    if "start_index" not in data:
+        return []
+    score = data.get("relevance_score")
+    whole = Evidence(
+        document_id=str(data.get("source", example.document_id)),
+        start=int(data["start_index"]),
+        end=int(data.get("end_index", data["start_index"] + len(passage.page_content))),
+        score=None if score is None else float(score),
+    )
+    if "kept_spans" not in data:
+        return [whole]
+    place = (whole.start, whole.end)
+    return [replace(whole, start=int(a), end=int(b), passage=place) for a, b in data["kept_spans"]]
 
 
 def _failed(request: Request) -> Answer:

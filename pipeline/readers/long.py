@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
-from rlc.data.errors import ContextOverflowError
+from rlc.data.errors import ContextOverflowError, DataError
 from rlc.data.protocols import LLM
-from rlc.data.records import Answer, Example, Usage
+from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.pipeline.context import Fitted, check_policy, fit, reading_order
 from rlc.pipeline.prompts import long_prompt
-from rlc.pipeline.readers.asking import Request, ask_all, room_for_text
+from rlc.pipeline.readers.asking import Request, ask_all, evidence_of, room_for_text
+from rlc.retrievers.prune.base import Kept, pruned
+
+BETWEEN = "\n\n"  # stands between passages
 
 
 @dataclass(frozen=True)
@@ -51,22 +54,23 @@ class LongReader:
         kind = str(example.document.metadata.get("kind", ""))
         room = room_for_text(self.llm, long_prompt(kind, "", example.question), self.max_tokens)
         started = time.perf_counter()
-        text = self._refined(example) if self.steps else example.document.page_content
-        seconds = time.perf_counter() - started if self.steps else 0.0
+        passages = self._refined(example) if self.steps else [_as_passage(example.document)]
+        usage = Usage(retrieve_seconds=time.perf_counter() - started if self.steps else 0.0)
         key = (example.id if self.steps else example.document_id, room)
         try:
             if key not in known:
+                text = BETWEEN.join(passage.page_content for passage in passages)
                 known[key] = fit(text, room, self.llm.tokenizer, self.overflow)
-        except ContextOverflowError as error:
-            return Request(
-                None, usage=Usage(retrieve_seconds=seconds), error=f"ContextOverflowError: {error}"
-            )
+            evidence = _evidence(example, passages, known[key]) if self.steps else ()
+        except (ContextOverflowError, DataError) as error:
+            return Request(None, usage=usage, error=f"{type(error).__name__}: {error}")
         return Request(
             long_prompt(kind, known[key].text, example.question),
-            usage=Usage(cut_tokens=known[key].cut_tokens, retrieve_seconds=seconds),
+            evidence,
+            usage + Usage(cut_tokens=known[key].cut_tokens),
         )
 
-    def _refined(self, example: Example) -> str:
+    def _refined(self, example: Example) -> list[Document]:
         """What the steps leave of the document, in its order."""
         document = example.document
         passages: Sequence[Document] = (
@@ -74,7 +78,20 @@ class LongReader:
         )
         for step in self.steps:
             passages = step.compress_documents(passages, example.question)
-        return "\n\n".join(passage.page_content for passage in reading_order(passages, "document"))
+        return reading_order(passages, "document")
+
+
+def _evidence(example: Example, passages: Sequence[Document], fitted: Fitted) -> tuple[Evidence, ...]:
+    """What is read of the passages, which stand one behind the other, `BETWEEN` them, in the text that was fitted."""
+    found: list[Evidence] = []
+    at = 0
+    for passage in passages:
+        end = at + len(passage.page_content)
+        read = [(max(a, at) - at, min(b, end) - at) for a, b in fitted.spans if max(a, at) < min(b, end)]
+        shown = pruned(passage, Kept(read)) if fitted.cut_tokens else passage
+        found += evidence_of(example, shown)
+        at = end + len(BETWEEN)
+    return tuple(found)
 
 
 def _as_passage(document: Document) -> Document:

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from rlc.data.errors import ContextOverflowError, DataError, UsageError
 from rlc.data.protocols import LLM
-from rlc.data.records import Answer, Evidence, Example, Usage
+from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
-from rlc.pipeline.readers.asking import Request, ask_all, room_for_text
+from rlc.pipeline.readers.asking import Request, ask_all, evidence_of, room_for_text
 from rlc.pipeline.readers.retrieving import Found
 from rlc.retrievers.base import search
 
@@ -108,9 +108,7 @@ class RagReader:
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
             rag_prompt(_kind(example), texts, self._asked(example)),
-            evidence=tuple(
-                _evidence(example, passage) for passage in kept if "start_index" in passage.metadata
-            ),
+            evidence=tuple(piece for passage in kept for piece in evidence_of(example, passage)),
             usage=usage + Usage(cut_tokens=cut),
         )
 
@@ -134,14 +132,3 @@ def _by_document(examples: Sequence[Example]) -> list[list[int]]:
 
 def _kind(example: Example) -> str:
     return str(example.document.metadata.get("kind", ""))
-
-
-def _evidence(example: Example, passage: Document) -> Evidence:
-    data = passage.metadata
-    score = data.get("relevance_score")
-    return Evidence(
-        document_id=str(data.get("source", example.document_id)),
-        start=int(data["start_index"]),
-        end=int(data.get("end_index", data["start_index"] + len(passage.page_content))),
-        score=None if score is None else float(score),
-    )

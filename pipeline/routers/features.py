@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import chain
 
-from rlc.data.records import Evidence
+from rlc.data.records import Evidence, passages_of
 from rlc.data.text import STOP_WORDS
 
 # What a question asks for. Named by what it looks for; True counts as 1.
@@ -80,7 +80,8 @@ def features(question: str, document: Text, evidence: Sequence[Evidence]) -> dic
     Args:
         question: As it was asked.
         document: What it is asked about.
-        evidence: What the retrieving arm would read, best first. Its scores are not used: their margin and entropy
+        evidence: What the retrieving arm would read, best first; where it is pruned, the passages count as they were
+            found. Its scores are not used: their margin and entropy
             were measured to add nothing, and so it does not matter which retriever gave them.
     """
     asked = question.lower()
@@ -93,7 +94,7 @@ def features(question: str, document: Text, evidence: Sequence[Evidence]) -> dic
     numbers = {word for word in words if word[0].isdigit()}
     passages = [
         [stem(word) for word in split_words(document.content[piece.start : piece.end])]
-        for piece in evidence[:5]
+        for piece in passages_of(evidence)[:5]
     ]
     best, all_five = set(chain(*passages[:1])), set(chain(*passages))
     return {

@@ -18,7 +18,7 @@ NUMBERS = {f.name: i + (0.5 if f.type is float else 0) for i, f in enumerate(fie
 FULL = Answer(
     text="Ann, \ud800 \x00 and 北京",
     route="rag",
-    evidence=(Evidence("d", 3, 9, 0.25), Evidence("d", 0, 2)),
+    evidence=(Evidence("d", 3, 9, 0.25), Evidence("d", 0, 2, passage=(0, 7))),
     usage=Usage(**NUMBERS),
     finish_reason="length",
     prompt_hash="abc",

@@ -15,6 +15,17 @@ def test_round_trip(dataset, right, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["results.parquet"]
 
 
+def test_evidence_that_was_written_before_passages_were_is_read(dataset, right, tmp_path):
+    frame = compare({"right": right}, dataset)
+    old = pl.List(
+        pl.Struct({"document_id": pl.String, "start": pl.Int64, "end": pl.Int64, "score": pl.Float64})
+    )
+    piece = {"document_id": "d", "start": 0, "end": 2, "score": None}
+    written = frame.with_columns(pl.Series("evidence", [[piece]] * frame.height, dtype=old))
+    write_results(written, tmp_path / "old.parquet")
+    assert read_results(tmp_path / "old.parquet")["evidence"][0].to_list() == [{**piece, "passage": None}]
+
+
 def test_every_column_says_what_it_means():
     assert all(meaning for _, meaning in COLUMNS.values())
 

@@ -55,3 +55,32 @@ def test_nothing_kept_is_an_empty_document(make_example):
     [answer] = LongReader(llm, steps=[LexicalPruner(threshold=1)])([make_example("1", "Who?", TEXT)])
     assert (answer.text, answer.error) == ("no", None)
     assert "Ann" not in asked(llm)[0]
+
+
+def spans(answer):
+    return [(TEXT[e.start : e.end].strip(), e.passage) for e in answer.evidence]
+
+
+def test_evidence_is_what_was_kept_of_the_document(make_example):
+    [answer] = LongReader(ScriptedLLM({"": "yes"}), steps=[LexicalPruner()])(
+        [make_example("1", "When did Ann meet Bob?", TEXT)]
+    )
+    assert spans(answer) == [("Ann met Bob in May.", (0, len(TEXT)))]
+
+
+def test_what_the_window_cut_is_no_evidence(make_example):
+    llm = ScriptedLLM({"": "yes"}, window=480)
+    text = " ".join(f"Ann met Bob {i} times." for i in range(60))
+    reader = LongReader(llm, steps=[LexicalPruner()], chunker=SentenceChunker(size=40), overflow="middle")
+    [answer] = reader([make_example("1", "When did Ann meet Bob?", text)])
+    [call] = llm.calls
+    assert answer.usage.cut_tokens > 0
+    assert answer.evidence[0].start == 0
+    assert answer.evidence[-1].end == len(text)
+    assert all(text[e.start : e.end] in call.prompts[0].prefix for e in answer.evidence)
+    assert sum(e.end - e.start for e in answer.evidence) < 0.8 * len(text)
+
+
+def test_without_steps_the_whole_document_is_read_and_named_nowhere(make_example):
+    [answer] = LongReader(ScriptedLLM({"": "yes"}))([make_example("1", "Who?", TEXT)])
+    assert answer.evidence == ()

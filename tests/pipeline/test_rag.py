@@ -5,11 +5,13 @@ from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransfo
 from langchain_core.retrievers import BaseRetriever
 
 from rlc.chunkers import RecursiveChunker
+from rlc.data.records import passages_of
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.prompts import ask as ask_text
 from rlc.pipeline.readers.asking import QUESTION_ROOM
 from rlc.pipeline.readers.rag import RagReader
 from rlc.retrievers import BM25Retriever
+from rlc.retrievers.prune.lexical import LexicalPruner
 
 ANIMALS = {
     "zoo": "The lion sleeps all day. A tiger swims in the river. The zebra has stripes. Ravens solve riddles.",
@@ -193,3 +195,16 @@ def test_no_questions():
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         make(**settings)
+
+
+def test_evidence_of_pruned_passages_is_what_was_kept_of_them(make_example):
+    whole, pruned = (
+        make(chunker=RecursiveChunker(size=40), steps=steps)([ask(make_example, "Who swims in the river?")])[
+            0
+        ].evidence
+        for steps in ([], [LexicalPruner()])
+    )
+    [piece] = pruned
+    assert ANIMALS["zoo"][piece.start : piece.end].strip() == "A tiger swims in the river."
+    assert passages_of(pruned) == whole
+    assert passages_of(whole) == whole
