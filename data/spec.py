@@ -14,6 +14,7 @@ from rlc.data.errors import RlcError, SpecError, unknown
 from rlc.data.lazy import load
 
 Spec = dict[str, Any]
+Finish = Callable[[Callable[[], Any], str, Spec], Any]  # gets what makes an object, its kind and its spec
 PLAIN = {bool, int, float, str, types.NoneType}
 
 
@@ -67,7 +68,7 @@ class Builder:
     """
 
     families: Mapping[str, Family]
-    finish: Callable[[Callable[[], Any], str, Spec], Any] = lambda make, kind, spec: make()  # noqa: ARG005
+    finish: Finish = lambda make, kind, spec: make()  # noqa: ARG005
 
     def complete(self, spec: object, family: Family, path: str) -> Spec:
         """Write a spec out: shorthands expanded, defaults filled in, every name and key checked. Loads no model.

@@ -9,6 +9,7 @@ import inspect
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rlc.chunkers import CHUNKERS
 from rlc.data.errors import SpecError, unknown
 from rlc.data.lazy import load
 from rlc.data.protocols import Reader
-from rlc.data.spec import Builder, Family, Spec, fingerprint
+from rlc.data.spec import Builder, Family, Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.data.weights import revision_of
 from rlc.pipeline.kv import KV
@@ -142,25 +143,46 @@ def resolve_router(name: str) -> str:
 
 
 def load_recipe(source: Path | str) -> Recipe:
-    """Read a recipe file, or a text of that form.
+    """Read a recipe file, or a text of that form. A `[sweep]` table is no part of it (`rlc.experiments.sweep_recipe`).
 
     Raises:
         SpecError: if it cannot be read or is not a recipe.
     """
+    tables = read_tables(source)
+    return recipe_of({key: table for key, table in tables.items() if key != "sweep"})
+
+
+def read_tables(source: Path | str) -> dict[str, Any]:
+    """The tables of a TOML file, or of a text of that form.
+
+    Raises:
+        SpecError: if it cannot be read.
+    """
     try:
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
-        tables = tomllib.loads(text)
+        return tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        name = source if isinstance(source, Path) else ""
         raise SpecError(
-            f"cannot read the recipe {source if isinstance(source, Path) else ''}: {error}"
+            f"cannot read the recipe {name}: {error}; `rlc init` writes one to begin with"
         ) from error
+
+
+def recipe_of(tables: Mapping[str, Any]) -> Recipe:
+    """The recipe that stands in these tables.
+
+    Raises:
+        SpecError: if they are not those of a recipe.
+    """
     for key, table in tables.items():
         if key not in ("readers", "parts"):
-            raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts'])}")
+            raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts', 'sweep'])}")
         if not isinstance(table, Mapping):
             raise SpecError(f"{key}: expected [{key}.NAME] tables, got {table!r}")
     if not tables.get("readers"):
-        raise SpecError("the recipe has no [readers.NAME] table, so there is nothing to compare")
+        raise SpecError(
+            "the recipe has no [readers.NAME] table, so there is nothing to compare; `rlc init` writes one"
+        )
     return Recipe(tables["readers"], tables.get("parts", {}))
 
 
@@ -170,41 +192,52 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
     Raises:
         SpecError: if a setting is not of that form or its path leads nowhere.
     """
-    tables: dict[str, Any] = {
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        if not equals or "." not in path:
+            raise SpecError(f"--set {setting}: expected path=value, such as readers.rag.chunker.size=300")
+        recipe = with_setting(recipe, path.strip(), _value(value.strip()), "--set ")
+    return recipe
+
+
+def with_setting(recipe: Recipe, path: str, value: object, place: str = "") -> Recipe:
+    """Change one setting by its path; messages call it by `place` and the path.
+
+    Raises:
+        SpecError: if the path leads nowhere.
+    """
+    root: Any = {
         "readers": copy.deepcopy(dict(recipe.readers)),
         "parts": copy.deepcopy(dict(recipe.parts)),
     }
-    for setting in settings:
-        path, equals, value = setting.partition("=")
-        *folders, key = path.strip().split(".")
-        if not equals or not folders:
-            raise SpecError(f"--set {setting}: expected path=value, such as readers.rag.chunker.size=300")
-        place: Any = tables
-        for i, name in enumerate(folders):
-            step = _step(place, name, path)
-            if isinstance(place, Mapping) and name not in place:
-                raise SpecError(f"--set {path}: {unknown('setting', name, place)}")
-            inner = place[step]
-            if isinstance(inner, str):  # a bare name, such as chunker = "recursive", gets settings of its own
-                inner = place[step] = _spelled_out(inner, ".".join(folders[: i + 1]), name)
-            place = inner
-        place[_step(place, key, path)] = _value(value.strip())
-    return Recipe(tables["readers"], tables["parts"])
+    table = root
+    *folders, key = path.split(".")
+    said = f"{place}{path}"
+    for i, name in enumerate(folders):
+        step = _step(table, name, said)
+        if isinstance(table, Mapping) and name not in table:
+            raise SpecError(f"{said}: {unknown('setting', name, table)}")
+        inner = table[step]
+        if isinstance(inner, str):  # a bare name, such as chunker = "recursive", gets settings of its own
+            inner = table[step] = _spelled_out(inner, f"{place}{'.'.join(folders[: i + 1])}", name)
+        table = inner
+    table[_step(table, key, said)] = value
+    return Recipe(root["readers"], root["parts"])
 
 
-def _step(place: object, name: str, path: str) -> Any:  # noqa: ANN401 - a table's key or a list's index
-    if isinstance(place, Mapping):
+def _step(table: object, name: str, said: str) -> Any:  # noqa: ANN401 - a table's key or a list's index
+    if isinstance(table, Mapping):
         return name
-    if not isinstance(place, list):
-        raise SpecError(f"--set {path}: there is no {name!r} in {place!r}, which is a value and no table")
-    if not name.isdecimal() or int(name) >= len(place):
-        raise SpecError(f"--set {path}: {unknown('item', name, map(str, range(len(place))))}")
+    if not isinstance(table, list):
+        raise SpecError(f"{said}: there is no {name!r} in {table!r}, which is a value and no table")
+    if not name.isdecimal() or int(name) >= len(table):
+        raise SpecError(f"{said}: {unknown('item', name, map(str, range(len(table))))}")
     return int(name)
 
 
-def _spelled_out(name: str, path: str, key: str) -> Spec:
+def _spelled_out(name: str, said: str, key: str) -> Spec:
     if name.startswith("@"):
-        raise SpecError(f"--set {path}: is shared ({name}); set it where {name[1:]!r} is defined")
+        raise SpecError(f"{said}: is shared ({name}); set it where {name[1:]!r} is defined")
     family = FAMILIES.get(key) or FAMILIES.get(f"reader.{key}")
     if family and family.shorthand and name not in family.table:
         return {"use": family.shorthand, "model": name}
@@ -218,19 +251,21 @@ def _value(text: str) -> Any:  # noqa: ANN401 - plain data
         return text
 
 
-def build_readers(specs: Mapping[str, Spec], store: Store) -> dict[str, Reader]:
+def build_readers(
+    specs: Mapping[str, Spec], store: Store, finish: Finish = BUILDER.finish
+) -> dict[str, Reader]:
     """Make the readers of completed specs; each keeps its answers in the store, and loads no model before it must.
 
     Readers that name each other's specs share one object, so that a router is served by the arms' own answers.
+    `finish` may wrap or put off the making of every object (see `rlc.data.spec.Builder`).
     """
     names = {fingerprint(spec): name for name, spec in reversed(list(specs.items()))}
 
     def keep_answers(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401
         if kind != READER.kind:
-            return make()
-        return StoredReader(
-            DeferredReader(make), store, identity(spec), names.get(fingerprint(spec), str(spec["use"]))
-        )
+            return finish(make, kind, spec)
+        reader = DeferredReader(partial(finish, make, kind, spec))
+        return StoredReader(reader, store, identity(spec), names.get(fingerprint(spec), str(spec["use"])))
 
     builder = replace(BUILDER, finish=keep_answers)
     return {name: builder.build(spec, READER, f"readers.{name}") for name, spec in specs.items()}
