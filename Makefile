@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: compare test lint wheel weights clean
+.PHONY: compare test lint docs wheel weights clean
 
 compare: .venv/ready weights
 	$(BIN)/rlc compare --dataset lara --router auto
@@ -16,6 +16,9 @@ lint: .venv/ready-dev .typing/rlc
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=.typing $(BIN)/mypy -p rlc
+
+docs: .venv/ready-dev .typing/rlc
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheel: .venv/ready-dev
 	$(BIN)/python .ci/check_wheel.py
@@ -34,7 +37,7 @@ weights: .venv/ready
 	touch $@
 
 .venv/ready-dev: .venv/ready-test
-	$(PIP) install --quiet -c constraints.txt -e '.[test,dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[test,dev,docs]'
 	touch $@
 
 # Type checkers cannot follow an editable install; a folder of links can stand in for it.
@@ -43,4 +46,4 @@ weights: .venv/ready
 	for shelf in data chunkers retrievers pipeline experiments; do ln -sfn ../../$$shelf $@/$$shelf; done
 
 clean:
-	rm -rf .venv .typing build dist *.egg-info
+	rm -rf .venv .typing build dist site *.egg-info

@@ -1,0 +1,195 @@
+"""What the documentation site takes from the code: the settings of every method, and doctests as code blocks.
+
+A hook of MkDocs (see mkdocs.yml). It also holds the pages to the promise that they load nothing from elsewhere.
+"""
+
+import dataclasses
+import inspect
+import json
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import griffe
+from annotated_types import Ge, Gt, Le, Lt
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.pages import Page
+
+from rlc.data.spec import Family
+from rlc.pipeline.recipe import (
+    CHUNKER,
+    ENCODER,
+    EVICTION,
+    FAMILIES,
+    LANGUAGE_MODEL,
+    READER,
+    RETRIEVER,
+    STEP,
+    TOKENIZER,
+)
+
+MARK = "<!-- the methods and their settings -->"
+HEADINGS = {
+    "Readers and routers": READER,
+    "Chunkers": CHUNKER,
+    "Retrievers": RETRIEVER,
+    "Steps": STEP,
+    "Encoders": ENCODER,
+    "Engines": LANGUAGE_MODEL,
+    "Eviction of keys and values": EVICTION,
+}
+ANCHORS = {family.kind: heading.lower().replace(" ", "-") for heading, family in HEADINGS.items()}
+ANCHORS[TOKENIZER.kind] = "tokenizers"
+FETCHED = re.compile(
+    r"""<(?:script|img|iframe|source)\b[^>]*\bsrc=["']?(?:https?:)?//|<link\b[^>]*\bhref=["']?(?:https?:)?//"""
+)
+KINDS: Mapping[object, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "true or false",
+    Sequence: "list",
+    Mapping: "table",
+    Callable: "function",
+}
+LIMITS: Mapping[type, str] = {Ge: "at least {}", Gt: "above {}", Le: "at most {}", Lt: "below {}"}
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Write the methods where the page asks for them."""
+    return markdown.replace(MARK, "\n".join(methods())) if MARK in markdown else markdown
+
+
+def on_post_page(output: str, page: Page, **_: object) -> str:
+    """Refuse a page that would fetch something.
+
+    Raises:
+        PluginError: naming page and tag.
+    """
+    found = FETCHED.search(output)
+    if found:
+        raise PluginError(f"{page.file.src_uri} loads from elsewhere: {found.group()}")
+    return output
+
+
+class Doctests(griffe.Extension):
+    """Puts the doctests of docstrings into code blocks."""
+
+    def on_object(self, *, obj: griffe.Object, **_: object) -> None:
+        """Called for every module, class and function."""
+        if obj.docstring and ">>>" in obj.docstring.value:
+            obj.docstring.value = re.sub(
+                r"(?ms)^>>> .*?(?=\n\n|\Z)",
+                lambda found: f"```pycon\n{found.group()}\n```",
+                obj.docstring.value,
+            )
+
+
+def methods() -> Iterator[str]:
+    """Markdown: every family, every method in it, every setting of the method."""
+    for heading, family in HEADINGS.items():
+        yield f"\n## {heading}\n"
+        yield f"{_places(family)}\n"
+        for name in sorted(family.table):
+            yield from _method(family, name)
+
+
+def _places(family: Family) -> str:
+    """Where a recipe names methods of this family."""
+    if family is READER:
+        return "Stand in `[readers.NAME]`, and as `rag` and `long` in a router."
+    settings = [key for key, one in FAMILIES.items() if one is family]
+    named = [
+        f"`{key.split('.')[-1]}`" + (f" of a {key.split('.')[0]}" if "." in key else "") for key in settings
+    ]
+    short = f" A bare name that is no method is a model of `{family.shorthand}`." if family.shorthand else ""
+    return f"Stand in the setting {', '.join(named)}.{short}"
+
+
+def _method(family: Family, name: str) -> Iterator[str]:
+    make = family.maker(name, name)
+    owner = getattr(make, "__self__", make)
+    yield f"\n### {name} {{ #{ANCHORS[family.kind]}-{name} }}\n"
+    yield _prose(owner)
+    said = _descriptions(make, owner)
+    parameters = list(inspect.signature(make, eval_str=True).parameters.values())[
+        1 if family.deferred else 0 :
+    ]
+    yield "\n| setting | takes | default | |\n|---|---|---|---|"
+    for one in parameters:
+        cells = [f"`{one.name}`", _takes(family, one), _default(one, owner), said.get(one.name, "")]
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+    yield f"\n[`{owner.__module__}`][{owner.__module__}.{owner.__name__}]"
+
+
+def _prose(owner: object) -> str:
+    return "\n\n".join(
+        str(section.value) for section in _sections(owner) if section.kind is griffe.DocstringSectionKind.text
+    )
+
+
+def _descriptions(*described: Any) -> dict[str, str]:  # noqa: ANN401 - functions and classes
+    """What docstrings say of single settings; a class's own words come before its bases'."""
+    found: dict[str, str] = {}
+    told = (griffe.DocstringSectionKind.parameters, griffe.DocstringSectionKind.attributes)
+    for one in described:
+        for place in getattr(one, "__mro__", (one,)):
+            for section in _sections(place):
+                for item in section.value if section.kind in told else ():
+                    found.setdefault(item.name, " ".join(item.description.split()))
+    return found
+
+
+def _sections(described: object) -> Sequence[griffe.DocstringSection]:
+    text = inspect.cleandoc(getattr(described, "__doc__", None) or "")
+    return griffe.Docstring(text).parse("google", warnings=False)
+
+
+def _takes(owner: Family, parameter: inspect.Parameter) -> str:
+    family = FAMILIES.get(f"{owner.kind}.{parameter.name}") or FAMILIES.get(parameter.name)
+    if family is None or isinstance(parameter.default, str):
+        return _kind(parameter.annotation)
+    link = f"[{family.kind}](#{ANCHORS[family.kind]})"
+    return f"list of {link}s" if typing.get_origin(parameter.annotation) is Sequence else link
+
+
+def _kind(annotation: Any) -> str:  # noqa: ANN401 - whatever an annotation is
+    """A type in a few words."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return ", ".join([_kind(inner[0]), *_limits(inner[1:])])
+    if origin is typing.Literal:
+        return ", ".join(f"`{choice}`" for choice in inner)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_kind(one) for one in inner if one is not types.NoneType))
+    return KINDS.get(origin or annotation) or f"`{getattr(annotation, '__name__', annotation)}`"
+
+
+def _limits(metadata: Sequence[object]) -> Iterator[str]:
+    for one in metadata:
+        for limit in getattr(
+            one, "metadata", [one]
+        ):  # pydantic's FieldInfo holds the limits in a list of its own
+            if type(limit) in LIMITS:
+                [number] = vars(limit).values() if hasattr(limit, "__dict__") else dataclasses.astuple(limit)
+                yield LIMITS[type(limit)].format(number)
+
+
+def _default(parameter: inspect.Parameter, owner: type) -> str:
+    """The default as a recipe would write it."""
+    if parameter.default is inspect.Parameter.empty:
+        return "**needed**"
+    if repr(parameter.default) == "<factory>":
+        return f"`{type(_made(owner, parameter.name)).__name__}`"
+    return "none" if parameter.default is None else f"`{json.dumps(parameter.default)}`"
+
+
+def _made(owner: Any, name: str) -> object:  # noqa: ANN401 - a dataclass or a pydantic model
+    """What a default factory makes."""
+    if dataclasses.is_dataclass(owner):
+        [factory] = [one.default_factory for one in dataclasses.fields(owner) if one.name == name]
+    else:
+        factory = owner.model_fields[name].default_factory
+    return factory() if callable(factory) else factory
