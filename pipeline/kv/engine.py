@@ -1,9 +1,11 @@
 """The hf engine with fewer keys and values: each prompt is read whole and answered from what a method keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rlc.data.errors import UnsupportedError
+from rlc.data.protocols import Prompt
 from rlc.pipeline.kv.base import Eviction, Layer
 from rlc.pipeline.llms.hf import HfLLM
 
@@ -53,9 +55,35 @@ class KvLLM(HfLLM):
             device=device,
             revision=revision,
         )
+        self._attentions: Sequence[torch.Tensor] = ()
+        self.evict_by(kv)
+
+    def evict_by(self, kv: Eviction) -> None:
+        """Use another method from the next prompt on; what is held of the document stays."""
         self._eviction = kv
         self._fresh = max(1, kv.window)
-        self._attentions: Sequence[torch.Tensor] = ()
+
+    def logprob(self, prompt: Prompt, answer: str) -> float:
+        """The mean log-probability (natural) of the tokens of a given answer, read from what the method keeps.
+
+        Raises:
+            ValueError: if the answer has no tokens.
+        """
+        import torch
+
+        ids = self._chat.encode(prompt)
+        tokens = list(self._chat.codec(answer, add_special_tokens=False)["input_ids"])
+        if not tokens:
+            raise ValueError("the answer is empty: it has no probability to tell")
+        _ = self._model
+        scores = []
+        with torch.inference_mode():
+            logits = self._prefill(ids[self._keep_shared(ids) :])
+            with self._evicted():
+                for token in tokens:
+                    scores.append(float(torch.log_softmax(logits, dim=-1)[token]))
+                    logits = self._forward([token])
+        return sum(scores) / len(scores)
 
     def _prefill(self, ids: list[int]) -> "torch.Tensor":
         """Compute the prompt; its last tokens apart, where the method wants to see their attention."""
@@ -83,21 +111,28 @@ class KvLLM(HfLLM):
     def _decode(
         self, logits: "torch.Tensor", prompt_ids: list[int], max_tokens: int, stop: Sequence[str], seed: int
     ) -> tuple[list[int], list[float], str, str]:
-        if not self._eviction.ratio:
+        with self._evicted():
             return super()._decode(logits, prompt_ids, max_tokens, stop, seed)
+
+    @contextmanager
+    def _evicted(self) -> Iterator[None]:
+        """What is computed inside attends to what the method keeps of the prompt; afterwards the whole is back."""
+        if not self._eviction.ratio:
+            yield
+            return
         whole, held = self._cache, self._held
         self._cache = thinned(whole, self._eviction, self._attentions)
         try:
-            return super()._decode(logits, prompt_ids, max_tokens, stop, seed)
+            yield
         finally:
             self._cache, self._held, self._attentions = whole, held, ()
 
 
 def thinned(cache: Any, eviction: Eviction, attentions: Sequence["torch.Tensor"] = ()) -> Any:  # noqa: ANN401
     """A copy of a transformers cache of one prompt that holds only what the method keeps."""
-    from transformers import DynamicCache
+    from rlc.pipeline.llms.growing_cache import growing_cache
 
-    small = DynamicCache()
+    small = growing_cache()
     for index, old in enumerate(cache.layers):
         attention = attentions[index][0] if attentions else None
         layer = Layer(index, old.keys[0], old.values[0], attention)

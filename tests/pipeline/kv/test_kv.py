@@ -161,3 +161,30 @@ def test_in_a_recipe(tiny_llm_folder):
     assert BUILDER.build(completed, LANGUAGE_MODEL, "llm")._eviction == SnapKV(ratio=0.25)
     with pytest.raises(SpecError, match="kv"):
         BUILDER.complete({"use": "hf", "model": "m", "kv": "snapkv"}, LANGUAGE_MODEL, "llm")
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1e-6])
+@pytest.mark.parametrize("name", METHODS)
+def test_the_log_probability_of_an_answer_by_one_pass_over_prompt_and_answer(engine, weights, name, ratio):
+    llm = engine(METHODS[name](ratio=ratio))
+    prompt = llm._chat.encode(PROMPTS[0])
+    answer = llm._chat.codec("the cat knows", add_special_tokens=False)["input_ids"]
+    with torch.inference_mode():
+        logits = weights(input_ids=torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
+    wanted = torch.log_softmax(logits.float(), dim=-1)[range(len(answer)), answer].mean()
+    assert llm.logprob(PROMPTS[0], "the cat knows") == pytest.approx(float(wanted), abs=1e-4)
+
+
+def test_an_empty_answer_has_no_log_probability(engine):
+    with pytest.raises(ValueError, match="empty"):
+        engine(SnapKV()).logprob(PROMPTS[0], "")
+
+
+def test_switching_methods_keeps_what_was_read(engine):
+    llm = engine(StreamingLLM(ratio=0.9))
+    llm.generate(PROMPTS[:1], max_tokens=4)
+    llm.evict_by(SnapKV(ratio=0.5, observed=8))
+    [switched] = llm.generate(PROMPTS[:1], max_tokens=4, logprobs=True)
+    [alone] = engine(SnapKV(ratio=0.5, observed=8)).generate(PROMPTS[:1], max_tokens=4, logprobs=True)
+    assert switched.usage.cached_tokens > 200
+    assert (switched.text, pytest.approx(switched.logprobs, abs=1e-4)) == (alone.text, alone.logprobs)
