@@ -1,6 +1,6 @@
 """The one loop: every reader answers every example, document by document."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from rlc.experiments.results import row, to_frame
 from rlc.experiments.score import Scorer, default_scorer
 
 OnBatch = Callable[[str, Sequence[Example], Sequence[Answer]], None]
+Schedule = Iterable[tuple[str, Sequence[Example]]]
+"""Who is asked what, in turn: a reader's name and a batch of examples."""
 
 # These would fail every question alike: the run stops and says so. What is stored stays.
 STOPPING = (
@@ -39,6 +41,7 @@ def compare(
     *,
     scorer: Scorer | None = None,
     on_batch: OnBatch | None = None,
+    schedule: Schedule | None = None,
 ) -> pl.DataFrame:
     """Let every reader answer every example, and score the answers.
 
@@ -50,6 +53,7 @@ def compare(
         dataset: the examples.
         scorer: what judges an answer; by default the rule-based judge.
         on_batch: told about every finished batch: the reader's name, its examples, their answers.
+        schedule: the order of the work; by default document by document, all readers in turn.
 
     Returns:
         One row per reader and example, sorted by reader (as given) and example; the columns are
@@ -60,18 +64,23 @@ def compare(
     """
     score = scorer or default_scorer()
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in readers}
-    for examples in batches(dataset.examples):
-        for name, reader in readers.items():
-            answers = answer_each(reader, examples)
-            if on_batch:
-                on_batch(name, examples, answers)
-            rows[name] += [
-                row(name, example, answer, score(example, answer))
-                for example, answer in zip(examples, answers, strict=True)
-            ]
+    for name, examples in by_document(readers, dataset.examples) if schedule is None else schedule:
+        answers = answer_each(readers[name], examples)
+        if on_batch:
+            on_batch(name, examples, answers)
+        rows[name] += [
+            row(name, example, answer, score(example, answer))
+            for example, answer in zip(examples, answers, strict=True)
+        ]
     return to_frame(
         [one for name in readers for one in sorted(rows[name], key=lambda r: str(r["example_id"]))]
     )
+
+
+def by_document(names: Iterable[str], examples: Sequence[Example]) -> Iterator[tuple[str, list[Example]]]:
+    """Document by document, so that an engine can keep what it has computed for it; every reader in turn."""
+    names = list(names)
+    return ((name, batch) for batch in batches(examples) for name in names)
 
 
 def batches(examples: Sequence[Example]) -> Iterator[list[Example]]:

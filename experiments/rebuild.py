@@ -4,37 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rlc.data.protocols import LLM, Generation, Prompt, Tokenizer
+from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Example
 from rlc.data.spec import Spec, fingerprint
+from rlc.pipeline.llms.delegate import Delegate
 from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, READER
 
 
 @dataclass
-class Listener:
+class Listener(Delegate):
     """An engine's measures with nobody behind them: it counts like the engine, and only notes what it is asked."""
 
-    llm: LLM
     heard: list[Prompt] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """The engine's name."""
-        return self.llm.name
-
-    @property
-    def window(self) -> int:
-        """The engine's window."""
-        return self.llm.window
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The engine's tokenizer."""
-        return self.llm.tokenizer
-
-    def count(self, prompt: Prompt) -> int:
-        """The tokens of the prompt, as the engine counts."""
-        return self.llm.count(prompt)
 
     def generate(
         self,

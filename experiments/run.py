@@ -11,14 +11,14 @@ import polars as pl
 from rlc.data.errors import StoreError, UsageError
 from rlc.data.protocols import Reader
 from rlc.data.records import Dataset
-from rlc.data.spec import Spec, fingerprint
+from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
-from rlc.experiments.compare import OnBatch, compare
+from rlc.experiments.compare import OnBatch, Schedule, compare
 from rlc.experiments.provenance import provenance
 from rlc.experiments.results import write_results
 from rlc.experiments.summary import summarise
 from rlc.pipeline.readers.stored import StoredReader
-from rlc.pipeline.recipe import Recipe, build_readers, revisions
+from rlc.pipeline.recipe import BUILDER, Recipe, build_readers, revisions
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Run:
         """Revisions of the models that the specs name."""
         return revisions(dict(self.specs))
 
-    def readers(self, store: Store) -> dict[str, Reader]:
+    def readers(self, store: Store, finish: Finish = BUILDER.finish) -> dict[str, Reader]:
         """The readers, each keeping its answers in the store."""
-        return build_readers(self.specs, store)
+        return build_readers(self.specs, store, finish)
 
     def missing(self, readers: Mapping[str, Reader]) -> dict[str, frozenset[str]]:
         """Per reader, the ids of the examples whose answers are not in the store yet."""
@@ -68,7 +68,12 @@ class Run:
             if isinstance(reader, StoredReader):
                 store.forget(reader.keys(self.dataset.examples))
 
-    def execute(self, readers: Mapping[str, Reader], on_batch: OnBatch | None = None) -> "Outcome":
+    def execute(
+        self,
+        readers: Mapping[str, Reader],
+        on_batch: OnBatch | None = None,
+        schedule: Schedule | None = None,
+    ) -> "Outcome":
         """Answer, score, and write `results.parquet`, `recipe.json`, `provenance.json` and `summary.json`.
 
         Raises:
@@ -82,7 +87,7 @@ class Run:
             ) from error
         record = provenance(self.dataset, self.models)
         write_json(self.folder / "recipe.json", {"readers": self.specs, "labels": self.labels})
-        frame = compare(readers, self.dataset, on_batch=on_batch)
+        frame = compare(readers, self.dataset, on_batch=on_batch, schedule=schedule)
         summaries = summarise(frame)
         write_results(frame, self.folder / "results.parquet")
         write_json(self.folder / "provenance.json", record)

@@ -60,6 +60,10 @@ class RagReader:
         self._held.update({e.id: (e, request) for e, request in zip(examples, requests, strict=True)})
         return [Found(request.evidence, request.usage) for request in requests]
 
+    def now(self) -> float:
+        """The clock of what retrieving costs, in seconds."""
+        return time.perf_counter()
+
     def _requests(self, examples: Sequence[Example]) -> list[Request]:
         requests: dict[int, Request] = {}
         for i, example in enumerate(examples):
@@ -78,7 +82,7 @@ class RagReader:
 
     def _retrieve(self, examples: Sequence[Example]) -> list[Request]:
         """Requests for questions on one document."""
-        started = time.perf_counter()
+        started = self.now()
         chunks = self.chunker.transform_documents([examples[0].document])
         tokens = sum(chunk.metadata.get("index_tokens", 0) for chunk in chunks)
         try:
@@ -86,9 +90,9 @@ class RagReader:
         except ValidationError as error:  # a setting is off, so every question would fail alike
             said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
             raise UsageError(f"the retriever refuses its settings: {said}") from error
-        indexed = time.perf_counter()
+        indexed = self.now()
         found = search(retriever, [example.question for example in examples])
-        share = (time.perf_counter() - indexed) / len(examples)
+        share = (self.now() - indexed) / len(examples)
         cost = Usage(index_tokens=tokens, index_seconds=indexed - started)
         costs = [cost, *[Usage()] * (len(examples) - 1)]
         return [
@@ -97,10 +101,10 @@ class RagReader:
         ]
 
     def _request(self, example: Example, passages: Sequence[Document], usage: Usage) -> Request:
-        started = time.perf_counter()
+        started = self.now()
         for step in self.steps:
             passages = step.compress_documents(passages, example.question)
-        usage = usage + Usage(retrieve_seconds=time.perf_counter() - started)
+        usage = usage + Usage(retrieve_seconds=self.now() - started)
         try:
             kept, cut = self._fit(example, passages)
         except ContextOverflowError as error:
