@@ -7,7 +7,9 @@ any recall, and the share of tokens read.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from rlc.data.records import Example
 
@@ -16,8 +18,10 @@ NUMBERS = 3
 WORDS = 5
 
 _OTHER = re.compile(r"[^\w.%]+|\.(?!\d)")
+_BETWEEN = r"(?:[^\w.%]|\.(?!\d))+"  # what `_OTHER` makes a space
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_CHANGING = re.compile(r",+|[\x00-\x7f]?[^\x00-\x7f]+")  # what NFKC and leaving out commas may change
 _LEAD = re.compile(r"^(?:it was|it is|the|an|a) ")
 
 
@@ -57,6 +61,52 @@ def _holds(normalised: str, gold: Iterable[str]) -> bool:
         g in normalised and re.search(rf"(?<!\w)(?<!\d\.){re.escape(g)}(?!\w)(?!\.\d)", normalised)
         for g in gold
     )
+
+
+def places(text: str, gold: Iterable[str]) -> list[tuple[int, int]]:
+    """Where the gold strings stand in a text: half-open character spans, ascending, each found as `holds` finds it.
+
+    Within a run of characters beyond ASCII that NFKC rewrites, the span is that of the whole run.
+
+    >>> places("Paid: $2,576,340. In 2,576 ways.", ["2576340"])
+    [(7, 16)]
+    """
+    plain, origin = _traced(text)
+    found = (match for one in gold for match in _pattern(one).finditer(plain))
+    return sorted({(origin(match.start(), False), origin(match.end(), True)) for match in found})
+
+
+def _pattern(gold: str) -> re.Pattern[str]:
+    """The gold string in a text that is not yet normalised."""
+    before = r"(?<![0-9]\.)" if gold[:1].isdigit() else ""  # elsewhere a point between is a space
+    return re.compile(
+        rf"(?<!\w){before}" + _BETWEEN.join(map(re.escape, gold.split(" "))) + r"(?!\w)(?!\.\d)"
+    )
+
+
+@lru_cache(maxsize=2)  # questions come document by document
+def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
+    """The text in NFKC and lower case without commas, and the way from a place in it, start or end, to the text's."""
+    pieces: list[str] = []
+    new, old = (
+        [0],
+        [0],
+    )  # borders here and in the text: of what stayed as long as it was, of what did not, ...
+    for match in _CHANGING.finditer(text):
+        changed = unicodedata.normalize("NFKC", match[0]).lower().replace(",", "")
+        if changed == match[0].lower() and len(changed) == len(match[0]):
+            continue
+        before = text[old[-1] : match.start()].lower()
+        pieces += [before, changed]
+        new += [new[-1] + len(before), new[-1] + len(before) + len(changed)]
+        old += [match.start(), match.end()]
+    pieces.append(text[old[-1] :].lower())
+
+    def origin(place: int, is_end: bool) -> int:
+        i = bisect_right(new, place - is_end) - 1
+        return old[i + is_end] if i % 2 else old[i] + place - new[i]
+
+    return "".join(pieces), origin
 
 
 def first_rank(ranked: Sequence[str], gold: Sequence[str]) -> int | None:

@@ -2,9 +2,21 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlc.data.records import Document, Example
-from rlc.experiments.metrics.evidence import first_rank, gold_strings, holds, normalise, recall_at, silver
+from rlc.experiments.metrics.evidence import (
+    first_rank,
+    gold_strings,
+    holds,
+    normalise,
+    places,
+    recall_at,
+    silver,
+)
+
+TEXTS = st.text(st.sampled_from("ab1234,.% \n-_éＡﬁ½，e\u0301İσ٣"), max_size=30)
 
 
 def test_normalise():
@@ -92,3 +104,26 @@ def test_lara_keeps_about_half_of_its_location_questions():
 
     location = [e for e in load(Path(root)).examples if e.task == "location"]
     assert 0.48 <= len(silver(location)) / len(location) <= 0.58
+
+
+def test_places_by_hand():
+    text = "Paid $2,576,340, then 2,576. The ﬁnal Golden -- cap, the golden cap."
+    assert [text[a:b] for a, b in places(text, ["2576340"])] == ["2,576,340"]
+    assert [text[a:b] for a, b in places(text, ["golden cap", "2576"])] == [
+        "2,576",
+        "Golden -- cap",
+        "golden cap",
+    ]
+    assert [text[a:b].strip() for a, b in places(text, ["final"])] == ["ﬁnal"]
+    assert places(text, ["silver"]) == []
+
+
+@given(TEXTS, TEXTS)
+def test_a_text_holds_what_has_a_place_in_it(text, gold):
+    one = normalise(gold)
+    if not one:
+        return
+    found = places(text, [one])
+    assert bool(found) == holds(text, [one])
+    for start, end in found:
+        assert one.replace(" ", "") in normalise(text[start:end]).replace(" ", "")
