@@ -34,6 +34,7 @@ def test_overlap_starts_at_a_whole_word():
 def test_spans_advance_and_leave_nothing_out(parts, size, overlap):
     text = "".join(parts)
     spans = RecursiveChunker(size=size, overlap=min(overlap, size - 1)).spans(text)
+    assert bool(spans) == bool(text)
     assert not spans or (spans[0].start == 0 and spans[-1].end == len(text))
     for one, next_one in itertools.pairwise(spans):
         assert one.start < next_one.start <= one.end < next_one.end
