@@ -1,13 +1,17 @@
 """Ways to rank the chunks of a document, and the yardsticks beside them: chance, the start, the oracle."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from langchain_core.documents import Document
 
+from rlc.chunkers.base import Chunker
+from rlc.data.protocols import Tokenizer
 from rlc.data.records import Example
 from rlc.experiments.metrics.evidence import holds
+from rlc.experiments.resample import Floats
 from rlc.retrievers.base import search
 from rlc.retrievers.fuse import Member
 
@@ -19,6 +23,27 @@ Rank = Callable[[Sequence[Document], Sequence[Example]], list[list[Document]]]
 def by(index: Member, depth: int = DEPTH) -> Rank:
     """Rank with a retriever."""
     return lambda chunks, examples: search(index(chunks), [example.question for example in examples], depth)
+
+
+def read_shares(
+    chunker: Chunker, rank: Rank, examples: Sequence[Example], tokenizer: Tokenizer
+) -> Iterator[tuple[Example, list[Document], Floats]]:
+    """Rank the chunks of each question's own document.
+
+    Yields:
+        Example, its chunks best first, and the share of the document's tokens in the chunks up to each; the
+        examples grouped by document.
+    """
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for example in examples:
+        groups[example.document_id].append(example)
+    for asked in groups.values():
+        whole = asked[0].document
+        chunks = chunker.transform_documents([whole])
+        counts = {chunk.id: tokenizer.count(chunk.page_content) for chunk in chunks}
+        total = tokenizer.count(whole.page_content)
+        for example, found in zip(asked, rank(chunks, asked), strict=True):
+            yield example, found, np.cumsum([counts[chunk.id] for chunk in found]) / total
 
 
 def at_random(seed: int, depth: int = DEPTH) -> Rank:

@@ -9,7 +9,6 @@ so every figure is silver; chance is high, so random chunks, the first chunks an
 import argparse
 import hashlib
 import sys
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,7 +24,7 @@ from rlc.data.protocols import Encoder, Tokenizer
 from rlc.data.records import Example
 from rlc.data.tokens import load_tokenizer
 from rlc.experiments.metrics.evidence import first_rank, silver
-from rlc.experiments.rankings import Rank, at_random, by, from_the_start, oracle
+from rlc.experiments.rankings import Rank, at_random, by, from_the_start, oracle, read_shares
 from rlc.experiments.stats import difference, estimate
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.cache import CachedEncoder
@@ -65,25 +64,16 @@ def evaluate(
     method: Method, examples: Sequence[Example], gold: Mapping[str, tuple[str, ...]], tokenizer: Tokenizer
 ) -> list[Row]:
     """One row a question, in the examples' order; `examples` are those with gold strings."""
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        groups[example.document_id].append(example)
     rows: dict[str, Row] = {}
-    for document, asked in groups.items():
-        whole = asked[0].document
-        chunks = method.chunker.transform_documents([whole])
-        counts = {chunk.id: tokenizer.count(chunk.page_content) for chunk in chunks}
-        total = tokenizer.count(whole.page_content)
-        for example, found in zip(asked, method.rank(chunks, asked), strict=True):
-            first = first_rank([chunk.page_content for chunk in found], gold[example.id])
-            read = np.cumsum([0, *(counts[chunk.id] for chunk in found)]) / total
-            rows[example.id] = Row(
-                question=example.id,
-                document=document,
-                kind=str(whole.metadata["kind"]),
-                first=None if first is None else -(-first // method.per_k),
-                read={k: float(read[min(k * method.per_k, len(found))]) for k in KS},
-            )
+    for example, found, read in read_shares(method.chunker, method.rank, examples, tokenizer):
+        first = first_rank([chunk.page_content for chunk in found], gold[example.id])
+        rows[example.id] = Row(
+            question=example.id,
+            document=example.document_id,
+            kind=str(example.document.metadata["kind"]),
+            first=None if first is None else -(-first // method.per_k),
+            read={k: float(read[min(k * method.per_k, len(found)) - 1]) if found else 0.0 for k in KS},
+        )
     return [rows[example.id] for example in examples]
 
 
@@ -99,7 +89,7 @@ def tuning_documents(examples: Sequence[Example]) -> set[str]:
 
 
 def methods(tokenizer: Tokenizer, gold: Mapping[str, tuple[str, ...]], encoder: Encoder) -> list[Method]:
-    """The table's rows on chunks of 600 tokens, 100 of them shared with the chunk before."""
+    """The table's rows: chunks of 600 tokens, 100 of them shared with the chunk before, and chunks of 200 tokens."""
     chunker = RecursiveChunker(size=600, overlap=100, tokenizer=tokenizer)
     dense = partial(DenseRetriever.from_documents, encoder=encoder)
     members: list[Member] = [BM25Retriever.from_documents, dense]
@@ -112,7 +102,11 @@ def methods(tokenizer: Tokenizer, gold: Mapping[str, tuple[str, ...]], encoder: 
         "first chunks": from_the_start,
         "oracle": oracle(gold),
     }
-    return [Method(name, chunker, rank) for name, rank in ranks.items()]
+    small = RecursiveChunker(size=200, tokenizer=tokenizer)
+    return [Method(name, chunker, rank) for name, rank in ranks.items()] + [
+        Method(f"{name}, 3 times as many chunks of 200", small, ranks[name], per_k=3)
+        for name in ("BM25", "dense", "hybrid")
+    ]
 
 
 def candidates(tokenizer: Tokenizer) -> list[Method]:
@@ -133,13 +127,16 @@ def line(name: str, rows: Sequence[Row], baseline: Sequence[Row]) -> str:
     clusters = [row.document for row in rows]
     cells = [f"{np.mean([row.hit(k) for row in rows]):.3f}" for k in KS]
     five = estimate([row.hit(5) for row in rows], clusters)
-    gap = difference([row.hit(5) for row in rows], [row.hit(5) for row in baseline], clusters)
+    minus = ""  # the baseline is not compared with itself
+    if rows != baseline:
+        gap = difference([row.hit(5) for row in rows], [row.hit(5) for row in baseline], clusters)
+        minus = f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
     kinds = sorted({row.kind for row in rows})
     means = [f"{np.mean([row.hit(5) for row in rows if row.kind == kind]):.3f}" for kind in kinds]
     read = np.mean([row.read[5] for row in rows])
     return (
         f"| {name} | {' | '.join(cells)} | [{five.low:.3f}, {five.high:.3f}] | "
-        f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] | {' / '.join(means)} | {read:.1%} |\n"
+        f"{minus} | {' / '.join(means)} | {read:.1%} |\n"
     )
 
 
