@@ -31,6 +31,7 @@ from rlc.experiments.options import (
 # The libraries' own chatter; the process is ours, so their defaults may be too. What the user has set stays.
 QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # MLflow reports its use to its makers otherwise
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "TRANSFORMERS_VERBOSITY": "error",
 }

@@ -1,6 +1,7 @@
 """The command line, as a user meets it."""
 
 import json
+import os
 import re
 
 import pytest
@@ -164,3 +165,12 @@ def test_an_internal_error_is_one_message_and_debug_shows_all(shell, monkeypatch
     result = shell("compare", code=1)
     assert re.search(r"ZeroDivisionError: oops \(at \S*test_cli:\d+\); --debug", result.stderr)
     assert isinstance(CliRunner().invoke(main, ["--debug", "compare"]).exception, ZeroDivisionError)
+
+
+def test_mlflow_does_not_report_its_use(shell, monkeypatch):
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    shell("list", "readers")
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
+    shell("list", "readers")
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
