@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ from rlc.data.errors import UsageError
 from rlc.data.lara import recorded_models
 from rlc.data.protocols import LLM
 from rlc.data.records import Dataset
-from rlc.data.spec import Spec
+from rlc.data.spec import Finish, Spec
 from rlc.data.store import Store
 from rlc.experiments.caveats import caveats
+from rlc.experiments.compare import Schedule
 from rlc.experiments.estimate import estimates, measure_speed
 from rlc.experiments.progress import Progress, clock
 from rlc.experiments.report.answer import sentences
@@ -29,6 +29,7 @@ from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, load_recipe, takes_seed, with_settings
 from rlc.pipeline.routers import MEASURED, PRICED
 
+RECIPES = Path(__file__).parent / "recipes"
 BANNER = (
     "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
     "benchmark.\nFor LaRA: `rlc fetch dataset lara`, or --data-root with a clone of its repository."
@@ -70,11 +71,11 @@ def run_compare(
     if dry_run:
         _print_plan(run, as_json)
         return
-    outcome = _execute(run, resume)
+    outcome, _ = execute(run, resume)
     stored = open_run(str(outcome.run.folder), out)
     _print_outcome(outcome, answer(stored), as_json)
-    if track and not is_tracked(stored, out):
-        _track(stored, out)
+    if track:
+        log_run(stored, out)
 
 
 def choose_questions(dataset: Dataset, conditions: Sequence[str], limit: int | None, seed: int) -> Dataset:
@@ -88,17 +89,17 @@ def choose_recipes(
 ) -> dict[str, Recipe]:
     """A recipe per language model, with the options' changes; the key is the model's name, empty for the default."""
     if not readers:
-        recipes = {"": load_recipe(file or _builtin("default"))}
+        recipes = {"": load_recipe(recipe_file(file, "default"))}
     else:
         recipes = {name: r for reader in readers for name, r in _with_reader(file, reader, dataset).items()}
-    return {name: _changed(recipe, settings, seed) for name, recipe in recipes.items()}
+    return {name: changed(recipe, settings, seed) for name, recipe in recipes.items()}
 
 
 def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, Recipe]:
     engine, _, model = reader.partition(":")
     if engine == "recorded":
         return _recorded(file, model, dataset)
-    recipe = load_recipe(file or _builtin("default"))
+    recipe = load_recipe(recipe_file(file, "default"))
     spec = engine_spec(reader)
     known = _with_router_settings(recipe, MEASURED, {"reader": spec["model"]})
     return {str(spec["model"]): Recipe(recipe.readers, {**known.parts, "llm": spec})}
@@ -107,7 +108,7 @@ def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, 
 def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
     if dataset.root is None:
         raise UsageError(f"recorded answers belong to LaRA; the data set {dataset.name!r} has none")
-    recipe = load_recipe(file or _builtin("recorded"))
+    recipe = load_recipe(recipe_file(file, "recorded"))
     source = {"root": str(dataset.root.resolve()), "revision": dataset.revision}
     return {
         name: _with_router_settings(
@@ -140,15 +141,24 @@ def _with_router_settings(recipe: Recipe, routers: Sequence[str], settings: Spec
     return Recipe(recipe.readers, {**recipe.parts, **parts})
 
 
-def _changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
+def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
+    """The same recipe with the seed in every reader that takes one, and with the given settings."""
     seeds = [
         f"readers.{name}.seed={seed}" for name, spec in recipe.readers.items() if seed and takes_seed(spec)
     ]
     return with_settings(recipe, [*seeds, *settings])
 
 
-def _builtin(name: str) -> str:
-    return (resources.files("rlc.experiments") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+def recipe_file(given: Path | None, default: str) -> Path:
+    """The file given, by its path or as the name of one that comes with the package, else the default of these."""
+    if given is not None and (given.exists() or str(given) not in recipe_names()):
+        return given
+    return RECIPES / f"{given or default}.toml"
+
+
+def recipe_names() -> list[str]:
+    """The recipes that come with the package."""
+    return sorted(file.stem for file in RECIPES.glob("*.toml"))
 
 
 def engine_spec(reader: str) -> Spec:
@@ -163,16 +173,20 @@ def engine_spec(reader: str) -> Spec:
     return {"use": "hf", "model": reader}
 
 
-def _execute(run: Run, resume: bool) -> Outcome:
+def execute(
+    run: Run, resume: bool, finish: Finish = BUILDER.finish, schedule: Schedule | None = None
+) -> tuple[Outcome, int]:
+    """Run it, with progress on stderr: what it found, and how many of its answers were in the store."""
     store = Store(run.out)
     try:
-        readers = run.readers(store)
+        readers = run.readers(store, finish)
         if not resume:
             run.forget(readers, store)
         missing = run.missing(readers)
         total = len(run.dataset.examples) * len(readers)
         with Progress(missing, total) as progress:
-            return run.execute(readers, progress.on_batch)
+            outcome = run.execute(readers, progress.on_batch, schedule)
+        return outcome, total - sum(map(len, missing.values()))
     finally:
         store.close()
 
@@ -182,7 +196,10 @@ def answer(run: StoredRun) -> tuple[str, ...]:
     return sentences(make_study(run))
 
 
-def _track(run: StoredRun, out: Path) -> None:
+def log_run(run: StoredRun, out: Path) -> None:
+    """Log a run to MLflow, unless it is there unchanged; where MLflow fails, say so and go on."""
+    if is_tracked(run, out):
+        return
     try:
         track(run, out)
     except TrackingError as error:  # the comparison is done and on disk: say it, and go on
