@@ -103,6 +103,38 @@ class LLM(Protocol):
 
 
 @dataclass(frozen=True)
+class TokenLogprobs:
+    """How likely the tokens of one text are.
+
+    `spans` are the tokens' half-open character spans, which tile the text; `values` their log-probabilities (natural),
+    float32 [tokens].
+    """
+
+    spans: list[tuple[int, int]]
+    values: Floats
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """An engine that says how likely a given text is, instead of writing one."""
+
+    name: str
+
+    def logprobs(self, contexts: Sequence[str], texts: Sequence[str]) -> list[TokenLogprobs]:
+        """Natural log p(token | context, tokens before it) for every token of each text, all read as they stand.
+
+        No chat template is put around them. Where a context is empty and the model has no beginning-of-text token,
+        the first token of the text has 0.
+
+        Raises:
+            ValueError: if there are not as many contexts as texts.
+            ContextOverflowError: if a context and its text do not fit the window together.
+            EngineUnavailableError: if nothing can be scored at all.
+        """
+        ...
+
+
+@dataclass(frozen=True)
 class TokenEmbeddings:
     """The last hidden states of one text.
 

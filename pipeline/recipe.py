@@ -57,9 +57,7 @@ FAMILIES = {
 }
 
 # What names its weights in a setting `model`.
-NAMES_A_MODEL = frozenset(
-    ["hf", "vllm", "sentence-transformer", "cross-encoder", "provence", "llmlingua2", "longllmlingua"]
-)
+NAMES_A_MODEL = frozenset(["hf", "vllm", "sentence-transformer", "cross-encoder", "provence", "llmlingua2"])
 
 
 @dataclass(frozen=True)

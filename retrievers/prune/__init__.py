@@ -6,6 +6,7 @@ PRUNERS = {
     "provence": "rlc.retrievers.prune.provence:ProvencePruner",
     "sentence": "rlc.retrievers.prune.sentence:SimilarityPruner",
     "lexical": "rlc.retrievers.prune.lexical:LexicalPruner",
+    "cxmi": "rlc.retrievers.prune.cxmi:CxmiPruner",
     "extractive": "rlc.retrievers.prune.extractive:ExtractivePruner",
     "llmlingua2": "rlc.retrievers.prune.llmlingua2:LLMLingua2Pruner",
     "longllmlingua": "rlc.retrievers.prune.longllmlingua:LongLLMLinguaPruner",

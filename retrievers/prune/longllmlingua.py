@@ -1,16 +1,14 @@
 """LongLLMLingua: a language model's surprise, with and without the question, chooses passages and tokens."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from langchain_core.documents import Document
 from pydantic import Field
 
-from rlc.data.protocols import Floats
-from rlc.retrievers.prune.base import Asked, Kept, Pruner, Share, joined
-from rlc.retrievers.prune.perplexity import CausalLosses
+from rlc.data.protocols import Floats, Scorer, TokenLogprobs
+from rlc.retrievers.prune.base import Asked, Kept, Pruner, Share, Span, joined
 from rlc.retrievers.prune.units import Unit
 
 RESTRICTION = " We can get the answer to this question in the given documents."
@@ -29,32 +27,27 @@ class LongLLMLinguaPruner(Pruner):
     question and reader's prompt are outside the budget. Rows of tables do not bring their headers.
 
     Attributes:
-        model: a causal language model: alias, folder or Hugging Face id. The authors use one of 7 billion parameters.
+        llm: an engine that gives log-probabilities of given texts, such as `hf`. The authors use a model of 7 billion
+            parameters.
         ratio: share of tokens to remove, over all passages of a question.
         dynamic: how much more the best passage keeps than the average, and the last less; 0.3 in the paper.
         spare: tokens beyond the target that the coarse choice may take; 100 in the paper.
         order: `retrieved` leaves the passages' order, `perplexity` puts the best first.
-        dtype: of the model.
-        device: `cpu`, `cuda`, ...; None takes the best there is.
 
     Source: Jiang et al., LongLLMLingua, ACL 2024, arXiv 2310.06839.
     """
 
-    model: str
+    llm: Scorer
     ratio: Share = 0.5
     dynamic: Share = 0.3
     spare: int = Field(default=100, ge=0)
     order: Literal["retrieved", "perplexity"] = "retrieved"
-    revision: str | None = None
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    device: str | None = None
 
     def keep(self, asked: Sequence[Asked]) -> list[list[Kept]]:
         """The spans of the tokens that stay; a passage's score is minus its mean loss of the question.
 
         Raises:
-            DataError: if question and passage together are longer than the model's positions.
-            WeightsError: if the model cannot be loaded.
+            ContextOverflowError: if question and passage do not fit the engine's window together.
         """
         return [self._kept(one.query, [document.page_content for document in one.documents]) for one in asked]
 
@@ -67,31 +60,30 @@ class LongLLMLinguaPruner(Pruner):
 
     def _kept(self, query: str, texts: Sequence[str]) -> list[Kept]:
         question = query + RESTRICTION
-        scores = [-float(self._losses(question, text).values.mean()) for text in texts]
+        asked = self.llm.logprobs(texts, [question] * len(texts))
+        scores = [float(one.values.mean()) for one in asked]
         if self.ratio == 0:
             return [
                 Kept(((0, len(text)),) if text else (), score)
                 for text, score in zip(texts, scores, strict=True)
             ]
-        plain = [self._losses(text) for text in texts]
+        plain = self.llm.logprobs([""] * len(texts), texts)
         counts = [len(one.values) for one in plain]
         target = int((1 - self.ratio) * sum(counts) + 1e-6)
         ranked = sorted(range(len(texts)), key=lambda i: (-scores[i], i))
         chosen = coarse([counts[i] for i in ranked], target + self.spare)
         shares = allowances([counts[i] for i in ranked[:chosen]], target, self.dynamic)
-        allowed = dict(zip(ranked, shares, strict=False))
-        kept = []
-        for i, text in enumerate(texts):
-            worth = (
-                plain[i].values - self._losses(text, question).values if allowed.get(i) else plain[i].values
-            )
-            places = highest(worth, allowed.get(i, 0))
-            kept.append(Kept(joined(Unit(*plain[i].spans[place]) for place in places), scores[i]))
-        return kept
+        allowed = {i: share for i, share in zip(ranked, shares, strict=False) if share}
+        after = self.llm.logprobs([question] * len(allowed), [texts[i] for i in allowed])
+        spans = {
+            i: fine(plain[i], given, share) for (i, share), given in zip(allowed.items(), after, strict=True)
+        }
+        return [Kept(spans.get(i, ()), score) for i, score in enumerate(scores)]
 
-    @cached_property
-    def _losses(self) -> CausalLosses:
-        return CausalLosses(self.model, self.revision, self.dtype, self.device)
+
+def fine(plain: TokenLogprobs, asked: TokenLogprobs, count: int) -> tuple[Span, ...]:
+    """The spans of the `count` tokens that gain most likelihood from `plain` to `asked`, of equals the first."""
+    return joined(Unit(*plain.spans[place]) for place in highest(asked.values - plain.values, count))
 
 
 def coarse(counts: Sequence[int], budget: int) -> int:

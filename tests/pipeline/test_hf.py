@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from rlc.data.errors import EngineUnavailableError, UnsupportedError, WeightsError
-from rlc.data.protocols import LLM, Prompt
+from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError, WeightsError
+from rlc.data.protocols import LLM, Prompt, Scorer
 from rlc.pipeline.llms import growing_cache
 from rlc.pipeline.llms.hf import HfLLM
 
@@ -350,3 +350,31 @@ def test_seconds_add_up(engine):
 def test_bfloat16_runs(engine, tiny_llm_folder):
     llm = HfLLM(str(tiny_llm_folder), dtype="bfloat16", device="cpu")
     ask(llm, max_tokens=3, logprobs=True)
+
+
+@pytest.mark.parametrize("context", ["Who? ", ""])
+def test_logprobs_of_given_texts_are_those_of_the_models_own_forward_pass(engine, context):
+    import torch
+
+    llm = engine()
+    assert isinstance(llm, Scorer)
+    codec = llm._chat.codec
+    before, text = (codec(t, add_special_tokens=False)["input_ids"] for t in (context, DOCUMENT))
+    before = before or [codec.bos_token_id]
+    with torch.inference_mode():
+        likely = llm._model(torch.tensor([before + text])).logits[0].log_softmax(-1)
+    wanted = [float(likely[len(before) + i - 1, token]) for i, token in enumerate(text)]
+    ask(llm)
+    held = list(llm._held)
+    found, empty = llm.logprobs([context, context], [DOCUMENT, ""])
+    assert found.values.tolist() == pytest.approx(wanted, abs=1e-4)
+    assert "".join(DOCUMENT[start:end] for start, end in found.spans) == DOCUMENT
+    assert empty.spans == []
+    assert llm._held == held, "the prefix that generate keeps is left alone"
+
+
+def test_what_cannot_be_scored(engine):
+    with pytest.raises(ContextOverflowError, match="cut smaller passages"):
+        engine().logprobs(["x" * 600], ["Who?"])
+    with pytest.raises(ValueError, match="shorter"):
+        engine().logprobs(["a", "b"], ["c"])
