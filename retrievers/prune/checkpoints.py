@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from rlc.data.errors import WeightsError
+from rlc.data.protocols import Floats
 from rlc.data.weights import ALIASES, resolve
 
 if TYPE_CHECKING:
@@ -34,13 +37,34 @@ LICENCES = {
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """How a checkpoint's keep probabilities become worths that one threshold can be held against.
+
+    worth = sigmoid(logit(p) + shift - rank * gap), where the gap is the best ranking logit of the question's passages
+    less the passage's own: the further a passage ranks behind, the surer its sentences must be. As it stands it
+    changes nothing.
+    """
+
+    shift: float = 0.0
+    rank: float = 0.0
+
+    def __call__(self, probabilities: Floats, gap: float) -> Floats:
+        """The worths of one passage's sentences."""
+        if self == Calibration():
+            return probabilities
+        clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
+        return (1 / (1 + (1 / clipped - 1) * np.exp(self.rank * gap - self.shift))).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """A network ready to read, its tokenizer, and how many tokens it reads at once."""
+    """A network ready to read, its tokenizer, how many tokens it reads at once, and its calibration."""
 
     network: "PruningNetwork"
     tokenizer: "tokenizers.Tokenizer"
     window: int
     layout: str
+    calibration: Calibration = Calibration()
 
     @property
     def licence(self) -> str:
@@ -103,7 +127,8 @@ def _mini() -> Checkpoint:
     encoder.load_state_dict({name: value for name, value in stored if not name.startswith(unread)})
     network = mini(encoder)
     merge(network, load_file(WEIGHTS / f"{MINI}.safetensors"))
-    return Checkpoint(network.eval(), _tokenizer(folder), int(config["window"]), "mini")
+    calibration = Calibration(**config.get("calibration", {}))
+    return Checkpoint(network.eval(), _tokenizer(folder), int(config["window"]), "mini", calibration)
 
 
 def _open_provence(config: Mapping[str, Any], tensors: "Mapping[str, torch.Tensor]") -> "PruningNetwork":

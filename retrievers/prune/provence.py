@@ -1,7 +1,7 @@
 """Provence: one pass of a cross-encoder keeps or drops every sentence and ranks the passage."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
@@ -55,6 +55,9 @@ class ProvencePruner(SentencePruner):
             ModernBERT models or naver's (see its licence, shown when it is loaded).
         revision: the commit of a Hugging Face id; the newest where None.
         rounding: `probability` or `decision`.
+        calibrated: move worths by the checkpoint's own calibration (`rlc.retrievers.prune.checkpoints.Calibration`):
+            `provence-mini` has one, by which sentences of passages that rank behind must be surer; the published
+            models have none, and decisions are left alone.
         title: what gives a passage its title: `metadata` (the key `title`, of which 32 tokens are read before the
             passage and each of its blocks; never part of the passage), `first-sentence` (stays if another sentence
             does) or `none`.
@@ -72,6 +75,7 @@ class ProvencePruner(SentencePruner):
     revision: str | None = None
     rounding: Literal["probability", "decision"] = "probability"
     title: Literal["metadata", "first-sentence", "none"] = "metadata"
+    calibrated: bool = True
     reorder: bool = False
     top: int | None = Field(default=None, ge=1)
     window: int | None = Field(default=None, ge=8)
@@ -97,7 +101,7 @@ class ProvencePruner(SentencePruner):
             for block in self._blocks(place, query, document, cut_passage)
         ]
         judged = iter(self._judged([cut_passage for _, _, cut_passage in flat], blocks))
-        return [[next(judged) for _ in passages] for passages in cut]
+        return [self._calibrated([next(judged) for _ in passages]) for passages in cut]
 
     @property
     def bar(self) -> float:
@@ -145,9 +149,17 @@ class ProvencePruner(SentencePruner):
             for low, high in packed(owners, room)
         ]
 
+    def _calibrated(self, judged: Sequence[tuple[Judged, float]]) -> list[Judged]:
+        """The passages of one question as they were judged each by itself, given with their ranking logits."""
+        if not self.calibrated or self.rounding == "decision":
+            return [one for one, _ in judged]
+        calibration = self._loaded.calibration
+        best = max((logit for _, logit in judged), default=0.0)
+        return [replace(one, worth=calibration(one.worth, best - logit)) for one, logit in judged]
+
     # -- the network ---------------------------------------------------------------------------------------------
 
-    def _judged(self, cut: Sequence[Sequence[Unit]], blocks: Sequence[Block]) -> list[Judged]:
+    def _judged(self, cut: Sequence[Sequence[Unit]], blocks: Sequence[Block]) -> list[tuple[Judged, float]]:
         sums = [np.zeros(len(passage)) for passage in cut]
         counts = [np.zeros(len(passage)) for passage in cut]
         logits = np.full(len(cut), -np.inf)
@@ -169,8 +181,8 @@ class ProvencePruner(SentencePruner):
                     total[0], count[0] = (total[1:] / np.maximum(count[1:], 1)).max(), 1
         scores = 1 / (1 + np.exp(-logits))
         return [
-            Judged(passage, (total / np.maximum(count, 1)).astype(np.float32), float(score))
-            for passage, total, count, score in zip(cut, sums, counts, scores, strict=True)
+            (Judged(passage, (total / np.maximum(count, 1)).astype(np.float32), float(score)), float(logit))
+            for passage, total, count, score, logit in zip(cut, sums, counts, scores, logits, strict=True)
         ]
 
     def _forward(self, blocks: Sequence[Block]) -> tuple[Floats, Floats]:

@@ -1,5 +1,8 @@
+import dataclasses
 import itertools
+import math
 
+import numpy as np
 import pytest
 import torch
 from langchain_core.documents import Document
@@ -7,6 +10,7 @@ from tokenizers import Tokenizer
 
 from rlc.data.errors import DataError, WeightsError
 from rlc.retrievers.prune.base import Asked
+from rlc.retrievers.prune.checkpoints import Calibration
 from rlc.retrievers.prune.provence import ProvencePruner, packed
 from rlc.retrievers.prune.units import units
 
@@ -67,6 +71,33 @@ def test_decisions_instead_of_probabilities(naver):
     pruner = ProvencePruner(model=str(folder), device="cpu", rounding="decision", threshold=threshold)
     [judged] = worths(pruner, TEXT)
     assert judged.worth.tolist() == pytest.approx(by_hand((probabilities > threshold).float()))
+
+
+def test_a_calibration_by_hand():
+    probabilities = np.array([0.2, 0.5], np.float32)
+    assert Calibration()(probabilities, 3.0) is probabilities
+    odds = np.array([0.25, 1.0]) * np.exp(1 - 0.5 * 3)
+    assert Calibration(shift=1, rank=0.5)(probabilities, 3.0).tolist() == pytest.approx(odds / (1 + odds))
+    assert Calibration(shift=1)(np.array([0.0, 1.0]), 9.0).tolist() == pytest.approx([0, 1], abs=1e-5)
+
+
+def test_passages_that_rank_behind_must_be_surer(naver):
+    raw, calibrated = (
+        ProvencePruner(model=str(naver[0]), device="cpu", calibrated=given) for given in (False, True)
+    )
+    texts = (TEXT, "A bird sings.", "")
+    plain = worths(raw, *texts)
+    assert [one.worth.tolist() for one in worths(calibrated, *texts)] == [one.worth.tolist() for one in plain]
+
+    calibration = Calibration(shift=0.3, rank=2.0)
+    calibrated.__dict__["_loaded"] = dataclasses.replace(calibrated._loaded, calibration=calibration)
+    logits = [math.log(one.score / (1 - one.score)) for one in plain[:2]]
+    found = worths(calibrated, *texts)
+    for one, given, logit in zip(found[:2], plain, logits, strict=False):
+        assert one.worth == pytest.approx(calibration(given.worth, max(logits) - logit), abs=1e-5)
+        assert one.score == given.score
+    alone = [worths(calibrated, text)[0].worth.tolist() for text in texts[:2]]
+    assert alone == [pytest.approx(calibration(one.worth, 0.0)) for one in plain[:2]]
 
 
 def test_titles_are_read_and_never_part_of_the_passage(naver):
