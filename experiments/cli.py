@@ -15,7 +15,10 @@ import click
 from rlc.data.errors import RlcError, UsageError
 from rlc.experiments.cli_chunks import chunks
 from rlc.experiments.cli_judge import judge
+from rlc.experiments.cli_report import report, show
 from rlc.experiments.cli_router import explain, router
+from rlc.experiments.cli_sweep import sweep
+from rlc.experiments.cli_track import track, ui
 from rlc.experiments.options import (
     ARMS,
     DATA_ROOT,
@@ -125,6 +128,9 @@ def main(debug: bool) -> None:
 @OUT
 @click.option("--resume/--no-resume", default=True, help="Take stored answers, or answer everything again.")
 @click.option("--track/--no-track", default=True, help="Log the run to MLflow.")
+@click.option(
+    "--system-metrics", is_flag=True, help="Log the machine's load beside it: processor, memory, disk, GPU."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def compare(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named above
@@ -156,40 +162,6 @@ def plan(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named ab
     from rlc.experiments.command_plan import run_plan
 
     run_plan(**options)
-
-
-@main.command()
-@click.argument("run")
-@OUT
-@click.option(
-    "--prices",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A price sheet: TOML or JSON, dollars per million tokens by model.",
-)
-@EVIDENCE_ROOT
-@click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Write here, not into the run.")
-def report(run: str, out: Path, prices: Path | None, data_root: Path | None, to: Path | None) -> None:
-    """Write the report of RUN (a run's folder, or its name): HTML, Markdown and plots."""
-    from rlc.experiments.report.write import write_report
-
-    click.echo(write_report(run, out, prices, data_root, to))
-
-
-@main.command()
-@click.argument("run")
-@click.argument("question")
-@OUT
-@click.option("--reader", "readers", multiple=True, help="Show this reader only; may be repeated.")
-@EVIDENCE_ROOT
-@click.option("--characters", default=2000, help="Longest text shown whole, in characters.")
-def show(
-    run: str, question: str, out: Path, readers: tuple[str, ...], data_root: Path | None, characters: int
-) -> None:
-    """Show one QUESTION of RUN whole: gold answers, and what every reader read, said and cost."""
-    from rlc.experiments.show import show_question
-
-    for line in show_question(run, question, out, readers, data_root, characters):
-        click.echo(line)
 
 
 @main.command("list")
@@ -244,31 +216,12 @@ def doctor(out: Path) -> None:
         click.echo(f"{name:<18} {value}")
 
 
-@main.command()
-@click.argument("run")
-@OUT
-def track(run: str, out: Path) -> None:
-    """Log a stored RUN to MLflow: one that ran with --no-track, or while MLflow was away."""
-    from rlc.experiments.runs import open_run
-    from rlc.experiments.track import track as log_run
-
-    click.echo(log_run(open_run(run, out), out))
-
-
-@main.command()
-@OUT
-@click.option("--port", default=5000, help="Port on this machine.")
-def ui(out: Path, port: int) -> None:
-    """Open the MLflow UI on the run store."""
-    import subprocess
-
-    from rlc.experiments.track import ui_command
-
-    click.echo(f"http://127.0.0.1:{port}", err=True)
-    sys.exit(subprocess.run(ui_command(out, port), check=False).returncode)  # noqa: S603 - our own fixed command
-
-
 main.add_command(chunks)
 main.add_command(judge)
+main.add_command(report)
 main.add_command(router)
 main.add_command(explain)
+main.add_command(show)
+main.add_command(sweep)
+main.add_command(track)
+main.add_command(ui)

@@ -19,10 +19,13 @@ LINE_EVERY = 15.0  # seconds between plain lines
 class Pace:
     """How fast each reader has been, on answers that were really asked for.
 
-    `missing` holds, per reader, the ids of the examples whose answers are not in the store.
+    `missing` holds, per reader, the ids of the examples whose answers are not in the store. Where readers come one
+    after the other, `work` says how much of it an answer of each is (any unit): a reader that has not begun is taken to
+    work at the pace of the others.
     """
 
     missing: Mapping[str, frozenset[str]]
+    work: Mapping[str, float] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
 
@@ -40,19 +43,33 @@ class Pace:
             open_answers = len(missing) - self.done.get(reader, 0)
             if open_answers <= 0:
                 continue
-            if not self.done.get(reader):
+            pace = self._pace(reader)
+            if pace is None:
                 return None
-            left += open_answers * self.spent[reader] / self.done[reader]
+            left += open_answers * pace
         return left
+
+    def _pace(self, reader: str) -> float | None:
+        """Seconds an answer."""
+        if self.done.get(reader):
+            return self.spent[reader] / self.done[reader]
+        worked = sum(count * self.work.get(name, 0.0) for name, count in self.done.items())
+        return (
+            self.work[reader] * sum(self.spent.values()) / worked if worked and reader in self.work else None
+        )
 
 
 class Progress:
     """Tells how far a comparison is. Use as a context manager, with `on_batch` given to `compare`."""
 
     def __init__(
-        self, missing: Mapping[str, frozenset[str]], total: int, stream: TextIO | None = None
+        self,
+        missing: Mapping[str, frozenset[str]],
+        total: int,
+        stream: TextIO | None = None,
+        work: Mapping[str, float] | None = None,
     ) -> None:
-        self._pace = Pace(missing)
+        self._pace = Pace(missing, work or {})
         self._total = total
         self._count = 0
         self._stream = stream or sys.stderr

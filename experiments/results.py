@@ -104,7 +104,7 @@ def to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 def write_results(frame: pl.DataFrame, file: Path) -> None:
-    """Write the table whole or not at all.
+    """Write a table whole or not at all.
 
     Raises:
         StoreError: where it cannot be written.

@@ -52,8 +52,44 @@ def limit(dataset: Dataset, count: int, seed: int) -> Dataset:
     return dataset.where(lambda example: example.id in chosen)
 
 
-def _draw(seed: int, example_id: str) -> str:
-    return hashlib.blake2b(f"{seed}:{example_id}".encode(), digest_size=8).hexdigest()
+def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
+    """Two parts with no document in both: the first has this share of the documents, the second the others.
+
+    Documents are dealt out in the order of length, type and a seeded digest of their id, so that each part has its
+    share of every sort; the same for the same seed, whatever else the data set holds. With a share of 1 the second
+    part is empty.
+
+    Raises:
+        UsageError: if there are fewer than two documents to part.
+        ValueError: if the share is not in (0, 1].
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"expected a share above 0 and at most 1, got {share}")
+    sorts = {
+        e.document_id: (
+            str(e.metadata.get("length")),
+            str(e.metadata.get("type")),
+            _draw(seed, e.document_id),
+        )
+        for e in dataset.examples
+    }
+    documents = sorted(sorts, key=lambda name: (sorts[name], name))
+    number = len(documents)
+    if share < 1 and number < 2:
+        raise UsageError(
+            f"{number} document cannot be parted into one half that chooses and one that tests: take more documents, "
+            "or set tuning = 1 to choose on all of it, with no test"
+        )
+    count = number if share == 1 else min(max(1, round(number * share)), number - 1)
+    first = {name for i, name in enumerate(documents) if (i + 1) * count // number > i * count // number}
+    return (
+        dataset.where(lambda example: example.document_id in first),
+        dataset.where(lambda example: example.document_id not in first),
+    )
+
+
+def _draw(seed: int, name: str) -> str:
+    return hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).hexdigest()
 
 
 def _field(example: Example, field: str) -> str | None:

@@ -47,6 +47,7 @@ class Memory:
     _kept: dict[str, OrderedDict[Hashable, tuple[Any, float]]] = field(
         default_factory=lambda: defaultdict(OrderedDict)
     )
+    _shared: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def now(self) -> float:
         """A clock on which what was remembered takes as long as it took."""
@@ -81,22 +82,22 @@ class Memory:
                 kept.popitem(last=False)
         return found
 
+    def count(self, stage: str, wanted: int, served: int) -> None:
+        """Count what is kept elsewhere."""
+        self.stages[stage].wanted += wanted
+        self.stages[stage].served += served
+
     def finish(self, make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
-        """Make an object of a spec, with this memory."""
-        made = make()
-        if kind == READER.kind and type(made) is RagReader:
-            settings = {f.name: getattr(made, f.name) for f in fields(made) if f.init}
-            return SharingRagReader(
-                **{**settings, "chunker": SharedChunker(made.chunker, fingerprint(spec["chunker"]), self)},
-                memory=self,
-            )
-        wrapper = {
-            RETRIEVER.kind: SharedIndex,
-            STEP.kind: SharedStep,
-            ENCODER.kind: SharedEncoder,
-            LANGUAGE_MODEL.kind: SharedLLM,
-        }.get(kind)
-        return made if wrapper is None else wrapper(made, fingerprint(spec), self)
+        """Make an object of a spec, with this memory; the runs of a sweep share encoders, engines and steps."""
+        identity = fingerprint(spec)
+        if kind == READER.kind:
+            made = make()
+            return _sharing(made, fingerprint(spec["chunker"]), self) if type(made) is RagReader else made
+        if kind not in WRAPPERS:
+            return make()
+        if (kind, identity) not in self._shared:
+            self._shared[kind, identity] = WRAPPERS[kind](make(), identity, self)
+        return self._shared[kind, identity]
 
 
 def _failed(value: object) -> bool:
@@ -112,6 +113,12 @@ class SharingRagReader(RagReader):
     def now(self) -> float:
         """The clock of what retrieving costs, in seconds."""
         return self.memory.now()
+
+
+def _sharing(reader: RagReader, chunking: str, memory: Memory) -> SharingRagReader:
+    settings = {f.name: getattr(reader, f.name) for f in fields(reader) if f.init}
+    chunker = SharedChunker(reader.chunker, chunking, memory)
+    return SharingRagReader(**{**settings, "chunker": chunker, "memory": memory})
 
 
 @dataclass(frozen=True)
@@ -226,3 +233,12 @@ class SharedLLM(Delegate):
             ),
         )
         return [found[key] for key in keys]
+
+
+# By kind; what may stand inside another of its kind (a chunker) is wrapped where it is used.
+WRAPPERS: Mapping[str, Callable[[Any, str, Memory], Any]] = {
+    RETRIEVER.kind: SharedIndex,
+    STEP.kind: SharedStep,
+    ENCODER.kind: SharedEncoder,
+    LANGUAGE_MODEL.kind: SharedLLM,
+}

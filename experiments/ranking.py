@@ -1,0 +1,148 @@
+"""Which setting is best, as far as that can be known: places with room, the choice, and what each axis does.
+
+A failed answer counts as wrong here, or a setting could win by failing where others are wrong.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from rlc.experiments.report.lineup import Entry
+from rlc.experiments.report.study import Comparison, Study, corrected
+from rlc.experiments.resample import Floats
+from rlc.experiments.stats import Difference, Estimate, correct, difference
+
+
+@dataclass(frozen=True)
+class Place:
+    """A setting in the ranking.
+
+    `first` and `last` are the places, counted from 1, that the called differences leave it: one more than the number
+    of settings called better, and the number of settings less those called worse. `behind` is the best one's accuracy
+    less its own (None for the best itself). A `winner` is one that no setting is called better than.
+    """
+
+    entry: Entry
+    accuracy: Estimate
+    tokens: Estimate
+    seconds: float | None
+    failures: int
+    first: int
+    last: int
+    behind: Difference | None
+
+    @property
+    def winner(self) -> bool:
+        """Whether it may be the best."""
+        return self.first == 1
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One value of an axis, averaged over all other axes, and its difference to the axis's first value."""
+
+    axis: str
+    value: str
+    accuracy: Estimate
+    change: Difference | None
+
+
+def failures_are_wrong(study: Study) -> Study:
+    """The same study with failed answers judged wrong."""
+    return replace(study, outcomes=study.wrong_if_failed)
+
+
+def rank(study: Study) -> list[Place]:
+    """The settings by accuracy, then fewer prompt tokens, then name.
+
+    Every pair is tested and corrected together (Holm), since any setting could have come out best: testing the one
+    that did against the others alone would find differences where there are none.
+
+    Source: places from pairwise tests as in Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 2024,
+    doi:10.1093/restud/rdad006.
+    """
+    study = failures_are_wrong(study)
+    order = sorted(
+        study.entries,
+        key=lambda e: (-(study.overall[e.name].value or 0.0), study.tokens[e.name].value or 0.0, e.name),
+    )
+    compared = corrected([study.compare(one, other) for one, other in combinations(order, 2)])
+    pairs = {(one.first.name, one.second.name): one.difference for one in compared}
+    pairs |= {(second, first): reversed_(found) for (first, second), found in pairs.items()}
+    better = {
+        entry.name: [other.name for other in order if other is not entry and _ahead(pairs, other, entry)]
+        for entry in order
+    }
+    worse = {name: sum(name in ahead for ahead in better.values()) for name in better}
+    return [
+        Place(
+            entry=entry,
+            accuracy=study.overall[entry.name],
+            tokens=study.tokens[entry.name],
+            seconds=_mean_seconds(study, entry),
+            failures=study.rows[entry.name].height - study.answered(entry).height,
+            first=1 + len(better[entry.name]),
+            last=len(order) - worse[entry.name],
+            behind=None if entry is order[0] else pairs[order[0].name, entry.name],
+        )
+        for entry in order
+    ]
+
+
+def reversed_(found: Difference) -> Difference:
+    """Second minus first."""
+    value, low, high = (None if x is None else -x for x in (found.value, found.high, found.low))
+    return replace(found, value=value, low=low, high=high)
+
+
+def _ahead(pairs: Mapping[tuple[str, str], Difference], first: Entry, second: Entry) -> bool:
+    found = pairs[first.name, second.name]
+    return found.called and (found.value or 0.0) > 0
+
+
+def _mean_seconds(study: Study, entry: Entry) -> float | None:
+    seconds = study.answered(entry)["seconds"]
+    return float(seconds.sum()) / len(seconds) if len(seconds) and seconds.sum() > 0 else None
+
+
+def effects(study: Study, settings: Mapping[str, Mapping[str, str]]) -> list[Effect]:
+    """What each axis does on average: `settings` holds the name of the value by axis, by setting.
+
+    A question's outcome under a value is its mean over the settings that have it. Differences are paired, clustered by
+    document, and corrected together.
+    """
+    study = failures_are_wrong(study)
+    axes: dict[str, dict[str, list[Floats]]] = {}
+    for setting, values in settings.items():
+        for axis, value in values.items():
+            axes.setdefault(axis, {}).setdefault(value, []).append(study.outcomes[setting])
+    means = {
+        axis: {value: np.mean(outcomes, axis=0) for value, outcomes in values.items()}
+        for axis, values in axes.items()
+        if len(values) > 1
+    }
+    changes = [
+        (axis, value, _paired(study, mean, next(iter(values.values()))))
+        for axis, values in means.items()
+        for value, mean in list(values.items())[1:]
+    ]
+    called = correct([change for _, _, change in changes])
+    by_value = {(axis, value): found for (axis, value, _), found in zip(changes, called, strict=True)}
+    return [
+        Effect(axis, value, study.mean(mean), by_value.get((axis, value)))
+        for axis, values in means.items()
+        for value, mean in values.items()
+    ]
+
+
+def _paired(study: Study, first: Floats, second: Floats) -> Difference:
+    both = ~np.isnan(first) & ~np.isnan(second)
+    return difference(first[both], second[both], study.documents[both].tolist())
+
+
+def against(study: Study, chosen: str, baselines: Sequence[str]) -> list[Comparison]:
+    """The chosen setting minus each baseline, corrected together."""
+    study = failures_are_wrong(study)
+    return corrected([study.compare(study.entry(chosen), study.entry(name)) for name in baselines])
