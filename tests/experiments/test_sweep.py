@@ -159,7 +159,7 @@ def shell(tmp_path, monkeypatch, scripted_recipe):
 def test_a_sweep_from_file_to_report(shell, tmp_path):
     found = json.loads(shell("--json").stdout)
     assert len(found["ranking"]) == len(found["winners"]) == 8  # all answer alike
-    assert found["ranking"][0]["place"] == [1, 8]
+    assert (found["ranking"][0]["first"], found["ranking"][0]["last"]) == (1, 8)
     assert (found["tuning"]["questions"], found["test"]["questions"]) == (2, 2)
     assert [one["reader"] for one in found["against"]] == ["rag", "long"]
     assert {one["axis"] for one in found["effects"]} == {
