@@ -1,4 +1,4 @@
-"""`rlc show`: one question of a run whole, as lines of text that cannot steer a terminal."""
+"""`rlc show`: one question of a run whole, as a page for the terminal and for the browser."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,12 +7,16 @@ from typing import Any
 
 import polars as pl
 
-from rlc.data.errors import DataError, RlcError, UsageError, unknown
+from rlc.data.errors import DataError, RlcError, StoreError, UsageError, unknown
 from rlc.data.records import Example
 from rlc.data.spec import Spec
+from rlc.experiments.metrics.evidence import places, silver
 from rlc.experiments.rebuild import rebuild_prompts
+from rlc.experiments.report.marks import Span, evidence_of, gold_excerpts, passages, plain
+from rlc.experiments.report.records import Block, Excerpt, Report, Section
+from rlc.experiments.report.render import render_html
 from rlc.experiments.runs import StoredRun, nearest, open_run
-from rlc.experiments.visible import shorten, visible
+from rlc.experiments.visible import visible
 
 TOKENS = {
     "prompt_tokens": "prompt",
@@ -31,7 +35,6 @@ SECONDS = {
     "seconds": "in all",
 }
 FACTS = ("document_id", "task", "length", "type", "answerable")
-INDENT = "    "
 
 Row = Mapping[str, Any]
 
@@ -43,8 +46,10 @@ def show_question(
     readers: Sequence[str] = (),
     data_root: Path | None = None,
     characters: int = 2_000,
-) -> Iterator[str]:
-    """The lines that tell all about one question: gold answers; by reader verdict, answer, evidence and cost.
+) -> Report:
+    """All about one question: gold answers and evidence; by reader verdict, answer, what was read, and cost.
+
+    `rlc.experiments.report.terminal.lines` prints it, `write_page` makes it an HTML file.
 
     Args:
         run: The run's folder, or its name below `out`.
@@ -62,7 +67,28 @@ def show_question(
     stored = open_run(run, out)
     rows = _rows(stored, question, readers)
     example, note = _example(stored, rows, data_root)
-    yield from map(visible, _lines(stored, rows, example, note, characters))
+    gold = _gold(example)
+    return Report(
+        title=rows[0]["example_id"],
+        banner=", ".join(f"{key} {rows[0][key]}" for key in FACTS if rows[0][key] is not None),
+        loud=False,
+        sections=[
+            _question(rows[0], example, gold, note, characters),
+            *(_reader(stored, row, place, example, gold, characters) for place, row in enumerate(rows)),
+        ],
+    )
+
+
+def write_page(page: Report, file: Path) -> None:
+    """Write the page as one HTML file.
+
+    Raises:
+        StoreError: where it cannot be written.
+    """
+    try:
+        file.write_text(render_html(page, {}), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {file}: {error}; give another place with --html") from error
 
 
 def _rows(stored: StoredRun, question: str, readers: Sequence[str]) -> Sequence[Row]:
@@ -106,43 +132,46 @@ def _example(stored: StoredRun, rows: Sequence[Row], data_root: Path | None) -> 
     return next(example for example in examples if example.id == rows[0]["example_id"]), ""
 
 
-def _lines(
-    stored: StoredRun, rows: Sequence[Row], example: Example | None, note: str, characters: int
-) -> Iterator[str]:
-    first = rows[0]
-    yield first["example_id"]
-    yield ", ".join(f"{key} {first[key]}" for key in FACTS if first[key] is not None)
-    yield from _text("question", first["question"], characters)
-    for answer in first["answers"]:
-        yield from _text("gold answer", answer, characters)
-    if not first["answers"]:
-        yield "gold answer: none"
-    for row in rows:
-        yield ""
-        yield from _reader(row, stored.labels.get(row["reader"], row["reader"]), example, characters)
-        if example and row["prompt_hash"] and row["route"] == row["reader"]:
-            yield from _prompt(row, stored.specs[row["reader"]], example, characters)
-    if note:
-        yield ""
-        yield f"evidence is shown by its spans, and no prompt: {note}"
+def _gold(example: Example | None) -> Sequence[Span]:
+    """Where the rule finds the gold evidence in the document."""
+    found = silver([example]) if example else {}
+    return places(example.document.page_content, found[example.id]) if example and found else ()
 
 
-def _reader(row: Row, label: str, example: Example | None, characters: int) -> Iterator[str]:
-    yield f"== {label}: {_verdict(row)}"
+def _question(row: Row, example: Example | None, gold: Sequence[Span], note: str, characters: int) -> Section:
+    excerpts = [plain("question", row["question"], characters)]
+    excerpts += [plain("gold answer", answer, characters) for answer in row["answers"] or ("none",)]
+    if example:
+        excerpts += gold_excerpts(example.document.page_content, gold)
+    texts = [f"evidence is shown by its spans, and no prompt: {note}"] if note else []
+    return Section("question", "Question", texts, blocks=(Block("", excerpts),))
+
+
+def _reader(
+    stored: StoredRun, row: Row, place: int, example: Example | None, gold: Sequence[Span], characters: int
+) -> Section:
+    label = stored.labels.get(row["reader"], row["reader"])
+    excerpts = list(_excerpts(row, example, gold, characters))
+    if example and row["prompt_hash"] and row["route"] == row["reader"]:
+        excerpts += _prompt(row, stored.specs[row["reader"]], example, characters)
+    return Section(f"reader-{place}", f"{label}: {_verdict(row)}", blocks=(Block("", excerpts),))
+
+
+def _excerpts(row: Row, example: Example | None, gold: Sequence[Span], characters: int) -> Iterator[Excerpt]:
     if row["route"] != row["reader"]:
-        yield f"answered by: {row['route']}"
-    if row["error"] is not None:
-        yield from _text("error", row["error"], characters)
-    else:
-        yield from _text("answer", row["prediction"], characters)
-    for rank, passage in enumerate(row["evidence"], start=1):
-        yield from _passage(row, rank, passage, example, characters)
-    yield f"tokens: {_figures(row, TOKENS, '{:,.0f}')}"
-    yield f"seconds: {_figures(row, SECONDS, '{:.3f}') or 'not timed'}"
-    yield f"finished by: {row['finish_reason'] or 'unknown'}; prompt hash: {row['prompt_hash'] or 'none'}"
+        yield plain("answered by", row["route"])
+    failed = row["error"] is not None
+    yield plain("error" if failed else "answer", row["error"] if failed else row["prediction"], characters)
+    text = example.document.page_content if example else None
+    yield from passages(evidence_of(row), row["document_id"], text, gold, characters)
+    yield plain("tokens", _figures(row, TOKENS, "{:,.0f}"))
+    yield plain("seconds", _figures(row, SECONDS, "{:.3f}") or "not timed")
+    yield plain(
+        "finished by", f"{row['finish_reason'] or 'unknown'}; prompt hash: {row['prompt_hash'] or 'none'}"
+    )
     details = json.loads(row["details"] or "{}")
     if details:
-        yield from _text("details", json.dumps(details, ensure_ascii=False), characters)
+        yield plain("details", json.dumps(details, ensure_ascii=False), characters)
 
 
 def _verdict(row: Row) -> str:
@@ -151,41 +180,20 @@ def _verdict(row: Row) -> str:
     return f"{verdict} ({row['reason']}{f1})"
 
 
-def _prompt(row: Row, spec: Spec, example: Example, characters: int) -> Iterator[str]:
+def _prompt(row: Row, spec: Spec, example: Example, characters: int) -> Iterator[Excerpt]:
     """The prompt, shortened, made again and recognised by its hash."""
     try:
         prompts = rebuild_prompts(spec, example)
     except RlcError as error:
-        yield f"prompt: cannot be made again here: {error}"
+        yield plain("prompt", f"cannot be made again here: {error}")
         return
     prompt = prompts.get(row["prompt_hash"])
     if prompt is None:
-        yield "prompt: what is made now has another hash; was the run made by another version?"
+        yield plain("prompt", "what is made now has another hash; was the run made by another version?")
         return
-    yield from _text("system", prompt.system, characters)
-    yield from _text("prompt", prompt.prefix + prompt.question, characters)
-
-
-def _passage(row: Row, rank: int, passage: Row, example: Example | None, characters: int) -> Iterator[str]:
-    score = "" if passage["score"] is None else f", score {passage['score']:.4g}"
-    place = f"evidence {rank}, characters {passage['start']:,} to {passage['end']:,}{score}"
-    if example is None or passage["document_id"] != row["document_id"]:
-        yield f"{place} of {passage['document_id']}"
-    else:
-        text = example.document.page_content
-        yield from _text(place, text[passage["start"] : passage["end"]], characters)
+    yield plain("system", prompt.system, characters)
+    yield plain("prompt", prompt.prefix + prompt.question, characters)
 
 
 def _figures(row: Row, names: Mapping[str, str], form: str) -> str:
     return ", ".join(f"{name} {form.format(row[column])}" for column, name in names.items() if row[column])
-
-
-def _text(name: str, text: str, characters: int) -> Iterator[str]:
-    """A named text: behind its name if it is one short line, else indented below."""
-    shown = shorten(text, characters)
-    lines = shown.splitlines() or [""]
-    if len(lines) == 1 and len(shown) <= 80:
-        yield f"{name}: {shown}"
-    else:
-        yield f"{name}:"
-        yield from (f"{INDENT}{line}" for line in lines)

@@ -5,6 +5,7 @@ in both, applied to every expression of a template.
 """
 
 import io
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from markupsafe import Markup
 
 from rlc.data.errors import StoreError
 from rlc.experiments.report.plots import INK, style
-from rlc.experiments.report.records import Plot, Report
+from rlc.experiments.report.records import Cell, Grid, Piece, Plot, Report, Sortable, Table, Value
 from rlc.experiments.visible import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -47,9 +48,11 @@ def write_files(report: Report, folder: Path) -> Path:
 def render_html(report: Report, drawings: dict[str, str]) -> str:
     """One page with everything in it. `drawings` are the plots' SVG texts by name."""
     environment = _environment(autoescape=True, finalize=_html_text)
+    environment.filters |= {"json": _json, "plain": _plain}
     return environment.get_template("report.html.j2").render(
         report=report,
-        css=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        css=_own_file("report.css"),
+        script=_own_file("grid.js") if any(section.grid for section in report.sections) else "",
         drawings={name: _inline(name, svg) for name, svg in drawings.items()},
     )
 
@@ -57,6 +60,7 @@ def render_html(report: Report, drawings: dict[str, str]) -> str:
 def render_markdown(report: Report) -> str:
     """The same as Markdown; plots are linked."""
     environment = _environment(autoescape=False, finalize=_markdown_value)
+    environment.filters["marked"] = _marked
     return environment.get_template("report.md.j2").render(report=report)
 
 
@@ -82,12 +86,60 @@ def _environment(**settings: Any) -> Environment:  # noqa: ANN401 - Jinja's own 
     )
 
 
+def _own_file(name: str) -> Markup:
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - nothing from outside is in it
+
+
+def _json(grid: Grid) -> Markup:
+    """The grid as JSON that cannot end the element around it."""
+    record = {
+        "columns": grid.columns,
+        "rows": [list(map(_value, row)) for row in grid.rows],
+        "detailColumns": grid.detail_columns,
+        "details": [[list(map(_value, row)) for row in rows] for rows in grid.details],
+    }
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 - no tag or comment can begin in it
+
+
+def _value(value: Value) -> object:
+    return visible(value) if isinstance(value, str) else value
+
+
+def _plain(grid: Grid) -> Table:
+    """The grid's rows as they are, for a browser that runs no scripts."""
+    rows = [[Cell(_shown(value)) for value in row] for row in grid.rows]
+    return Table(grid.title, grid.columns, rows, prose=True)
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, Sortable):
+        return value.text
+    return "" if value is None else f"{value:,}" if isinstance(value, int | float) else value
+
+
 def _html_text(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+class _Raw(str):
+    """Markdown that is written already."""
+
+    __slots__ = ()
+
+
 def _markdown_value(value: object) -> object:
-    return markdown_text(value) if isinstance(value, str) else value
+    return markdown_text(value) if isinstance(value, str) and not isinstance(value, _Raw) else value
+
+
+def _marked(piece: Piece) -> _Raw:
+    """Dropped text is struck out and gold is bold; marks must stand at words, so spaces go outside."""
+    text = markdown_text(piece.text)
+    around = ("~~" if piece.state == "dropped" else "") + ("**" if piece.gold else "")
+    marked = f"{around}{text}{around[::-1]}" if text else ""
+    before = " " if piece.text[:1].isspace() else ""
+    after = " " if text and piece.text[-1:].isspace() else ""
+    return _Raw(f"{before}{marked}{after}")
 
 
 def _draw(plot: Plot, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from rlc.data.store import Store
 from rlc.experiments.rebuild import rebuild_prompts
+from rlc.experiments.report.terminal import lines
 from rlc.experiments.run import plan_run
 from rlc.experiments.show import show_question
 from rlc.pipeline.recipe import load_recipe
@@ -28,7 +29,9 @@ def test_show_prints_the_prompt(tmp_path, scripted_recipe):
     store = Store(tmp_path)
     run.execute(run.readers(store))
     store.close()
-    text = "\n".join(show_question(str(run.folder), dataset.examples[0].id, tmp_path))
+    text = "\n".join(
+        line.plain for line in lines(show_question(str(run.folder), dataset.examples[0].id, tmp_path))
+    )
     assert text.count("prompt:\n") == 2  # the arms'; the router asked nothing itself
     assert "Read these chunks to answer a question." in text
     assert f"Question: {dataset.examples[0].question}" in text

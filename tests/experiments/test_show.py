@@ -1,12 +1,18 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
-from rlc.data.datasets import load_sample
+from rlc.data.datasets import load_dataset, load_sample
 from rlc.data.errors import DataError, UsageError
 from rlc.data.records import Answer, Document, Evidence, Example, Usage
 from rlc.experiments.cli import main
+from rlc.experiments.report.marks import pieces, shortened
+from rlc.experiments.report.records import Piece
+from rlc.experiments.report.terminal import lines
 from rlc.experiments.results import row, to_frame, write_results
 from rlc.experiments.run import write_json
 from rlc.experiments.score import Score
@@ -45,8 +51,12 @@ def run(tmp_path: Path) -> Path:
     return save(tmp_path / "run", [ASKED, other], {"rag": SAID, "auto": SAID, "long": failed}, data)
 
 
+def printed(*arguments, **settings) -> str:
+    return "\n".join(line.plain for line in lines(show_question(*arguments, **settings)))
+
+
 def test_all_about_one_question(run):
-    text = "\n".join(show_question("run", "32k_book:ab", run.parent))
+    text = printed("run", "32k_book:ab", run.parent)
     for part in (
         "gold answer: 114 gallons",
         "== rag: right (numbers, F1 0.50)",
@@ -71,19 +81,19 @@ def test_nothing_steers_the_terminal(run):
 
 
 def test_a_part_of_the_id_is_enough_where_it_is_unique(run):
-    assert next(show_question("run", ":ab", run.parent)) == "32k_book:ab"
+    assert show_question("run", ":ab", run.parent).title == "32k_book:ab"
     with pytest.raises(UsageError, match="2 questions have '32k'"):
-        list(show_question("run", "32k", run.parent))
+        show_question("run", "32k", run.parent)
     with pytest.raises(UsageError, match="nearest: 32k_book:ab"):
-        list(show_question("run", "32k_boook:ab", run.parent))
+        show_question("run", "32k_boook:ab", run.parent)
 
 
 def test_one_reader_only(run):
-    text = "\n".join(show_question("run", ":ab", run.parent, ["long"]))
+    text = printed("run", ":ab", run.parent, ["long"])
     assert "== long" in text
     assert "== rag" not in text
     with pytest.raises(UsageError, match="did you mean 'long'"):
-        list(show_question("run", ":ab", run.parent, ["lnog"]))
+        show_question("run", ":ab", run.parent, ["lnog"])
 
 
 def test_evidence_is_shown_as_text_where_the_documents_are_at_hand(tmp_path):
@@ -92,12 +102,74 @@ def test_evidence_is_shown_as_text_where_the_documents_are_at_hand(tmp_path):
     said = Answer("x", "rag", (Evidence(one.document_id, 0, 40),), USAGE)
     data = {"name": sample.name, "variant": "sample", "revision": sample.revision}
     save(tmp_path / "run", [one], {"rag": said}, data)
-    text = "\n".join(show_question("run", one.id, tmp_path))
+    text = printed("run", one.id, tmp_path)
     assert one.document.page_content[:40].splitlines()[0] in text
     save(tmp_path / "old", [one], {"rag": said}, data | {"revision": "older"})
-    assert "made on revision older" in "\n".join(show_question("old", one.id, tmp_path))
+    assert "made on revision older" in printed("old", one.id, tmp_path)
     with pytest.raises(DataError, match="made on revision older"):
-        list(show_question("old", one.id, tmp_path, data_root=sample.root))
+        show_question("old", one.id, tmp_path, data_root=sample.root)
+
+
+PRUNED = Answer(
+    "x", "rag", (Evidence("d", 0, 8, 0.5, (0, 24)), Evidence("d", 12, 24, 0.5, (0, 24))), USAGE, details={}
+)
+
+
+@pytest.fixture
+def pruned_run(tmp_path):
+    """A run on a folder of one's own, so that the documents are at hand: the run's folder and the data's."""
+    root = tmp_path / "data"
+    root.mkdir()
+    (root / "d.txt").write_text(DOCUMENT.page_content, encoding="utf-8")
+    asked = '{"question": "How much <b>oil</b>?", "document": "d.txt", "answer": "114 gallons"}'
+    (root / "questions.jsonl").write_text(asked + "\n", encoding="utf-8")
+    dataset = load_dataset(str(root))
+    [one] = dataset.examples
+    read = tuple(replace(piece, document_id=one.document_id) for piece in PRUNED.evidence)
+    data = {"name": dataset.name, "variant": "own", "revision": dataset.revision}
+    folder = save(tmp_path / "run", [one], {"rag": replace(PRUNED, evidence=read)}, data)
+    return folder, root
+
+
+def test_kept_and_dropped_text_and_gold_evidence_are_marked(pruned_run):
+    folder, root = pruned_run
+    text = printed(str(folder), "d.txt", folder.parent, data_root=root)
+    assert "marks: [-dropped by a pruner-] **gold evidence**" in text
+    assert "evidence 1, characters 0 to 24, score 0.5, 17% of it dropped" in text
+    assert "The oil [-was -]**114** gallons." in text
+
+
+def test_a_page_has_the_look_of_a_report_and_runs_nothing(pruned_run):
+    folder, root = pruned_run
+    file = folder.parent / "page.html"
+    words = ["show", str(folder), "d.txt", "--data-root", str(root), "--html", str(file)]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert done.output.strip() == str(file)
+    page = file.read_text(encoding="utf-8")
+    assert "<ins>The oil </ins><del>was </del><mark><ins>114</ins></mark><ins> gallons.</ins>" in page
+    assert "&lt;b&gt;oil&lt;/b&gt;" in page
+    assert "<script" not in page
+    nowhere = CliRunner().invoke(main, [*words[:-1], str(folder / "no" / "page.html")])
+    assert nowhere.exit_code != 0
+    assert "give another place with --html" in nowhere.output
+
+
+def test_long_texts_lose_their_middles_dropped_ones_first():
+    given = [Piece("a" * 100, "kept"), Piece("b" * 1000, "dropped"), Piece("c" * 100, "kept")]
+    shorter = shortened(given, 600)
+    assert [len(piece.text) for piece in (shorter[0], shorter[2])] == [100, 100]
+    assert "[... 760 characters ...]" in shorter[1].text
+    assert shortened(given, 1200) == given
+    tiny = "".join(piece.text for piece in shortened(given, 20))
+    assert tiny.startswith("a" * 10 + " [...")
+    assert tiny.endswith("] " + "c" * 10)
+
+
+@given(st.text(max_size=40), *[st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)))] * 2)
+def test_marked_pieces_are_the_text(text, kept, gold):
+    spans = [[(a, b) for a, b in found if a < b] for found in (kept, gold)]
+    assert "".join(piece.text for piece in pieces(text, (0, len(text)), *spans)) == text
 
 
 def test_shorten_says_how_much_is_left_out():
