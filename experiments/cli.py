@@ -17,6 +17,7 @@ from rlc.experiments.cli_chunks import chunks
 from rlc.experiments.cli_judge import judge
 from rlc.experiments.cli_report import report, show
 from rlc.experiments.cli_router import explain, router
+from rlc.experiments.cli_sweep import sweep
 from rlc.experiments.cli_track import track, ui
 from rlc.experiments.options import (
     ARMS,
@@ -221,5 +222,6 @@ main.add_command(report)
 main.add_command(router)
 main.add_command(explain)
 main.add_command(show)
+main.add_command(sweep)
 main.add_command(track)
 main.add_command(ui)
