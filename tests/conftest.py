@@ -7,8 +7,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import pytest
+from hypothesis import settings
 
 from rlc.data.records import Document, Example
+
+# A deadline would measure who else uses the machine, not the code.
+settings.register_profile("rlc", deadline=None)
+settings.load_profile("rlc")
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"

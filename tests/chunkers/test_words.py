@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -62,7 +62,6 @@ words = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(words, st.text(max_size=6))).map("".join), st.sampled_from([10, 10_000]))
 def test_offsets_and_counts_are_the_tokenizers_own(text, limit):
     cache = WordCache(BERT, limit=limit)
@@ -71,7 +70,6 @@ def test_offsets_and_counts_are_the_tokenizers_own(text, limit):
         assert cache.count(text) == BERT.count(text)
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(words, st.text(max_size=6))).map("".join))
 def test_a_slice_cut_at_white_space_is_counted_without_the_tokenizer(text):
     ruler = Ruler(text, BERT)

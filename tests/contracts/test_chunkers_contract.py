@@ -111,7 +111,7 @@ hard = st.sampled_from(
 texts = st.lists(
     st.one_of(hard, st.text(max_size=8), st.sampled_from(["the ", "in ", "abab "])), max_size=60
 ).map("".join)
-law = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+law = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
 def obey(chunks, text, tokenizer):

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.records import Answer, Document, Example
@@ -249,7 +249,6 @@ def test_features_by_hand():
     assert found.bigram_recall == 0.0
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1).filter(str.strip), st.text(), st.text().filter(str.strip))
 def test_features_are_shares_and_judging_never_fails(question, gold, prediction):
     answer = read(prediction)
@@ -262,7 +261,6 @@ def test_features_are_shares_and_judging_never_fails(question, gold, prediction)
     assert first.correct is not None
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["ann", "bob", "cave", "dog", "elm", "fox", "gate"]), min_size=1))
 def test_the_gold_answer_itself_is_right(gold):
     text = " ".join(gold)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.errors import DataError
@@ -110,7 +110,6 @@ def test_too_few_cells():
         agreement(cells((1.0, 1.0)))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=2, max_size=20))
 def test_agreement_is_symmetric_but_for_the_bias(pairs):
     found, turned = agreement(cells(*pairs)), agreement(cells(*[(b, a) for a, b in pairs]))

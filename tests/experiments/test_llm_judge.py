@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.errors import UsageError
@@ -54,7 +54,6 @@ def test_only_a_clear_yes_or_no_is_a_verdict(reply, correct, reason):
     assert (verdict.correct, verdict.reason) == (correct, reason)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_parse_gives_one_of_three(reply):
     assert parse(reply) in {"yes", "no", "unparsed"}
@@ -127,7 +126,6 @@ def test_an_echo_of_the_answer_is_no_verdict(attack):
     assert one(lambda prompt: attack, text=attack).correct is None
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_neutralised_text_keeps_its_length_and_opens_nothing(text):
     safe = neutralise(text)
@@ -179,7 +177,6 @@ def test_kappa_by_hand():
 pairs = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1)
 
 
-@settings(deadline=None)
 @given(pairs)
 def test_kappa_is_scikit_learns(pairs):
     metrics = pytest.importorskip("sklearn.metrics")
@@ -191,7 +188,6 @@ def test_kappa_is_scikit_learns(pairs):
         assert found.kappa == pytest.approx(metrics.cohen_kappa_score(a, b))
 
 
-@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1))
 def test_a_judge_agrees_with_itself(values):
     assert kappa(verdicts(*values), verdicts(*values)).kappa in {None, 1.0}

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.experiments import metrics
@@ -53,14 +53,12 @@ def test_gold_answers_must_be_a_sequence_of_at_least_one(score):
         score("x", [])
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_values_are_shares_and_equal_texts_match(a, b):
     assert all(0.0 <= score(a, [b]) <= 1.0 for score in SCORES)
     assert exact_match(a, [a]) == token_f1(a, [a]) == containment(a, [a]) == 1.0
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["cat", "dog", "sat", "ran"]), min_size=1, max_size=20), st.data())
 def test_our_subsequence_is_rouge_scores(a, data):
     b = data.draw(st.lists(st.sampled_from(["cat", "dog", "sat", "ran"]), min_size=1, max_size=20))

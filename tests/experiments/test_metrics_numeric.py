@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.experiments.metrics.numeric import matched, moves, numbers, numeric_match, required, same_number
@@ -94,14 +94,12 @@ def test_numeric_match_takes_the_best_gold_answer_and_needs_all_its_numbers():
     assert numeric_match("anything", ["no digits here"]) is None
 
 
-@settings(deadline=None)
 @given(st.floats(0.001, 1e12), st.sampled_from(["", " million", "%"]))
 def test_every_number_is_the_same_as_itself(value, unit):
     [number] = numbers(f"{value:.3f}{unit}")
     assert same_number(number, number)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_spans_are_in_order_and_inside_the_text(text):
     position = 0

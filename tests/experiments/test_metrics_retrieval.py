@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.errors import DataError, UsageError
@@ -52,7 +52,6 @@ groups = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(groups)
 def test_runs_survive_their_file(tmp_path_factory, run):
     path = tmp_path_factory.mktemp("run") / "run.trec"
@@ -60,7 +59,6 @@ def test_runs_survive_their_file(tmp_path_factory, run):
     assert read_run(path) == run
 
 
-@settings(deadline=None)
 @given(st.dictionaries(ids, st.dictionaries(ids, st.integers(0, 3), min_size=1)))
 def test_qrels_survive_their_file(tmp_path_factory, qrels):
     path = tmp_path_factory.mktemp("qrels") / "qrels.txt"
@@ -109,7 +107,6 @@ spans = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(spans, spans)
 def test_span_recall_counts_characters(gold, found):
     wanted = {i for s in gold for i in range(s.start, s.end)}

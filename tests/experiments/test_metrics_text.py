@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.text import plain, sentences, stem, words
@@ -45,7 +45,6 @@ def naive_common_subsequence(a, b):
 tokens = st.lists(st.sampled_from("abcd"), max_size=80)
 
 
-@settings(deadline=None)
 @given(tokens, tokens)
 def test_common_subsequence_equals_the_table(a, b):
     assert common_subsequence(a, b) == naive_common_subsequence(a, b) == common_subsequence(b, a)

@@ -69,7 +69,7 @@ def test_bad_input():
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 1)] * 3, st.sampled_from("abcd")), min_size=1, max_size=30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_no_router_between_the_arms_beats_the_oracle(rows):
     choices = [first if choice else second for choice, first, second, _ in rows]
     _, first, second, documents = map(list, zip(*rows, strict=True))

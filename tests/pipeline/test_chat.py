@@ -22,7 +22,7 @@ def whole(chat, prompt):
     return chat.codec(chat.render(prompt), add_special_tokens=chat._special)["input_ids"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     document=st.text(alphabet="the \n.éx", max_size=200).map(lambda text: DOCUMENT + text),
     questions=st.lists(st.text(alphabet="the \n?é7", max_size=30), min_size=1, max_size=4),

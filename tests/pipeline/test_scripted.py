@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.errors import UnsupportedError
@@ -79,7 +79,6 @@ def test_overflow_and_unknown_questions_are_error_generations():
     assert (known.text, known.error) == ("x", None)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.integers(0, 12))
 def test_an_answer_never_exceeds_max_tokens(text, max_tokens):
     llm = ScriptedLLM(lambda prompt: text)

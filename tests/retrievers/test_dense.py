@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 
@@ -42,7 +42,6 @@ def test_equal_vectors_come_in_the_order_of_their_ids_even_at_the_cut():
     assert ties[rows].tolist() == [0, 1, 2, 3, 4]
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 70), st.integers(0, 10_000))
 def test_flat_is_the_exact_order(count, k, seed):
     generator = np.random.default_rng(seed)
