@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -12,12 +11,13 @@ from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import FastTokenizer
 from rlc.data.weights import resolve, revision_of
+from rlc.retrievers.probe import Dtype, faster_dtype, random_tokens
 from rlc.retrievers.windows import Window, batches, cut_texts, windows_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-Dtype = Literal["auto", "float32", "bfloat16"]
+DtypeSetting = Literal["auto", "float32", "bfloat16"]
 LongText = Literal["pool", "refuse"]
 
 
@@ -34,7 +34,7 @@ class SentenceEncoder:
         window: tokens that the model reads at once, special tokens included. None takes as many as the model has
             positions for: all-MiniLM-L6-v2 has 512 but ships cut to 256, which drops more than half of a
             600-token chunk and cost 5 points of recall@5 on LaRA.
-        dtype: `float32`, `bfloat16`, or `auto`: the faster by a short probe (see `faster_dtype`).
+        dtype: `float32`, `bfloat16`, or `auto`: the faster by a short probe (see `probed_dtype`).
         long_text: `pool` or `refuse`.
         query_prompt: put before every query; None takes the model's own, if it has one.
         document_prompt: put before every document; None takes the model's own.
@@ -52,14 +52,14 @@ class SentenceEncoder:
         *,
         revision: str | None = None,
         window: int | None = None,
-        dtype: Dtype = "auto",
+        dtype: DtypeSetting = "auto",
         long_text: LongText = "pool",
         query_prompt: str | None = None,
         document_prompt: str | None = None,
         batch_tokens: int | None = None,
         device: str | None = None,
     ) -> None:
-        for setting, value, known in (("dtype", dtype, Dtype), ("long_text", long_text, LongText)):
+        for setting, value, known in (("dtype", dtype, DtypeSetting), ("long_text", long_text, LongText)):
             if value not in get_args(known):
                 raise ValueError(f"{setting} must be one of {', '.join(get_args(known))}, got {value!r}")
         self._model = load_model(model, revision, device)
@@ -74,7 +74,7 @@ class SentenceEncoder:
         self.document_prompt = document_prompt if document_prompt is not None else own.get("document") or ""
         self.batch_tokens = batch_tokens or (2048 if self._model.device.type == "cpu" else 65536)
         self.pooled = 0
-        self.dtype = faster_dtype(self._model, self.window) if dtype == "auto" else dtype
+        self.dtype = probed_dtype(self._model, self.window) if dtype == "auto" else dtype
         if self.dtype == "bfloat16":
             self._model[0].bfloat16()
         prompts = fingerprint([self.query_prompt, self.document_prompt])[:8]
@@ -189,26 +189,16 @@ def forward(model: "SentenceTransformer", ids: Sequence[Sequence[int]], wanted: 
     return states.cpu().numpy()
 
 
-def faster_dtype(model: "SentenceTransformer", window: int) -> Literal["float32", "bfloat16"]:
-    """Which of float32 and bfloat16 is faster here, by the best of three small batches each.
-
-    bfloat16 must be at least 1.2 times as fast, and keep every cosine to float32 at 0.999 or above.
-    """
-    vocabulary = len(model.tokenizer)
-    batch = np.random.default_rng(0).integers(vocabulary // 2, vocabulary, (8, min(128, window))).tolist()
+def probed_dtype(model: "SentenceTransformer", window: int) -> Dtype:
+    """What a float32 model runs faster in; bfloat16 must keep every cosine to float32 at 0.999 or above."""
     half = copy.deepcopy(model)
     half[0].bfloat16()
-    seconds: dict[str, float] = {}
-    vectors: dict[str, Floats] = {}
-    for name, candidate in (("float32", model), ("bfloat16", half)):
-        times = []
-        for _ in range(3):
-            start = perf_counter()
-            vectors[name] = unit(forward(candidate, batch, "sentence_embedding"))
-            times.append(perf_counter() - start)
-        seconds[name] = min(times)
-    close = float((vectors["float32"] * vectors["bfloat16"]).sum(axis=1).min()) >= 0.999
-    return "bfloat16" if close and seconds["float32"] >= 1.2 * seconds["bfloat16"] else "float32"
+    batch = random_tokens(len(model.tokenizer), min(128, window))
+    return faster_dtype(
+        lambda: unit(forward(model, batch, "sentence_embedding")),
+        lambda: unit(forward(half, batch, "sentence_embedding")),
+        lambda exact, other: float((exact * other).sum(axis=1).min()) >= 0.999,
+    )
 
 
 def unit(vectors: Floats) -> Floats:

@@ -4,7 +4,7 @@ from sentence_transformers import SentenceTransformer
 
 from rlc.data.errors import DataError, WeightsError
 from rlc.data.protocols import Encoder
-from rlc.retrievers.embed import SentenceEncoder, faster_dtype, load_model
+from rlc.retrievers.embed import SentenceEncoder, load_model, probed_dtype
 
 SHORT = ["the cat sat", "a dog", "", "net income rose the bird sings"]
 LONG = " ".join(["one two three four five six seven eight"] * 10)
@@ -78,7 +78,7 @@ def test_no_texts(tiny):
 
 
 def test_the_probe_names_a_type(tiny_folder):
-    assert faster_dtype(load_model(str(tiny_folder), None, "cpu"), 32) in ("float32", "bfloat16")
+    assert probed_dtype(load_model(str(tiny_folder), None, "cpu"), 32) in ("float32", "bfloat16")
 
 
 @pytest.mark.parametrize(

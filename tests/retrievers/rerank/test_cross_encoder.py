@@ -12,7 +12,7 @@ LONG = " ".join(["one two three four five six seven eight"] * 10)
 
 @pytest.fixture
 def reranker(tiny_cross_encoder):
-    return CrossEncoderReranker(model=str(tiny_cross_encoder), device="cpu")
+    return CrossEncoderReranker(model=str(tiny_cross_encoder), dtype="float32", device="cpu")
 
 
 def test_scores_are_sentence_transformers_logits(reranker, tiny_cross_encoder):
@@ -55,3 +55,13 @@ def test_bad_input(reranker, tiny_cross_encoder, tmp_path):
         CrossEncoderReranker(model=str(tmp_path)).scores("q", ["a"])
     with pytest.raises(ValueError, match="window must be at most the model's 32"):
         CrossEncoderReranker(model=str(tiny_cross_encoder), window=64, device="cpu").scores("q", ["a"])
+
+
+def test_the_probe_chooses_a_dtype_and_the_result_says_which(tiny_cross_encoder, reranker):
+    assert reranker.chosen_dtype in ("float32", "bfloat16")
+    exact, half = (
+        CrossEncoderReranker(model=str(tiny_cross_encoder), dtype=dtype, device="cpu")
+        for dtype in ("float32", "bfloat16")
+    )
+    assert (exact.chosen_dtype, half.chosen_dtype) == ("float32", "bfloat16")
+    np.testing.assert_allclose(half.scores("the cat", TEXTS), exact.scores("the cat", TEXTS), atol=0.1)
