@@ -1,7 +1,8 @@
 """`rlc compare`, from options to output."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from rlc.experiments.caveats import caveats
 from rlc.experiments.compare import Schedule
 from rlc.experiments.estimate import estimates, measure_speed
 from rlc.experiments.progress import Progress, clock
+from rlc.experiments.report.amortised import cost_sentences
 from rlc.experiments.report.answer import sentences
 from rlc.experiments.report.study import make_study
 from rlc.experiments.run import Outcome, Run, plan_run
 from rlc.experiments.runs import StoredRun, open_run
 from rlc.experiments.selection import limit as limit_to
 from rlc.experiments.selection import where
-from rlc.experiments.track import TrackingError, is_tracked, track
+from rlc.experiments.tracking.keeper import FAILED, FINISHED, KILLED, Keeper
+from rlc.experiments.tracking.place import TrackingError, is_tracked
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, load_recipe, takes_seed, with_settings
 from rlc.pipeline.routers import MEASURED, PRICED
@@ -54,6 +57,7 @@ def run_compare(
     as_json: bool,
     price: float | None = None,
     budget: int | None = None,
+    system_metrics: bool = False,
 ) -> None:
     """Run a comparison and print it.
 
@@ -71,11 +75,13 @@ def run_compare(
     if dry_run:
         _print_plan(run, as_json)
         return
-    outcome, _ = execute(run, resume)
-    stored = open_run(str(outcome.run.folder), out)
-    _print_outcome(outcome, answer(stored), as_json)
-    if track:
-        log_run(stored, out)
+    with _kept(Keeper(run.folder, out, system_metrics)) if track else nullcontext() as keeper:
+        outcome, _ = execute(run, resume, keeper=keeper)
+        stored = open_run(str(outcome.run.folder), out)
+        study = make_study(stored)
+        _print_outcome(outcome, sentences(study), cost_sentences(study), as_json)
+        if keeper and not (keeper.started or is_tracked(stored, out)):
+            keeper.start()  # nothing was asked, but MLflow lacks it
 
 
 def choose_questions(dataset: Dataset, conditions: Sequence[str], limit: int | None, seed: int) -> Dataset:
@@ -174,39 +180,69 @@ def engine_spec(reader: str) -> Spec:
 
 
 def execute(
-    run: Run, resume: bool, finish: Finish = BUILDER.finish, schedule: Schedule | None = None
+    run: Run,
+    resume: bool,
+    finish: Finish = BUILDER.finish,
+    schedule: Schedule | None = None,
+    keeper: Keeper | None = None,
+    work: Mapping[str, float] | None = None,
 ) -> tuple[Outcome, int]:
-    """Run it, with progress on stderr: what it found, and how many of its answers were in the store."""
+    """Run it, with progress on stderr: what it found, and how many of its answers were in the store.
+
+    `work` says how much of it an answer of each reader is, for the time left. The keeper, if any, opens its MLflow run
+    where there is something to ask.
+    """
     store = Store(run.out)
     try:
         readers = run.readers(store, finish)
         if not resume:
             run.forget(readers, store)
         missing = run.missing(readers)
+        if keeper and any(missing.values()):
+            keeper.start()
         total = len(run.dataset.examples) * len(readers)
-        with Progress(missing, total) as progress:
+        with Progress(missing, total, work=work) as progress:
             outcome = run.execute(readers, progress.on_batch, schedule)
         return outcome, total - sum(map(len, missing.values()))
     finally:
         store.close()
 
 
-def answer(run: StoredRun) -> tuple[str, ...]:
-    """What the figures say, in three sentences: who is ahead and how sure that is, what it cost, what the router did."""
-    return sentences(make_study(run))
-
-
 def log_run(run: StoredRun, out: Path) -> None:
     """Log a run to MLflow, unless it is there unchanged; where MLflow fails, say so and go on."""
     if is_tracked(run, out):
         return
-    try:
+    from rlc.experiments.tracking.log import track
+
+    with _warned():
         track(run, out)
-    except TrackingError as error:  # the comparison is done and on disk: say it, and go on
+
+
+@contextmanager
+def _kept(keeper: Keeper) -> Iterator[Keeper]:
+    """End the comparison's MLflow run in the way that the block ends."""
+    status = FAILED
+    try:
+        yield keeper
+        status = FINISHED
+    except KeyboardInterrupt:
+        status = KILLED
+        raise
+    finally:
+        with _warned():
+            keeper.end(status)
+
+
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Where MLflow fails, say so and go on: the comparison is on disk."""
+    try:
+        yield
+    except TrackingError as error:
         click.secho(f"warning: {error}", err=True, fg="yellow")
 
 
-def _print_outcome(outcome: Outcome, answer: Sequence[str], as_json: bool) -> None:
+def _print_outcome(outcome: Outcome, answer: Sequence[str], costs: Sequence[str], as_json: bool) -> None:
     run = outcome.run
     if as_json:
         click.echo(
@@ -215,6 +251,7 @@ def _print_outcome(outcome: Outcome, answer: Sequence[str], as_json: bool) -> No
                     "run": str(run.folder),
                     "labels": dict(run.labels),
                     "answer": answer,
+                    "costs": costs,
                     "readers": outcome.summaries,
                 }
             )
@@ -225,7 +262,7 @@ def _print_outcome(outcome: Outcome, answer: Sequence[str], as_json: bool) -> No
     data = run.dataset
     title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {_documents(data)} documents"
     print_table(summary_table(outcome.summaries, title, run.labels))
-    for line in [*answer, "", *notes(outcome)]:
+    for line in [*answer, "", *costs, "", *notes(outcome)]:
         click.echo(line)
 
 

@@ -1,7 +1,7 @@
 """`rlc plan`, from options to output."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,8 +9,10 @@ import click
 
 from rlc.data.datasets import load_dataset
 from rlc.experiments.command import choose_questions, choose_recipes
+from rlc.experiments.metrics.amortised import BreakEven, crossing
 from rlc.experiments.plans import machine_named, plans
 from rlc.experiments.progress import clock
+from rlc.experiments.report.amortised import in_words
 from rlc.experiments.run import plan_run
 from rlc.pipeline.plan import GIB, Machine, Plan, measure_machine
 
@@ -56,10 +58,8 @@ def print_plans(found: Mapping[str, Plan], machine: Machine, as_json: bool) -> N
         click.echo(
             f"{name}: about {clock(plan.seconds)} on the GPU, {1000 * plan.question_seconds:,.0f} ms a question"
         )
-        click.echo(
-            f"  time: {plan.prefill_seconds:,.1f} s to read, {plan.decode_seconds:,.1f} s to answer; "
-            f"the first question on a document costs {1000 * plan.first_seconds:,.0f} ms"
-        )
+        click.echo(f"  time: {plan.prefill_seconds:,.1f} s to read, {plan.decode_seconds:,.1f} s to answer")
+        click.echo(f"  {_by_question(plan)}")
         click.echo(
             f"  memory: weights {plan.weight_bytes / GIB:.1f} GiB, {plan.kv_bytes_per_token / 1024:.0f} KiB a token, "
             f"room for {plan.cache_tokens:,} tokens ({plan.documents_cached:.1f} prompts of the mean length)"
@@ -70,3 +70,28 @@ def print_plans(found: Mapping[str, Plan], machine: Machine, as_json: bool) -> N
         )
         for line in plan.advice:
             click.echo(f"  {line}")
+    for line in _meetings(found):
+        click.echo(line)
+
+
+def _by_question(plan: Plan) -> str:
+    """First and further questions, and the formula; readings that share nothing cost the same every time."""
+    if plan.further_seconds is None:
+        return (
+            f"every question costs {1000 * plan.question_seconds:,.0f} ms: none finds its text read already"
+        )
+    first, further = 1000 * plan.first_seconds, 1000 * plan.further_seconds
+    return (
+        f"the first question on a document costs {first:,.0f} ms, a further one {further:,.0f} ms: "
+        f"cost(q) = {first - further:,.0f} / q + {further:,.0f} ms, here with q = {plan.questions:.1f}"
+    )
+
+
+def _meetings(found: Mapping[str, Plan]) -> Iterator[str]:
+    """From how many questions a document on long context is the cheaper arm, where both arms are planned."""
+    for name, long in found.items():
+        rag = found.get(f"{name.removesuffix('long')}rag") if name.endswith("long") else None
+        if rag is not None and long.further_seconds is not None:
+            each = rag.question_seconds
+            cheaper, questions = crossing(long.first_seconds, long.further_seconds, each, each)
+            yield f"{name} is planned to be cheaper than retrieval {in_words(BreakEven(cheaper, questions))}"

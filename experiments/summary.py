@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from rlc.experiments.metrics.amortised import Costs, costs_of
 from rlc.experiments.stats import estimate
 
 TASK_ORDER = ("location", "reasoning", "comp", "hallu")
@@ -14,6 +15,8 @@ def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
 
     Accuracy is the share of judged answers that are right, overall with its 95% interval (`low`, `high`); failed answers are counted apart (`failures`), and
     questions without a gold answer are not judged. Routers also have `shares`: route to share of the questions.
+    `cost` tells a document's first question from further ones (`rlc.experiments.metrics.amortised`), in computed
+    tokens and in seconds; None where a run has none of them, or nothing was timed.
     """
     tasks = tasks_of(frame)
     return [
@@ -48,7 +51,22 @@ def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, 
         "first_token_seconds": _timed(answered["first_token_seconds"]),
         "seconds": _timed(answered["seconds"]),
         "shares": routes,
+        "cost": _cost(part),
     }
+
+
+def _cost(part: pl.DataFrame) -> dict[str, Any]:
+    tokens, seconds = costs_of(part, "tokens"), costs_of(part, "seconds")
+    return {
+        "questions_per_document": tokens.questions,
+        "first_questions": int(tokens.first.sum()),
+        "tokens": _split(tokens),
+        "seconds": _split(seconds) if seconds.values.any() else None,
+    }
+
+
+def _split(costs: Costs) -> dict[str, float | None]:
+    return {"mean": costs.mean, "first": costs.first_mean, "further": costs.further_mean}
 
 
 def _interval(part: pl.DataFrame) -> dict[str, float | None]:

@@ -13,14 +13,17 @@ def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Ma
 
     `labels` renames readers (`auto` to what it resolved to). Accuracies are in percent, overall with the 95% interval, by task
     with n; tokens and seconds are
-    means per answered question.
+    means per answered question; a document's first question and its further ones stand with their computed tokens and
+    seconds.
     """
     tasks = list(summaries[0]["tasks"]) if summaries else []
     table = Table(title=escape(title), title_justify="left", caption_justify="left")
     table.add_column("reader", no_wrap=True)
     for name in ("accuracy", *tasks):
         table.add_column(escape(name), justify="right")
-    for name in ("n", "failed", "prompt tok", "cached tok", "new tok", "s to first", "s", "read by"):
+    for name in ("n", "failed", "prompt tok", "cached tok", "new tok", "s to first", "s"):
+        table.add_column(name, justify="right")
+    for name in ("first question", "further ones", "read by"):
         table.add_column(name, justify="right")
     for summary in summaries:
         table.add_row(
@@ -30,6 +33,7 @@ def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Ma
             str(summary["failures"]),
             *[_number(summary[key], 0) for key in ("prompt_tokens", "cached_tokens", "output_tokens")],
             *[_number(summary[key], 2) for key in ("first_token_seconds", "seconds")],
+            *[_cost(summary["cost"], part) for part in ("first", "further")],
             escape(_shares(summary)),
         )
     return table
@@ -52,6 +56,13 @@ def _accuracy(accuracy: Mapping[str, Any]) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _cost(cost: Mapping[str, Any], part: str) -> str:
+    tokens, seconds = cost["tokens"][part], (cost["seconds"] or {}).get(part)
+    if tokens is None:
+        return "-"
+    return f"{tokens:,.0f} tok" + ("" if seconds is None else f", {seconds:,.2f} s")
 
 
 def _shares(summary: Mapping[str, Any]) -> str:

@@ -142,7 +142,8 @@ class Reading:
 class Plan:
     """What would happen. Bytes are of all GPUs together; `window` is what the longest prompt and its answer need.
 
-    `first_seconds` is the mean cost of a document's first question, `question_seconds` the mean over all of them.
+    `first_seconds` is the mean cost of a document's first question, `further_seconds` of every further one (None where
+    no document has any), `question_seconds` the mean over all of them, `questions` how many a document has on average.
     `order` names the documents as they should be asked: the questions of each together.
     """
 
@@ -156,7 +157,9 @@ class Plan:
     prefill_seconds: float
     decode_seconds: float
     first_seconds: float
+    further_seconds: float | None
     question_seconds: float
+    questions: float
     order: tuple[str, ...]
 
     @property
@@ -188,6 +191,8 @@ def plan(
     first = sum(
         _prefill(model, machine, r, settings) + decode_seconds(model, machine, [r], settings) for r in single
     )
+    asked = sum(r.questions for r in readings)
+    further = asked - len(readings)
     return Plan(
         weight_bytes=model.weight_bytes(settings.quantization),
         kv_bytes_per_token=model.kv_bytes(settings.kv_cache_dtype),
@@ -199,7 +204,9 @@ def plan(
         prefill_seconds=prefill,
         decode_seconds=decode,
         first_seconds=first / max(len(readings), 1),
-        question_seconds=(prefill + decode) / max(sum(r.questions for r in readings), 1),
+        further_seconds=(prefill + decode - first) / further if further else None,
+        question_seconds=(prefill + decode) / max(asked, 1),
+        questions=asked / max(len(readings), 1),
         order=tuple(dict.fromkeys(r.document for r in readings)),
     )
 

@@ -2,6 +2,7 @@
 
 from rlc.data.records import Usage
 from rlc.experiments.metrics.cost import dollars
+from rlc.experiments.report.amortised import first_and_further
 from rlc.experiments.report.cells import name, number
 from rlc.experiments.report.lineup import Entry
 from rlc.experiments.report.records import Cell, Section, Table
@@ -26,7 +27,7 @@ SECONDS = {
 
 
 def costs(study: Study) -> Section:
-    """Means per answered question, and the dollars of a thousand."""
+    """Means per answered question, the dollars of a thousand, and what a document's first and further ones cost."""
     tables = [
         Table("Tokens a question", ("reader", *TOKENS.values()), _rows(study, list(TOKENS), 0)),
         Table("Seconds a question", ("reader", *SECONDS.values()), _rows(study, list(SECONDS), 2)),
@@ -35,6 +36,7 @@ def costs(study: Study) -> Section:
     if not any(study.answered(entry)["seconds"].sum() for entry in study.entries):
         tables.pop()
         texts.append("Nothing was timed: the answers were recorded elsewhere.")
+    tables += first_and_further(study)
     if study.prices:
         tables.append(_money(study))
     return Section("costs", "Cost", texts=(" ".join(texts),), tables=tables)

@@ -75,10 +75,13 @@ def test_flatten_and_metrics():
         "reader": "rag", "n": 2, "failures": 0, "accuracy": {"value": None, "n": 0}, "tasks": {}, "f1": 0.5,
         "prompt_tokens": 1.0, "cached_tokens": 0.0, "output_tokens": 2.0, "first_token_seconds": None,
         "seconds": None, "shares": {"rag": 1.0},
+        "cost": {"tokens": {"mean": 3.0, "first": 9.0, "further": None}, "seconds": None},
     }  # fmt: skip
     metrics = metrics_of(summary)
     assert "answer/accuracy" not in metrics
     assert metrics["router/share_rag"] == 1.0
+    assert metrics["cost/first_question_tokens"] == 9.0
+    assert "cost/further_question_tokens" not in metrics
 
 
 def test_ui_needs_a_store(tmp_path, monkeypatch):

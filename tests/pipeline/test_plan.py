@@ -90,7 +90,10 @@ def test_laws(tokens, questions):
     readings = [Reading("d", tokens, questions)]
     once, again = (plan(LLAMA, H100, readings, Settings(keep_prefix=keep)) for keep in (True, False))
     assert once.seconds < again.seconds
-    assert once.question_seconds < once.first_seconds
+    assert once.further_seconds < once.question_seconds < once.first_seconds
+    assert once.questions == questions
+    mean = once.first_seconds / questions + (1 - 1 / questions) * once.further_seconds
+    assert mean == pytest.approx(once.question_seconds)
     side_by_side = plan(LLAMA, H100, readings * 4, Settings(), together=True)
     assert side_by_side.seconds <= plan(LLAMA, H100, readings * 4, Settings()).seconds * (1 + 1e-9)
     fp8 = Settings(kv_cache_dtype="fp8")
