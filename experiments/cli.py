@@ -14,6 +14,7 @@ import click
 
 from rlc.data.errors import RlcError, UsageError
 from rlc.experiments.cli_chunks import chunks
+from rlc.experiments.cli_diff import diff
 from rlc.experiments.cli_judge import judge
 from rlc.experiments.cli_report import report, show
 from rlc.experiments.cli_router import explain, router
@@ -217,6 +218,7 @@ def doctor(out: Path) -> None:
 
 
 main.add_command(chunks)
+main.add_command(diff)
 main.add_command(judge)
 main.add_command(report)
 main.add_command(router)

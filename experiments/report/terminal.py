@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from rlc.experiments.report.records import Block, Excerpt, Piece, Report
+from rlc.experiments.report.records import Block, Cell, Excerpt, Piece, Report, Section, Table
 from rlc.experiments.visible import visible
 
 INDENT = "    "
@@ -19,16 +20,44 @@ def lines(report: Report) -> Iterator[Text]:
 
     What a pruner dropped stands in [- -] and gold evidence in ** **, so that no colour is needed to tell them.
     """
+    yield from heading(report)
+    for section in report.sections:
+        yield from section_lines(section)
+
+
+def heading(report: Report) -> Iterator[Text]:
+    """Title and banner, and what the marks mean where there are any."""
     yield Text(visible(report.title), style="bold")
     yield Text(visible(report.banner))
     if any(piece.gold or piece.state for piece in _pieces(report)):
         yield Text(f"marks: {LEGEND}")
-    for section in report.sections:
-        yield Text("")
-        yield Text(f"== {visible(section.title)}", style="bold")
-        yield from (Text(visible(text)) for text in section.texts)
-        for block in section.blocks:
-            yield from _block(block)
+
+
+def section_lines(section: Section) -> Iterator[Text]:
+    """A section's title, texts and blocks."""
+    yield Text("")
+    yield Text(f"== {visible(section.title)}", style="bold")
+    yield from (Text(visible(text)) for text in section.texts)
+    for block in section.blocks:
+        yield from _block(block)
+
+
+def table_of(table: Table) -> RichTable:
+    """A table's cells, the small print behind the figure; its note below."""
+    shown = RichTable(
+        title=Text(visible(table.title)), title_justify="left", caption=Text(visible(table.note)) or None,
+        caption_justify="left",
+    )  # fmt: skip
+    for place, column in enumerate(table.columns):
+        shown.add_column(Text(column), justify="left" if table.prose or place == 0 else "right")
+    for row in table.rows:
+        shown.add_row(*map(_cell, row))
+    return shown
+
+
+def _cell(cell: Cell) -> Text:
+    detail = f" ({visible(cell.detail)})" if cell.detail else ""
+    return Text.assemble((visible(cell.text), "bold" if cell.strong else ""), detail)
 
 
 def _block(block: Block) -> Iterator[Text]:
