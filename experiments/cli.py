@@ -121,10 +121,14 @@ def main(debug: bool) -> None:
 @LIMIT
 @click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")
 @click.option(
-    "--price", type=click.FloatRange(min=0), help="Gain in accuracy that a router asks of 1,000 more tokens."
+    "--price",
+    type=click.FloatRange(min=0),
+    help="Gain in accuracy that a router asks of 1,000 more tokens, reading spread over a document's questions.",
 )
 @click.option(
-    "--budget", type=click.IntRange(min=0), help="Prompt tokens a question that a router may spend."
+    "--budget",
+    type=click.IntRange(min=0),
+    help="Prompt tokens a question that a router may spend, spread alike.",
 )
 @OUT
 @click.option("--resume/--no-resume", default=True, help="Take stored answers, or answer everything again.")

@@ -68,7 +68,7 @@ def run_compare(
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")
     recipes = {
-        name: priced(one, price, budget)
+        name: priced(one, price, budget, questions_per_document(data))
         for name, one in choose_recipes(recipe, settings, readers, seed, data).items()
     }
     run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], routers, out)
@@ -128,17 +128,26 @@ def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Reci
     }
 
 
-def priced(recipe: Recipe, price: float | None, budget: int | None) -> Recipe:
-    """The same recipe with what long context may cost its routers.
+def questions_per_document(dataset: Dataset) -> float:
+    """The mean over the documents that are asked about, to a tenth."""
+    return round(len(dataset.examples) / max(1, _documents(dataset)), 1)
+
+
+def priced(recipe: Recipe, price: float | None, budget: int | None, questions: float) -> Recipe:
+    """The same recipe with what long context may cost its routers, for so many questions a document.
+
+    Without a price nothing is said of the questions, for nothing would come of it: at price 0 they change no decision.
 
     Raises:
         UsageError: if both are given.
     """
     if price is not None and budget is not None:
         raise UsageError("--price and --budget say the same thing in two ways; give one of them")
-    given = {"price": price, "budget": budget}
+    given: Spec = {"price": price, "budget": budget}
     settings = {name: value for name, value in given.items() if value is not None}
-    return _with_router_settings(recipe, PRICED, settings) if settings else recipe
+    if not settings:
+        return recipe
+    return _with_router_settings(recipe, PRICED, {**settings, "questions_per_document": questions})
 
 
 def _with_router_settings(recipe: Recipe, routers: Sequence[str], settings: Spec) -> Recipe:

@@ -59,10 +59,15 @@ def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
             f"{name} moved the log-odds by {weight:+.2f}, towards {'long' if weight > 0 else 'rag'}"
         )
     if details.get("price"):
-        yield f"price: {100 * details['price']:.3g} points of gain asked of 1,000 extra tokens"
+        asked = 100 * details["price"]
+        paid = details.get("extra_tokens", 0)
+        yield (
+            f"price: {asked:.3g} points of gain asked of 1,000 extra tokens, so {asked * paid / 1000:.1f} of the "
+            f"{paid:,} that this question pays for"
+        )
     if "assumed_reader" in details:
         yield visible(f"strength of the reader: {details['assumed_reader']}")
-    told = {"p_long", "p_rag", "expected_gain", "moved", "price", "assumed_reader"}
+    told = {"p_long", "p_rag", "expected_gain", "moved", "price", "extra_tokens", "assumed_reader"}
     if rest := {key: value for key, value in details.items() if key not in told}:
         yield visible(json.dumps(rest, ensure_ascii=False, sort_keys=True))
 

@@ -11,7 +11,7 @@ from rlc.data.errors import unknown
 from rlc.data.records import Example
 from rlc.pipeline.readers.retrieving import Found
 from rlc.pipeline.routers.gain_model import OUTCOMES, STRENGTHS, GainModel, load_model
-from rlc.pipeline.routers.price import estimated_tokens, worth_it
+from rlc.pipeline.routers.price import estimated_tokens, paid_share, worth_it
 
 MOVED = 3  # features that a decision names
 
@@ -26,13 +26,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Decider:
-    """A fit, a reader's strength (None where it was never measured) and a price."""
+    """A fit, a reader's strength (None where it was never measured), a price, and what share of it is paid."""
 
     model: GainModel
     strength: tuple[float, ...] | None
     assumed: str
     price: float
-    cached: float
+    share: float
 
     @classmethod
     def of(
@@ -43,6 +43,7 @@ class Decider:
         price: float,
         budget: int | None,
         cached: float,
+        questions_per_document: float,
     ) -> "Decider":
         """From a router's settings.
 
@@ -54,10 +55,12 @@ class Decider:
             raise ValueError(
                 f"price must not be negative and cached in [0, 1], got price={price}, cached={cached}"
             )
+        if not questions_per_document >= 1:
+            raise ValueError(f"questions_per_document must be at least 1, got {questions_per_document}")
         if budget is not None and (budget < 0 or price):
             raise ValueError(f"give a price or a budget of at least 0, got price={price}, budget={budget}")
         own = None if strength is None else tuple(sorted(strength.items()))
-        return _decider(fit, reader, own, price, budget, cached)
+        return _decider(fit, reader, own, price, budget, paid_share(questions_per_document, cached))
 
     def choose(
         self, examples: Sequence[Example], rows: Sequence[Mapping[str, float]], found: Sequence[Found]
@@ -68,21 +71,25 @@ class Decider:
         matrix = self.model.matrix(rows)
         chances = self.model.probabilities(matrix, self.strength)
         gains = chances[:, OUTCOMES.index("long")] - chances[:, OUTCOMES.index("rag")]
-        extra = [_extra_tokens(example, searched) for example, searched in zip(examples, found, strict=True)]
-        documents = [example.document_id for example in examples]
-        chosen = worth_it(gains.tolist(), extra, documents, self.price, self.cached)
+        paid = [
+            self.share * _extra_tokens(example, searched)
+            for example, searched in zip(examples, found, strict=True)
+        ]
+        chosen = worth_it(gains.tolist(), paid, self.price)
         moved = self.model.moved(matrix, self.strength)
         return [
-            Choice(chosen[i], self._details(chances[i], gains[i], moved[i])) for i in range(len(examples))
+            Choice(chosen[i], self._details(chances[i], gains[i], moved[i], paid[i]))
+            for i in range(len(examples))
         ]
 
-    def _details(self, chances: Any, gain: float, moved: Any) -> dict[str, Any]:  # noqa: ANN401 - arrays
+    def _details(self, chances: Any, gain: float, moved: Any, paid: float) -> dict[str, Any]:  # noqa: ANN401
         order = np.argsort(-np.abs(moved), kind="stable")[:MOVED]
         return {
             "p_long": round(float(chances[OUTCOMES.index("long")]), 4),
             "p_rag": round(float(chances[OUTCOMES.index("rag")]), 4),
             "expected_gain": round(float(gain), 4),
             "price": self.price if np.isfinite(self.price) else None,
+            "extra_tokens": round(paid),
             "moved": [[self.model.features[i], round(float(moved[i]), 3)] for i in order],
             "assumed_reader": self.assumed,
         }
@@ -95,11 +102,11 @@ def _decider(
     strength: tuple[tuple[str, float], ...] | None,
     price: float,
     budget: int | None,
-    cached: float,
+    share: float,
 ) -> Decider:
     model = load_model(fit)
     known, assumed = _strength(model, reader, strength)
-    return Decider(model, known, assumed, price if budget is None else model.price_of(budget), cached)
+    return Decider(model, known, assumed, price if budget is None else model.price_of(budget, share), share)
 
 
 def _strength(

@@ -100,22 +100,27 @@ class GainModel:
         towards_long = weights[:, OUTCOMES.index("long")] - weights[:, OUTCOMES.index("rag")]
         return np.asarray(self._standardised(matrix)[:, 1:] * towards_long[1:], dtype=np.float64)
 
-    def price_of(self, budget: float) -> float:
+    def price_of(self, budget: float, share: float = 1.0) -> float:
         """The price that spends about `budget` prompt tokens a question, read off the curve, between its points.
 
-        A budget above the curve costs nothing (0), one below it buys no long context at all (infinity).
+        The curve counts every token in full. Where a question pays only a `share` of what long context reads, the
+        same budget reaches as far as retrieval + (budget - retrieval) / share would in full, and the price found there
+        is for the tokens that are paid. A budget above the curve costs nothing (0), one below it buys no long context
+        at all (infinity).
 
         Raises:
             DataError: if the fit has no curve.
         """
         if not self.curve:
             raise DataError("the router's fit holds no curve, so a budget cannot be kept; set a price")
-        if budget >= self.curve[0].tokens:
+        retrieval = self.curve[-1].tokens  # where nothing is read whole
+        reach = retrieval + (budget - retrieval) / share
+        if reach >= self.curve[0].tokens:
             return 0.0
         for cheap, dear in pairwise(self.curve):
-            if dear.tokens <= budget < cheap.tokens:
-                share = (cheap.tokens - budget) / (cheap.tokens - dear.tokens)
-                return cheap.price + share * (dear.price - cheap.price)
+            if dear.tokens <= reach < cheap.tokens:
+                way = (cheap.tokens - reach) / (cheap.tokens - dear.tokens)
+                return (cheap.price + way * (dear.price - cheap.price)) / share
         return float("inf")
 
     def _standardised(self, matrix: Floats) -> Floats:

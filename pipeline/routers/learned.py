@@ -30,9 +30,13 @@ class LearnedRouter:
         reader: The model whose measured strength to use; one that the fit does not know is taken for the average
             reader, and the details say so.
         strength: How far your own reader's long arm leads its RAG arm, by the names of `STRENGTHS`, in place of `reader`.
-        price: The gain in accuracy demanded per 1,000 extra tokens.
+        price: The gain in accuracy demanded per 1,000 extra tokens, as far as the question pays for them.
         budget: Prompt tokens a question, in place of `price`; met on documents like those of the fit.
         cached: What a token costs that the engine has read before, as a share of a new one's cost.
+        questions_per_document: Over how many questions reading a document is spread (`rlc.pipeline.routers.price`).
+            1 charges every question in full. It is a setting and not counted from the questions that come together:
+            these are fewer where answers are in the store already, and a decision must not depend on that.
+            `rlc compare --price` and `--budget` set it to the mean of the questions that they ask.
     """
 
     rag: Reader
@@ -43,13 +47,22 @@ class LearnedRouter:
     price: float = 0.0
     budget: int | None = None
     cached: float = 0.1
+    questions_per_document: float = 1.0
 
     def __post_init__(self) -> None:
         self._decider  # noqa: B018 - bad settings are refused here, not at the first question
 
     @property
     def _decider(self) -> Decider:
-        return Decider.of(self.fit, self.reader, self.strength, self.price, self.budget, self.cached)
+        return Decider.of(
+            self.fit,
+            self.reader,
+            self.strength,
+            self.price,
+            self.budget,
+            self.cached,
+            self.questions_per_document,
+        )
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""

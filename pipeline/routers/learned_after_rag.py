@@ -30,13 +30,22 @@ class LearnedAfterRagRouter:
     price: float = 0.0
     budget: int | None = None
     cached: float = 0.1
+    questions_per_document: float = 1.0
 
     def __post_init__(self) -> None:
         self._decider  # noqa: B018 - bad settings are refused here, not at the first question
 
     @property
     def _decider(self) -> Decider:
-        return Decider.of(self.fit, self.reader, self.strength, self.price, self.budget, self.cached)
+        return Decider.of(
+            self.fit,
+            self.reader,
+            self.strength,
+            self.price,
+            self.budget,
+            self.cached,
+            self.questions_per_document,
+        )
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""

@@ -15,7 +15,7 @@ from rlc.pipeline.routers.gain_model import STRENGTHS, CurvePoint, GainModel, lo
 from rlc.pipeline.routers.learned import SHIPPED, LearnedRouter
 from rlc.pipeline.routers.learned_after_rag import SHIPPED as AFTER_RAG
 from rlc.pipeline.routers.learned_after_rag import LearnedAfterRagRouter
-from rlc.pipeline.routers.price import worth_it
+from rlc.pipeline.routers.price import paid_share, worth_it
 
 
 def model(**changes):
@@ -88,14 +88,20 @@ def test_missing_features_are_named():
 
 
 def test_price_by_hand():
-    # 0.01 a thousand tokens: the first question of a document costs 0.1, each in the cache 0.01
-    settings = {"extra_tokens": [10_000] * 3, "price": 0.01, "cached": 0.1}
-    assert worth_it([0.06, 0.06, 0.005], documents=["a"] * 3, **settings) == [True, True, False]
-    assert worth_it([0.06, 0.06, 0.005], documents=["a", "b", "b"], **settings) == [False] * 3
-    free = {**settings, "price": 0.0}
-    assert worth_it([0.01, 0.0, -0.01], documents=["a"] * 3, **free) == [True, False, False]
-    alone = {**settings, "cached": 1.0}
-    assert worth_it([0.11, 0.06, 0.09], documents=["a"] * 3, **alone) == [True, False, False]
+    assert paid_share(1, 0.1) == 1
+    assert paid_share(10, 0.1) == pytest.approx(0.19)
+    assert paid_share(1e9, 0.1) == pytest.approx(0.1)
+    # 0.01 a thousand tokens: 10,000 more cost 0.1
+    assert worth_it([0.11, 0.09], [10_000] * 2, price=0.01) == [True, False]
+    assert worth_it([0.01, 0.0, -0.01], [10_000] * 3, price=0.0) == [True, False, False]
+    assert worth_it([0.5], [10_000], price=float("inf")) == [False]
+
+
+def test_a_budget_reaches_further_where_a_question_pays_a_share():
+    # 350 tokens at half the price of reading reach as far as 600 in full; that price is for the half that is paid.
+    assert model().price_of(350, share=0.5) == pytest.approx(0.08 / 0.5)
+    assert model().price_of(600) == pytest.approx(0.08)
+    assert model().price_of(99, share=0.5) == float("inf")
 
 
 @dataclasses.dataclass
@@ -137,6 +143,7 @@ def test_a_decision_says_why(router, examples):
             "p_rag",
             "expected_gain",
             "price",
+            "extra_tokens",
             "moved",
             "assumed_reader",
         }
@@ -166,6 +173,21 @@ def test_a_price_that_nothing_is_worth_and_a_failed_answer(examples):
     assert long.asked == ["q0", "q1"], "an answer that never came is asked again, whatever it costs"
 
 
+@pytest.mark.parametrize("router", [LearnedRouter, LearnedAfterRagRouter])
+def test_a_decision_does_not_depend_on_what_is_asked_beside_it(router, examples):
+    """A resumed run asks only what is missing, and must decide as the whole run did."""
+    gain = LearnedRouter(Arm("rag"), Arm("long"), reader="gpt-4o")(examples)[0].details["expected_gain"]
+    tokens = (len(examples[0].document.page_content) - 12) / 4.2
+    price = 1000 * gain / tokens * 2  # twice what the first question is worth in full
+    for spread, route in ((1.0, "rag"), (10.0, "long")):
+        settings = {"reader": "gpt-4o", "price": price, "questions_per_document": spread}
+        together = router(Arm("rag"), Arm("long"), **settings)(examples)
+        alone = [router(Arm("rag"), Arm("long"), **settings)([example])[0] for example in examples]
+        assert [a.route for a in together] == [a.route for a in alone]
+        if router is LearnedRouter:
+            assert together[0].route == route
+
+
 def test_what_is_assumed_of_an_unknown_reader(examples):
     router = LearnedRouter(Arm("rag"), Arm("long"), reader="mine")
     said = router(examples)[0].details["assumed_reader"]
@@ -184,6 +206,7 @@ def test_what_is_assumed_of_an_unknown_reader(examples):
     [
         ({"price": -1.0}, "price must not be negative"),
         ({"cached": 2.0}, "cached in"),
+        ({"questions_per_document": 0.5}, "at least 1"),
         ({"price": 0.1, "budget": 5}, "a price or a budget"),
         ({"strength": {"rag": 0.5}}, "give all of them"),
         ({"strength": dict.fromkeys(STRENGTHS, 2.0)}, "between -1 and 1"),
@@ -204,4 +227,4 @@ def test_the_shipped_fits_fit_their_features():
     before = set(features("Who?", Text("x"), ()))
     assert set(load_model(SHIPPED).features) == before
     assert set(load_model(AFTER_RAG).features) > before
-    assert Decider.of(SHIPPED, "", None, 0.0, 20_000, 0.1).price > 0
+    assert Decider.of(SHIPPED, "", None, 0.0, 20_000, 0.1, 1.0).price > 0
