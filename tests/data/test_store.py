@@ -196,6 +196,15 @@ def test_an_answer_that_cannot_be_read(store, text):
         store.get(["a"])
 
 
+def test_what_cannot_be_written_is_an_error_with_advice(store):
+    with sqlite3.connect(store.file) as connection:
+        connection.execute("DROP TABLE answers")
+    with pytest.raises(StoreError, match=r"cannot write to the store .*no such table.*: free some space"):
+        store.put({"a": FULL})
+    with pytest.raises(StoreError, match=r"cannot write to the store .*no such table"):
+        store.forget(["a"])
+
+
 def test_what_json_cannot_hold_is_an_error_that_names_it(store):
     with pytest.raises(StoreError, match=r"details.*object"):
         store.put({"a": FULL, "b": Answer("x", "rag", details={"value": object()})})

@@ -13,6 +13,7 @@ from rlc.experiments.judge import (
     Fit,
     RuleJudge,
     TaskFit,
+    abstention_features,
     default_fit,
     weigh,
     word_features,
@@ -131,6 +132,21 @@ def test_unanswerable_questions_want_an_abstention(judge, prediction, correct):
     assert (result.correct, result.reason) == (correct, "abstention")
 
 
+def test_abstention_by_hand():
+    question = read("Did the owl limp?")
+    assert question.content == {"owl", "limp"}
+    half, none = read("It had no owl. It ran."), read("No. It ran.")
+    assert abstention_features(question, half) == {"opening": 0.0, "abstaining_share": 0.0, "denial": 1.0}
+    assert abstention_features(question, none)["denial"] == 0.0
+
+
+def test_a_score_that_reaches_the_threshold_is_enough():
+    fit = TaskFit({"opening": 0.25, "denial": 0.75}, threshold=0.75, threshold_numbers=0.75)
+    judge = RuleJudge(Fit({UNANSWERABLE: fit}))
+    result = judge.judge("Did the owl limp?", (), "It had no owl.", UNANSWERABLE)
+    assert (result.correct, result.score) == (True, 0.75)
+
+
 def test_unanswerable_questions_need_no_gold_answer(judge):
     assert judge.judge("Which horse?", (), "The document does not say.", UNANSWERABLE).correct
 
@@ -183,9 +199,11 @@ def test_the_fit_says_what_it_stands_on():
         assert entry.number_share >= 0.5
 
 
-def test_verdicts_name_the_fit(judge):
-    assert verdict(judge, "a", "a").source == verdict(RuleJudge(default_fit()), "b", "c").source
-    assert verdict(judge, "a", "a").source["fit"] != verdict(PLAIN, "a", "a").source["fit"]
+def test_verdicts_name_the_fit():
+    shipped, other = RuleJudge(), RuleJudge(PLAIN.fit)
+    assert verdict(shipped, "a", "a").source == verdict(RuleJudge(default_fit()), "b", "c").source
+    assert verdict(shipped, "a", "a").source["judge"] == "rule"
+    assert verdict(shipped, "a", "a").source["fit"] != verdict(other, "a", "a").source["fit"]
 
 
 def test_a_fit_survives_its_file_and_broken_ones_are_refused():

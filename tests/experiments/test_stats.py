@@ -129,6 +129,12 @@ def test_seeds_decide():
     first, _, documents = clustered(np.random.default_rng(0))
     assert estimate(first, documents, seed=1) == estimate(first, documents, seed=1)
     assert estimate(first, documents, seed=1) != estimate(first, documents, seed=2)
+    assert estimate(first, documents) == estimate(first, documents, seed=0)
+    weights = np.arange(1, 201)
+    assert ratio(first, weights, documents) == ratio(first, weights, documents, seed=0)
+    assert ratio(first, weights, documents, seed=1) == ratio(first, weights, documents, seed=1)
+    assert ratio(first, weights, documents, seed=1) != ratio(first, weights, documents, seed=2)
+    assert difference(first, 1 - first, documents) == difference(first, 1 - first, documents, seed=0)
 
 
 # --- macro averages and ratios
@@ -173,6 +179,7 @@ def test_ratio_by_hand():
     assert result.low < 0.5 < result.high
     assert ratio([1, 2], [0, 0], ["a", "b"]) == Estimate(None, None, None, 2, 2)
     assert ratio([1, 0, 0], [2, 0, 0], list("abc")) == Estimate(0.5, None, None, 3, 3)
+    assert ratio([1, 0, 1], [2, 0, 1], list("abc")).low is not None  # two clusters say something
     assert ratio([], [], []) == Estimate(None, None, None, 0, 0)
     with pytest.raises(ValueError, match="must not be negative, got -1"):
         ratio([1, 2], [1, -1], ["a", "b"])
@@ -192,6 +199,28 @@ def test_difference_by_hand():
     assert result.p_mcnemar == pytest.approx(2 / 2**3)
     assert result.p_holm is None
     assert not result.called
+    assert result.detectable == pytest.approx(minimum_detectable(result.standard_error, 6, 0.05, 0.80))
+    strict = difference(first, second, list("abcdef"), level=0.9, power=0.7)
+    assert strict.detectable == pytest.approx(minimum_detectable(result.standard_error, 6, 0.10, 0.70))
+
+
+def test_macro_difference_by_hand():
+    """Three rows of one cell gain what the only row of the other loses: 1/6 + 1/6 + 1/6 - 1/2."""
+    cells = [("x",), ("x",), ("x",), ("y",)]
+    result = difference([1, 1, 1, 0], [0, 0, 0, 1], list("abcd"), cells)
+    assert result.value == pytest.approx(0)
+    assert result.p == 1  # no signs leave less than nothing
+
+
+def test_two_documents_are_the_fewest_with_a_test():
+    assert difference([1, 1], [0, 0], ["a", "b"]).p == 2 / 2**2
+
+
+def test_a_system_that_always_loses():
+    """All six documents agree on -1; of others, a share of up to `unseen` may gain 1, which is 2 away."""
+    unseen = 1 - 0.025 ** (1 / 6)
+    result = difference([0] * 6, [1] * 6, list("abcdef"))
+    assert (result.value, result.low, result.high) == (-1, -1, pytest.approx(-1 + 2 * unseen))
 
 
 @given(rows_of_documents)
@@ -226,6 +255,8 @@ def test_real_valued_outcomes_have_no_mcnemar():
     result = difference([0.5, 0.25, 1.0], [0.5, 0.0, 1.0], list("abc"))
     assert result.p_mcnemar is None
     assert result.p == 1.0  # one pair differs: no sign of it is extreme
+    assert difference([1, 0, 1], [0.5, 0.0, 1.0], list("abc")).p_mcnemar is None
+    assert difference([4, 5, 6], [0, 0, 0], list("abc")).high > 5  # on a scale of their own
 
 
 def test_pairs_must_match():
@@ -241,6 +272,12 @@ def test_sign_flips_agree_with_scipy():
     exact = sign_flip_p(contributions, flips=1024, seed=0)
     assert exact == pytest.approx(theirs.pvalue)
     assert sign_flip_p(contributions, flips=1023, seed=0) == pytest.approx(exact, abs=0.05)
+
+
+def test_drawn_signs_count_the_data_themselves_as_one():
+    """Of 2^40 sign patterns two are as extreme as all alike, which 999 draws never meet; nothing is always met."""
+    assert sign_flip_p(np.ones(40), flips=999, seed=0) == 1 / 1000
+    assert sign_flip_p(np.zeros(40), flips=999, seed=0) == 1
 
 
 # --- tests and corrections
@@ -299,7 +336,7 @@ def test_the_standard_error_agrees_with_statsmodels():
     assert tabulate(first, documents).standard_error() == pytest.approx(fit.bse[0])
 
 
-def found(p, low, high, error=0.1):
+def found(p=0.01, low=-1.0, high=1.0, error=0.1):
     return Difference(0.2, low, high, 100, 20, error, p, None, None)
 
 
@@ -309,7 +346,10 @@ def test_a_difference_is_called_only_after_correction():
     among = correct([found(0.03, 0.01, 0.4), found(0.2, -0.1, 0.4), found(0.001, 0.1, 0.3)])
     assert [d.p_holm for d in among] == pytest.approx([0.06, 0.2, 0.003])
     assert [d.called for d in among] == [False, False, True]
-    assert not correct([found(0.03, -0.01, 0.4)])[0].called  # its own interval holds 0
+    for low, high in ((-0.01, 0.4), (0.0, 0.4), (-0.4, 0.0)):
+        assert not correct([found(0.03, low, high)])[0].called  # its own interval holds 0
+    assert correct([found(0.01, 0.1, 0.4)], alpha=0.01)[0].called
+    assert not correct([found(0.02, 0.1, 0.4)], alpha=0.01)[0].called
 
 
 def test_more_comparisons_detect_less():
@@ -317,11 +357,16 @@ def test_more_comparisons_detect_less():
     assert alone.detectable == pytest.approx(minimum_detectable(0.1, 20))
     assert among.detectable == pytest.approx(minimum_detectable(0.1, 20, alpha=0.005))
     assert among.detectable > alone.detectable
+    assert correct([found()], power=0.9)[0].detectable == pytest.approx(
+        minimum_detectable(0.1, 20, power=0.9)
+    )
+    assert correct([found(error=0.0)])[0].detectable is None  # no spread, nothing to reckon with
 
 
 def test_minimum_detectable_by_hand():
     """Many clusters: (1.960 + 0.842) standard errors, the textbook's 2.8."""
     assert minimum_detectable(0.01, 100_000) == pytest.approx(0.02802, abs=1e-5)
+    assert minimum_detectable(0.1, 5) == pytest.approx(0.1 * (2.776 + 0.941), abs=1e-4)  # t tables, 4 degrees
 
 
 def test_design_effect_by_hand():
@@ -329,6 +374,7 @@ def test_design_effect_by_hand():
     values = np.repeat([1, 0, 1, 0, 0, 1, 1, 1, 0, 1], 5)
     assert design_effect(values, np.repeat(np.arange(10), 5).tolist()) == pytest.approx(49 / 9)
     assert design_effect(values, list(range(50))) == pytest.approx(1)
+    assert design_effect([1, 1, 0, 0], list("aabb")) == pytest.approx(3 / 1)
     assert design_effect([1, 1], ["a", "b"]) is None
     assert design_effect([1, 0], ["a", "a"]) is None
 
