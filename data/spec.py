@@ -28,6 +28,19 @@ def fingerprint(value: object) -> str:
     return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
+def flatten(value: object, prefix: str = "") -> dict[str, str]:
+    """Nested settings as dotted paths with their values as text.
+
+    >>> flatten({"index": {"k": 5, "members": ["bm25"]}})
+    {'index.k': '5', 'index.members.0': 'bm25'}
+    """
+    if isinstance(value, Mapping):
+        return {k: v for key, inner in value.items() for k, v in flatten(inner, f"{prefix}{key}.").items()}
+    if isinstance(value, list):
+        return {k: v for i, inner in enumerate(value) for k, v in flatten(inner, f"{prefix}{i}.").items()}
+    return {prefix.rstrip("."): str(value)}
+
+
 @dataclass(frozen=True)
 class Family:
     """The methods of one kind, and how a spec of that kind becomes an object.

@@ -1,11 +1,11 @@
 """What was compared: the data, the readers, and how each was set."""
 
+from rlc.data.spec import flatten
 from rlc.experiments.caveats import caveats
 from rlc.experiments.report.cells import count, name
 from rlc.experiments.report.lineup import Entry
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.study import Study
-from rlc.experiments.track import flatten
 
 ROLE_NAMES = {"long": "long context", "rag": "retrieval", "router": "router", "other": "other"}
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rlc.data.spec import flatten
 from rlc.experiments.judge import default_fit
 from rlc.experiments.report.cells import name
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.study import Study
-from rlc.experiments.track import flatten
 
 
 def origin(study: Study) -> Section:

@@ -1,0 +1,114 @@
+"""A process that keeps a comparison's MLflow run: opened when it starts, logged and ended when it stops.
+
+Loading MLflow takes seconds, and a server that is away or a database that is locked takes more; beside the
+comparison, neither delays an answer. Should the comparison be killed, this process notices and says so in the run.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import IO
+
+from rlc.data.errors import RlcError
+from rlc.experiments.runs import open_run
+from rlc.experiments.tracking.place import TrackingError
+
+FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
+
+
+class Keeper:
+    """The comparison's side: starts the process, and tells it how the comparison ended."""
+
+    def __init__(self, folder: Path, out: Path, system_metrics: bool = False) -> None:
+        self._words = [str(folder.resolve()), str(out.resolve()), *["--system-metrics"] * system_metrics]
+        self._process: subprocess.Popen[str] | None = None
+        self._errors: IO[str] | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a run to end."""
+        return self._process is not None
+
+    def start(self) -> None:
+        """Open the run, beside what this process goes on to do."""
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by `end`
+        self._process = subprocess.Popen(  # noqa: S603 - our own fixed command
+            [sys.executable, "-m", __name__, *self._words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the comparison, which then ends the run
+        )
+
+    def end(self, status: str) -> None:
+        """End the run, if one was opened, and wait until all is logged.
+
+        Args:
+            status: `FINISHED`, with results to log, `FAILED` or `KILLED`.
+
+        Raises:
+            TrackingError: if MLflow refused; what is on disk is complete without it.
+        """
+        if self._process is None or self._errors is None:
+            return
+        try:
+            said, _ = self._process.communicate(f"{status}\n")
+        except BaseException:
+            self._process.kill()
+            raise
+        with self._errors:
+            self._errors.seek(0)
+            last = (self._errors.read().strip().splitlines() or ["no reason given"])[-1]
+        code, self._process = self._process.returncode, None
+        if code:
+            folder = self._words[0]
+            raise TrackingError(said.strip() or f"MLflow failed: {last}; log later with: rlc track {folder}")
+
+
+def keep(folder: Path, out: Path, system_metrics: bool, ending: IO[str]) -> None:
+    """Open the run, wait for how the comparison ends, log what it found.
+
+    An end without a word means that the comparison was killed. A store that refused at first is asked again.
+
+    Raises:
+        TrackingError: if MLflow refused to the last.
+    """
+    from rlc.experiments.tracking.client import connect, measured
+    from rlc.experiments.tracking.log import close_parent, open_parent, track
+
+    refused: TrackingError | None = None
+    status = ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with connect(out, folder) as connection:
+            parent = open_parent(connection, folder)
+            with measured(connection, parent) if system_metrics else nullcontext():
+                status = ending.readline().strip() or KILLED
+            if status != FINISHED:
+                close_parent(connection, parent, status)
+    except TrackingError as error:
+        refused = error
+        status = status or ending.readline().strip()
+    if status == FINISHED:
+        track(open_run(str(folder), out), out)
+    elif refused:
+        raise refused
+
+
+def main(words: Sequence[str]) -> int:
+    """Run beside the comparison; nothing but the reason of a failure goes to stdout."""
+    try:
+        with redirect_stdout(sys.stderr):
+            keep(Path(words[0]), Path(words[1]), "--system-metrics" in words[2:], sys.stdin)
+    except RlcError as error:
+        sys.stdout.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

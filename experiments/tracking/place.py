@@ -1,0 +1,100 @@
+"""Where runs are tracked, and what a run's folder remembers of it; MLflow itself is not loaded here."""
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rlc.data.errors import DataError, RlcError
+from rlc.experiments.run import write_json
+from rlc.experiments.runs import StoredRun
+
+RECORD = "mlflow.json"
+
+
+class TrackingError(RlcError):
+    """MLflow cannot be reached or written; the results on disk are complete without it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tracking server or database, and the experiment there.
+
+    `artifacts` is where the artifacts of a new experiment go: beside the default database; None leaves it to the
+    user's own server.
+    """
+
+    uri: str
+    artifacts: str | None
+    experiment: str
+
+    @property
+    def name(self) -> str:
+        """The address without user and password, for messages and files."""
+        parts = urlsplit(self.uri)
+        host = parts.netloc.rpartition("@")[2]
+        return self.uri.replace(f"//{parts.netloc}", f"//{host}", 1) if parts.netloc else self.uri
+
+    @property
+    def exists(self) -> bool:
+        """Whether a database file is there; a server is taken to be."""
+        return not self.uri.startswith("sqlite:///") or Path(self.uri.removeprefix("sqlite:///")).is_file()
+
+
+def place_of(out: Path) -> Place:
+    """`MLFLOW_TRACKING_URI`, else an SQLite file in the run store; `MLFLOW_EXPERIMENT_NAME`, else `rlc`."""
+    experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "rlc"
+    if uri := os.environ.get("MLFLOW_TRACKING_URI"):
+        return Place(uri, None, experiment)
+    store = out.resolve()
+    return Place(f"sqlite:///{store / 'mlflow.db'}", (store / "mlartifacts").as_uri(), experiment)
+
+
+def ui_command(out: Path, port: int) -> list[str]:
+    """The command line that serves the MLflow UI on the run store, on this machine only.
+
+    Raises:
+        TrackingError: if there is no run store yet.
+    """
+    place = place_of(out)
+    if place.artifacts is not None and not place.exists:
+        raise TrackingError(
+            f"no tracked run in {out} yet: run `rlc compare` first, or give its folder with --out"
+        )
+    address = ["--backend-store-uri", place.uri, "--port", str(port)]
+    return [sys.executable, "-m", "mlflow", "ui", *address, "--workers", "1"]  # one person looks
+
+
+def is_tracked(run: StoredRun, out: Path) -> bool:
+    """Whether this place has these results already, so that an unchanged run need not be logged again."""
+    place, known = place_of(out), read_record(run.folder)
+    return place.exists and known.get("uri") == place.name and known.get("results") == results_digest(run)
+
+
+def results_digest(run: StoredRun) -> str:
+    """A digest of the run's results."""
+    return hashlib.blake2b((run.folder / "results.parquet").read_bytes(), digest_size=16).hexdigest()
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What was logged of a run, and where: empty where nothing was.
+
+    Raises:
+        DataError: if the file is broken.
+    """
+    file = folder / RECORD
+    if not file.is_file():
+        return {}
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read ({error}); remove it, and the run is logged anew") from error
+
+
+def add_to_record(folder: Path, **facts: object) -> None:
+    """Keep more facts of a run beside those that are there."""
+    write_json(folder / RECORD, {**read_record(folder), **facts})

@@ -1,0 +1,202 @@
+"""Traces made of stored rows: what a reader did for a question, stage by stage, with the seconds that it took.
+
+Nothing is run again. A stage that was not timed apart has no length of its own, and in place of a whole document
+stand its id, its length and its hash.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+from rlc.data.spec import Spec, fingerprint
+from rlc.experiments.report.lineup import Entry
+from rlc.experiments.report.study import Study
+from rlc.experiments.tracking.client import Connection
+from rlc.experiments.tracking.place import add_to_record, read_record, results_digest
+from rlc.retrievers.rerank import RERANKERS
+
+SEED = 0
+LONGEST_PASSAGE = 2_000  # characters shown whole
+PAGE = 100  # traces that one call may find or delete
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A span to be: seconds from the question's start, and the steps within."""
+
+    name: str
+    kind: str
+    start: float
+    end: float
+    inputs: Any
+    outputs: Any
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    steps: Sequence["Step"] = ()
+
+
+def drawn(example_ids: Sequence[str], count: int, seed: int = SEED) -> list[str]:
+    """So many of the ids at random; the same for the same seed, and fewer are always among more."""
+    return sorted(set(example_ids), key=lambda one: fingerprint([seed, one]))[:count]
+
+
+def steps_of(row: Row, spec: Spec, entry: Entry, text: str | None) -> Step:
+    """A row of the results as a tree of steps: the reader, and within it retrieval, its refining steps, the model.
+
+    Args:
+        row: The row.
+        spec: The reader's completed spec.
+        entry: The reader.
+        text: The document, where it is at hand.
+    """
+    indexed = row["index_seconds"] or 0.0
+    found = indexed + (row["retrieve_seconds"] or 0.0)
+    end = max(row["seconds"] or 0.0, found)
+    question = {key: row[key] for key in ("example_id", "question", "task", "document_id")}
+    within = []
+    if row["evidence"]:
+        refined = [_refinement(step, found, row) for step in spec.get("steps", ())]
+        passages = [_passage(one, row, text) for one in row["evidence"]]
+        within.append(Step("retrieve", "RETRIEVER", indexed, found, row["question"], passages, steps=refined))
+    if row["error"] is None:
+        within.append(
+            Step("answer", "LLM", found, end, _read(row, text), row["prediction"], _usage(row, entry))
+        )
+    facts = {
+        "rlc.reconstructed": "from the stored results; stages have the seconds that were measured",
+        "rlc.route": row["route"],
+        "rlc.index_seconds": indexed,
+        "rlc.verdict": {True: "right", False: "wrong", None: "none"}[row["correct"]],
+        "rlc.reason": row["reason"],
+    }
+    outputs = row["prediction"] if row["error"] is None else {"error": row["error"]}
+    return Step(entry.label, "CHAIN", 0.0, end, question, outputs, facts, within)
+
+
+def _refinement(step: Spec, at: float, row: Row) -> Step:
+    """A reranker or pruner: its settings and what was left at the end; it was not timed apart from retrieval."""
+    name = str(step.get("use"))
+    kind = "RERANKER" if name in RERANKERS else "TASK"
+    left = {"passages in the end": len(row["evidence"])}
+    return Step(name, kind, at, at, dict(step), left, {"rlc.seconds": "within retrieval, not timed apart"})
+
+
+def _passage(evidence: Row, row: Row, text: str | None) -> dict[str, Any]:
+    """A passage in the form of MLflow's documents."""
+    document, start, end = evidence["document_id"], evidence["start"], evidence["end"]
+    name = f"{document}:{start}-{end}"
+    shown = f"characters {start} to {end} of {document}"
+    if text is not None and document == row["document_id"]:
+        passage = text[start:end]
+        shown = passage if len(passage) <= LONGEST_PASSAGE else f"{shown} ({_digest(passage)})"
+    place = {"doc_uri": document, "chunk_id": name, "start_index": start, "end_index": end}
+    return {"page_content": shown, "metadata": {**place, "relevance_score": evidence["score"]}, "id": name}
+
+
+def _read(row: Row, text: str | None) -> dict[str, Any]:
+    """What the model was given: passages above, or the document by its id, length and hash."""
+    read: dict[str, Any] = {"question": row["question"], "prompt_hash": row["prompt_hash"]}
+    if row["evidence"]:
+        return {**read, "passages": len(row["evidence"])}
+    document: dict[str, Any] = {"id": row["document_id"]}
+    if text is not None:
+        document |= {"characters": len(text), "blake2b": _digest(text)}
+    return {**read, "document": document}
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _usage(row: Row, entry: Entry) -> dict[str, Any]:
+    """Tokens where MLflow looks for them, and our own figures."""
+    given, new = row["prompt_tokens"] or 0, row["output_tokens"] or 0
+    usage = {"input_tokens": given, "output_tokens": new, "total_tokens": given + new}
+    stages = ("queue_seconds", "prefill_seconds", "decode_seconds", "first_token_seconds")
+    own = {f"rlc.{key}": row[key] for key in ("cached_tokens", "cut_tokens", *stages, "finish_reason")}
+    return {"mlflow.chat.tokenUsage": usage, "mlflow.llm.model": ", ".join(entry.models), **own}
+
+
+def log_traces(connection: Connection, study: Study, children: Mapping[str, str], count: int) -> None:
+    """Trace so many questions for every reader, in its child run; what is there already stays.
+
+    Args:
+        connection: MLflow.
+        study: The run.
+        children: The readers' run ids by name.
+        count: How many questions.
+    """
+    run = study.run
+    digest = results_digest(run)
+    known = read_record(run.folder).get("traced") or {}
+    if not count or (known.get("results") == digest and known.get("count", 0) >= count):
+        return
+    chosen = set(drawn(study.examples["example_id"].to_list(), count))
+    texts = _texts(study, chosen)
+    started = int(_when(study).timestamp() * 1e9)
+    for name, child in children.items():
+        forget_traces(connection, child)
+        entry = study.entry(name)
+        for row in study.rows[name].iter_rows(named=True):
+            if row["example_id"] in chosen:
+                step = steps_of(row, run.specs.get(name, {}), entry, texts.get(row["example_id"]))
+                _write(
+                    connection.mlflow,
+                    step,
+                    started,
+                    "OK" if row["error"] is None else "ERROR",
+                    experiment_id=connection.experiment,
+                    metadata={"mlflow.sourceRun": child},
+                    tags={f"rlc.{key}": row[key] for key in ("reader", "example_id", "task")},
+                )
+    connection.mlflow.flush_trace_async_logging()
+    add_to_record(run.folder, traced={"results": digest, "count": count})
+
+
+def traces_of(connection: Connection, run_id: str) -> Iterator[Any]:
+    """All traces of a run."""
+    token = None
+    while True:
+        found = connection.client.search_traces(
+            locations=[connection.experiment], run_id=run_id, max_results=PAGE, page_token=token
+        )
+        yield from found
+        token = found.token
+        if not token:
+            return
+
+
+def forget_traces(connection: Connection, run_id: str) -> None:
+    """Drop the traces of a run that is logged again."""
+    ids = [trace.info.trace_id for trace in traces_of(connection, run_id)]
+    for start in range(0, len(ids), PAGE):
+        connection.client.delete_traces(connection.experiment, trace_ids=ids[start : start + PAGE])
+
+
+def _texts(study: Study, chosen: set[str]) -> dict[str, str]:
+    examples = study.dataset.examples if study.dataset else ()
+    return {one.id: one.document.page_content for one in examples if one.id in chosen}
+
+
+def _when(study: Study) -> datetime:
+    """The run's own date: rows do not tell when in it a question was asked."""
+    date = study.run.provenance.get("date")
+    return datetime.fromisoformat(date) if date else datetime.now(UTC)
+
+
+def _write(mlflow: Any, step: Step, started: int, status: str, **place: Any) -> None:  # noqa: ANN401
+    """Write a step and those within it; `place` is the trace of the outermost, or the span around."""
+    span = mlflow.start_span_no_context(
+        step.name,
+        span_type=step.kind,
+        inputs=step.inputs,
+        attributes={key: value for key, value in step.attributes.items() if value is not None},
+        start_time_ns=started + int(step.start * 1e9),
+        **place,
+    )
+    for inner in step.steps:
+        _write(mlflow, inner, started, status, parent_span=span)
+    span.end(outputs=step.outputs, status=status, end_time_ns=started + int(step.end * 1e9))
