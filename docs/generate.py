@@ -18,6 +18,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
 from rlc.data.spec import Family
+from rlc.experiments.results import COLUMNS
 from rlc.pipeline.recipe import (
     CHUNKER,
     ENCODER,
@@ -30,7 +31,8 @@ from rlc.pipeline.recipe import (
     TOKENIZER,
 )
 
-MARK = "<!-- the methods and their settings -->"
+METHODS = "<!-- the methods and their settings -->"
+RESULTS = "<!-- the columns of the results -->"
 HEADINGS = {
     "Readers and routers": READER,
     "Chunkers": CHUNKER,
@@ -58,8 +60,11 @@ LIMITS: Mapping[type, str] = {Ge: "at least {}", Gt: "above {}", Le: "at most {}
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Write the methods where the page asks for them."""
-    return markdown.replace(MARK, "\n".join(methods())) if MARK in markdown else markdown
+    """Write the methods, or the columns of the results, where the page asks for them."""
+    for mark, lines in ((METHODS, methods), (RESULTS, columns)):
+        if mark in markdown:
+            markdown = markdown.replace(mark, "\n".join(lines()))
+    return markdown
 
 
 def on_post_page(output: str, page: Page, **_: object) -> str:
@@ -85,6 +90,13 @@ class Doctests(griffe.Extension):
                 lambda found: f"```pycon\n{found.group()}\n```",
                 obj.docstring.value,
             )
+
+
+def columns() -> Iterator[str]:
+    """Markdown: what `results.parquet` holds."""
+    yield "| column | type | |\n|---|---|---|"
+    for name, (kind, meaning) in COLUMNS.items():
+        yield f"| `{name}` | {str(kind).partition('(')[0]} | {meaning} |"
 
 
 def methods() -> Iterator[str]:
