@@ -308,7 +308,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     shuffled = np.random.default_rng(0)
     report["reranking"] = {
         "nq, gold among nine BM25 negatives, in random order": reranking(
-            [_shuffled(question, shuffled) for question in ten], mini
+            [shuffled(question, shuffled) for question in ten], mini
         ),
         "LaRA location, ten passages by BM25": reranking(
             [q for q in lara(load(given.lara), 10, ("location",)) if q.split == "test"][: given.ranked], mini
@@ -322,7 +322,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.stdout.write(f"{table(report)}\n{json.dumps(report['reranking'])}\n{json.dumps(report['latency'])}\n")
 
 
-def _shuffled(question: Question, random: np.random.Generator) -> Question:
+def shuffled(question: Question, random: np.random.Generator) -> Question:
+    """The question with its passages in another order."""
     order = random.permutation(len(question.passages))
     return replace(question, passages=tuple(question.passages[i] for i in order))
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Question:
-    """A question, the split that its document belongs to, and passages: gold ones first, then hard negatives."""
+    """A question, the split that its document belongs to, passages (gold first, then hard negatives), answers."""
 
     id: str
     text: str
@@ -61,6 +61,7 @@ class Question:
     source: str
     document: str
     passages: tuple[Passage, ...]
+    answers: tuple[str, ...] = ()
 
 
 def split_of(document: str, source: str, seed: int = 0) -> str:
@@ -148,7 +149,8 @@ def _nq_question(row: Row, number: int, split: str, near: Sequence[Row], negativ
     }
     wrong = [c for c in others.values() if not bears(f"{c['title']} {c['text']}")][:negatives]
     passages = [labelled(c["text"], bears, c["title"], c["title"]) for c in (gold, *wrong)]
-    return Question(f"nq:{number}", row["question"], split, "nq", gold["title"], tuple(passages))
+    accepted = tuple(row["answers"])
+    return Question(f"nq:{number}", row["question"], split, "nq", gold["title"], tuple(passages), accepted)
 
 
 def lara(
@@ -214,6 +216,7 @@ def _lara_question(
         f"lara-{example.task}",
         document,
         tuple(passages),
+        example.answers,
     )
 
 
@@ -262,12 +265,31 @@ _FUNCTION = frozenset(
 )
 
 
-def cloze(passages: Sequence[Passage], each: int, seed: int = 0) -> list[Question]:
+def neighbours(dataset: Dataset, k: int) -> Callable[[Passage, str], list[str]]:
+    """What finds the `k` passages nearest to a question in a passage's document, by BM25, that passage left out."""
+    indexes: dict[str, BM25Retriever] = {}
+
+    def near(passage: Passage, question: str) -> list[str]:
+        if passage.document not in indexes:
+            indexes[passage.document] = _index(dataset.documents[passage.document])
+        found = indexes[passage.document].search([question], k + 1)[0]
+        return [one.page_content for one in found if one.page_content != passage.text][:k]
+
+    return near
+
+
+def cloze(
+    passages: Sequence[Passage],
+    each: int,
+    seed: int = 0,
+    near: Callable[[Passage, str], Sequence[str]] = lambda _passage, _question: (),
+) -> list[Question]:
     """Questions made of the passages' own sentences, to learn matching inside a passage before the real questions.
 
     A name or number of a sentence is taken out and stands for the answer; words around it (at most twelve, each left
     out with a chance of 0.3, function words 0.6) and a question word in front are the question. The sentence is to
-    be kept, other sentences that hold the answer are not asked, the rest is to be dropped.
+    be kept, other sentences that hold the answer are not asked, the rest is to be dropped, that of the passages which
+    `near` finds for passage and question included.
 
     Source: after Lewis, Denoyer and Riedel, Unsupervised Question Answering by Cloze Translation, ACL 2019,
     arXiv 1906.04980, with their noisy rule-based translation.
@@ -285,15 +307,20 @@ def cloze(passages: Sequence[Passage], each: int, seed: int = 0) -> list[Questio
         for turn, (place, span) in enumerate(spots[i] for i in chosen):
             made = _cloze(passage, place, span, generator)
             if made is not None:
-                text, asked = made
+                text, gold = made
+                asked = _unasked(passage.text, gold, passage.title, passage.document)
+                labels = tuple(1 if i == place else label for i, label in enumerate(asked.labels))
+                others = (_unasked(other, gold, document=passage.document) for other in near(passage, text))
+                together = (replace(asked, labels=labels), *others)
                 name = f"cloze:{passage.document}:{number}-{turn}"
-                found.append(Question(name, text, "train", "cloze", passage.document, (asked,)))
+                found.append(Question(name, text, "train", "cloze", passage.document, together))
     return found
 
 
 def _cloze(
     passage: Passage, place: int, span: tuple[int, int], generator: np.random.Generator
-) -> tuple[str, Passage] | None:
+) -> tuple[str, str] | None:
+    """The question and the answer, normalised; None if too few words are left."""
     unit = passage.units[place]
     sentence = passage.text[unit.start : unit.end]
     answer = sentence[slice(*span)]
@@ -311,11 +338,10 @@ def _cloze(
         )
     else:
         asked = str(generator.choice(["who", "what", "which", "where"]))
-    gold = (normalise(answer),)
-    labels = tuple(
-        1 if i == place else -1 if gold[0] and holds(passage.text[u.start : u.end], gold) else 0
-        for i, u in enumerate(passage.units)
-    )
-    return f"{asked} {' '.join(words)}", Passage(
-        passage.text, passage.units, labels, passage.title, passage.document
-    )
+    return f"{asked} {' '.join(words)}", normalise(answer)
+
+
+def _unasked(text: str, gold: str, title: str = "", document: str = "") -> Passage:
+    """A passage whose units that hold the answer are not asked, and whose others are to be dropped."""
+    found = labelled(text, lambda unit: bool(gold) and holds(unit, (gold,)), title, document)
+    return replace(found, labels=tuple(-label for label in found.labels))

@@ -70,6 +70,22 @@ def test_clozes_ask_for_the_sentence_that_they_were_made_of():
         assert words in text[sentence.start : sentence.end].lower()
 
 
+def test_clozes_bring_neighbours_whose_answers_are_not_asked():
+    text = "Maria Lund sailed the cutter to Skarn with nine men. The weather was bad."
+    asked = []
+
+    def near(passage, question):
+        asked.append((passage.text, question))
+        return ["Skarn is an island. Maria Lund was born there with nine toes. It is cold."]
+
+    made = data.cloze([data.labelled(text, lambda _: False)], each=3, seed=1, near=near)
+    assert asked == [(text, question.text) for question in made]
+    for question in made:
+        own, other = question.passages
+        assert own.labels.count(1) == 1
+        assert set(other.labels) == {0, -1}
+
+
 def test_lara_questions_with_their_passages(make_example):
     pytest.importorskip("tokenizers")
     text = "Ann met Bob. " * 30 + "The ferry cost 4,500 crowns. " + "It rained again. " * 30
