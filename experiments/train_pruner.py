@@ -49,8 +49,8 @@ class Settings:
     """What training depends on besides the features.
 
     `rank` 0 trains all of the base model. In each epoch a question brings its passages that bear the answer and
-    `negatives` others; `spliced` and `titles` are chances. `clozes` are the made-up questions of each of the
-    `warm_epochs`. `gold` weighs the units of passages that bear the answer, `ranking` the ranking loss. The last
+    `negatives` others, LaRA's location questions `located` times with others each time; `spliced` and `titles` are
+    chances. `clozes` are the made-up questions of each of the `warm_epochs`. `gold` weighs the units of passages that bear the answer, `ranking` the ranking loss. The last
     `judged` epochs are judged on tune, and the best of them is kept.
     """
 
@@ -59,7 +59,8 @@ class Settings:
     epochs: int = 2
     warm_epochs: int = 1
     clozes: int = 2_000
-    negatives: int = 1
+    negatives: int = 3
+    located: int = 2
     batch_tokens: int = 4_096
     dropout: float = 0.0
     decay: float = 0.01
@@ -113,12 +114,15 @@ def loss_of(
     return loss
 
 
-def build(base: Path, settings: Settings) -> "tuple[PruningNetwork, dict[str, torch.Tensor]]":
-    """The network to train, and the base model's own parameters."""
+def build(
+    base: Path, settings: Settings, start: Path | None = None
+) -> "tuple[PruningNetwork, dict[str, torch.Tensor]]":
+    """The network to train, with the adapters of `start` where that is given, and the base model's own parameters."""
     import torch
+    from safetensors.torch import load_file
     from transformers import AutoModel
 
-    from rlc.retrievers.prune.network import adapt, mini
+    from rlc.retrievers.prune.network import adapt, merge, mini
 
     torch.manual_seed(settings.seed)
     # On a CPU the fused attention's backward pass takes longer than all the rest.
@@ -128,18 +132,26 @@ def build(base: Path, settings: Settings) -> "tuple[PruningNetwork, dict[str, to
     own = {name: value.detach().clone() for name, value in encoder.named_parameters()}
     network = mini(encoder)
     if settings.rank:
-        adapt(network, settings.rank, settings.dropout, settings.seed)
+        adapt(network, settings.rank, settings.seed)
+    if start is not None:
+        merge(network, load_file(start))
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = settings.dropout
     for parameter in network.encoder.parameters():
         if not parameter.requires_grad:  # read under autocast alone, so it need not be cast every time
             parameter.data = parameter.data.bfloat16()
+    # Autocast leaves sums of states in the wider of two types: so that all are narrow, the first are.
+    network.encoder.embeddings.register_forward_hook(lambda *given: given[-1].bfloat16())  # type: ignore[union-attr]
     return network, own
 
 
-def train(features: Features, base: Path, out: Path, settings: Settings, device: str) -> dict[str, Any]:
+def train(
+    features: Features, base: Path, out: Path, settings: Settings, device: str, start: Path | None = None
+) -> dict[str, Any]:
     """Train, keep the epoch that is best on tune, write its weights and a report.
+
+    `start` is a file of adapters of an earlier run, to go on from.
 
     Returns:
         The report: settings and figures by epoch. (`rlc.experiments.prune_quality` measures on test.)
@@ -150,7 +162,7 @@ def train(features: Features, base: Path, out: Path, settings: Settings, device:
     from rlc.retrievers.prune.network import extract
 
     out.mkdir(parents=True, exist_ok=True)
-    network, own = build(base, settings)
+    network, own = build(base, settings, start)
     network.to(device)
     trained = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings.rate, weight_decay=settings.decay)
@@ -235,7 +247,10 @@ def _plan(features: Features, settings: Settings) -> Iterator[list[list[Row]]]:
 
     Rows of like length share a batch, so that little is padding.
     """
-    real = features.of("train", "nq", "lara")
+    real = [
+        *features.of("train", "nq", "lara"),
+        *features.of("train", "lara-location") * (settings.located - 1),
+    ]
     made = features.of("train", "cloze")
     for epoch in range(settings.warm_epochs + settings.epochs):
         random = np.random.default_rng([settings.seed, epoch])
@@ -259,9 +274,7 @@ def judge(network: "PruningNetwork", features: Features, split: str, device: str
         ("lara", "lara-location", False, 0.90),
     ):
         passages = [
-            (q, p)
-            for q in features.of(split, source)
-            for p in (features.groups[q][:1] if only_gold else features.groups[q])
+            (q, p) for q in features.of(split, source) for p in features.groups[q][: 1 if only_gold else 5]
         ]
         rows = [make_row(features, q, [p], q, title=True) for q, p in passages]
         probabilities, lengths, labels = predict(network, rows, device)
@@ -317,12 +330,13 @@ def prepare(nq: Path, lara: Path, out: Path, *, dense: bool, chunks: int, seed: 
         from rlc.retrievers.embed import SentenceEncoder
 
         encoder = SentenceEncoder("minilm")
-    questions = data.natural_questions(nq, 4, encoder, seed=seed)
+    questions = data.natural_questions(nq, 8, encoder, seed=seed)
     dataset = load(lara)
-    questions += data.lara(dataset, 5, data.TASKS, seed=seed)
+    questions += data.lara(dataset, 10, data.TASKS, seed=seed)
     gold = [q.passages[0] for q in questions if q.split == "train" and q.source == "nq"]
     questions += data.cloze(gold, each=4, seed=seed)
-    questions += data.cloze(data.training_chunks(dataset, chunks, seed=seed), each=2, seed=seed)
+    drawn = data.training_chunks(dataset, chunks, seed=seed)
+    questions += data.cloze(drawn, each=2, seed=seed, near=data.neighbours(dataset, 6))
     np.savez_compressed(out, **encode(questions))  # type: ignore[arg-type]
     counts = {(q.source, q.split): 0 for q in questions}
     for question in questions:
@@ -347,6 +361,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     second.add_argument("--features", type=Path, required=True)
     second.add_argument("--base", type=Path, required=True, help="the folder of all-MiniLM-L6-v2")
     second.add_argument("--out", type=Path, required=True)
+    second.add_argument("--start", type=Path, help="adapters of an earlier run, to go on from")
     second.add_argument("--device", default="cpu")
     for name, default in asdict(Settings()).items():
         second.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
@@ -355,8 +370,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         dense = not given.pop("no_dense")
         prepare(dense=dense, **given)
     else:
-        features, base, out, device = (given.pop(name) for name in ("features", "base", "out", "device"))
-        train(load_features(features), base, out, Settings(**given), device)
+        features, base, out = (given.pop(name) for name in ("features", "base", "out"))
+        device, start = given.pop("device"), given.pop("start")
+        train(load_features(features), base, out, Settings(**given), device, start)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ class Calibration:
         if self == Calibration():
             return probabilities
         clipped = np.clip(probabilities, 1e-6, 1 - 1e-6)
-        return (1 / (1 + (1 / clipped - 1) * np.exp(self.rank * gap - self.shift))).astype(np.float32)
+        worths: Floats = 1 / (1 + (1 / clipped - 1) * np.exp(self.rank * gap - self.shift))
+        return worths.astype(np.float32)
 
 
 @dataclass(frozen=True)

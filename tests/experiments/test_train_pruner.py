@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from rlc.experiments.pruner_features import Features, batches, collate, make_row
-from rlc.experiments.train_pruner import Settings, compression_at, schedule, train, unit_probabilities
+from rlc.experiments.train_pruner import (
+    Settings,
+    compression_at,
+    schedule,
+    train,
+    training_rows,
+    unit_probabilities,
+)
 
 SETTINGS = Settings(rank=2, epochs=2, warm_epochs=1, clozes=2, batch_tokens=64, rate=1e-2)
 
@@ -88,6 +95,24 @@ def test_training_is_seeded_and_goes_on_from_a_checkpoint(base, tmp_path, monkey
     first, second = (load_file(tmp_path / name / "provence-mini.safetensors") for name in ("whole", "cut"))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert json.loads((tmp_path / "cut" / "report.json").read_text())["settings"]["rank"] == 2
+
+
+def test_training_goes_on_from_adapters(base, tmp_path):
+    from safetensors.torch import load_file
+
+    train(features(), base, tmp_path / "one", SETTINGS, "cpu")
+    start = tmp_path / "one" / "provence-mini.safetensors"
+    train(features(), base, tmp_path / "two", replace(SETTINGS, rate=0.0), "cpu", start)
+    first, second = load_file(start), load_file(tmp_path / "two" / "provence-mini.safetensors")
+    assert all(torch.allclose(first[name], second[name], atol=1e-3) for name in first)
+
+
+def test_rows_of_a_question():
+    random = np.random.default_rng(0)
+    plain = replace(SETTINGS, negatives=1, spliced=0.0, titles=0.0)
+    assert len(training_rows(features(), 0, 0, plain, random)) == 2
+    assert len(training_rows(features(), 0, 0, replace(plain, negatives=0), random)) == 1
+    assert len(training_rows(features(), 0, 0, replace(plain, spliced=1.0), random)) == 3
 
 
 def test_all_of_the_base_can_be_trained(base, tmp_path):
