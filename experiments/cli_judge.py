@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rlc.data.errors import UsageError
-from rlc.experiments.options import OUT
+from rlc.experiments.options import OUT, RUN
 
 
 @click.group()
@@ -52,7 +52,7 @@ def agreement(data_root: Path | None, as_json: bool) -> None:
 
 
 @judge.command()
-@click.argument("run")
+@RUN
 @click.option(
     "--model", required=True, metavar="[ENGINE:]MODEL", help="The judge, such as endpoint:NAME or hf:ID."
 )

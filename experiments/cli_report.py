@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from rlc.experiments.options import EVIDENCE_ROOT, OUT
+from rlc.experiments.options import EVIDENCE_ROOT, OUT, QUESTION, RUN
 
 
 @click.command()
-@click.argument("run")
+@RUN
 @OUT
 @click.option(
     "--prices",
@@ -25,8 +25,8 @@ def report(run: str, out: Path, prices: Path | None, data_root: Path | None, to:
 
 
 @click.command()
-@click.argument("run")
-@click.argument("question")
+@RUN
+@QUESTION
 @OUT
 @click.option("--reader", "readers", multiple=True, help="Show this reader only; may be repeated.")
 @EVIDENCE_ROOT

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlc.data.errors import DataError, UsageError
-from rlc.experiments.options import OUT
+from rlc.experiments.options import OUT, QUESTION, RUN
 
 if TYPE_CHECKING:
     from rlc.experiments.router_lab import Lab
@@ -133,8 +133,8 @@ def fit(data_root: Path | None, run: str | None, out: Path, to: Path, seed: int)
 
 
 @click.command()
-@click.argument("run")
-@click.argument("question")
+@RUN
+@QUESTION
 @OUT
 def explain(run: str, question: str, out: Path) -> None:
     """Say why the routers of RUN sent QUESTION (its id, or a part of its text) where they did."""

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from rlc.experiments.completion import recipes
 from rlc.experiments.options import DATA_ROOT, DATASET, LIMIT, OUT, SETTINGS, WHERE
 
 
 @click.command()
-@click.argument("recipe", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("recipe", type=click.Path(path_type=Path, dir_okay=False), shell_complete=recipes)
 @DATASET
 @DATA_ROOT
 @SETTINGS

@@ -20,7 +20,6 @@ from rlc.experiments.command import (
     engine_spec,
     execute,
     log_run,
-    recipe_file,
 )
 from rlc.experiments.ranking import against, effects, rank
 from rlc.experiments.report.cells import NONE, interval, percent_text, points_text
@@ -30,6 +29,7 @@ from rlc.experiments.report.study import Study, make_study
 from rlc.experiments.results import write_results
 from rlc.experiments.run import Run, write_json
 from rlc.experiments.runs import open_run
+from rlc.experiments.shipped import recipe_file
 from rlc.experiments.sweep import Plan, cheapest_first, cost, plan_sweep, ranking_frame, record
 from rlc.experiments.sweep_recipe import Sweep, sweep_of
 from rlc.experiments.sweep_sharing import Memory
@@ -76,8 +76,8 @@ def run_sweep(
 
 def read_sweep(file: Path, settings: Sequence[str] = (), reader: str | None = None, seed: int = 0) -> Sweep:
     """The sweep of a file, or of a recipe that comes with the package, with the options' changes."""
-    builtin = load_recipe(recipe_file(None, "default"))
-    sweep = sweep_of(read_tables(recipe_file(file, "")), builtin)
+    builtin = load_recipe(recipe_file(None))
+    sweep = sweep_of(read_tables(recipe_file(file)), builtin)
     recipe = sweep.recipe
     if reader is not None:
         recipe = replace(recipe, parts={**recipe.parts, "llm": engine_spec(reader)})

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from rlc.experiments.completion import arms, datasets, questions, recipes, runs, settings
+
 OUT = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -12,7 +14,9 @@ OUT = click.option(
 )
 
 # Which questions.
-DATASET = click.option("--dataset", default="lara", help="A data set's name, or a folder of documents.")
+DATASET = click.option(
+    "--dataset", default="lara", help="A data set's name, or a folder of documents.", shell_complete=datasets
+)
 DATA_ROOT = click.option(
     "--data-root",
     type=click.Path(path_type=Path),
@@ -27,18 +31,26 @@ LIMIT = click.option(
 
 # Which readers.
 RECIPE = click.option(
-    "--recipe", type=click.Path(path_type=Path, dir_okay=False), help="A recipe in place of the built-in one."
+    "--recipe",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A recipe in place of the built-in one: a file, or a name of `rlc list recipes`.",
+    shell_complete=recipes,
 )
-ARMS = click.option("--arms", default="rag,long", help="Readers of the recipe, by commas.")
+ARMS = click.option(
+    "--arms", default="rag,long", help="Readers of the recipe, by commas.", shell_complete=arms
+)
 SETTINGS = click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="PATH=VALUE",
+    shell_complete=settings,
     help="Change one setting of the recipe: readers.rag.chunker.size=128.",
 )
 
 # Of a stored run.
+RUN = click.argument("run", shell_complete=runs)
+QUESTION = click.argument("question", shell_complete=questions)
 EVIDENCE_ROOT = click.option(
     "--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence."
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from rlc.chunkers import CHUNKERS
 from rlc.data.datasets import DATASETS
 from rlc.data.weights import ALIASES
+from rlc.experiments.shipped import purpose, recipe_names
 from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
@@ -29,6 +30,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "readers": READERS,
     "routers": {**ROUTERS, "auto": ROUTERS[AUTO]},
     "models": {alias: f"={weights.what}" for alias, weights in ALIASES.items()},
+    "recipes": {name: f"={purpose(name)}" for name in recipe_names()},
 }
 
 
@@ -38,10 +40,11 @@ def describe(kinds: Sequence[str]) -> Iterator[str]:
         if len(kinds) > 1:
             yield f"{kind}:"
         for name, target in sorted(TABLES[kind].items()):
-            yield f"  {name:<22} {_what(name, target)}"
+            yield f"  {name:<22} {what(name, target)}"
 
 
-def _what(name: str, target: str) -> str:
+def what(name: str, target: str) -> str:
+    """What an entry of a table does, in a line."""
     if target.startswith("="):
         return target[1:]
     alias = f"(stands for {AUTO}) " if name == "auto" else ""
