@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from rlc.experiments.options import OUT
+from rlc.experiments.options import OUT, RUN
 
 
 @click.command()
-@click.argument("run")
+@RUN
 @OUT
 @click.option(
     "--traces",
