@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rlc.retrievers.prune.checkpoints import Checkpoint
 
 TITLE_TOKENS = 32
+STEP = 8  # tokens by which the room of a block is tried
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,8 @@ class ProvencePruner(SentencePruner):
     above one half). A sentence stays if its worth is above the threshold: 0.1 is careful and 0.5 strong for
     the published models; `provence-mini` needs 0.05 to be careful, 0.02 on filings and papers (docs/provence-mini.md). A
     passage that
-    does not fit beside the question is read in blocks of whole sentences, and its score is its best block's; the
-    sentence that is too long for a block is read in parts, all of whose tokens count alike.
+    does not fit beside the question is read in blocks of whole sentences, as few and as equal as can be, and its score
+    is its best block's; the sentence that is too long for a block is read in parts, all of whose tokens count alike.
 
     Attributes:
         model: `provence-mini` (in this package, on all-MiniLM-L6-v2), a folder or a Hugging Face id: OpenProvence's
@@ -146,7 +147,7 @@ class ProvencePruner(SentencePruner):
                 start=head,
                 owners=owners[low:high],
             )
-            for low, high in packed(owners, room)
+            for low, high in evenly_packed(owners, room)
         ]
 
     def _calibrated(self, judged: Sequence[tuple[Judged, float]]) -> list[Judged]:
@@ -218,6 +219,19 @@ class ProvencePruner(SentencePruner):
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         checkpoint.network.to(device=device, dtype=getattr(torch, self.dtype))
         return checkpoint
+
+
+def evenly_packed(owners: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """As few ranges as `packed` makes, of lengths as equal as whole units allow: no block is a mere tail.
+
+    Blocks of one length leave no padding in a batch, and attention costs least.
+    """
+    ranges = packed(owners, room)
+    for less in range(-(-len(owners) // max(len(ranges), 1)), room, STEP):
+        found = packed(owners, less)
+        if len(found) == len(ranges):
+            return found
+    return ranges
 
 
 def packed(owners: Sequence[int], room: int) -> list[tuple[int, int]]:

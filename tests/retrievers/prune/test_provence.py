@@ -5,13 +5,15 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from langchain_core.documents import Document
 from tokenizers import Tokenizer
 
 from rlc.data.errors import DataError, WeightsError
 from rlc.retrievers.prune.base import Asked
 from rlc.retrievers.prune.checkpoints import Calibration
-from rlc.retrievers.prune.provence import ProvencePruner, packed
+from rlc.retrievers.prune.provence import ProvencePruner, evenly_packed, packed
 from rlc.retrievers.prune.units import units
 
 QUERY = "net income"
@@ -93,9 +95,9 @@ def test_passages_that_rank_behind_must_be_surer(naver):
     calibrated.__dict__["_loaded"] = dataclasses.replace(calibrated._loaded, calibration=calibration)
     logits = [math.log(one.score / (1 - one.score)) for one in plain[:2]]
     found = worths(calibrated, *texts)
-    for one, given, logit in zip(found[:2], plain, logits, strict=False):
-        assert one.worth == pytest.approx(calibration(given.worth, max(logits) - logit), abs=1e-5)
-        assert one.score == given.score
+    for one, raw_one, logit in zip(found[:2], plain, logits, strict=False):
+        assert one.worth == pytest.approx(calibration(raw_one.worth, max(logits) - logit), abs=1e-5)
+        assert one.score == raw_one.score
     alone = [worths(calibrated, text)[0].worth.tolist() for text in texts[:2]]
     assert alone == [pytest.approx(calibration(one.worth, 0.0)) for one in plain[:2]]
 
@@ -116,7 +118,7 @@ def test_titles_are_read_and_never_part_of_the_passage(naver):
 def test_a_long_passage_is_read_in_blocks_of_whole_sentences(naver):
     pruner = ProvencePruner(model=str(naver[0]), device="cpu", window=16)
     [long] = worths(pruner, TEXT)
-    apart = worths(pruner, "the cat sat on the mat. The dog sat. ", "Net income rose.")
+    apart = worths(pruner, "the cat sat on the mat. ", "The dog sat. Net income rose.")
     assert long.worth.tolist() == pytest.approx([*apart[0].worth, *apart[1].worth], abs=1e-5)
     assert long.score == max(one.score for one in apart)
 
@@ -168,6 +170,21 @@ def test_packing_by_hand():
     assert packed([0, 0, 0, 1, 1, 2], 5) == [(0, 5), (5, 6)]
     assert packed([0, 0, 0, 0, 0, 1], 2) == [(0, 2), (2, 4), (4, 6)]
     assert packed([], 3) == []
+    assert evenly_packed([0, 0, 1, 1, 2, 2], 5) == [(0, 4), (4, 6)], "no two blocks of three: units are whole"
+    assert evenly_packed([0] * 9 + [1] * 9 + [2] * 9 + [3] * 9, 30) == [(0, 18), (18, 36)]
+    assert evenly_packed([0, 0], 5) == [(0, 2)]
+    assert evenly_packed([], 5) == []
+
+
+@given(st.lists(st.integers(1, 12), max_size=12), st.integers(1, 60))
+def test_even_blocks_are_as_few_and_hold_everything(lengths, room):
+    owners = [place for place, n in enumerate(lengths) for _ in range(n)]
+    found, greedy = evenly_packed(owners, room), packed(owners, room)
+    assert len(found) == len(greedy)
+    assert [i for low, high in found for i in range(low, high)] == list(range(len(owners)))
+    assert all(high - low <= room for low, high in found)
+    longest = [max((high - low for low, high in some), default=0) for some in (found, greedy)]
+    assert longest[0] <= longest[1]
 
 
 def test_a_question_that_fills_the_window(naver):
