@@ -7,7 +7,7 @@ from typing import Any
 
 from rlc.data.errors import UsageError
 from rlc.experiments.runs import open_run
-from rlc.experiments.show import find_id
+from rlc.experiments.show import find_id, questions_of
 from rlc.experiments.visible import visible
 
 Row = Mapping[str, Any]
@@ -26,9 +26,8 @@ def explain_question(run: str, question: str, out: Path) -> Iterator[str]:
         DataError: if the run cannot be read.
     """
     stored = open_run(run, out)
-    texts = dict(stored.frame.select("example_id", "question").iter_rows())
-    named = [id_ for id_, text in texts.items() if question and question in text]
-    example_id = named[0] if len(named) == 1 else find_id(question, list(texts), stored.folder)
+    texts = questions_of(stored.frame)
+    example_id = find_id(question, texts, stored.folder)
     rows = stored.frame.filter(example_id=example_id).to_dicts()
     details = {row["reader"]: json.loads(row["details"]) for row in rows}
     routers = [row for row in rows if details[row["reader"]] and row["route"] != row["reader"]]

@@ -53,7 +53,7 @@ def show_question(
 
     Args:
         run: The run's folder, or its name below `out`.
-        question: The question's id, or a part of it that no other has.
+        question: The question's id, or a part of its id or its text that no other has.
         out: The folder of runs.
         readers: Show these only; none names all.
         data_root: Where the data set lies. Without it the evidence is looked up where the data set's name leads;
@@ -96,25 +96,30 @@ def _rows(stored: StoredRun, question: str, readers: Sequence[str]) -> Sequence[
     for name in readers:
         if name not in known:
             raise UsageError(visible(unknown("reader", name, known)))
-    ids = stored.frame["example_id"].unique(maintain_order=True).to_list()
-    example_id = find_id(question, ids, stored.folder)
+    example_id = find_id(question, questions_of(stored.frame), stored.folder)
     frame = stored.frame.filter(pl.col("example_id") == example_id)
     return frame.filter(pl.col("reader").is_in(list(readers) or known)).to_dicts()
 
 
-def find_id(question: str, ids: list[str], folder: Path) -> str:
-    """The id itself, or the one id of which this is a part."""
-    holding = [question] if question in ids else [one for one in ids if question and question in one]
+def questions_of(frame: pl.DataFrame) -> dict[str, str]:
+    """The text of every question of the results, by id."""
+    return dict(frame.select("example_id", "question").unique(maintain_order=True).iter_rows())
+
+
+def find_id(question: str, texts: Mapping[str, str], folder: Path) -> str:
+    """The id itself, or the one id of which, or of whose text, this is a part; `texts` are the questions by id."""
+    parts = [one for one, text in texts.items() if question and (question in one or question in text)]
+    holding = [question] if question in texts else parts
     if len(holding) == 1:
         return holding[0]
     if holding:
-        said = f"{len(holding)} questions have {question!r} in their ids, such as {', '.join(holding[:3])}"
-        raise UsageError(visible(f"{said}; give more of the id"))
-    near = nearest(question, ids) or ", ".join(ids[:3])
+        said = f"{len(holding)} questions have {question!r} in their ids or texts, such as {', '.join(holding[:3])}"
+        raise UsageError(visible(f"{said}; give more of it"))
+    near = nearest(question, list(texts)) or ", ".join(list(texts)[:3])
     raise UsageError(
         visible(
             f"no question {question!r} in {folder.name}; nearest: {near} "
-            f"(all {len(ids)} ids: column example_id of {folder / 'results.parquet'})"
+            f"(all {len(texts)} ids: column example_id of {folder / 'results.parquet'})"
         )
     )
 

@@ -82,6 +82,7 @@ def test_nothing_steers_the_terminal(run):
 
 def test_a_part_of_the_id_is_enough_where_it_is_unique(run):
     assert show_question("run", ":ab", run.parent).title == "32k_book:ab"
+    assert show_question("run", "<b>oil</b>", run.parent).title == "32k_book:ab", "of its text, too"
     with pytest.raises(UsageError, match="2 questions have '32k'"):
         show_question("run", "32k", run.parent)
     with pytest.raises(UsageError, match="nearest: 32k_book:ab"):
