@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from rlc.experiments.options import OUT, RUN
+from rlc.experiments.options import EVIDENCE_ROOT, OUT, RUN
 
 
 @click.command()
@@ -22,12 +22,13 @@ from rlc.experiments.options import OUT, RUN
     is_flag=True,
     help="Fill MLflow's evaluation tab with the stored verdicts; traces every answer.",
 )
-def track(run: str, out: Path, traces: int, evaluate: bool) -> None:
+@EVIDENCE_ROOT
+def track(run: str, out: Path, traces: int, evaluate: bool, data_root: Path | None) -> None:
     """Log a stored RUN to MLflow: one that ran with --no-track, or while MLflow was away."""
     from rlc.experiments.runs import open_run
     from rlc.experiments.tracking.log import track as log_run
 
-    click.echo(log_run(open_run(run, out), out, traces, evaluate))
+    click.echo(log_run(open_run(run, out), out, traces, evaluate, data_root))
 
 
 @click.command()

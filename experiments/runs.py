@@ -37,7 +37,7 @@ class StoredRun:
         return found
 
     def dataset(self, data_root: Path | None = None) -> Dataset:
-        """The data set with its documents, from `data_root` or where its name leads.
+        """The data set with its documents: from `data_root`, else where it lay, else where its name leads.
 
         Raises:
             DataError: if it is not at hand, or is of another revision than the run's.
@@ -48,6 +48,8 @@ class StoredRun:
             dataset = load_dataset(str(data_root.expanduser().resolve()))
         elif self.data.get("variant") == "sample":
             dataset = load_dataset("sample")
+        elif (root := self.data.get("root")) and Path(root).is_dir():
+            dataset = load_dataset(root)
         elif name in DATASETS:
             dataset = load_dataset(str(name))
         else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlc.data.lazy import load
 from rlc.experiments.tracking.place import Place, TrackingError, place_of
 
 # MLflow's own defaults wait for minutes on a server that is away. What the user has set stays.
@@ -80,9 +81,9 @@ def measured(connection: Connection, run_id: str) -> Iterator[None]:
 
     GPUs are among them where nvidia-ml-py is installed.
     """
-    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-    monitor = SystemMetricsMonitor(run_id, resume_logging=True, tracking_uri=connection.place.uri)
+    monitor = load("mlflow.system_metrics.system_metrics_monitor:SystemMetricsMonitor")(
+        run_id, resume_logging=True, tracking_uri=connection.place.uri
+    )
     monitor.start()
     try:
         yield

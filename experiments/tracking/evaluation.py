@@ -42,7 +42,9 @@ def evaluate(connection: Connection, study: Study, children: Mapping[str, str], 
             "rlc.kind": "evaluation",
             "rlc.comparison": parent,
         }
-        made[name] = connection.create(f"{study.entry(name).label}, evaluated", tags)
+        made[name] = connection.create(
+            f"{study.entry(name).label}, evaluated", {**tags, "mlflow.parentRunId": parent}
+        )
         _evaluate(connection, made[name], list(traces_of(connection, child)), rows)
     add_to_record(folder, evaluated={"results": digest, "runs": made})
 

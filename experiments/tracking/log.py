@@ -55,7 +55,13 @@ def close_parent(connection: Connection, run_id: str, status: str) -> None:
     connection.client.set_terminated(run_id, status)
 
 
-def track(run: StoredRun, out: Path, traced: int = TRACED, evaluated: bool = False) -> str:
+def track(
+    run: StoredRun,
+    out: Path,
+    traced: int = TRACED,
+    evaluated: bool = False,
+    data_root: Path | None = None,
+) -> str:
     """Log a finished comparison from its folder; the same run logged again stays one MLflow run.
 
     Args:
@@ -63,18 +69,20 @@ def track(run: StoredRun, out: Path, traced: int = TRACED, evaluated: bool = Fal
         out: The folder of runs, which says where MLflow is.
         traced: How many questions have a trace for every reader, drawn by a fixed seed.
         evaluated: Push every answer through `mlflow.genai.evaluate` with its stored verdict; each gets a trace.
+        data_root: Where the data set lies, for figures and traces that read the passages.
 
     Returns:
         The id of the parent run.
 
     Raises:
+        DataError: if `data_root` does not hold the run's documents.
         TrackingError: if MLflow refuses; the results on disk are not touched.
         StoreError: if the report cannot be written.
     """
-    study = make_study(run, **_documents(run))
+    study = make_study(run, **_documents(run, data_root))
     with connect(out, run.folder) as connection:
         parent = open_parent(connection, run.folder)
-        logged = _Logged(connection, study, parent)
+        logged = _Logged(connection, study, parent, data_root)
         children = {summary["reader"]: logged.reader(summary) for summary in summarise(run.frame)}
         add_to_record(run.folder, readers=children)
         logged.comparison()
@@ -87,28 +95,33 @@ def track(run: StoredRun, out: Path, traced: int = TRACED, evaluated: bool = Fal
     return parent
 
 
-def _documents(run: StoredRun) -> dict[str, Any]:
-    """The data set, for figures and traces that read the passages, where it is at hand."""
+def _documents(run: StoredRun, data_root: Path | None) -> dict[str, Any]:
+    """The data set where it is at hand; a place given by hand must hold it."""
     try:
-        return {"dataset": run.dataset()}
+        return {"dataset": run.dataset(data_root)}
     except DataError as error:
+        if data_root is not None:
+            raise
         return {"absence": str(error)}
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Logged:
     """What is being logged: parameters, tags, metrics, inputs and artifacts of the parent and its children."""
 
     connection: Connection
     study: Study
     parent: str
+    data_root: Path | None
 
     def reader(self, summary: Mapping[str, Any]) -> str:
         """Log one reader as a child; its id."""
         run, client = self.study.run, self.connection.client
         entry = self.study.entry(summary["reader"])
-        child = (read_record(run.folder).get("readers") or {}).get(entry.name)
-        if not self.connection.is_alive(child):
+        known = (read_record(run.folder).get("readers") or {}).get(entry.name)
+        if self.connection.is_alive(known):
+            child = str(known)
+        else:
             child = self.connection.create(entry.label, {"mlflow.parentRunId": self.parent})
         metrics = metrics_of(self.study, entry, summary)
         spec = run.specs.get(entry.name, {})
@@ -120,7 +133,7 @@ class _Logged:
         )
         client.log_dict(child, spec, "spec.json")
         self._table(child, self.study.rows[entry.name])
-        return str(child)
+        return child
 
     def comparison(self) -> None:
         """Log the comparison itself, with its files and its report."""
@@ -138,7 +151,7 @@ class _Logged:
         for name in FILES:
             if (run.folder / name).is_file():
                 client.log_artifact(self.parent, str(run.folder / name))
-        client.log_artifacts(self.parent, str(_report(run)), "report")
+        client.log_artifacts(self.parent, str(_report(run, self.data_root)), "report")
 
     def _batch(
         self, run_id: str, params: Mapping[str, str], tags: Mapping[str, str], metrics: Mapping[str, float]
@@ -189,10 +202,10 @@ class _Logged:
         )
 
 
-def _report(run: StoredRun) -> Path:
+def _report(run: StoredRun, data_root: Path | None) -> Path:
     """The folder of the run's report; one that is older than the results is written again."""
     folder = run.folder / "report"
     page, results = folder / "report.html", run.folder / "results.parquet"
     if not page.is_file() or page.stat().st_mtime < results.stat().st_mtime:
-        write_report(str(run.folder), run.folder.parent)
+        write_report(str(run.folder), run.folder.parent, data_root=data_root)
     return folder
