@@ -9,6 +9,7 @@ share of answer-bearing units kept (see `rlc.experiments.pruner_data`). Every me
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -182,20 +183,28 @@ def scaled(values: Floats) -> Floats:
     return (values - values.min()) / spread if spread else np.zeros(len(values))
 
 
-def latency(make: Callable[[str], SentencePruner], tokens: int = 600, passages: int = 5) -> dict[str, float]:
-    """Median seconds for one question with so many passages of so many tokens, by dtype, model loaded."""
+def latency(
+    make: Callable[[str], SentencePruner], tokens: int = 600, passages: int = 5, rounds: int = 12
+) -> dict[str, Any]:
+    """Least and median seconds for one question with so many passages of so many tokens, by dtype, model loaded.
+
+    Beside them the threads that torch uses and the machine's load, averaged over a minute, before and after.
+    """
+    import torch
+
     tokenizer = load_tokenizer("minilm")
     sentence = "The board approved a dividend of 12 cents a share for the third quarter of the year. "
     text = sentence * -(-tokens // tokenizer.count(sentence))
     documents = [Document(page_content=text)] * passages
-    found = {}
+    found: dict[str, Any] = {"threads": torch.get_num_threads(), "load": [os.getloadavg()[0]]}
     for dtype in ("float32", "bfloat16"):
         pruner, seconds = make(dtype), []
-        for _ in range(6):
+        for _ in range(rounds + 1):
             started = time.perf_counter()
             pruner.refine(documents, "What dividend did the board approve?")
             seconds.append(time.perf_counter() - started)
-        found[dtype] = float(np.median(seconds[1:]))
+        found[dtype] = {"least": min(seconds[1:]), "median": float(np.median(seconds[1:]))}
+    found["load"].append(os.getloadavg()[0])
     return found
 
 
@@ -301,6 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pruners: dict[str, SentencePruner] = {
         "lexical": LexicalPruner(),
         "similarity": SimilarityPruner(encoder=SentenceEncoder("minilm")),
+        "provence-mini, uncalibrated": ProvencePruner(dtype=given.dtype, calibrated=False),
         "provence-mini": mini,
     }
     report = measure(given.nq, given.lara, pruners)

@@ -61,3 +61,10 @@ def test_the_first_passage_alone(questions, given):
 def test_scaled():
     assert quality.scaled(np.array([1.0, 3.0, 2.0])).tolist() == [0, 1, 0.5]
     assert quality.scaled(np.array([2.0, 2.0])).tolist() == [0, 0]
+
+
+def test_latency_says_how_busy_the_machine_was(given):
+    found = quality.latency(lambda _: LexicalPruner(), tokens=30, passages=2, rounds=2)
+    assert 0 < found["bfloat16"]["least"] <= found["bfloat16"]["median"]
+    assert found["threads"] >= 1
+    assert len(found["load"]) == 2
