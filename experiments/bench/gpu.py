@@ -2,7 +2,8 @@
 
     python experiments/bench/gpu.py OUT ceilings        # first, and alone: it leaves the GPU's memory to the next
     python experiments/bench/gpu.py OUT questions shape
-    python experiments/bench/gpu.py OUT settings
+    python experiments/bench/gpu.py OUT settings        # or some of them: --only "weights in fp8"
+    python experiments/bench/gpu.py OUT faults --model FOLDER
     python experiments/bench/gpu.py OUT real --model FOLDER --data-root LARA
 
 Each table is written to OUT/NAME.json after every row, so that a run that is cut short loses one row. The shape is an
@@ -12,7 +13,11 @@ Each table is written to OUT/NAME.json after every row, so that a run that is cu
 import argparse
 import json
 import logging
+import os
+import signal
 import statistics
+import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,8 +26,9 @@ from typing import Any
 
 import numpy as np
 
+from rlc.data.errors import EngineUnavailableError
 from rlc.data.lara import load
-from rlc.data.protocols import Generation
+from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Example
 from rlc.data.store import Store
 from rlc.experiments.run import plan_run, write_json
@@ -223,31 +229,85 @@ def questions(bench: Bench, table: Table) -> None:
         bench.row(table, f"{count} a document", bench.prompts(6, LONG, count), expected)
 
 
-def settings(out: Path, table: Table, deadline: float) -> None:
-    """The same work under other settings of the engine, each loaded anew; what the deadline cuts off is said."""
-    variants: dict[str, dict[str, Any]] = {
-        "fp8 keys and values": {"kv_cache_dtype": "fp8"},
-        "no CUDA graphs": {"cuda_graphs": False},
-        "cascade attention": {"cascade": True},
-    }
+VARIANTS: dict[str, dict[str, Any]] = {
+    "as it comes": {},
+    "fp8 keys and values": {"kv_cache_dtype": "fp8"},
+    "no CUDA graphs": {"cuda_graphs": False},
+    "cascade attention": {"cascade": True},
+    "weights in fp8": {"quantization": "fp8"},
+    "cache on the host": {"kv_offload_gib": 64.0},
+    "n-gram speculation": {
+        "speculative": {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4}
+    },
+    "batch-invariant": {"batch_invariant": True},
+    "YaRN, twice the window": {"rope": "yarn", "rope_factor": 2.0},
+}
+
+
+def settings(out: Path, table: Table, deadline: float, only: Sequence[str]) -> None:
+    """The same work under other settings of the engine, each loaded anew; what the deadline cuts off is said.
+
+    A setting that does not load here leaves its error in the table, and the next one is tried.
+    """
     started = time.perf_counter()
-    for name, changes in variants.items():
+    for name in only or VARIANTS:
         if time.perf_counter() - started > deadline:
             table.add(name, skipped="no time left")
             continue
-        bench = start(out, table, window=40_960, **changes)
-        table.add(f"{name}: cold prefill, {LONG}", seconds=bench.cold(LONG, 3))
-        table.add(f"{name}: ten questions on a cached document, {LONG}", seconds=bench.alone(LONG, 10, 3))
-        _, [one] = bench.ask(bench.prompts(1, LONG, 1), 1)
-        table.add(
-            f"{name}: one prompt's own times",
-            prefill=one.usage.prefill_seconds,
-            queue=one.usage.queue_seconds,
-            first=one.usage.first_token_seconds,
-        )
-        expected = bench.planned(12, LONG, 10).seconds
-        bench.row(table, f"{name}: grouped, 12 x 10, {LONG}", bench.prompts(12, LONG, 10), expected)
+        try:
+            bench = start(out, table, window=40_960, **VARIANTS[name])
+        except EngineUnavailableError as error:
+            table.add(name, failed=str(error))
+            continue
+        table.add(f"{name}: cold prefill, {LONG}", seconds=bench.cold(LONG, 2))
+        table.add(f"{name}: ten questions on a cached document, {LONG}", seconds=bench.alone(LONG, 10, 2))
+        expected = bench.planned(6, LONG, 10).seconds
+        prompts = bench.prompts(6, LONG, 10)
+        bench.row(table, f"{name}: grouped, 6 x 10, {LONG}", prompts, expected)
+        many = bench.prompts(18, LONG, 1)  # more than the cache holds
+        bench.ask(many, 1)
+        bench.row(table, f"{name}: 18 documents for the second time, {LONG}", many, None)
         bench.engine.close()
+
+
+def faults(table: Table, model: str) -> None:
+    """An engine that is killed at work, one that finds no memory, and what memory each leaves behind."""
+    table.add("before", free_mib=free_memory())
+    llm = VllmLLM(model)
+    prompts = [Prompt(prefix=f"Document {i}.", question="Tell a long story.") for i in range(64)]
+    outcome(table, "loaded", llm.generate(prompts[:2], max_tokens=8))
+    threading.Timer(1.0, kill_child).start()
+    outcome(table, "killed at work", llm.generate(prompts, max_tokens=4096))
+    outcome(table, "asked again", llm.generate(prompts[:4], max_tokens=8))
+    llm.close()
+    table.add("closed", free_mib=free_memory())
+    for share in (0.01, 1.0):
+        starved = VllmLLM(model, gpu_memory=share)
+        try:
+            outcome(table, f"gpu_memory {share}", starved.generate(prompts[:1], max_tokens=8))
+        except EngineUnavailableError as error:
+            table.add(f"gpu_memory {share}", stopped=str(error))
+        starved.close()
+        table.add(f"gpu_memory {share}, closed", free_mib=free_memory())
+
+
+def outcome(table: Table, what: str, answers: Sequence[Generation]) -> None:
+    """How many of the answers failed, and why."""
+    errors = sorted({answer.error for answer in answers if answer.error})
+    failed = sum(answer.error is not None for answer in answers)
+    table.add(what, asked=len(answers), failed=failed, errors=errors, free_mib=free_memory())
+
+
+def kill_child() -> None:
+    """Kill the engine's process, and all that it started, as the system would for want of memory."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
+    os.killpg(int(children[0]), signal.SIGKILL)
+
+
+def free_memory() -> int:
+    """The GPU's free memory in MiB, asked of the driver, so that this process takes none of it."""
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id=0"]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
 
 def real(out: Path, table: Table, model: str, data_root: Path, answer: int, every: int) -> None:
@@ -296,8 +356,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path)
-    parser.add_argument("tables", nargs="+", choices=["ceilings", "shape", "questions", "settings", "real"])
-    parser.add_argument("--model", help="folder of a model, for `real`")
+    parser.add_argument(
+        "tables", nargs="+", choices=["ceilings", "shape", "questions", "settings", "faults", "real"]
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], choices=VARIANTS, help="a setting, for `settings`"
+    )
+    parser.add_argument("--model", help="folder of a model, for `real` and `faults`")
     parser.add_argument("--data-root", type=Path, help="folder of LaRA, for `real`")
     parser.add_argument("--answer", type=int, default=96, help="new tokens at most, for `real`")
     parser.add_argument("--every", type=int, default=1, help="take every n-th document, for `real`")
@@ -320,7 +385,9 @@ def main() -> None:
             options.every,
         )
     if "settings" in options.tables:
-        settings(options.out, Table(options.out, "settings"), options.deadline)
+        settings(options.out, Table(options.out, "settings"), options.deadline, options.only)
+    if "faults" in options.tables:
+        faults(Table(options.out, "faults"), options.model)
     if {"shape", "questions"} & set(options.tables):
         table = Table(options.out, "shape")
         bench = start(options.out, table)
