@@ -1,14 +1,24 @@
 """A tiny comparison that every test of the laboratory can run: two documents, four questions, scripted answers."""
 
+import json
+
 import pytest
+from click.testing import CliRunner
 from langchain_core.documents import Document
 
 from rlc.data.records import Answer, Dataset, Example, Usage
+from rlc.experiments.cli import main
 
 TEXTS = {
     "a": "The lamp was lit in 1871. Ada keeps the lamp. The harbour has 12 boats.",
     "b": "Revenue was $1,200 in 2020 and $1,500 in 2021. Nothing else is told.",
 }
+
+TASKS = ("location", "reasoning", "comp", "hallu")
+MODELS = ("strong", "weak", "other")
+QUESTIONS = [
+    (f"Which animal is number {i}?", f"A {name}.") for i, name in enumerate(("wolf", "dog", "owl", "cat"))
+]
 
 
 @pytest.fixture
@@ -75,3 +85,68 @@ llm = "@llm"
 use = "long"
 llm = "@llm"
 """
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, scripted_recipe):
+    """Runs `rlc ...` in an empty folder that holds a recipe and two documents with questions."""
+    for name in ("RLC_DATA", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_text(scripted_recipe)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "lamp.txt").write_text("The lamp was lit in 1871. Ada keeps the lamp.")
+    (tmp_path / "mine" / "mill.md").write_text("# The mill\n\nThe mill was closed in 1902.")
+    questions = [
+        {"question": "Who keeps the lamp?", "document": "lamp.txt", "answer": "Ada"},
+        {"question": "When was the mill closed?", "document": "mill.md", "answer": "1902"},
+        {"question": "Is it nice?", "document": "mill.md"},
+    ]
+    (tmp_path / "mine" / "questions.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions))
+
+    def run(*words, code=0, **environment):
+        result = CliRunner().invoke(main, [str(word) for word in words], env=environment)
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+def write_rows(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def published_lara(tmp_path_factory):
+    """LaRA in small: one document, four questions a task, a model that is right, one that is half right, one more."""
+    root = tmp_path_factory.mktemp("lara")
+    document = root / "datasets/32k/book/b.txt"
+    document.parent.mkdir(parents=True)
+    document.write_text("wolf dog owl cat", encoding="utf-8")
+    figures = ["length,paper_model,model,task,arm,accuracy"]
+    for task in TASKS:
+        place = {"comp_parts": [0, 1]} if task == "comp" else {"context_order": 0}
+        golds = [(q, "The text does not say." if task == "hallu" else a) for q, a in QUESTIONS]
+        base = [{"type": "book", "level": task, "file": "b.txt", "question": q, **place} for q, _ in golds]
+        write_rows(
+            root / f"datasets/query/32k_book_{task}.jsonl",
+            [row | {"answer": gold} for row, (_, gold) in zip(base, golds, strict=True)],
+        )
+        for model, right in zip(MODELS, (4, 2, 3), strict=True):
+            for arm, lost in (("full", 0), ("rag", 1)):
+                said = [gold if i < right - lost else "It is a bear." for i, (_, gold) in enumerate(golds)]
+                write_rows(
+                    root / f"evaluation/prediction/{model}/{arm}_preds_{model}_32k_book_{task}.jsonl",
+                    [
+                        row
+                        | {"prediction": text if i < 3 or model != "weak" else False, "ground_truth": gold}
+                        for i, (row, text, (_, gold)) in enumerate(zip(base, said, golds, strict=True))
+                    ],
+                )
+                name = {"full": "lc", "rag": "rag"}[arm]
+                figures.append(f"32k,Paper's {model},{model},{task},{name},{100 * (right - lost) / 4}")
+    figures.append("32k,Paper's other,other,overall,lc,50.0")
+    (root / "published.csv").write_text("\n".join(figures) + "\n", encoding="utf-8")
+    return root

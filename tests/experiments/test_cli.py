@@ -9,33 +9,6 @@ from click.testing import CliRunner
 
 from rlc.experiments.cli import main
 
-
-@pytest.fixture
-def shell(tmp_path, monkeypatch, scripted_recipe):
-    """Runs `rlc ...` in an empty folder that holds a recipe and two documents with questions."""
-    for name in ("RLC_DATA", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "recipe.toml").write_text(scripted_recipe)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "lamp.txt").write_text("The lamp was lit in 1871. Ada keeps the lamp.")
-    (tmp_path / "mine" / "mill.md").write_text("# The mill\n\nThe mill was closed in 1902.")
-    questions = [
-        {"question": "Who keeps the lamp?", "document": "lamp.txt", "answer": "Ada"},
-        {"question": "When was the mill closed?", "document": "mill.md", "answer": "1902"},
-        {"question": "Is it nice?", "document": "mill.md"},
-    ]
-    (tmp_path / "mine" / "questions.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions))
-
-    def run(*words, code=0, **environment):
-        result = CliRunner().invoke(main, [str(word) for word in words], env=environment)
-        assert result.exit_code == code, result.output
-        assert "Traceback" not in result.output
-        return result
-
-    return run
-
-
 COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--router", "auto")
 
 

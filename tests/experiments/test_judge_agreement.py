@@ -1,5 +1,4 @@
 import dataclasses
-import json
 import math
 import os
 import time
@@ -23,9 +22,6 @@ from rlc.experiments.judge import ANY_TASK, UNANSWERABLE, Fit, RuleJudge, defaul
 
 TASKS = ("location", "reasoning", "comp", "hallu")
 MODELS = ("strong", "weak", "other")
-QUESTIONS = [
-    (f"Which animal is number {i}?", f"A {name}.") for i, name in enumerate(("wolf", "dog", "owl", "cat"))
-]
 
 
 @pytest.fixture(scope="module")
@@ -34,45 +30,6 @@ def lara():
     if root is None or not (Path(root) / "published.csv").is_file():
         pytest.skip("RLC_DATA does not name a folder with LaRA and published.csv")
     return Path(root)
-
-
-def write_rows(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    """LaRA in small: one document, four questions a task, a model that is right, one that is half right, one more."""
-    root = tmp_path_factory.mktemp("lara")
-    document = root / "datasets/32k/book/b.txt"
-    document.parent.mkdir(parents=True)
-    document.write_text("wolf dog owl cat", encoding="utf-8")
-    figures = ["length,paper_model,model,task,arm,accuracy"]
-    for task in TASKS:
-        place = {"comp_parts": [0, 1]} if task == "comp" else {"context_order": 0}
-        golds = [(q, "The text does not say." if task == "hallu" else a) for q, a in QUESTIONS]
-        base = [{"type": "book", "level": task, "file": "b.txt", "question": q, **place} for q, _ in golds]
-        write_rows(
-            root / f"datasets/query/32k_book_{task}.jsonl",
-            [row | {"answer": gold} for row, (_, gold) in zip(base, golds, strict=True)],
-        )
-        for model, right in zip(MODELS, (4, 2, 3), strict=True):
-            for arm, lost in (("full", 0), ("rag", 1)):
-                said = [gold if i < right - lost else "It is a bear." for i, (_, gold) in enumerate(golds)]
-                write_rows(
-                    root / f"evaluation/prediction/{model}/{arm}_preds_{model}_32k_book_{task}.jsonl",
-                    [
-                        row
-                        | {"prediction": text if i < 3 or model != "weak" else False, "ground_truth": gold}
-                        for i, (row, text, (_, gold)) in enumerate(zip(base, said, golds, strict=True))
-                    ],
-                )
-                name = {"full": "lc", "rag": "rag"}[arm]
-                figures.append(f"32k,Paper's {model},{model},{task},{name},{100 * (right - lost) / 4}")
-    figures.append("32k,Paper's other,other,overall,lc,50.0")
-    (root / "published.csv").write_text("\n".join(figures) + "\n", encoding="utf-8")
-    return root
 
 
 # --- agreement
@@ -134,10 +91,10 @@ def test_cells_average_text_types_alike():
     assert found == {Cell("32k", "m", "qa", "rag"): pytest.approx(100 * (1 + 1 / 3) / 2)}
 
 
-def test_report_leaves_out_the_fitted_models(tree):
+def test_report_leaves_out_the_fitted_models(published_lara):
     fit = default_fit()
     judge = RuleJudge(dataclasses.replace(fit, provenance={"models": ["strong"]}))
-    report = agreement_report(tree, judge)
+    report = agreement_report(published_lara, judge)
     assert (report.models, report.fitted_on) == (("other", "weak"), ("strong",))
     assert (report.questions, report.answers, report.failed) == (16, 64, 8)
     assert report.overall.n == 16
@@ -147,14 +104,14 @@ def test_report_leaves_out_the_fitted_models(tree):
     assert "16 of them" in report.note
 
 
-def test_report_without_a_model_left(tree):
+def test_report_without_a_model_left(published_lara):
     judge = RuleJudge(dataclasses.replace(default_fit(), provenance={"models": list(MODELS)}))
     with pytest.raises(DataError, match="no model with recorded answers"):
-        agreement_report(tree, judge)
+        agreement_report(published_lara, judge)
 
 
-def test_published_table(tree, tmp_path):
-    published = read_published(tree / "published.csv")
+def test_published_table(published_lara, tmp_path):
+    published = read_published(published_lara / "published.csv")
     assert len(published) == 24  # without the overall row
     assert published[Cell("32k", "weak", "comp", "rag")] == 25.0
     with pytest.raises(DataError, match="no such file"):
@@ -170,34 +127,46 @@ def test_published_table(tree, tmp_path):
 # --- fitting
 
 
-def test_fit_meets_the_table_it_is_given(tree, monkeypatch):
+def test_fit_meets_the_table_it_is_given(published_lara, monkeypatch):
     monkeypatch.setattr(fit_judge, "STEPS", 200)
-    fit = fit_judge.fit(tree, seed=3, models=["strong", "weak"], provenance={"upstream_commit": "abc"})
+    fit = fit_judge.fit(
+        published_lara, seed=3, models=["strong", "weak"], provenance={"upstream_commit": "abc"}
+    )
     assert set(fit.tasks) == {*TASKS, ANY_TASK}
     assert fit.provenance["models"] == ["strong", "weak"]
     assert (fit.provenance["seed"], fit.provenance["answers"]) == (3, 64)
     assert fit.provenance["upstream_commit"] == "abc"
     assert fit == fit_judge.fit(
-        tree, seed=3, models=["strong", "weak"], provenance={"upstream_commit": "abc"}
+        published_lara, seed=3, models=["strong", "weak"], provenance={"upstream_commit": "abc"}
     )
-    assert agreement_report(tree, RuleJudge(fit)).overall.error == 0
+    assert agreement_report(published_lara, RuleJudge(fit)).overall.error == 0
     assert fit.tasks[UNANSWERABLE].threshold == fit.tasks[UNANSWERABLE].threshold_numbers
 
 
-def test_fit_writes_its_file(tree, tmp_path, monkeypatch):
+def test_fit_writes_its_file(published_lara, tmp_path, monkeypatch):
     monkeypatch.setattr(fit_judge, "STEPS", 5)
     out = tmp_path / "fit.json"
-    options = ["--data-root", str(tree), "--models", "strong", "weak", "--seed", "7", "--out", str(out)]
+    options = [
+        "--data-root",
+        str(published_lara),
+        "--models",
+        "strong",
+        "weak",
+        "--seed",
+        "7",
+        "--out",
+        str(out),
+    ]
     monkeypatch.setattr("sys.argv", ["fit_judge", *options])
     fit_judge.main()
     assert Fit.from_json(out.read_text()).provenance["seed"] == 7
 
 
-def test_fit_needs_both_arms_and_a_figure(tree):
+def test_fit_needs_both_arms_and_a_figure(published_lara):
     from rlc.data.lara import load_predictions
 
-    published = read_published(tree / "published.csv")
-    frame = load_predictions(tree, models=["strong"])
+    published = read_published(published_lara / "published.csv")
+    frame = load_predictions(published_lara, models=["strong"])
     with pytest.raises(DataError, match="both arms"):
         fit_judge.measure(frame.filter(frame["arm"] == "rag"), published)
     with pytest.raises(DataError, match="published figure"):

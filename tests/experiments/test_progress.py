@@ -30,3 +30,21 @@ def test_without_a_terminal_the_end_is_a_plain_line(dataset):
     with Progress({"rag": frozenset()}, total=4, stream=stream) as progress:
         progress.on_batch("rag", dataset.examples, [])
     assert stream.getvalue() == "4/4 answers, 0 s left (rag)\n"
+
+
+def test_on_a_terminal_there_is_a_bar(dataset):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    with Progress({"rag": frozenset()}, total=4, stream=stream) as progress:
+        progress.on_batch("rag", dataset.examples, [])
+    assert "4/4" in stream.getvalue()
+    assert "0 s left" in stream.getvalue()
+
+
+def test_a_reader_that_has_not_begun_is_reckoned_by_its_work():
+    pace = Pace({"rag": frozenset("ab"), "long": frozenset("a")}, {"rag": 1.0, "long": 10.0})
+    pace.add("rag", ["a"], 2.0)
+    assert pace.seconds_left() == pytest.approx(2.0 + 20.0)

@@ -203,3 +203,40 @@ def test_the_command_line(tmp_path, monkeypatch, scripted_recipe):
     plain = json.loads(run("compare", *options).stdout)["run"]
     assert "Run `rlc compare` with --router auto" in run("explain", plain, "lamp").stderr
     assert re.search("no recorded answers: .* `rlc fetch dataset lara`", run("router", "eval").stderr)
+
+
+@pytest.fixture
+def run(lab, tmp_path, monkeypatch):
+    """Runs `rlc router ...` on the made answers."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rlc.experiments.cli_router._lab", lambda *_: lab)
+    return lambda *words: CliRunner().invoke(main, ["router", *map(str, words)])
+
+
+def test_a_router_is_fitted_and_then_scored_as_it_is(run, tmp_path):
+    made = run("fit", "--to", "fits")
+    assert made.exit_code == 0, made.output
+    assert sorted(made.stdout.split()) == [
+        f"fits/{name}.json" for name in ("learned-after-rag", "learned", "table")
+    ]
+    said = run("eval", "--router", "learned", "--fit", "fits/learned.json")
+    assert "learned was fitted on these very answers" in said.stderr
+    assert "as shipped: 96 answers, 12 documents; better arm rag 50.0, oracle 100.0" in said.stdout
+    assert re.search(r"learned +100\.0 +\+50\.0", said.stdout)
+    assert "gain in points over the better arm" in said.stdout
+    (tmp_path / "file").write_text("")
+    assert "give a writable folder with --to" in run("fit", "--to", "file/fits").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--router", "learned", "--protocol", "unseen model"), "scored as it is: give --router"),
+        (("--router", "learned", "--price", "1", "--budget", "5"), "give one of them"),
+        (("--budget", "5"), "give --router learned"),
+        (("--fit", "fits/learned.json"), "give --router learned"),
+    ],
+)
+def test_options_that_do_not_go_together(run, words, message):
+    result = run("eval", *words)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.output
