@@ -222,7 +222,7 @@ def test_a_router_is_fitted_and_then_scored_as_it_is(run, tmp_path):
     said = run("eval", "--router", "learned", "--fit", "fits/learned.json")
     assert "learned was fitted on these very answers" in said.stderr
     assert "as shipped: 96 answers, 12 documents; better arm rag 50.0, oracle 100.0" in said.stdout
-    assert re.search(r"learned +100\.0 +\+50\.0", said.stdout)
+    assert re.search(r"learned[ │]+100\.0[ │]+\+50\.0", said.stdout), said.stdout
     assert "gain in points over the better arm" in said.stdout
     (tmp_path / "file").write_text("")
     assert "give a writable folder with --to" in run("fit", "--to", "file/fits").stderr
