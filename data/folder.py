@@ -43,7 +43,7 @@ def load(root: Path) -> Dataset:
     asked = root / "questions.jsonl"
     examples = read_questions(asked, documents)
     read = [asked, *(root / name for name in documents)]
-    return Dataset(root.resolve().name, examples, documents, digest(root, read))
+    return Dataset(root.resolve().name, examples, documents, digest(root, read), root=root)
 
 
 def load_documents(root: Path) -> dict[str, Document]:

@@ -55,9 +55,8 @@ def load(root: Path) -> Dataset:
         raise DataError(f'{source}: holds no documents; expected lines such as {{"id": "a", "text": "..."}}')
     _refuse_repeated((row, str(document.id)) for row, document in rows)
     documents = {str(document.id): document for _, document in rows}
-    return Dataset(
-        root.resolve().name, read_questions(asked, documents), documents, digest(root, [source, asked])
-    )
+    examples = read_questions(asked, documents)
+    return Dataset(root.resolve().name, examples, documents, digest(root, [source, asked]), root=root)
 
 
 def read_questions(path: Path, documents: Mapping[str, Document]) -> tuple[Example, ...]:

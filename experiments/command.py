@@ -112,7 +112,7 @@ def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, 
 
 
 def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
-    if dataset.root is None:
+    if dataset.root is None or dataset.name != "lara":
         raise UsageError(f"recorded answers belong to LaRA; the data set {dataset.name!r} has none")
     recipe = load_recipe(recipe_file(file, "recorded"))
     source = {"root": str(dataset.root.resolve()), "revision": dataset.revision}

@@ -137,3 +137,9 @@ def test_a_folder_without_documents_or_questions(tmp_path):
     (tmp_path / "a.txt").write_text("Plain.")
     with pytest.raises(DataError, match=r'questions\.jsonl: no such file.*\{"question": "\.\.\.", "answer"'):
         load(tmp_path)
+
+
+def test_where_it_lies_is_kept_so_that_a_run_finds_its_documents_again(tmp_path):
+    (tmp_path / "a.txt").write_text("Plain.")
+    ask(tmp_path, {"question": "What?"})
+    assert load(tmp_path).root == tmp_path

@@ -147,3 +147,10 @@ def test_mlflow_does_not_report_its_use(shell, monkeypatch):
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
     shell("list", "readers")
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
+
+
+def test_a_run_on_a_folder_finds_its_documents_again(shell):
+    found = json.loads(shell(*COMPARE, "--no-track", "--json").stdout)
+    shown = shell("show", found["run"], "Who keeps the lamp").output
+    assert "not at hand" not in shown
+    assert "The lamp was lit in 1871." in shown
