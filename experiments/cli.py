@@ -139,6 +139,17 @@ def main(debug: bool) -> None:
 )
 @OUT
 @click.option("--resume/--no-resume", default=True, help="Take stored answers, or answer everything again.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Processes that share the documents, each with its own model: for CPUs and endpoints, not for one GPU.",
+)
+@click.option(
+    "--documents-per-batch",
+    type=click.IntRange(min=1),
+    help="Documents handed over together; a kill loses at most one batch.  [default: what the engine asks for, else 1]",
+)
 @click.option("--track/--no-track", default=True, help="Log the run to MLflow.")
 @click.option(
     "--system-metrics", is_flag=True, help="Log the machine's load beside it: processor, memory, disk, GPU."

@@ -1,24 +1,22 @@
 """`rlc compare`, from options to output."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from rlc.data.datasets import load_dataset
 from rlc.data.errors import UsageError
 from rlc.data.lara import recorded_models
-from rlc.data.protocols import LLM
 from rlc.data.records import Dataset
-from rlc.data.spec import Finish, Spec
-from rlc.data.store import Store
+from rlc.data.spec import Spec
 from rlc.experiments.caveats import caveats
-from rlc.experiments.compare import Schedule
-from rlc.experiments.estimate import estimates, measure_speed
-from rlc.experiments.progress import Progress, clock
+from rlc.experiments.estimate import estimates, measure_speeds
+from rlc.experiments.execute import documents_together, execute
+from rlc.experiments.progress import clock
 from rlc.experiments.report.amortised import cost_sentences
 from rlc.experiments.report.answer import sentences
 from rlc.experiments.report.study import make_study
@@ -26,13 +24,13 @@ from rlc.experiments.run import Outcome, Run, plan_run
 from rlc.experiments.runs import StoredRun, open_run
 from rlc.experiments.selection import limit as limit_to
 from rlc.experiments.selection import where
+from rlc.experiments.shipped import recipe_file
 from rlc.experiments.tracking.keeper import FAILED, FINISHED, KILLED, Keeper
 from rlc.experiments.tracking.place import TrackingError, is_tracked
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, load_recipe, takes_seed, with_settings
 from rlc.pipeline.routers import MEASURED, PRICED
 
-RECIPES = Path(__file__).parent / "recipes"
 BANNER = (
     "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
     "benchmark.\nFor LaRA: `rlc fetch dataset lara`, or --data-root with a clone of its repository."
@@ -58,6 +56,8 @@ def run_compare(
     price: float | None = None,
     budget: int | None = None,
     system_metrics: bool = False,
+    workers: int = 1,
+    documents_per_batch: int | None = None,
 ) -> None:
     """Run a comparison and print it.
 
@@ -75,8 +75,9 @@ def run_compare(
     if dry_run:
         _print_plan(run, as_json)
         return
+    together = documents_per_batch or documents_together(run.specs)
     with _kept(Keeper(run.folder, out, system_metrics)) if track else nullcontext() as keeper:
-        outcome, _ = execute(run, resume, keeper=keeper)
+        outcome, _ = execute(run, resume, keeper=keeper, workers=workers, together=together)
         stored = open_run(str(outcome.run.folder), out)
         study = make_study(stored)
         _print_outcome(outcome, sentences(study), cost_sentences(study), as_json)
@@ -95,7 +96,7 @@ def choose_recipes(
 ) -> dict[str, Recipe]:
     """A recipe per language model, with the options' changes; the key is the model's name, empty for the default."""
     if not readers:
-        recipes = {"": load_recipe(recipe_file(file, "default"))}
+        recipes = {"": load_recipe(recipe_file(file))}
     else:
         recipes = {name: r for reader in readers for name, r in _with_reader(file, reader, dataset).items()}
     return {name: changed(recipe, settings, seed) for name, recipe in recipes.items()}
@@ -105,7 +106,7 @@ def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, 
     engine, _, model = reader.partition(":")
     if engine == "recorded":
         return _recorded(file, model, dataset)
-    recipe = load_recipe(recipe_file(file, "default"))
+    recipe = load_recipe(recipe_file(file))
     spec = engine_spec(reader)
     known = _with_router_settings(recipe, MEASURED, {"reader": spec["model"]})
     return {str(spec["model"]): Recipe(recipe.readers, {**known.parts, "llm": spec})}
@@ -164,18 +165,6 @@ def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
     return with_settings(recipe, [*seeds, *settings])
 
 
-def recipe_file(given: Path | None, default: str) -> Path:
-    """The file given, by its path or as the name of one that comes with the package, else the default of these."""
-    if given is not None and (given.exists() or str(given) not in recipe_names()):
-        return given
-    return RECIPES / f"{given or default}.toml"
-
-
-def recipe_names() -> list[str]:
-    """The recipes that come with the package."""
-    return sorted(file.stem for file in RECIPES.glob("*.toml"))
-
-
 def engine_spec(reader: str) -> Spec:
     """`ENGINE:MODEL` as a spec; a bare model belongs to `hf`.
 
@@ -186,35 +175,6 @@ def engine_spec(reader: str) -> Spec:
     if colon and engine in LLMS:
         return {"use": engine, "model": model}
     return {"use": "hf", "model": reader}
-
-
-def execute(
-    run: Run,
-    resume: bool,
-    finish: Finish = BUILDER.finish,
-    schedule: Schedule | None = None,
-    keeper: Keeper | None = None,
-    work: Mapping[str, float] | None = None,
-) -> tuple[Outcome, int]:
-    """Run it, with progress on stderr: what it found, and how many of its answers were in the store.
-
-    `work` says how much of it an answer of each reader is, for the time left. The keeper, if any, opens its MLflow run
-    where there is something to ask.
-    """
-    store = Store(run.out)
-    try:
-        readers = run.readers(store, finish)
-        if not resume:
-            run.forget(readers, store)
-        missing = run.missing(readers)
-        if keeper and any(missing.values()):
-            keeper.start()
-        total = len(run.dataset.examples) * len(readers)
-        with Progress(missing, total, work=work) as progress:
-            outcome = run.execute(readers, progress.on_batch, schedule)
-        return outcome, total - sum(map(len, missing.values()))
-    finally:
-        store.close()
 
 
 def log_run(run: StoredRun, out: Path) -> None:
@@ -313,9 +273,11 @@ def _print_plan(run: Run, as_json: bool) -> None:
         for name, spec in run.specs.items()
         if isinstance(spec.get("llm"), dict)
     }
-    plans = estimates(run.specs, engines, run.dataset)
-    speeds = {id(engine): measure_speed(engine) for engine in {id(e): e for e in engines.values()}.values()}
-    rows = [_plan_row(plan, engines[plan.reader], speeds) for plan in plans]
+    speeds = measure_speeds(engines)
+    rows = [
+        {**asdict(plan), "seconds": plan.seconds(speeds[plan.reader]) if plan.reader in speeds else None}
+        for plan in estimates(run.specs, engines, run.dataset)
+    ]
     if as_json:
         click.echo(json.dumps(rows))
         return
@@ -326,9 +288,3 @@ def _print_plan(run: Run, as_json: bool) -> None:
             f"at most about {clock(row['seconds'])} at the speed just measured"
             + (f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else "")
         )
-
-
-def _plan_row(plan: Any, engine: LLM, speeds: Mapping[int, Any]) -> dict[str, Any]:  # noqa: ANN401
-    from dataclasses import asdict
-
-    return {**asdict(plan), "seconds": round(plan.seconds(speeds[id(engine)]), 1)}

@@ -18,9 +18,9 @@ from rlc.experiments.command import (
     changed,
     choose_questions,
     engine_spec,
-    execute,
     log_run,
 )
+from rlc.experiments.execute import execute
 from rlc.experiments.ranking import against, effects, rank
 from rlc.experiments.report.cells import NONE, interval, percent_text, points_text
 from rlc.experiments.report.ranking import Found, places, sentences, shared, sweep_report

@@ -62,12 +62,14 @@ def estimate(name: str, spec: Spec, dataset: Dataset, window: int, tokenizer: To
     return None
 
 
-def measure_speed(llm: LLM) -> Speed:
-    """Ask the engine something short and unrelated, twice; the first call also loads it."""
+def measure_speed(llm: LLM) -> Speed | None:
+    """Ask the engine something short and unrelated, twice; the first call also loads it. None where it failed."""
     text = " ".join(f"word{i}" for i in range(PROBE_WORDS))
     first, second = (Prompt(f"{start} {text}", "Repeat the list.") for start in ("A", "B"))
     llm.generate([first], max_tokens=1)
     [answer] = llm.generate([second], max_tokens=PROBE_ANSWER)
+    if answer.error is not None:
+        return None
     usage = answer.usage
     prefill = usage.prefill_seconds or usage.seconds or 1.0
     decode = usage.decode_seconds or usage.seconds or 1.0
@@ -75,6 +77,13 @@ def measure_speed(llm: LLM) -> Speed:
         prefill=max(usage.prompt_tokens - usage.cached_tokens, 1) / prefill,
         decode=max(usage.output_tokens, 1) / decode,
     )
+
+
+def measure_speeds(engines: Mapping[str, LLM]) -> dict[str, Speed]:
+    """By reader, how fast its engine is, each engine measured once; one that failed at it has no speed."""
+    measured = {id(engine): engine for engine in engines.values()}
+    speeds = {key: measure_speed(engine) for key, engine in measured.items()}
+    return {name: speed for name, engine in engines.items() if (speed := speeds[id(engine)]) is not None}
 
 
 def estimates(specs: Mapping[str, Spec], engines: Mapping[str, LLM], dataset: Dataset) -> list[Estimate]:

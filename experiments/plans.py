@@ -1,6 +1,7 @@
 """What a comparison will cost on a GPU, arm by arm, from configurations and documents alone."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -100,6 +101,23 @@ def machine_named(name: str) -> Machine:
     except (ValueError, TypeError) as error:
         wanted = ", ".join(field.name for field in fields(Machine))
         raise UsageError(f"{file}: expected a JSON object with {wanted}: {error}") from error
+
+
+def machine_installed() -> Machine:
+    """This machine's GPU as the table has it, by the name that nvidia-smi tells; else an H100, which the plan names.
+
+    Unlike `machine_here` it touches no GPU: the memory is left to the engine.
+    """
+    try:
+        told = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607 - wherever the driver put it
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        told = ""
+    return next((machine for name, machine in MACHINES.items() if name in told.lower()), MACHINES["h100"])
 
 
 def machine_here() -> Machine:

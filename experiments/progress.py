@@ -69,7 +69,7 @@ class Progress:
         stream: TextIO | None = None,
         work: Mapping[str, float] | None = None,
     ) -> None:
-        self._pace = Pace(missing, work or {})
+        self.pace = Pace(missing, work or {})
         self._total = total
         self._count = 0
         self._stream = stream or sys.stderr
@@ -91,9 +91,9 @@ class Progress:
         """Count a finished batch."""
         now = time.monotonic()
         self._count += len(examples)
-        self._pace.add(reader, [example.id for example in examples], now - self._last)
+        self.pace.add(reader, [example.id for example in examples], now - self._last)
         self._last = now
-        left = self._pace.seconds_left()
+        left = self.pace.seconds_left()
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=self._count, reader=reader, left=clock(left))
         elif now - self._told >= LINE_EVERY or self._count == self._total:

@@ -9,11 +9,18 @@ from rlc.experiments.report.answer import answer
 from rlc.experiments.report.compared import banner, compared, data_name
 from rlc.experiments.report.costs import costs
 from rlc.experiments.report.differences import differences
+from rlc.experiments.report.extremes import extremes
 from rlc.experiments.report.failures import failures
 from rlc.experiments.report.frontier import frontier
+from rlc.experiments.report.length import length
 from rlc.experiments.report.origin import origin
+from rlc.experiments.report.planned import planned
+from rlc.experiments.report.position import position
+from rlc.experiments.report.pruning import pruning
+from rlc.experiments.report.questions import questions
 from rlc.experiments.report.records import Report, Section
 from rlc.experiments.report.render import write_files
+from rlc.experiments.report.retrieved import retrieved
 from rlc.experiments.report.routing import routing
 from rlc.experiments.report.silver import silver_recall
 from rlc.experiments.report.slices import answerable, book_comparisons, by_groups, macro
@@ -30,10 +37,17 @@ SECTIONS: Sequence[Callable[[Study], Section | None]] = (
     book_comparisons,
     macro,
     differences,
+    position,
+    length,
     routing,
-    failures,
     silver_recall,
+    retrieved,
+    pruning,
     costs,
+    failures,
+    extremes,
+    questions,
+    planned,
     origin,
 )
 
@@ -77,12 +91,10 @@ def make_report(
 
 
 def _study(run: StoredRun, prices: Mapping[str, Price] | None, data_root: Path | None) -> Study:
-    """The documents are read only where the results have evidence in them; a place given by hand must hold them."""
-    if run.frame["evidence"].list.len().sum():
-        try:
-            return make_study(run, prices, dataset=run.dataset(data_root))
-        except DataError as error:
-            if data_root is not None:
-                raise
-            return make_study(run, prices, absence=str(error))
-    return make_study(run, prices)
+    """With the documents where they are at hand; a place given by hand must hold them."""
+    try:
+        return make_study(run, prices, dataset=run.dataset(data_root))
+    except DataError as error:
+        if data_root is not None:
+            raise
+        return make_study(run, prices, absence=str(error))

@@ -62,6 +62,9 @@ class VllmLLM:
         ValueError: on a setting out of range, such as a window beyond the model's positions.
     """
 
+    # Questions on several documents are decoded side by side, where the weights are read once for all of them.
+    documents_together = 8
+
     def __init__(
         self,
         model: str,
