@@ -195,6 +195,8 @@ def _evidence(found: Difference) -> str:
 def _detectable(found: Difference) -> str:
     if found.detectable is None:
         return ""
+    if found.detectable > 1:
+        return "; with so few documents no difference would show four times in five"
     return f"; a true difference of {100 * found.detectable:.1f} points would show four times in five"
 
 

@@ -15,7 +15,7 @@ from rlc.experiments.report.answer import sentences
 from rlc.experiments.report.frontier import pareto
 from rlc.experiments.report.lineup import line_up
 from rlc.experiments.report.records import Report, Section, Table
-from rlc.experiments.report.render import markdown_text, render_markdown
+from rlc.experiments.report.render import TEMPLATES, markdown_text, render_markdown
 from rlc.experiments.report.silver import silver_recall
 from rlc.experiments.report.slices import slices
 from rlc.experiments.report.study import make_study
@@ -130,7 +130,7 @@ def test_several_models_are_counted():
 
 def test_failures_stand_apart_and_are_counted_as_wrong_beside():
     run = run_of(rows("rag", lambda i: None if i < 15 else True), rows("long", lambda i: True))
-    by_reader, kinds = section(make_report(run), "failures").tables
+    by_reader, _, kinds = section(make_report(run), "failures").tables
     found = cells(by_reader, "rag")
     assert (found["failed"], found["accuracy"], found["failed counted as wrong"]) == ("15", "100.0%", "75.0%")
     assert [cell.text for cell in kinds.rows[0]] == ["rag", "EngineError", "it broke", "15"]
@@ -156,6 +156,11 @@ def test_nothing_answered(tmp_path):
     text = page.read_text()
     assert "No answer could be judged" in text
     assert "Nothing was answered" in text
+
+
+def test_on_few_documents_no_difference_would_show():
+    parts = [rows("rag", lambda i: i == 1, count=3), rows("long", lambda i: i != 1, count=3)]
+    assert "with so few documents no difference would show" in sentences(make_study(run_of(*parts)))[0]
 
 
 def test_one_document_allows_no_test():
@@ -248,15 +253,20 @@ def test_silver_recall_by_hand():
     assert line["share of the text read"] == f"{100 * 15 / len(text):.1f}%"
 
 
+OWN = (TEMPLATES / "grid.js").read_text(encoding="utf-8")
+
+
 class Page(HTMLParser):
-    """Collects what a browser would fetch or run."""
+    """Collects what a browser would fetch or run, but for the page's own script and the data that it reads."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.active: list[str] = []
-        self.feed(text)
+        self.feed(text.replace(f"<script>{OWN}</script>", ""))
 
     def handle_starttag(self, tag, attrs):
+        if tag == "script" and ("type", "application/json") in attrs:
+            return
         if tag in ("script", "img", "iframe", "object", "link"):
             self.active.append(tag)
         for name, value in attrs:
@@ -280,7 +290,8 @@ def test_no_text_from_outside_reaches_a_page_unescaped(tmp_path):
     page = write_report(str(save(run, tmp_path / "run")), tmp_path)
     html, markdown = page.read_text(encoding="utf-8"), page.with_name("report.md").read_text(encoding="utf-8")
     assert Page(html).active == []
-    assert "<script" not in html + markdown
+    assert "<script" not in markdown
+    assert html.count("<script") == html.count("</script") == 2  # its own, and the rows of the table
     for text in (html, markdown, *(file.read_text(encoding="utf-8") for file in page.parent.glob("*.svg"))):
         assert "\x1b" not in text
     assert r"\x1b[31m" in html
