@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from rlc.data.errors import DataError, StoreError
-from rlc.data.records import Answer, Example
+from rlc.data.records import Answer, Evidence, Example
 from rlc.experiments.score import Score
 
 EVIDENCE = pl.List(
@@ -96,6 +97,14 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
         "details": json.dumps(dict(answer.details), sort_keys=True, ensure_ascii=False),
         "metadata": json.dumps(dict(example.metadata), sort_keys=True, ensure_ascii=False, default=str),
     }
+
+
+def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
+    """The evidence of a row, as records."""
+    return tuple(
+        Evidence(**{**item, "passage": item["passage"] and (item["passage"][0], item["passage"][1])})
+        for item in items
+    )
 
 
 def to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -12,9 +12,10 @@ from rlc.data.records import Example
 from rlc.data.spec import Spec
 from rlc.experiments.metrics.evidence import places, silver
 from rlc.experiments.rebuild import rebuild_prompts
-from rlc.experiments.report.marks import Span, evidence_of, gold_excerpts, passages, plain
+from rlc.experiments.report.marks import Span, gold_excerpts, passages, plain
 from rlc.experiments.report.records import Block, Excerpt, Report, Section
 from rlc.experiments.report.render import render_html
+from rlc.experiments.results import evidence_of
 from rlc.experiments.runs import StoredRun, nearest, open_run
 from rlc.experiments.visible import visible
 
@@ -168,7 +169,7 @@ def _excerpts(row: Row, example: Example | None, gold: Sequence[Span], character
     failed = row["error"] is not None
     yield plain("error" if failed else "answer", row["error"] if failed else row["prediction"], characters)
     text = example.document.page_content if example else None
-    yield from passages(evidence_of(row), row["document_id"], text, gold, characters)
+    yield from passages(evidence_of(row["evidence"]), row["document_id"], text, gold, characters)
     yield plain("tokens", _figures(row, TOKENS, "{:,.0f}"))
     yield plain("seconds", _figures(row, SECONDS, "{:.3f}") or "not timed")
     yield plain(

@@ -1,10 +1,12 @@
 """Paired differences: arm against arm, router against its better arm, corrected for their number."""
 
+from collections.abc import Mapping
+
 from rlc.experiments.report.cells import NONE, interval, name, p_text, percent_text, points, points_text
 from rlc.experiments.report.plots import forest
 from rlc.experiments.report.records import Cell, Plot, Section, Table
 from rlc.experiments.report.slices import parts
-from rlc.experiments.report.study import Comparison, Study, corrected
+from rlc.experiments.report.study import Comparison, Mask, Study, corrected
 from rlc.experiments.stats import LEVEL
 
 
@@ -31,7 +33,11 @@ def differences(study: Study) -> Section:
                 lambda: forest(study.comparisons),
             ),
         ),
-        tables=tuple(table for table in (_overall(study), _by_slice(study)) if table.rows),
+        tables=tuple(
+            table
+            for table in (_overall(study), by_slice(study, parts(study), "Where the arms differ"))
+            if table.rows
+        ),
     )
 
 
@@ -78,9 +84,8 @@ def _overall(study: Study) -> Table:
     )
 
 
-def _by_slice(study: Study) -> Table:
-    """The arms' differences by task, length and type: a table, and so a correction, of its own."""
-    masks = parts(study)
+def by_slice(study: Study, masks: Mapping[str, Mask], title: str) -> Table:
+    """The arms' differences on parts of the questions: a table, and so a correction, of its own."""
     pairs = study.pairs()
     cells = iter(
         corrected([study.compare(first, second, mask) for first, second in pairs for mask in masks.values()])
@@ -90,9 +95,10 @@ def _by_slice(study: Study) -> Table:
         for first, second in pairs
     ]
     return Table(
-        "Where the arms differ",
+        title,
         ("points", *masks),
         rows if masks else (),
+        folded=len(rows) > 6,
         note=f"Bold after Holm's correction over the {len(rows) * len(masks)} comparisons of this table; "
         f"{NONE} where no question is left.",
     )

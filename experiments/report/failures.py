@@ -1,10 +1,12 @@
 """Failures apart: how many, of what kind, and what they would do to the accuracy."""
 
+import numpy as np
 import polars as pl
 
 from rlc.experiments.report.cells import count, name, percent
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.study import Study
+from rlc.experiments.resample import Floats
 from rlc.experiments.visible import shorten
 
 LONGEST_MESSAGE = 200
@@ -21,7 +23,7 @@ def failures(study: Study) -> Section:
         texts=(
             f"{failed:,} of {asked:,} answers failed. They are in no mean above; the last column counts them as wrong.",
         ),
-        tables=tuple(table for table in (_by_reader(study), _errors(study)) if table.rows),
+        tables=tuple(table for table in (_by_reader(study), _wrong(study), _errors(study)) if table.rows),
     )
 
 
@@ -57,6 +59,34 @@ def _by_reader(study: Study) -> Table:
         note="Not judged: answered, but there is no gold answer. Text cut: the document did not fit and lost a part. "
         "Answer cut: the answer reached its limit of tokens.",
     )
+
+
+def _wrong(study: Study) -> Table:
+    """Wrong answers by what went wrong, as far as it can be told; every one is counted once."""
+    answerable = study.examples["answerable"].to_numpy()
+    rows = []
+    for entry in study.entries:
+        wrong = study.outcomes[entry.name] == 0
+        refused = study.values(entry, "abstained") == 1
+        made_up = wrong & (answerable == False) & ~refused  # noqa: E712 - null is neither
+        silent = wrong & refused
+        missed = wrong & ~made_up & ~silent & (study.found.get(entry.name, _unknown(study)) == 0)
+        cut = wrong & ~made_up & ~silent & ~missed & (study.values(entry, "cut_tokens") > 0)
+        rest = wrong & ~made_up & ~silent & ~missed & ~cut
+        kinds = (wrong, silent, made_up, missed, cut, rest)
+        rows.append((name(entry.label), *(count(int(kind.sum())) for kind in kinds)))
+    return Table(
+        "Wrong answers by kind",
+        ("reader", "wrong", "refused", "made up", "evidence missed", "text cut", "other"),
+        rows,
+        note="The first that holds, from left to right. Refused: said that the text does not tell, and it does. Made up: "
+        "answered a question that the text does not answer. Evidence missed: what was read lacks the silver evidence "
+        "(told only where the rule finds it and the reader says what it read). Text cut: the document did not fit.",
+    )
+
+
+def _unknown(study: Study) -> Floats:
+    return np.full(study.examples.height, np.nan)
 
 
 def _errors(study: Study) -> Table:

@@ -1,8 +1,7 @@
 """Text in colour: what was kept and dropped of a passage, and where the gold evidence stands."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
-from typing import Any
 
 from rlc.data.records import Evidence, passages_of
 from rlc.experiments.report.records import Excerpt, Piece
@@ -13,14 +12,6 @@ SHOWN = 3  # places of gold evidence that are shown
 LONGEST_DROPPED = 240
 
 Span = tuple[int, int]
-
-
-def evidence_of(row: Mapping[str, Any]) -> tuple[Evidence, ...]:
-    """The evidence of a row of the results."""
-    return tuple(
-        Evidence(**{**item, "passage": item["passage"] and tuple(item["passage"])})
-        for item in row["evidence"]
-    )
 
 
 def plain(name: str, text: str, characters: int = 2_000) -> Excerpt:

@@ -68,7 +68,7 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
     """Accuracy against prompt tokens, with intervals and the Pareto front, whose points are named or numbered."""
     from matplotlib.ticker import LogLocator, NullLocator
 
-    figure, axes = _figure(7, 4.4)
+    figure, axes = new_figure(7, 4.4)
     places = {}
     for entry in study.entries:
         cost, accuracy = study.tokens[entry.name], study.overall[entry.name]
@@ -76,18 +76,8 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
             continue
         places[entry.name] = (cost.value, 100 * accuracy.value)
         look = LOOKS[entry.role]
-        _point(axes, look, *places[entry.name], xerr=_reach(cost, 1), yerr=_reach(accuracy, 100))
+        point(axes, look, *places[entry.name], xerr=reach(cost, 1), yerr=reach(accuracy, 100))
     axes.plot(*zip(*[places[name] for name in front], strict=True), color=INK, lw=1, ls="--", zorder=1)
-    labels = {name: str(number) for number, name in enumerate(front, start=1)}
-    if len(places) <= NAMED:
-        labels = {name: _clip(study.entry(name).label) for name in places}
-    for number, (name, label) in enumerate(labels.items()):
-        below = (
-            len(places) <= NAMED or number % 2
-        )  # the front rises: names keep clear of it, numbers take turns
-        axes.annotate(
-            label, places[name], xytext=(7, -13 if below else 6), textcoords="offset points", fontsize=8
-        )
     costs = [cost for cost, _ in places.values()]
     if min(costs) > 0 and max(costs) > 5 * min(costs):
         axes.set_xscale("log")
@@ -97,23 +87,28 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
     axes.margins(x=0.18)
     axes.set_xlabel("prompt tokens a question")
     axes.set_ylabel("right answers, %")
-    _legend(figure, {entry.role for entry in study.entries if entry.name in places})
+    if len(places) <= NAMED:
+        label_points(axes, {study.entry(name).label: place for name, place in places.items()})
+    for number, name in enumerate(front if len(places) > NAMED else (), start=1):
+        above = 6 if number % 2 else -13  # neighbours' numbers take turns
+        axes.annotate(str(number), places[name], xytext=(7, above), textcoords="offset points", fontsize=8)
+    legend(figure, {entry.role for entry in study.entries if entry.name in places})
     return figure
 
 
 def forest(comparisons: "Sequence[Comparison]") -> "Figure":
     """Paired differences with intervals, one a line; filled where called."""
-    figure, axes = _figure(7, 0.9 + 0.27 * len(comparisons))
+    figure, axes = new_figure(7, 0.9 + 0.27 * len(comparisons))
     axes.axvline(0, color=FAINT, lw=1, zorder=0)
     for line, one in enumerate(comparisons):
         found = one.difference
         if found.value is None:
             continue
         look = LOOKS["router" if one.first.role == "router" else "rag"]
-        _point(axes, look._replace(filled=found.called), 100 * found.value, line, xerr=_reach(found, 100))
+        point(axes, look._replace(filled=found.called), 100 * found.value, line, xerr=reach(found, 100))
     axes.set_yticks(
         range(len(comparisons)),
-        [f"{_clip(one.first.label)} − {_clip(one.second.short)}" for one in comparisons],
+        [f"{clip(one.first.label)} − {clip(one.second.short)}" for one in comparisons],
     )
     axes.set_ylim(len(comparisons) - 0.4, -0.6)
     axes.set_xlabel("difference in points of percent")
@@ -133,7 +128,7 @@ def panels(study: "Study", masks: "Mapping[str, Mask]") -> "Figure":
     )
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat
     for axes, (group, entries) in zip(grid, groups.items(), strict=False):
-        axes.set_title(_clip(group), loc="left")
+        axes.set_title(clip(group), loc="left")
         axes.grid(axis="x", color=FAINT, lw=0.4, alpha=0.5)
         for place, entry in enumerate(entries):
             look = LOOKS[entry.role]
@@ -141,33 +136,34 @@ def panels(study: "Study", masks: "Mapping[str, Mask]") -> "Figure":
             for line, mask in enumerate(masks.values()):
                 found = study.accuracy(entry, mask)
                 if found.value is not None:
-                    _point(axes, look, 100 * found.value, line + shift, size=4, xerr=_reach(found, 100))
+                    point(axes, look, 100 * found.value, line + shift, size=4, xerr=reach(found, 100))
     for axes in list(figure.axes)[len(groups) :]:
         axes.set_visible(False)
     for axes in figure.axes[max(0, len(groups) - across) : len(groups)]:
         axes.tick_params(labelbottom=True)  # the lowest of each column, also above an empty place
-    figure.axes[0].set_yticks(range(len(masks)), list(map(_clip, masks)))
+    figure.axes[0].set_yticks(range(len(masks)), list(map(clip, masks)))
     figure.axes[0].set_ylim(len(masks) - 0.5, -0.5)
     figure.supxlabel("right answers, %", fontsize=9, color=INK)
-    _legend(figure, {entry.role for entry in study.entries})
+    legend(figure, {entry.role for entry in study.entries})
     return figure
 
 
-def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
+def new_figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    """A picture with one pair of axes; sizes in inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
 
 
-def _reach(found: Estimate, scale: float) -> Reach:
+def reach(found: Estimate, scale: float) -> Reach:
     """How far the interval reaches below and above, for error bars."""
     if found.value is None or found.low is None or found.high is None:
         return None
     return [[scale * (found.value - found.low)], [scale * (found.high - found.value)]]
 
 
-def _point(
+def point(
     axes: "Axes",
     look: Look,
     x: float,
@@ -193,7 +189,8 @@ def _point(
     )
 
 
-def _legend(figure: "Figure", roles: set[str]) -> None:
+def legend(figure: "Figure", roles: set[str]) -> None:
+    """Names the roles above the picture."""
     figure.legend(handles=_handles(roles), loc="outside upper left", ncols=len(roles))
 
 
@@ -215,7 +212,43 @@ def _handles(roles: set[str]) -> list[Any]:
     ]
 
 
-def _clip(name: str) -> str:
+def label_points(axes: "Axes", places: "Mapping[str, tuple[float, float]]", size: float = 8) -> None:
+    """Names beside their points, each at the first of some places around its point where no other name stands.
+
+    The limits of the axes must be set; widths of letters are estimated.
+    """
+    points = axes.figure.dpi / 72
+    taken: list[tuple[float, float, float, float]] = []
+    for name, place in places.items():
+        text = clip(name)
+        x, y = axes.transData.transform(place) / points
+        width, height = 0.6 * size * len(text), 1.2 * size
+        boxes = [
+            (x + dx - (width if dx < 0 else 0), y + dy, x + dx + (0 if dx < 0 else width), y + dy + height)
+            for dx, dy in _AROUND
+        ]
+        free = [i for i, box in enumerate(boxes) if not any(_overlap(box, other) for other in taken)]
+        best = free[0] if free else 0
+        taken.append(boxes[best])
+        dx, dy = _AROUND[best]
+        axes.annotate(
+            text,
+            place,
+            xytext=(dx, dy),
+            textcoords="offset points",
+            fontsize=size,
+            ha="right" if dx < 0 else "left",
+        )
+
+
+_AROUND = [(dx, dy) for dy in (-12, 5, -23, 16, -34) for dx in (6, -6)]  # points
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def clip(name: str) -> str:
     """A name short enough for a label; a picture has no other place where control codes are spelled out."""
     shown = " ".join(visible(name).split())
     return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"

@@ -20,6 +20,7 @@ from rlc.experiments.visible import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 PIXELS_PER_INCH = 160
+SCALE = 7.7
 _MARKS = re.compile(r"[\\`*\[\]|#~$]|(?<![^\W_])_|_(?![^\W_])")  # a _ within a word marks nothing
 
 
@@ -157,7 +158,17 @@ def _draw(plot: Plot, folder: Path) -> str:
 
 
 def _inline(name: str, svg: str) -> Markup:
-    """An SVG as part of a page: without preamble and metadata, ids its own, text and axes in the page's colour."""
+    """An SVG as part of a page: without preamble and metadata, ids its own, text and axes in the page's colour.
+
+    As wide as the page, up to `SCALE` rem for an inch of its own: letters are of one size in all plots.
+    """
     body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    body = re.sub(
+        r' width="([\d.]+)pt"',
+        lambda m: f' style="--width: {SCALE * float(m[1]) / 72:.1f}rem"',
+        body,
+        count=1,
+    )
+    body = re.sub(r' height="[\d.]+pt"', "", body, count=1)
     body = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", body)
     return Markup(body.replace(INK, "currentColor"))  # noqa: S704 - matplotlib escapes the texts in it

@@ -1,7 +1,12 @@
 """Routers: what they sent where, and how near they come to a perfect choice."""
 
+from collections.abc import Sequence
+
+from rlc.experiments.report.calibration import calibration_plot, calibration_table
 from rlc.experiments.report.cells import name, percent, percent_text, points
+from rlc.experiments.report.pricing import price_plot, price_table
 from rlc.experiments.report.records import Cell, Section, Table
+from rlc.experiments.report.scores import scores
 from rlc.experiments.report.study import Routing, Study
 from rlc.experiments.stats import Difference
 
@@ -10,6 +15,7 @@ def routing(study: Study) -> Section | None:
     """Shares, gain, regret and the share of the gap closed; None where no router ran over two arms."""
     if not study.routings:
         return None
+    scored, silent = scores(study)
     return Section(
         "routers",
         "Routers and the oracle",
@@ -17,7 +23,9 @@ def routing(study: Study) -> Section | None:
             "The oracle takes, for every question, whichever arm was right. It knows the outcomes and profits from "
             "luck too: two runs of one system would leave it something to choose from. So the gap between the better "
             "arm and the oracle is more than a router can close, and regret never falls to 0.",
+            *((_why_silent(silent),) if silent else ()),
         ),
+        plots=(price_plot(study, scored), calibration_plot(scored)) if scored else (),
         tables=(
             Table(
                 "Routers",
@@ -39,7 +47,15 @@ def routing(study: Study) -> Section | None:
                 "percent, regret being oracle minus router. Gap closed is the gain as a share of oracle minus better "
                 "arm: 0% is the better arm itself, below 0% worse than always taking it.",
             ),
+            *((price_table(scored), calibration_table(scored)) if scored else ()),
         ),
+    )
+
+
+def _why_silent(routers: Sequence[str]) -> str:
+    return (
+        f"No curve and no calibration for {', '.join(routers)}: it keeps no expected gain beside its answers, so there is "
+        "nothing to hold against a price or against what was seen."
     )
 
 

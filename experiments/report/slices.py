@@ -42,12 +42,13 @@ def _natural(value: str) -> tuple[tuple[int, str], ...]:
 def by_groups(study: Study) -> Section:
     """Every reader by task, length and text type."""
     tables = [
-        _table(study, f"Accuracy by {title}", slices(study, column)) for column, title in COLUMNS.items()
+        accuracy_table(study, f"Accuracy by {title}", slices(study, column))
+        for column, title in COLUMNS.items()
     ]
     lengths, tasks = slices(study, "length"), slices(study, "task")
     if len(lengths) > 1:
         both = {f"{length} {task}": a & b for length, a in lengths.items() for task, b in tasks.items()}
-        tables.append(_table(study, "Accuracy by length and task", both, folded=True))
+        tables.append(accuracy_table(study, "Accuracy by length and task", both, folded=True))
     masks = parts(study)
     plot = Plot(
         "groups",
@@ -87,7 +88,7 @@ def answerable(study: Study) -> Section | None:
             "An unanswerable question is answered right by saying so. One mean over both kinds would hide a reader "
             "that refuses, or one that makes things up.",
         ),
-        tables=(_table(study, "Accuracy", masks), saying),
+        tables=(accuracy_table(study, "Accuracy", masks), saying),
     )
 
 
@@ -114,7 +115,7 @@ def book_comparisons(study: Study) -> Section | None:
             "not occur in the book as it is shipped: the books' names were exchanged and these questions were written "
             "on the originals. Under these names the document cannot answer them, so they stand apart.",
         ),
-        tables=(_table(study, "Accuracy", masks),),
+        tables=(accuracy_table(study, "Accuracy", masks),),
     )
 
 
@@ -132,7 +133,8 @@ def macro(study: Study) -> Section:
     )
 
 
-def _table(study: Study, title: str, masks: Mapping[str, Mask], folded: bool = False) -> Table:
+def accuracy_table(study: Study, title: str, masks: Mapping[str, Mask], folded: bool = False) -> Table:
+    """Every reader's accuracy on parts of the questions."""
     columns: Sequence[str] = ("reader", *masks)
     rows = [
         (name(entry.label), *(percent(study.accuracy(entry, mask)) for mask in masks.values()))

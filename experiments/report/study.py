@@ -9,17 +9,20 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
-from rlc.data.records import Dataset
+from rlc.data.records import Dataset, Evidence, Example
 from rlc.experiments.metrics.cost import Price
+from rlc.experiments.metrics.evidence import first_rank, places, silver
 from rlc.experiments.oracle import Ceiling, RouterScore, ceiling, score_router
 from rlc.experiments.report.lineup import ROLES, Entry, line_up
 from rlc.experiments.resample import Floats
+from rlc.experiments.results import evidence_of
 from rlc.experiments.runs import StoredRun
 from rlc.experiments.stats import Difference, Estimate, correct, difference, estimate
 
@@ -91,6 +94,57 @@ class Study:
         """The rows of the reader that hold an answer."""
         return self.rows[entry.name].filter(pl.col("error").is_null())
 
+    @cached_property
+    def asked(self) -> dict[str, Example]:
+        """The questions with their documents, by id; empty where the documents are not at hand."""
+        wanted = set(self.examples["example_id"])
+        return {e.id: e for e in self.dataset.examples if e.id in wanted} if self.dataset else {}
+
+    @cached_property
+    def gold(self) -> dict[str, tuple[str, ...]]:
+        """What the documents must hold to answer, by id, for the questions that the rule can decide (silver)."""
+        return silver(self.asked.values())
+
+    @cached_property
+    def gold_places(self) -> dict[str, list[tuple[int, int]]]:
+        """Where that stands in each question's document."""
+        decided = sorted(self.gold, key=lambda name: self.asked[name].document_id)
+        return {name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided}
+
+    def read(self, entry: Entry) -> dict[str, tuple[Evidence, ...]]:
+        """What the reader was given of each question's own document, by id, where its answers say so."""
+        rows = self.answered(entry).filter(pl.col("evidence").list.len() > 0)
+        return {
+            example_id: own
+            for example_id, document_id, items in rows.select(
+                "example_id", "document_id", "evidence"
+            ).iter_rows()
+            if (own := tuple(e for e in evidence_of(items) if e.document_id == document_id))
+        }
+
+    @cached_property
+    def found(self) -> dict[str, Floats]:
+        """By reader that says what it read: 1 where that holds the silver evidence, 0 where not, NaN where unknown."""
+        return {
+            entry.name: self.held(read)
+            for entry in self.entries
+            if (read := self.read(entry)) and self.dataset is not None
+        }
+
+    def held(self, read: Mapping[str, Sequence[Evidence]]) -> Floats:
+        """By question, whether these spans hold the silver evidence; NaN where the rule or the reader is silent."""
+        values = np.full(self.examples.height, np.nan)
+        for place, name in enumerate(self.examples["example_id"]):
+            if name in self.gold and name in read:
+                text = self.asked[name].document.page_content
+                spans = [text[piece.start : piece.end] for piece in read[name]]
+                values[place] = first_rank(spans, self.gold[name]) is not None
+        return values
+
+    def row(self, entry: Entry, id_: str) -> list[dict[str, Any]]:
+        """The reader's row for a question, in a list, empty where it was not asked."""
+        return self.rows[entry.name].filter(pl.col("example_id") == id_).to_dicts()
+
     def values(self, entry: Entry, column: str) -> Floats:
         """A column of a reader's rows by question, as numbers; NaN where there is none."""
         return _by_question(self.examples, self.rows[entry.name], pl.col(column))
@@ -108,6 +162,21 @@ class Study:
     def overall(self) -> dict[str, Estimate]:
         """Every reader's accuracy on all questions."""
         return {entry.name: self.accuracy(entry) for entry in self.entries}
+
+    def together(self, entries: Sequence[Entry], values: Mapping[str, Floats]) -> Floats:
+        """By question, the mean of what these readers have there; NaN where none has anything."""
+        table = np.stack([values[entry.name] for entry in entries])
+        there = ~np.isnan(table)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(there, table, 0).sum(0) / there.sum(0))
+
+    @cached_property
+    def kinds(self) -> dict[str, list[Entry]]:
+        """Entries by what they are called without their group: the same strategy with several models."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.short, []).append(entry)
+        return found
 
     def macro(self, entry: Entry) -> Estimate:
         """LaRA's own average: files within a text type, text types within a task, tasks."""

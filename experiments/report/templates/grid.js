@@ -85,7 +85,11 @@ for (const grid of document.querySelectorAll(".grid")) {
     for (const i of found.slice(first, first + PAGE)) {
       const line = element("tr", "", body);
       rows[i].forEach((value, column) => {
-        if (column) return element("td", shown(value), line);
+        if (column) {
+          const text = String(shown(value)), plain = element("td", text, line);
+          if (text.length > 28) plain.className = "long";
+          return;
+        }
         const cell = element("th", "", line), button = element("button", shown(value), cell);
         cell.scope = "row";
         button.type = "button";

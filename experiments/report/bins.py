@@ -1,0 +1,72 @@
+"""Accuracy along a quantity of the questions, such as a place in the document: bins and a picture."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rlc.experiments.report.plots import FAINT, LOOKS, clip, new_figure, reach
+from rlc.experiments.report.study import Mask, Study
+from rlc.experiments.resample import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CLEAR = 4  # with more strategies, intervals would hide the lines
+DASHES = ("-", "--", "-.", ":")
+
+
+def quantile_bins(values: Floats, count: int) -> list[tuple[float, float]]:
+    """Borders, first and last value included, that part the finite values into at most so many like-sized bins."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return []
+    borders = np.unique(np.quantile(finite, np.linspace(0, 1, count + 1)))
+    if len(borders) == 1:
+        return [(float(borders[0]), float(borders[0]))]
+    return [(float(a), float(b)) for a, b in pairwise(borders)]
+
+
+def within(values: Floats, bins: Sequence[tuple[float, float]], number: int) -> Mask:
+    """The values of a bin: from its lower border up to, and only in the last bin with, its upper one."""
+    low, high = bins[number]
+    above = values <= high if number == len(bins) - 1 else values < high
+    return np.asarray((values >= low) & above)
+
+
+def profile(study: Study, masks: Mapping[str, Mask], xlabel: str) -> "Figure":
+    """Accuracy by bin, a line a strategy, with intervals where they can be told apart; over several models it is the mean of theirs."""
+    figure, axes = new_figure(7, 3.6)
+    drawn = list(study.kinds.items())
+    used: dict[str, int] = {}
+    for number, (short, entries) in enumerate(drawn):
+        look = LOOKS[entries[0].role]
+        values = study.together(entries, study.outcomes)
+        found = [study.mean(values, mask) for mask in masks.values()]
+        shift = 0.06 * (number - (len(drawn) - 1) / 2)
+        places = [(i + shift, one) for i, one in enumerate(found) if one.value is not None]
+        spans = [reach(one, 100) or [[0.0], [0.0]] for _, one in places]
+        line = used[look.name] = used.get(look.name, -1) + 1
+        axes.errorbar(
+            [x for x, _ in places],
+            [100 * (one.value or 0) for _, one in places],
+            yerr=[[span[side][0] for span in spans] for side in (0, 1)] if len(drawn) <= CLEAR else None,
+            marker=look.marker,
+            markersize=6,
+            color=look.color,
+            markerfacecolor=look.color if look.filled else "none",
+            linestyle=DASHES[line % len(DASHES)],
+            alpha=1 - 0.6 * (line >= len(DASHES)),
+            lw=1.2,
+            elinewidth=1,
+            label=clip(short),
+        )
+    labels = [f"{label}\nn = {int(mask.sum()):,}" for label, mask in masks.items()]
+    axes.set_xticks(range(len(masks)), labels)
+    axes.set_xlim(-0.5, len(masks) - 0.5)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("right answers, %")
+    axes.grid(axis="y", color=FAINT, lw=0.4, alpha=0.5)
+    figure.legend(loc="outside upper left", ncols=min(4, len(drawn)))
+    return figure
