@@ -61,6 +61,12 @@ def execute(
 
 
 def documents_together(specs: Mapping[str, Spec]) -> int:
-    """How many documents a batch holds where nobody says: what an engine asks for, by its class, else one."""
-    used = {spec["llm"]["use"] for spec in specs.values() if isinstance(spec.get("llm"), Mapping)}
-    return max((getattr(load(LLMS[use]), "documents_together", 1) for use in used), default=1)
+    """How many documents a batch holds where nobody says: what an engine asks for, else one for each of its servers."""
+    engines = [spec["llm"] for spec in specs.values() if isinstance(spec.get("llm"), Mapping)]
+    return max(map(_wanted, engines), default=1)
+
+
+def _wanted(engine: Spec) -> int:
+    servers = engine.get("base_url")
+    declared: int = getattr(load(LLMS[engine["use"]]), "documents_together", 1)
+    return max(declared, len(servers) if isinstance(servers, list) else 1)

@@ -17,6 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer
 from rlc.data.records import Usage
+from rlc.data.spec import fingerprint
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms import wire
 from rlc.pipeline.llms.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens, is_json
@@ -39,6 +40,7 @@ class _TryAgainError(EngineError):
 class _Received:
     """A reply with the time that it took."""
 
+    url: str
     reply: wire.Reply
     first_token_seconds: float
     seconds: float
@@ -50,11 +52,12 @@ class EndpointLLM:
     Args:
         model: the name that the server knows the model by.
         window: usable context length in tokens; the protocol has no question for it.
-        base_url: where the protocol's paths begin, `/v1` included.
+        base_url: where the protocol's paths begin, `/v1` included; or several such places that serve the same model.
+            Each document then has its server, by a digest of the prompt's prefix, so that caches are not halved.
         api_key_env: the environment variable that holds the key. A server on this machine gets the key `EMPTY`
             where the variable is not set.
         tokenizer: the model's, or an approximation; an object, or a name for `load_tokenizer`.
-        concurrency: requests in flight. The first question on a document goes before the others, so that the
+        concurrency: requests in flight, at each of the servers on average. The first question on a document goes before the others, so that the
             server's prefix cache can serve them.
         retries: further attempts after 408, 425, 429, 5xx, a timeout or a lost connection. Before each is a pause
             of `backoff` seconds, doubled each time up to a minute, or what the server's Retry-After asks for, up
@@ -62,12 +65,14 @@ class EndpointLLM:
         timeout: seconds to wait for the server's next byte, plus `timeout_per_1k` for every 1,000 prompt tokens:
             a long prefill is slow, not dead.
         temperature: 0 is greedy; None leaves it to the server.
-        stream: stream the answer, which measures `first_token_seconds` (0 otherwise).
+        stream: stream the answer, which measures `first_token_seconds` (else what the server tells, or 0).
         max_tokens_field: what the server calls the limit (`max_completion_tokens` for some).
         extra_body: further fields of the request; they override ours.
 
     A reply without `usage` is counted with `tokenizer`. `Usage.seconds` is the wall time of the attempt that
-    succeeded, waiting in the server's queue included.
+    succeeded, waiting in the server's queue included. A vLLM server tells cached tokens if it was started with
+    `--enable-prompt-tokens-details`, and times in the queue, in prefill and in decoding with
+    `--enable-per-request-metrics`.
 
     Raises:
         EngineUnavailableError: if a server elsewhere needs a key and the variable is not set.
@@ -77,7 +82,7 @@ class EndpointLLM:
         self,
         model: str,
         window: int,
-        base_url: str = "http://localhost:8000/v1",
+        base_url: str | Sequence[str] = "http://localhost:8000/v1",
         api_key_env: str = "OPENAI_API_KEY",
         tokenizer: Tokenizer | str = "approximate",
         *,
@@ -91,7 +96,10 @@ class EndpointLLM:
         max_tokens_field: str = "max_tokens",
         extra_body: Mapping[str, Any] | None = None,
     ) -> None:
-        host = _host(base_url)
+        urls = [base_url] if isinstance(base_url, str) else list(base_url)
+        if not urls:
+            raise ValueError("base_url must name at least one place, got an empty list")
+        hosts = [_host(url) for url in urls]
         if window < 1 or concurrency < 1 or retries < 0:
             raise ValueError(
                 "window and concurrency must be at least 1 and retries at least 0, "
@@ -100,11 +108,12 @@ class EndpointLLM:
         self.name = model
         self.window = window
         self.tokenizer: Tokenizer = load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
-        self._url = f"{base_url.rstrip('/')}/chat/completions"
-        self._local = _is_local(host)
+        self._urls = [f"{url.rstrip('/')}/chat/completions" for url in urls]
+        foreign = [host for host in hosts if not _is_local(host)]
+        self._local = not foreign
         self._api_key_env = api_key_env
-        self._key = os.environ.get(api_key_env) or self._key_for_nobody(host)
-        self._concurrency = concurrency
+        self._key = os.environ.get(api_key_env) or self._key_for_nobody(foreign)
+        self._concurrency = concurrency * len(urls)
         self._retries = retries
         self._backoff = backoff
         self._timeout = timeout
@@ -113,7 +122,7 @@ class EndpointLLM:
         self._stream = stream
         self._max_tokens_field = max_tokens_field
         self._extra_body = dict(extra_body or {})
-        self._reached = False
+        self._reached: set[str] = set()
 
     def count(self, prompt: Prompt) -> int:
         """The prompt's tokens by `tokenizer`, plus `remote.TEMPLATE_TOKENS` for the server's chat template."""
@@ -166,6 +175,7 @@ class EndpointLLM:
     def _ask(self, client: httpx.Client, settings: Mapping[str, Any], prompt: Prompt) -> Generation:
         body = {**settings, "messages": wire.messages(prompt)}
         timeout = self._timeout + self._timeout_per_1k * self.count(prompt) / 1000
+        url = self._server_of(prompt)
         attempts = Retrying(
             stop=stop_after_attempt(self._retries + 1),
             wait=self._pause,
@@ -173,7 +183,7 @@ class EndpointLLM:
             reraise=True,
         )
         try:
-            return self._generation(attempts(self._send, client, body, timeout), prompt, body)
+            return self._generation(attempts(self._send, client, url, body, timeout), prompt, body)
         except _TryAgainError as error:
             if not error.reached:
                 raise EngineUnavailableError(str(error)) from error
@@ -183,13 +193,19 @@ class EndpointLLM:
         except EngineError as error:
             return Generation("", "error", error=str(error))
 
-    def _send(self, client: httpx.Client, body: Mapping[str, Any], timeout: float) -> _Received:
+    def _server_of(self, prompt: Prompt) -> str:
+        """The same server for the same prefix, in every process."""
+        if len(self._urls) == 1:
+            return self._urls[0]
+        return self._urls[int(fingerprint([prompt.system, prompt.prefix]), 16) % len(self._urls)]
+
+    def _send(self, client: httpx.Client, url: str, body: Mapping[str, Any], timeout: float) -> _Received:
         """One attempt."""
         limits = httpx.Timeout(timeout, connect=CONNECT_SECONDS)
         start = first = time.perf_counter()
         try:
-            with client.stream("POST", self._url, json=body, timeout=limits) as response:
-                self._reached = True
+            with client.stream("POST", url, json=body, timeout=limits) as response:
+                self._reached.add(url)
                 if not response.is_success:
                     raise self._refusal(response, body)
                 if body.get("stream"):
@@ -197,23 +213,25 @@ class EndpointLLM:
                 else:
                     reply = wire.Reply.model_validate_json(response.read())
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            nobody = f"nothing answers at {self._url} ({error}): start the server there, or set base_url"
-            if not self._reached:  # a wrong address gets no better by waiting; a server that restarts may
+            nobody = f"nothing answers at {url} ({error}): start the server there, or set base_url"
+            if (
+                url not in self._reached
+            ):  # a wrong address gets no better by waiting; a server that restarts may
                 raise EngineUnavailableError(nobody) from error
             raise _TryAgainError(nobody, reached=False) from error
         except httpx.TimeoutException as error:
-            raise _TryAgainError(f"{self._url} sent nothing for {timeout:.0f} s; raise timeout?") from error
+            raise _TryAgainError(f"{url} sent nothing for {timeout:.0f} s; raise timeout?") from error
         except (httpx.TransportError, EOFError) as error:
-            raise _TryAgainError(f"{self._url} broke off: {error}") from error
+            raise _TryAgainError(f"{url} broke off: {error}") from error
         except ValidationError as error:
-            raise EngineError(f"{self._url} sent no chat completion: {wire.complaint(error)}") from error
-        return _Received(reply, first - start, time.perf_counter() - start)
+            raise EngineError(f"{url} sent no chat completion: {wire.complaint(error)}") from error
+        return _Received(url, reply, first - start, time.perf_counter() - start)
 
     def _refusal(self, response: httpx.Response, body: Mapping[str, Any]) -> Exception:
         """What a status other than success means for the request and for the run."""
         said = " ".join(response.read().decode(errors="replace").split())[:300].replace(self._key, "...")
         status = response.status_code
-        message = f"{self._url} answered {status} {response.reason_phrase}: {said}"
+        message = f"{response.url} answered {status} {response.reason_phrase}: {said}"
         advice = {
             401: f"the key in {self._api_key_env} was not accepted",
             403: f"the key in {self._api_key_env} may not do this",
@@ -237,18 +255,20 @@ class EndpointLLM:
         usage = self._usage(received, prompt)
         tokens = choice.logprobs.content if choice.logprobs else None
         if body.get("logprobs") and not tokens and text:
-            raise UnsupportedError(f"{self._url} sends no log-probabilities for {self.name!r}")
+            raise UnsupportedError(
+                f"{received.url} sends no log-probabilities for {self.name!r}: take a server that does, or a method without them"
+            )
         if choice.finish_reason not in FINISH_REASONS:
-            error = f"{self._url} ended the answer with {choice.finish_reason!r}"
+            error = f"{received.url} ended the answer with {choice.finish_reason!r}"
             return Generation(text, "error", usage, error=error)
         if "response_format" in body and not is_json(text):
-            error = f"{self._url} was given a schema and sent no JSON: {text[:80]!r}; does it follow response_format?"
+            error = f"{received.url} was given a schema and sent no JSON: {text[:80]!r}; does it follow response_format?"
             return Generation(text, "error", usage, error=error)
         values = tuple(token.logprob for token in tokens or ()) if body.get("logprobs") else None
         return Generation(text, FINISH_REASONS[choice.finish_reason], usage, values)
 
     def _usage(self, received: _Received, prompt: Prompt) -> Usage:
-        seconds = Usage(first_token_seconds=received.first_token_seconds, seconds=received.seconds)
+        seconds = _times(received)
         counts = received.reply.usage
         if counts is None:
             output = self.tokenizer.count(received.reply.choices[0].message.content)
@@ -267,13 +287,29 @@ class EndpointLLM:
             return min(error.retry_after, LONGEST_RETRY_AFTER)
         return min(self._backoff * 2.0 ** (state.attempt_number - 1), LONGEST_BACKOFF)
 
-    def _key_for_nobody(self, host: str) -> str:
-        if self._local:
+    def _key_for_nobody(self, foreign: Sequence[str]) -> str:
+        if not foreign:
             return "EMPTY"
         raise EngineUnavailableError(
-            f"no key for {host}: set the environment variable {self._api_key_env}, or name another with "
+            f"no key for {foreign[0]}: set the environment variable {self._api_key_env}, or name another with "
             f"api_key_env (a server that needs none takes {self._api_key_env}=EMPTY)"
         )
+
+
+def _times(received: _Received) -> Usage:
+    """What was measured here, and what the server tells of its own part."""
+    told = received.reply.metrics or wire.Timing()
+    queue, prefill, decode = (
+        (milliseconds or 0.0) / 1000
+        for milliseconds in (told.queue_time_ms, told.time_to_first_token_ms, told.generation_time_ms)
+    )
+    return Usage(
+        queue_seconds=queue,
+        prefill_seconds=prefill,
+        decode_seconds=decode,
+        first_token_seconds=received.first_token_seconds or queue + prefill,
+        seconds=received.seconds,
+    )
 
 
 def _host(base_url: str) -> str:

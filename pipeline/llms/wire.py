@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from rlc.data.protocols import Prompt
 
@@ -48,7 +48,27 @@ class TokenCounts(BaseModel):
     prompt_tokens_details: CachedTokens | None = None
 
 
-class Reply(BaseModel):
+class Timing(BaseModel):
+    """Where a request's time went, in milliseconds, as vLLM tells it under `--enable-per-request-metrics`."""
+
+    queue_time_ms: float | None = None
+    time_to_first_token_ms: float | None = None  # from leaving the queue
+    generation_time_ms: float | None = None  # from the first token to the last
+
+
+class Timed(BaseModel):
+    """What may carry such times."""
+
+    metrics: Timing | None = None
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _only_tables(cls, value: object) -> object:
+        """Other servers may mean something else by the name: that is no reason to lose their answer."""
+        return value if isinstance(value, dict | Timing) else None
+
+
+class Reply(Timed):
     """A chat completion."""
 
     choices: list[Choice] = Field(min_length=1)
@@ -69,7 +89,7 @@ class Piece(BaseModel):
     logprobs: Logprobs | None = None
 
 
-class Chunk(BaseModel):
+class Chunk(Timed):
     """One event of a streamed chat completion; the one with the usage has no choice."""
 
     choices: list[Piece]
@@ -89,7 +109,7 @@ def read_stream(lines: Iterable[str]) -> tuple[Reply, float]:
         pydantic.ValidationError: on an event that is no chunk of a chat completion.
         EOFError: if the stream ends before the answer does.
     """
-    text, finish_reason, usage, first = "", None, None, None
+    text, finish_reason, usage, metrics, first = "", None, None, None, None
     logprobs: list[TokenLogprob] = []
     for line in lines:
         field, _, data = line.partition(":")
@@ -98,7 +118,7 @@ def read_stream(lines: Iterable[str]) -> tuple[Reply, float]:
         if data.strip() == "[DONE]":
             break
         chunk = Chunk.model_validate_json(data)
-        usage = chunk.usage or usage
+        usage, metrics = chunk.usage or usage, chunk.metrics or metrics
         for piece in chunk.choices:
             if piece.delta.content and first is None:
                 first = time.perf_counter()
@@ -112,7 +132,7 @@ def read_stream(lines: Iterable[str]) -> tuple[Reply, float]:
         finish_reason=finish_reason,
         logprobs=Logprobs(content=logprobs) if logprobs else None,
     )
-    return Reply(choices=[choice], usage=usage), first or time.perf_counter()
+    return Reply(choices=[choice], usage=usage, metrics=metrics), first or time.perf_counter()
 
 
 def complaint(error: ValidationError) -> str:

@@ -11,7 +11,9 @@ import pytest
 
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import LLM, Prompt
+from rlc.experiments.execute import documents_together
 from rlc.pipeline.llms.endpoint import EndpointLLM, _seconds
+from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL
 
 PROMPT = Prompt("Doc. ", "Q?", "Be brief.")
 
@@ -347,3 +349,67 @@ def test_a_wrong_base_url(base_url):
 def test_other_bad_settings():
     with pytest.raises(ValueError, match="concurrency=0"):
         EndpointLLM("m", window=1000, concurrency=0)
+
+
+TOLD = {"queue_time_ms": 200.0, "time_to_first_token_ms": 300, "generation_time_ms": 40.5, "mean_itl_ms": 1.0}
+
+
+def with_metrics(metrics):
+    status, headers, body = completion()
+    return status, headers, json.dumps({**json.loads(body), "metrics": metrics})
+
+
+def test_times_that_a_vllm_server_tells():
+    generation, _ = ask(with_metrics(TOLD))
+    usage = generation.usage
+    assert (usage.queue_seconds, usage.prefill_seconds, usage.decode_seconds) == (0.2, 0.3, 0.0405)
+    assert usage.first_token_seconds == 0.5, "what was not streamed was not timed here"
+    assert usage.cached_tokens == 40
+
+
+@pytest.mark.parametrize("metrics", [None, [], "fast", {}, {"latency": "x"}])
+def test_what_another_server_calls_metrics_costs_no_answer(metrics):
+    generation, _ = ask(with_metrics(metrics))
+    assert (generation.text, generation.usage.queue_seconds, generation.usage.first_token_seconds) == (
+        "yes",
+        0,
+        0,
+    )
+
+
+def test_times_at_the_end_of_a_stream():
+    events = [
+        {"choices": [{"delta": {"content": "yes"}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 1}, "metrics": TOLD},
+    ]
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+    generation, _ = ask((200, {}, body), settings={"stream": True})
+    assert generation.usage.queue_seconds == 0.2
+    assert 0 < generation.usage.first_token_seconds < 0.5, "measured here"
+
+
+def test_every_document_has_its_server():
+    prompts = [Prompt(f"Document {i}. ", f"Question {j}?") for i in range(12) for j in range(3)]
+    with serving(completion()) as one, serving(completion()) as other:
+        urls = [f"http://127.0.0.1:{server.server_port}/v1" for server in (one, other)]
+        engine(one, base_url=urls).generate(prompts, max_tokens=5)
+        asked = [{r[2]["messages"][0]["content"][:11] for r in server.requests} for server in (one, other)]
+        assert len(one.requests) + len(other.requests) == 36
+    assert all(asked), "both servers work"
+    assert not asked[0] & asked[1], "no document is read twice"
+
+
+def test_several_servers_are_a_setting_like_any():
+    spec = {
+        "use": "endpoint",
+        "model": "m",
+        "window": 9,
+        "base_url": ["http://localhost:1/v1", "http://localhost:2/v1"],
+    }
+    completed = BUILDER.complete(spec, LANGUAGE_MODEL, "llm")
+    assert completed["base_url"] == spec["base_url"]
+    assert documents_together({"long": {"llm": completed}}) == 2
+    with pytest.raises(ValueError, match="empty list"):
+        EndpointLLM("m", 9, base_url=[])
+    with pytest.raises(EngineUnavailableError, match=r"no key for far\.example"):
+        EndpointLLM("m", 9, base_url=["http://localhost:1/v1", "https://far.example/v1"])
