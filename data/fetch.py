@@ -92,7 +92,7 @@ def recovered_questions(root: Path) -> list[dict[str, Any]]:
     files = sorted((root / "evaluation" / "prediction").glob(f"*/*_preds_*_{_RECOVERABLE}"))
     if not files:
         raise DataError(
-            f"{root}: holds neither datasets/query/{_RECOVERABLE} nor predictions to recover it from"
+            f"{root}: holds neither datasets/query/{_RECOVERABLE} nor predictions to recover it from: fetch it again"
         )
     return max((read_rows(path, _asked) for path in files), key=len)
 

@@ -28,7 +28,7 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise DataError(f"{path}: cannot be read ({error})") from error
+        raise DataError(f"{path}: cannot be read ({error}); give a file that you may read") from error
 
 
 def decode(raw: bytes, name: str, encoding: str = "utf-8") -> str:
@@ -117,7 +117,7 @@ def read_rows(path: Path, make: Callable[[Row], Made], *, strict: bool = True) -
         DataError: for the first broken row, where `strict`; always where the file is absent.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: no such file; check its name, and the folder that it is looked for in")
     made: list[Made] = []
     faults: list[DataError] = []
     # Not str.splitlines: JSON strings may hold U+2028 and other characters at which that would cut.

@@ -123,7 +123,9 @@ def _example(group: Mapping[str, str], document: Callable[[str], Document], row:
 def _document(root: Path, document_id: str) -> Document:
     length, kind, file = document_id.split("/", 2)
     if Path(file).name != file:
-        raise DataError(f"{document_id}: expected a file's bare name, got {file!r}")
+        raise DataError(
+            f"{document_id}: expected a file's bare name, got {file!r}; correct it in the question's file"
+        )
     text = read_text(root / "datasets" / length / kind / file)
     metadata: dict[str, Any] = {"kind": kind, "title": Path(file).stem, "length": length}
     if kind == "paper":

@@ -99,7 +99,9 @@ class Builder:
         for key, parameter in parameters.items():
             value = settings.get(key, parameter.default)
             if value is inspect.Parameter.empty:
-                raise SpecError(f"{path}: the setting {key!r} is missing")
+                raise SpecError(
+                    f"{path}: the setting {key!r} is missing; {name!r} takes {', '.join(parameters)}"
+                )
             if key in settings or type(value) in PLAIN:
                 completed[key] = self._complete_value(family, parameter, value, f"{path}.{key}")
         return completed

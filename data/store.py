@@ -92,7 +92,10 @@ class Store:
             with self._connection:
                 self._connection.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in keys])
         except sqlite3.Error as error:
-            raise StoreError(f"cannot write to the store {self.file}: {error}") from error
+            raise StoreError(
+                f"cannot write to the store {self.file}: {error}; free some space or the folder, then run the same "
+                "command again"
+            ) from error
 
     def __len__(self) -> int:
         """The number of answers."""

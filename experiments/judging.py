@@ -85,7 +85,9 @@ def _evaluated(folder: Path) -> set[str]:
     try:
         recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {folder / 'recipe.json'}: {error}") from error
+        raise DataError(
+            f"cannot read {folder / 'recipe.json'}: {error}; run `rlc compare` again to write it"
+        ) from error
     return set(_models(recipe))
 
 

@@ -53,7 +53,7 @@ def encode(questions: Sequence["Question"], model: str = "minilm") -> dict[str, 
 
     tokenizer = load_tokenizer(model)
     if not isinstance(tokenizer, FastTokenizer):
-        raise TypeError(f"{model} has no fast tokenizer")
+        raise TypeError(f"{model} has no fast tokenizer: save it with its tokenizer.json")
 
     def ids(texts: Sequence[str]) -> list[list[int]]:
         return [one.ids for one in tokenizer.backend.encode_batch(list(texts), add_special_tokens=False)]

@@ -22,7 +22,7 @@ def fit_artefacts(lab: Lab, *, seed: int = 0) -> dict[str, str]:
     if len(np.unique(lab.documents)) < FEWEST_DOCUMENTS:
         raise DataError(
             f"a router is fitted on at least {FEWEST_DOCUMENTS} documents, got {len(np.unique(lab.documents))}; a fit "
-            "on fewer learns the documents and not the questions"
+            "on fewer learns the documents and not the questions: compare more"
         )
     plays = {play.router: play for play in replay(lab, "unseen documents", seed)}
     everyone, everything = np.ones(len(lab.models), dtype=bool), np.ones(len(lab.examples), dtype=bool)

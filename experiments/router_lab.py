@@ -202,7 +202,9 @@ def _lab(dataset: Dataset, rows: "pl.DataFrame", found: Sequence[Found], source:
             texts[spot] = prediction or ""
     seen = asked["rag"] & asked["long"]
     if not seen.any():
-        raise DataError(f"{dataset.name}: no question was answered by both arms and judged")
+        raise DataError(
+            f"{dataset.name}: no question was answered by both arms and judged; compare questions with gold answers"
+        )
     before = known_before(examples, found)
     answers = _answers(examples, found, texts, shape)
     return Lab(

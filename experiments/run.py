@@ -117,7 +117,9 @@ def plan_run(
         SpecError: on anything unknown in the recipe.
     """
     if not dataset.examples:
-        raise UsageError(f"the data set {dataset.name!r} has no questions")
+        raise UsageError(
+            f"the data set {dataset.name!r} has no questions, so there is nothing to answer: add some to it"
+        )
     specs: dict[str, Spec] = {}
     labels: dict[str, str] = {}
     for model, recipe in recipes.items():

@@ -70,6 +70,7 @@ class DenseRetriever(Retriever):
         if not queries:
             return []
         points = self.encoder.encode_queries(queries)
+        check_vectors(points, self.encoder.dimension, queries)
         if where is None:
             found = nearest(points, self.vectors, self.collection.ties, wanted, self.candidates)
         else:
@@ -140,7 +141,10 @@ def document_vectors(documents: Sequence[Document], encoder: Encoder) -> Floats:
     else:
         makers = {document.metadata.get("embedding_model", encoder.name) for document in documents}
         if makers != {encoder.name}:
-            raise DataError(f"embeddings made by {sorted(makers)} cannot be searched with {encoder.name!r}")
+            raise DataError(
+                f"embeddings made by {sorted(makers)} cannot be searched with {encoder.name!r}: take the encoder that made "
+                "them, or embed again"
+            )
         vectors = np.stack([np.asarray(document.metadata["embedding"], np.float32) for document in documents])
     check_vectors(vectors, encoder.dimension, [id_of(document) for document in documents])
     return np.ascontiguousarray(vectors, dtype=np.float32)

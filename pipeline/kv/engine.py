@@ -89,7 +89,7 @@ class KvLLM(HfLLM):
         """Compute the prompt; its last tokens apart, where the method wants to see their attention."""
         if not self._can_keep:
             raise UnsupportedError(
-                f"{self.name} has layers that do not attend to everything before them: their cache cannot be thinned"
+                f"{self.name} has layers that do not attend to everything before them: their cache cannot be thinned; use the engine hf"
             )
         seen = self._eviction.window
         if not seen or not self._eviction.ratio:

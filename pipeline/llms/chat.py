@@ -58,7 +58,9 @@ class Chat:
         try:
             codec = AutoTokenizer.from_pretrained(self._place, revision=self._revision)
         except (OSError, ValueError) as error:
-            raise WeightsError(f"cannot load the tokenizer of {self._name!r}: {error}") from error
+            raise WeightsError(
+                f"cannot load the tokenizer of {self._name!r}: {error}; name an alias, a folder, or a Hugging Face id"
+            ) from error
         if self._template == "chat" and not codec.chat_template:
             raise UnsupportedError(
                 f"{self._name} has no chat template: set template = 'plain' for a base model"

@@ -16,7 +16,9 @@ def read_config(name: str, place: Path | str, revision: str | None = None) -> di
     if isinstance(place, Path):
         file = place / "config.json"
         if not file.is_file():
-            raise WeightsError(f"{place} is not a model folder: it has no config.json")
+            raise WeightsError(
+                f"{place} is not a model folder: it has no config.json; give the folder that holds it"
+            )
         try:
             config = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -28,7 +30,11 @@ def read_config(name: str, place: Path | str, revision: str | None = None) -> di
         try:
             config = AutoConfig.from_pretrained(place, revision=revision).get_text_config().to_dict()
         except (OSError, ValueError) as error:
-            raise WeightsError(f"cannot read the configuration of {name!r}: {error}") from error
+            raise WeightsError(
+                f"cannot read the configuration of {name!r}: {error}; name an alias, a folder, or a Hugging Face id"
+            ) from error
     if not isinstance(config.get("max_position_embeddings"), int):
-        raise WeightsError(f"{name} does not state max_position_embeddings: is it a causal language model?")
+        raise WeightsError(
+            f"{name} does not state max_position_embeddings: is it a causal language model? Name another"
+        )
     return dict(config)

@@ -179,7 +179,8 @@ class HfLLM:
         _ = self._model  # loaded before the clock starts
         if len(ids) + max_tokens > self.window:
             raise ContextOverflowError(
-                f"a prompt of {len(ids)} tokens and an answer of {max_tokens} exceed the window of {self.window}"
+                f"a prompt of {len(ids)} tokens and an answer of {max_tokens} exceed the window of {self.window}: "
+                "take fewer or smaller passages, or a smaller max_tokens"
             )
         started = time.perf_counter()
         with torch.inference_mode():
@@ -333,7 +334,10 @@ class HfLLM:
             model = AutoModelForCausalLM.from_pretrained(self._place, revision=self._revision, dtype=dtype)
             return cast("Any", model).to(device).eval()
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise EngineUnavailableError(f"cannot load the language model {self.name!r}: {error}") from error
+            raise EngineUnavailableError(
+                f"cannot load the language model {self.name!r}: {error}; name another, or see `rlc doctor` for what this "
+                "machine has"
+            ) from error
 
 
 def faster_dtype(device: str) -> "torch.dtype":

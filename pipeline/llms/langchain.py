@@ -131,7 +131,9 @@ class LangChainLLM:
         said = message.response_metadata
         tokens = (said.get("logprobs") or {}).get("content")
         if logprobs and not tokens and text:
-            raise UnsupportedError(f"{self.name} sends no log-probabilities")
+            raise UnsupportedError(
+                f"{self.name} sends no log-probabilities: take a model that does, or a method without them"
+            )
         reason = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason")
         if (
             reason not in FINISH_REASONS and text == message.text

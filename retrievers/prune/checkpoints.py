@@ -210,7 +210,7 @@ def _tensors(folder: Path) -> "dict[str, torch.Tensor]":
         try:
             tensors |= load_file(file)
         except SafetensorError as error:
-            raise WeightsError(f"{file} is damaged: {error}") from error
+            raise WeightsError(f"{file} is damaged: {error}; fetch the model again") from error
     return {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
 
 
@@ -219,7 +219,7 @@ def _tokenizer(folder: Path) -> "tokenizers.Tokenizer":
 
     tokenizer = load_tokenizer(str(folder))
     if not isinstance(tokenizer, FastTokenizer):
-        raise WeightsError(f"{folder} has no fast tokenizer")
+        raise WeightsError(f"{folder} has no fast tokenizer: save the model with its tokenizer.json")
     return tokenizer.backend
 
 
@@ -227,5 +227,5 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise WeightsError(f"cannot read {file}: {error}") from error
+        raise WeightsError(f"cannot read {file}: {error}; save or fetch the model again") from error
     return found

@@ -124,7 +124,7 @@ class LLMLingua2Pruner(SentencePruner):
             ) from error
         if model.config.num_labels != 2:
             raise WeightsError(
-                f"{self.model!r} has {model.config.num_labels} labels, expected 2: drop and keep"
+                f"{self.model!r} has {model.config.num_labels} labels, expected 2 (drop and keep): name a model of LLMLingua-2"
             )
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         return model.to(device).eval(), tokenizer

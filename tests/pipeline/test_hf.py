@@ -237,7 +237,8 @@ def test_a_prompt_too_long_fails_alone(engine):
     assert failed.finish_reason == "error"
     assert failed.text == ""
     assert failed.error == (
-        f"ContextOverflowError: a prompt of {llm.count(FAR)} tokens and an answer of 12 exceed the window of 512"
+        f"ContextOverflowError: a prompt of {llm.count(FAR)} tokens and an answer of 12 exceed the window of 512: "
+        "take fewer or smaller passages, or a smaller max_tokens"
     )
     assert second.usage.cached_tokens > 100, "the document's keys and values are still good"
 
