@@ -2,10 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
@@ -49,6 +50,18 @@ class Retriever(BaseRetriever):
     ) -> list[Document]:
         return self.search([query], k, where)[0]
 
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - langchain-core looks for this name
+        k: int | None = None,
+        where: Where | None = None,
+    ) -> list[Document]:
+        # langchain-core's own does not hand `k` and `where` on.
+        found = await run_in_executor(None, self.search, [query], k, where)
+        return found[0]
+
     def batch(
         self,
         inputs: list[str],
@@ -77,9 +90,11 @@ class Retriever(BaseRetriever):
 
     def _wanted(self, k: int | None) -> int:
         """How many documents this call asks for."""
-        if k is not None and k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        return self.k if k is None else k
+        if k is None:
+            return self.k
+        if not isinstance(k, Integral) or k < 1:
+            raise ValueError(f"k must be at least 1, and whole, got {k}")
+        return k
 
 
 def search(

@@ -12,7 +12,7 @@ from rlc.data.errors import StoreError
 from rlc.data.protocols import Encoder, Floats, TokenEmbeddings
 from rlc.data.weights import cache_folder
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID"
+SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
 LONGEST_WAIT = 60.0  # seconds to wait for another writer
 LARGEST_QUERY = 500  # SQLite bounds the number of parameters
 BLOCK = 2048  # texts embedded before their vectors are written: what a kill may lose

@@ -1,7 +1,7 @@
 """The documents behind an index: their order, their ids, and filters on their metadata."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -49,7 +49,12 @@ class Collection:
 
         Raises:
             DataError: if no document has a field of the filter: a misspelt name would find nothing, silently.
+            ValueError: if the filter asks for a list or another value that has no equality by content.
         """
+        if unfit := [field for field, value in where.items() if not isinstance(value, Hashable)]:
+            raise ValueError(
+                f"the filter on {unfit[0]!r} must ask for one value, got {where[unfit[0]]!r}: search once for each"
+            )
         kept = [
             self._column(field).get(value, np.array([], dtype=np.int64)) for field, value in where.items()
         ]
@@ -67,11 +72,12 @@ class Collection:
         if field not in self._rows:
             rows: defaultdict[Any, list[int]] = defaultdict(list)
             for row, document in enumerate(self.documents):
-                if field in document.metadata:
+                # A list is equal to no value that a filter may ask for.
+                if isinstance(document.metadata.get(field), Hashable) and field in document.metadata:
                     rows[document.metadata[field]].append(row)
             if not rows:
                 raise DataError(
-                    f"no document has the metadata field {field!r}: the filter would find nothing"
+                    f"no document has a plain value in the metadata field {field!r}: the filter would find nothing"
                 )
             self._rows[field] = {value: np.array(kept, dtype=np.int64) for value, kept in rows.items()}
         return self._rows[field]

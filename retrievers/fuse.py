@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rlc.data.errors import UnsupportedError
 from rlc.retrievers.base import Retriever, Where, id_of, scored, search
@@ -73,6 +73,11 @@ class HybridRetriever(Retriever):
     depth: int = Field(default=50, ge=1)
     fusion: Fusion = "min-max"
     rrf_k: int = Field(default=60, ge=0)
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        checked_weights(self.weights, len(self.retrievers))
+        return self
 
     @classmethod
     def from_documents(

@@ -27,13 +27,21 @@ class IndexWriter:
 
     Files get new names, and the manifest that lists them is replaced in one step: a reader finds the old index or
     the new one, and of two writers the later wins, whole.
+
+    Raises:
+        StoreError: if the folder cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._token = secrets.token_hex(6)
         self._files: dict[str, dict[str, object]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the folder {folder} for an index: {error}; name another"
+            ) from error
 
     def path(self, name: str) -> Path:
         """Where to write the file `name`; call `add` once it is written."""

@@ -165,6 +165,7 @@ def test_batch_invoke_and_search_agree(name):
     one_by_one = [retriever.invoke(query, k=2) for query in queries]
     assert retriever.batch(queries, k=2) == one_by_one
     assert asyncio.run(retriever.abatch(queries, k=2)) == one_by_one
+    assert [asyncio.run(retriever.ainvoke(query, k=2)) for query in queries] == one_by_one
     assert search(retriever, queries, k=2) == one_by_one
 
 
@@ -194,6 +195,7 @@ def test_a_collection_of_one(name):
 def test_a_filter_keeps_the_scope(name):
     found = make(name).invoke("the cat", k=5, where={"n": 1})
     assert sorted(document.metadata["source"] for document in found) == ["d1", "d3"]
+    assert asyncio.run(make(name).ainvoke("the cat", k=5, where={"n": 1})) == found
 
 
 @every_retriever
@@ -205,8 +207,11 @@ def test_the_order_of_the_documents_does_not_matter(name):
 def test_bad_input(name):
     with pytest.raises(DataError, match="at least one document"):
         make(name, [])
-    with pytest.raises(ValueError, match="k must be at least 1"):
-        make(name).invoke("the", k=0)
+    for k in (0, 2.5):
+        with pytest.raises(ValueError, match="k must be at least 1"):
+            make(name).invoke("the", k=k)
+    with pytest.raises(ValueError, match="must ask for one value, got \\[0, 1\\]"):
+        make(name).invoke("the", where={"n": [0, 1]})
     with pytest.raises(TypeError):
         make(name, kk=3)
     with pytest.raises(ValueError, match="Extra inputs are not permitted"):

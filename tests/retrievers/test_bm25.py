@@ -108,7 +108,7 @@ def test_filter(documents):
     retriever = BM25Retriever.from_documents(documents)
     assert ids(retriever.invoke("the cat income", where={"source": "report"})) == ["d2"]
     assert retriever.invoke("cat", where={"source": "elsewhere"}) == []
-    with pytest.raises(DataError, match="no document has the metadata field 'sorce'"):
+    with pytest.raises(DataError, match="no document has a plain value in the metadata field 'sorce'"):
         retriever.invoke("cat", where={"sorce": "pets"})
 
 

@@ -100,3 +100,15 @@ def test_bad_documents(documents, message, words):
 
 def test_no_queries(documents, words):
     assert DenseRetriever.from_documents(documents, encoder=words).search([]) == []
+
+
+def test_a_query_that_becomes_nan_is_refused(documents, words):
+    words.encode_queries = lambda texts: np.full((len(texts), 64), np.nan, np.float32)
+    with pytest.raises(DataError, match="'cat' holds NaN"):
+        DenseRetriever.from_documents(documents, encoder=words).invoke("cat")
+
+
+def test_a_filter_on_lists_says_so(documents, words):
+    listed = [Document(d.page_content, id=d.id, metadata={"tags": ["a"]}) for d in documents]
+    with pytest.raises(DataError, match="no document has a plain value in the metadata field 'tags'"):
+        DenseRetriever.from_documents(listed, encoder=words).invoke("cat", where={"tags": "a"})

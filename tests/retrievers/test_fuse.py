@@ -113,3 +113,8 @@ def test_documents_without_ids_fuse_by_text():
         HybridRetriever(retrievers=retrievers).invoke("q")
     hybrid = HybridRetriever(retrievers=retrievers, fusion="rrf")
     assert [document.page_content for document in hybrid.invoke("q")] == ["b", "a"]
+
+
+def test_weights_are_checked_before_the_first_question(documents):
+    with pytest.raises(ValueError, match="expected 1 weights"):
+        HybridRetriever(retrievers=[BM25Retriever.from_documents(documents)], weights=[1, 2])

@@ -111,3 +111,9 @@ def test_digest_of_a_large_file_sees_both_ends(tmp_path):
         changed[place] = 1
         file.write_bytes(changed)
         assert digest(file) != whole
+
+
+def test_a_file_in_the_folders_place(bm25, tmp_path):
+    (tmp_path / "index").write_text("")
+    with pytest.raises(StoreError, match="cannot make the folder"):
+        bm25.save(tmp_path / "index")
