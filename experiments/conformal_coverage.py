@@ -24,14 +24,14 @@ from rlc.data.protocols import Encoder, Tokenizer
 from rlc.data.records import Example
 from rlc.data.tokens import load_tokenizer
 from rlc.experiments.metrics.evidence import first_rank, silver
-from rlc.experiments.rankings import Rank, by, read_shares
+from rlc.experiments.rankings import Cut, Rank, by, cut, read_shares
 from rlc.experiments.resample import Floats
 from rlc.experiments.stats import estimate
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.cache import CachedEncoder
 from rlc.retrievers.dense import DenseRetriever
 from rlc.retrievers.embed import SentenceEncoder
-from rlc.retrievers.fuse import HybridRetriever
+from rlc.retrievers.fuse import HybridRetriever, Member
 from rlc.retrievers.select import conformal_threshold
 
 ALPHAS = (0.05, 0.1, 0.2)
@@ -64,11 +64,8 @@ class Ranked:
         return float(covered), float(count), float(self.read[count - 1]) if count else 0.0
 
 
-def ranked(
-    rank: Rank, examples: Sequence[Example], gold: Mapping[str, tuple[str, ...]], tokenizer: Tokenizer
-) -> list[Ranked]:
+def ranked(rank: Rank, cuts: Sequence[Cut], gold: Mapping[str, tuple[str, ...]]) -> list[Ranked]:
     """Rank the chunks of each question's own document."""
-    chunker = RecursiveChunker(size=600, overlap=100, tokenizer=tokenizer)
     return [
         Ranked(
             document=example.document_id,
@@ -76,7 +73,7 @@ def ranked(
             read=read,
             first=first_rank([chunk.page_content for chunk in found], gold[example.id]),
         )
-        for example, found, read in read_shares(chunker, rank, examples, tokenizer)
+        for example, found, read in read_shares(rank, cuts)
     ]
 
 
@@ -119,10 +116,9 @@ def report(examples: Sequence[Example], encoder: Encoder, tokenizer: Tokenizer) 
     kept = [example for example in examples if example.id in gold]
     dense = partial(DenseRetriever.from_documents, encoder=encoder)
     hybrid = partial(HybridRetriever.from_documents, members=[BM25Retriever.from_documents, dense])
-    table = {
-        name: ranked(by(index, ALL), kept, gold, tokenizer)
-        for name, index in {"BM25": BM25Retriever.from_documents, "dense": dense, "hybrid": hybrid}.items()
-    }
+    indexes: dict[str, Member] = {"BM25": BM25Retriever.from_documents, "dense": dense, "hybrid": hybrid}
+    cuts = cut(RecursiveChunker(size=600, overlap=100, tokenizer=tokenizer), kept, tokenizer)
+    table = {name: ranked(by(index, ALL), cuts, gold) for name, index in indexes.items()}
     table |= {f"{name}, fixed k": by_rank(rows) for name, rows in table.items()}
     return (
         f"{len(kept)} location questions on {len({e.document_id for e in kept})} documents; threshold fitted on half "

@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from langchain_core.documents import Document
@@ -25,25 +26,39 @@ def by(index: Member, depth: int = DEPTH) -> Rank:
     return lambda chunks, examples: search(index(chunks), [example.question for example in examples], depth)
 
 
-def read_shares(
-    chunker: Chunker, rank: Rank, examples: Sequence[Example], tokenizer: Tokenizer
-) -> Iterator[tuple[Example, list[Document], Floats]]:
-    """Rank the chunks of each question's own document.
+@dataclass(frozen=True)
+class Cut:
+    """A document's chunks, the questions on it, and each chunk's share of the document's tokens, by id."""
 
-    Yields:
-        Example, its chunks best first, and the share of the document's tokens in the chunks up to each; the
-        examples grouped by document.
-    """
+    examples: Sequence[Example]
+    chunks: Sequence[Document]
+    shares: Mapping[str | None, float]
+
+
+def cut(chunker: Chunker, examples: Sequence[Example], tokenizer: Tokenizer) -> list[Cut]:
+    """Cut the examples' documents; one cut a document, since ways to rank share it."""
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         groups[example.document_id].append(example)
+    cuts = []
     for asked in groups.values():
         whole = asked[0].document
         chunks = chunker.transform_documents([whole])
-        counts = {chunk.id: tokenizer.count(chunk.page_content) for chunk in chunks}
         total = tokenizer.count(whole.page_content)
-        for example, found in zip(asked, rank(chunks, asked), strict=True):
-            yield example, found, np.cumsum([counts[chunk.id] for chunk in found]) / total
+        shares = {chunk.id: tokenizer.count(chunk.page_content) / total for chunk in chunks}
+        cuts.append(Cut(asked, list(chunks), shares))
+    return cuts
+
+
+def read_shares(rank: Rank, cuts: Sequence[Cut]) -> Iterator[tuple[Example, list[Document], Floats]]:
+    """Rank each question's chunks inside its own document.
+
+    Yields:
+        Example, its chunks best first, and the share of the document's tokens in the chunks up to each.
+    """
+    for one in cuts:
+        for example, found in zip(one.examples, rank(one.chunks, one.examples), strict=True):
+            yield example, found, np.cumsum([one.shares[chunk.id] for chunk in found])
 
 
 def at_random(seed: int, depth: int = DEPTH) -> Rank:

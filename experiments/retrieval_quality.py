@@ -18,13 +18,12 @@ import numpy as np
 from langchain_core.documents import Document
 
 from rlc.chunkers import RecursiveChunker
-from rlc.chunkers.base import Chunker
 from rlc.data import lara
 from rlc.data.protocols import Encoder, Tokenizer
 from rlc.data.records import Example
 from rlc.data.tokens import load_tokenizer
 from rlc.experiments.metrics.evidence import first_rank, silver
-from rlc.experiments.rankings import Rank, at_random, by, from_the_start, oracle, read_shares
+from rlc.experiments.rankings import Cut, Rank, at_random, by, cut, from_the_start, oracle, read_shares
 from rlc.experiments.stats import difference, estimate
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.cache import CachedEncoder
@@ -33,14 +32,16 @@ from rlc.retrievers.embed import SentenceEncoder
 from rlc.retrievers.fuse import HybridRetriever, Member
 
 KS = (1, 3, 5, 10)
+SIZES = (600, 300, 200, 120)  # of the recipes to choose from; all divide 600
+SMALL = 200
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to cut and rank. `per_k` small chunks stand for one of the others, so that equal k reads equal much."""
+    """A way to rank chunks. `per_k` small chunks stand for one of the others, so that equal k reads equal much."""
 
     name: str
-    chunker: Chunker
+    cuts: Sequence[Cut]
     rank: Rank
     per_k: int = 1
 
@@ -60,21 +61,21 @@ class Row:
         return float(self.first is not None and self.first <= k)
 
 
-def evaluate(
-    method: Method, examples: Sequence[Example], gold: Mapping[str, tuple[str, ...]], tokenizer: Tokenizer
-) -> list[Row]:
-    """One row a question, in the examples' order; `examples` are those with gold strings."""
-    rows: dict[str, Row] = {}
-    for example, found, read in read_shares(method.chunker, method.rank, examples, tokenizer):
+def evaluate(method: Method, gold: Mapping[str, tuple[str, ...]]) -> list[Row]:
+    """One row a question, document by document."""
+    rows = []
+    for example, found, read in read_shares(method.rank, method.cuts):
         first = first_rank([chunk.page_content for chunk in found], gold[example.id])
-        rows[example.id] = Row(
-            question=example.id,
-            document=example.document_id,
-            kind=str(example.document.metadata["kind"]),
-            first=None if first is None else -(-first // method.per_k),
-            read={k: float(read[min(k * method.per_k, len(found)) - 1]) if found else 0.0 for k in KS},
+        rows.append(
+            Row(
+                question=example.id,
+                document=example.document_id,
+                kind=str(example.document.metadata["kind"]),
+                first=None if first is None else -(-first // method.per_k),
+                read={k: float(read[min(k * method.per_k, len(found)) - 1]) if found else 0.0 for k in KS},
+            )
         )
-    return [rows[example.id] for example in examples]
+    return rows
 
 
 def tuning_documents(examples: Sequence[Example]) -> set[str]:
@@ -88,36 +89,38 @@ def tuning_documents(examples: Sequence[Example]) -> set[str]:
     return set(sorted(documents, key=lambda id_: key(documents[id_]))[::2])
 
 
-def methods(tokenizer: Tokenizer, gold: Mapping[str, tuple[str, ...]], encoder: Encoder) -> list[Method]:
-    """The table's rows: chunks of 600 tokens, 100 of them shared with the chunk before, and chunks of 200 tokens."""
-    chunker = RecursiveChunker(size=600, overlap=100, tokenizer=tokenizer)
+def searching(encoder: Encoder) -> dict[str, Rank]:
+    """What is compared."""
     dense = partial(DenseRetriever.from_documents, encoder=encoder)
     members: list[Member] = [BM25Retriever.from_documents, dense]
-    ranks: dict[str, Rank] = {
+    return {
         "BM25": by(BM25Retriever.from_documents),
         "dense": by(dense),
         "hybrid": by(partial(HybridRetriever.from_documents, members=members)),
         "hybrid, RRF": by(partial(HybridRetriever.from_documents, members=members, fusion="rrf")),
-        "random chunks": at_random(0),
-        "first chunks": from_the_start,
-        "oracle": oracle(gold),
     }
-    small = RecursiveChunker(size=200, tokenizer=tokenizer)
-    return [Method(name, chunker, rank) for name, rank in ranks.items()] + [
-        Method(f"{name}, 3 times as many chunks of 200", small, ranks[name], per_k=3)
-        for name in ("BM25", "dense", "hybrid")
+
+
+def methods(
+    cuts: Sequence[Cut], small: Sequence[Cut], gold: Mapping[str, tuple[str, ...]], encoder: Encoder
+) -> list[Method]:
+    """The table's rows: each way to search, the yardsticks, and each way on small chunks, where there are such."""
+    ranks = searching(encoder)
+    beside = {"random chunks": at_random(0), "first chunks": from_the_start, "oracle": oracle(gold)}
+    rows = [Method(name, cuts, rank) for name, rank in {**ranks, **beside}.items()]
+    many = 600 // SMALL
+    return rows + [
+        Method(f"{name}, {many} x {SMALL} tokens", small, rank, many) for name, rank in ranks.items() if small
     ]
 
 
-def candidates(tokenizer: Tokenizer) -> list[Method]:
-    """The recipes that the tuning half chooses from; each reads as many tokens as 600-token chunks do."""
+def candidates(cuts: Mapping[int, Sequence[Cut]]) -> list[Method]:
+    """The recipes that the tuning half chooses from, by size; each reads as many tokens as 600-token chunks do."""
     stemmed = partial(BM25Retriever.from_documents, stemmer="english", stopwords="english")
     indexes: dict[str, Member] = {"": BM25Retriever.from_documents, ", stems, no stop words": stemmed}
     return [
-        Method(
-            f"BM25, {size} tokens{name}", RecursiveChunker(size=size, tokenizer=tokenizer), by(index), per_k
-        )
-        for size, per_k in ((600, 1), (300, 2), (200, 3), (120, 5))
+        Method(f"BM25, {size} tokens{name}", cuts[size], by(index), 600 // size)
+        for size in cuts
         for name, index in indexes.items()
     ]
 
@@ -140,7 +143,9 @@ def line(name: str, rows: Sequence[Row], baseline: Sequence[Row]) -> str:
     )
 
 
-def report(examples: Sequence[Example], encoder: Encoder, tokenizer: Tokenizer) -> str:
+def report(
+    examples: Sequence[Example], encoder: Encoder, tokenizer: Tokenizer, *, small: bool = False
+) -> str:
     """Both tables as Markdown."""
     gold = silver(examples)
     kept = [example for example in examples if example.id in gold]
@@ -149,12 +154,15 @@ def report(examples: Sequence[Example], encoder: Encoder, tokenizer: Tokenizer) 
         f"| method | {' | '.join(f'@{k}' for k in KS)} | @5, 95% | @5 minus BM25 | @5 {' / '.join(kinds)} | "
         f"tokens read @5 |\n|---|{'---|' * (len(KS) + 4)}\n"
     )
+    overlapping = cut(RecursiveChunker(size=600, overlap=100, tokenizer=tokenizer), kept, tokenizer)
+    cuts = {size: cut(RecursiveChunker(size=size, tokenizer=tokenizer), kept, tokenizer) for size in SIZES}
     table = {
-        method.name: evaluate(method, kept, gold, tokenizer) for method in methods(tokenizer, gold, encoder)
+        method.name: evaluate(method, gold)
+        for method in methods(overlapping, cuts[SMALL] if small else (), gold, encoder)
     }
     baseline = table["BM25"]
     tuning = tuning_documents(kept)
-    recipes = {method.name: evaluate(method, kept, gold, tokenizer) for method in candidates(tokenizer)}
+    recipes = {method.name: evaluate(method, gold) for method in candidates(cuts)}
 
     def seen(rows: Sequence[Row], chosen: bool) -> list[Row]:
         return [row for row in rows if (row.document in tuning) == chosen]
@@ -182,11 +190,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="LaRA's folder, which holds datasets/")
     parser.add_argument("--encoder", default="minilm", help="alias, folder or Hugging Face id")
+    parser.add_argument("--length", choices=["32k", "128k"], help="only documents of this length")
+    parser.add_argument(
+        "--small", action="store_true", help=f"dense and hybrid search on chunks of {SMALL} tokens, too"
+    )
     parser.add_argument("--cache", type=Path, help="file for vectors, to be found again by the next run")
     given = parser.parse_args()
-    dataset = lara.load(given.data).where(lambda example: example.task == "location")
+    dataset = lara.load(given.data).where(
+        lambda e: e.task == "location" and given.length in (None, e.metadata["length"])
+    )
     encoder = CachedEncoder(SentenceEncoder(given.encoder), file=given.cache)
-    sys.stdout.write(report(dataset.examples, encoder, load_tokenizer(given.encoder)))
+    sys.stdout.write(report(dataset.examples, encoder, load_tokenizer(given.encoder), small=given.small))
 
 
 if __name__ == "__main__":

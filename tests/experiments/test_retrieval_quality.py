@@ -8,8 +8,10 @@ from rlc.experiments.retrieval_quality import (
     Method,
     at_random,
     by,
+    cut,
     evaluate,
     from_the_start,
+    line,
     oracle,
     tuning_documents,
 )
@@ -30,8 +32,8 @@ GOLD = {f"q{i}": ("12345",) for i in range(9)}
 
 
 def run(rank, per_k=1):
-    method = Method("m", FixedChunker(size=8, tokenizer=TOKENIZER), rank, per_k)
-    [row] = evaluate(method, [example()], GOLD, TOKENIZER)
+    cuts = cut(FixedChunker(size=8, tokenizer=TOKENIZER), [example()], TOKENIZER)
+    [row] = evaluate(Method("m", cuts, rank, per_k), GOLD)
     return row
 
 
@@ -62,3 +64,17 @@ def test_half_of_each_sort_is_for_tuning():
     examples = [example(i, "32k" if i < 4 else "128k") for i in range(8)]
     chosen = tuning_documents(examples)
     assert len(chosen & {f"d{i}" for i in range(4)}) == len(chosen & {f"d{i}" for i in range(4, 8)}) == 2
+
+
+def test_a_line_says_how_far_it_is_from_the_baseline_and_the_baseline_says_nothing():
+    rows = {
+        name: [row for i in range(8) for row in evaluate(Method(name, cuts_of(i), rank), GOLD)]
+        for name, rank in (("oracle", oracle(GOLD)), ("first", from_the_start))
+    }
+    assert "| +0.000" not in line("oracle", rows["oracle"], rows["oracle"])
+    assert " |  | " in line("oracle", rows["oracle"], rows["oracle"])
+    assert "| -1.000 [" in line("first", rows["first"], rows["oracle"])
+
+
+def cuts_of(i):
+    return cut(FixedChunker(size=8, tokenizer=TOKENIZER), [example(i)], TOKENIZER)
