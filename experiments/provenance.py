@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -21,11 +21,7 @@ LIBRARIES = (
 def provenance(dataset: Dataset, models: Mapping[str, str]) -> dict[str, Any]:
     """A plain record of it."""
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git": git_revision(),
-        "versions": versions(),
-        "python": platform.python_version(),
-        "machine": {"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
+        **environment(),
         "dataset": {
             "name": dataset.name,
             "variant": dataset.variant,
@@ -39,10 +35,21 @@ def provenance(dataset: Dataset, models: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
+def environment(libraries: Sequence[str] = LIBRARIES) -> dict[str, Any]:
+    """Date, code, versions and machine."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "git": git_revision(),
+        "versions": versions(libraries),
+        "python": platform.python_version(),
+        "machine": {"system": platform.platform(), "processor": processor(), "cores": os.cpu_count()},
+    }
+
+
+def versions(libraries: Sequence[str] = LIBRARIES) -> dict[str, str]:
     """Installed versions of what bears on results; what is absent is left out."""
     found = {}
-    for name in LIBRARIES:
+    for name in libraries:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -1,18 +1,15 @@
 """How fast the chunkers are, as ratios to named peers.
 
-    python experiments/bench/chunkers.py DATA exactness sentences tokens semantic late
+    python experiments/bench/chunkers.py DATA exactness sentences tokens semantic late --out FILE
 
-DATA is a folder in LaRA's layout. Peer and product take turns in one process, on one thread, and their CPU seconds
+DATA is a folder in LaRA's layout; FILE (docs/bench/chunkers.json) keeps figures, versions and machine, a section a topic. Peer and product take turns in one process, on one thread, and their CPU seconds
 are compared: the machine's speed and its other work cancel out. Each round sees other text (some peers remember
 what they have seen). The peers are not dependencies: `pip install chonkie llama-index-core nupunkt`.
 """
 
 import argparse
-import importlib
 import re
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,16 +24,18 @@ from rlc.chunkers.windows import Ruler, windows
 from rlc.chunkers.words import WordCache
 from rlc.data.protocols import Encoder
 from rlc.data.tokens import FastTokenizer
+from rlc.experiments.benchmark import BenchRecord, Figures, peak_memory, peer, say
 
 Task = Callable[[list[str]], object]
 Round = list[str]
 SIZE, OVERLAP = 600, 100
+PEERS = ("chonkie", "llama-index-core", "nupunkt")
 
 
-def race(tasks: Mapping[str, Task], rounds: Sequence[Round], *peers: str) -> None:
+def race(tasks: Mapping[str, Task], rounds: Sequence[Round], *peers: str) -> Figures:
     """Let the tasks take turns at each round's texts.
 
-    Prints MB per CPU second, and how many times as fast as the faster of `peers` (medians over the rounds).
+    MB per CPU second, and how many times as fast as the faster of `peers` (medians over the rounds).
     """
     speeds: dict[str, list[float]] = {name: [] for name in tasks}
     for i, texts in enumerate(rounds):
@@ -46,23 +45,13 @@ def race(tasks: Mapping[str, Task], rounds: Sequence[Round], *peers: str) -> Non
             tasks[name](texts)
             speeds[name].append(sum(map(len, texts)) / 1e6 / (time.process_time() - start))
     best = [max(values) for values in zip(*(speeds[name] for name in peers), strict=True)]
+    found: Figures = {}
     for name, values in speeds.items():
+        speed = statistics.median(values)
         ratio = statistics.median(a / b for a, b in zip(values, best, strict=True))
-        say(f"  {name:<44}{statistics.median(values):>10.4g} MB/s {ratio:>9.2f}x")
-
-
-def say(line: str) -> None:
-    """Write a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def peer(module: str) -> Any:  # noqa: ANN401 - a module
-    """Import a peer, or say how to get it."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise SystemExit(f"{module}: pip install chonkie llama-index-core nupunkt ({error})") from error
+        say(f"  {name:<44}{speed:>10.4g} MB/s {ratio:>9.2f}x")
+        found[name] = {"mb_per_cpu_second": speed, "times_the_faster_peer": ratio}
+    return {"rounds": len(rounds), "peers": peers, "race": found}
 
 
 def slices(texts: Sequence[str], length: int, rounds: int) -> list[Round]:
@@ -72,7 +61,7 @@ def slices(texts: Sequence[str], length: int, rounds: int) -> list[Round]:
     return [[whole[i * step : i * step + length]] for i in range(rounds)]
 
 
-def sentences(texts: Sequence[str], rounds: int) -> None:
+def sentences(texts: Sequence[str], rounds: int) -> Figures:
     """Sentence splitting: speed at two lengths, and what is split wrongly in the filings."""
     nupunkt = peer("nupunkt")
     nupunkt.sent_spans("Loaded. Now.")
@@ -80,9 +69,10 @@ def sentences(texts: Sequence[str], rounds: int) -> None:
         "rlc": lambda batch: [split_sentences(text) for text in batch],
         "nupunkt": lambda batch: [nupunkt.sent_spans(text) for text in batch],
     }
+    figures: Figures = {}
     for length in (300_000, 1_500_000):
         say(f"sentences, {length / 1e6:g} MB a round")
-        race(tasks, slices(texts, length, rounds), "nupunkt")
+        figures[f"{length / 1e6:g} MB"] = race(tasks, slices(texts, length, rounds), "nupunkt")
     # Judged by nupunkt's own list, which the rules were not written from; a blank line is a real boundary.
     known = {
         word
@@ -90,7 +80,10 @@ def sentences(texts: Sequence[str], rounds: int) -> None:
         if re.fullmatch(r"[a-z][a-z.]*", word)
     }
     for name, split in (("rlc", split_sentences), ("nupunkt", nupunkt.sent_spans)):
-        say(f"  {name:<10}" + ", ".join(f"{what} {a} of {b}" for what, a, b in mistakes(texts, split, known)))
+        counts = {what: f"{a} of {b}" for what, a, b in mistakes(texts, split, known)}
+        say(f"  {name:<10}" + ", ".join(f"{what} {count}" for what, count in counts.items()))
+        figures[f"{name}, filings"] = counts
+    return figures
 
 
 def mistakes(
@@ -116,7 +109,7 @@ def mistakes(
         yield what, hits, cases
 
 
-def tokens(texts: Sequence[str], rounds: int) -> None:
+def tokens(texts: Sequence[str], rounds: int) -> Figures:
     """Chunks of 600 tokens that share 100, counted by MiniLM's tokenizer."""
     splitter = peer("llama_index.core.node_parser").SentenceSplitter
     warm = minilm_tokenizer()
@@ -152,28 +145,35 @@ def tokens(texts: Sequence[str], rounds: int) -> None:
         "one encode per document": encode,
         "llama-index SentenceSplitter": llama_index,
     }
+    figures: Figures = {}
     for megabytes, with_llama in ((3.0, True), (float("inf"), False)):
         rows = {name: task for name, task in tasks.items() if with_llama or task is not llama_index}
         batches = [list(some(texts, megabytes, i)) for i in range(rounds)]
-        say(
-            f"{SIZE}/{OVERLAP} tokens, {statistics.median(sum(map(len, b)) for b in batches) / 1e6:.1f} MB a round"
-        )
-        race(rows, batches, "one encode per document")
+        read = f"{statistics.median(sum(map(len, b)) for b in batches) / 1e6:.1f} MB"
+        say(f"{SIZE}/{OVERLAP} tokens, {read} a round")
+        figures[read] = race(rows, batches, "one encode per document")
+    return figures
 
 
-def exactness(texts: Sequence[str], rounds: int) -> None:  # noqa: ARG001 - as all topics
+def exactness(texts: Sequence[str], rounds: int) -> Figures:  # noqa: ARG001 - as all topics
     """Hold the word cache to its tokenizer, and the chunks to their size, on every document; memory if run alone."""
     tokenizer = minilm_tokenizer()
     cache, chunker = WordCache(tokenizer), SentenceChunker(SIZE, OVERLAP, tokenizer)
     other = sum(not np.array_equal(cache.borders(text), tokenizer.offsets(text)) for text in texts)
     longest = max(tokenizer.count(text[s.start : s.end]) for text in texts for s in chunker.spans(text))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory()
     say(
         f"  documents with other offsets: {other} of {len(texts)}; longest chunk {longest}; peak {peak:.0f} MB"
     )
+    return {
+        "documents": len(texts),
+        "documents_with_other_offsets": other,
+        "longest_chunk": longest,
+        "peak_memory_mb": peak,
+    }
 
 
-def semantic(texts: Sequence[str], rounds: int) -> None:
+def semantic(texts: Sequence[str], rounds: int) -> Figures:
     """Semantic chunks with MiniLM: the peers with sentence-transformers as they come."""
     from sentence_transformers import SentenceTransformer
 
@@ -203,11 +203,11 @@ def semantic(texts: Sequence[str], rounds: int) -> None:
         ],
     }
     say(f"semantic chunks, 24 kB a round, encoder in {encoder.dtype}")
-    race(tasks, slices(texts, 24_000, rounds), *list(tasks)[2:])
-    agreement(texts, encoder)
+    speeds = race(tasks, slices(texts, 24_000, rounds), *list(tasks)[2:])
+    return {"dtype": encoder.dtype, **speeds, "cuts_of_means_against_windows": agreement(texts, encoder)}
 
 
-def agreement(texts: Sequence[str], encoder: Encoder) -> None:
+def agreement(texts: Sequence[str], encoder: Encoder) -> Figures:
     """How far the cuts of sentence means and of exact windows agree: F1, one sentence off allowed."""
     hits = [0, 0, 0, 0]
     for text in texts[::8]:
@@ -223,6 +223,7 @@ def agreement(texts: Sequence[str], encoder: Encoder) -> None:
     precision, recall = hits[0] / hits[2], hits[1] / hits[3]
     f1 = 2 * precision * recall / (precision + recall)
     say(f"  cuts of sentence means against exact windows: F1 {f1:.3f} ({hits[2]} and {hits[3]} cuts)")
+    return {"f1": f1, "cuts": hits[2], "cuts_of_windows": hits[3]}
 
 
 def llama_embedding(model: Any) -> Any:  # noqa: ANN401 - a class made from a peer's
@@ -244,7 +245,7 @@ def llama_embedding(model: Any) -> Any:  # noqa: ANN401 - a class made from a pe
     return Embedding()
 
 
-def late(texts: Sequence[str], rounds: int) -> None:
+def late(texts: Sequence[str], rounds: int) -> Figures:
     """Late chunking against plain embedding of the very same windows."""
     from rlc.retrievers.embed import SentenceEncoder
 
@@ -269,7 +270,8 @@ def late(texts: Sequence[str], rounds: int) -> None:
         "late, 128 tokens": task(128),
         "late, 512 tokens": task(512),
     }
-    race(tasks, slices(texts, 60_000, rounds), "plain embedding of the windows")
+    speeds = race(tasks, slices(texts, 60_000, rounds), "plain embedding of the windows")
+    return {"dtype": encoder.dtype, **speeds}
 
 
 def some(texts: Sequence[str], megabytes: float, shift: int) -> Iterator[str]:
@@ -309,6 +311,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help=", ".join(TOPICS))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, help="JSON file that keeps the figures, a section a topic")
     arguments = parser.parse_args()
     topics = arguments.topics or list(TOPICS)
     if strange := set(topics) - set(TOPICS):
@@ -321,7 +324,10 @@ def main() -> None:
     texts = {path: path.read_bytes().decode() for path in files}
     for topic in topics:
         filings = [text for path, text in texts.items() if path.parent.name == "financial"]
-        TOPICS[topic](filings if topic == "sentences" else list(texts.values()), arguments.rounds)
+        given = filings if topic == "sentences" else list(texts.values())
+        figures = TOPICS[topic](given, arguments.rounds)
+        if arguments.out:
+            BenchRecord(arguments.out, PEERS).add(topic, figures)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,19 @@
 """How fast the retrievers are, as ratios to named peers.
 
-    OMP_NUM_THREADS=1 python experiments/bench/retrieval.py DATA bm25 fusion flat embedding cache pipeline
+    OMP_NUM_THREADS=1 python experiments/bench/retrieval.py DATA PART ... --out FILE
 
-DATA is a folder in LaRA's layout; MiniLM's weights must be there (`rlc fetch model minilm`). Peer and product take turns
-in one process and their CPU seconds are compared, so that the machine's speed and its other work cancel out; medians
-over the rounds. The peers are not dependencies:
+DATA is a folder in LaRA's layout, PART one of those in `PARTS`; MiniLM's weights must be there (`rlc fetch model
+minilm`). Peer and product take turns in one process and their CPU seconds are compared, so that the machine's speed and
+its other work cancel out; medians over the rounds. FILE (docs/bench/retrieval.json) keeps figures, versions and machine,
+a section a part. The peers are not dependencies:
 `pip install numba ranx llama-index-core llama-index-retrievers-bm25 langchain-community langchain-text-splitters`.
 """
 
 import argparse
-import importlib
-import resource
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,48 +23,27 @@ from langchain_core.documents import Document
 
 from rlc.chunkers import RecursiveChunker
 from rlc.data import lara
+from rlc.data.protocols import Floats
 from rlc.data.records import Example
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
+from rlc.experiments.benchmark import BenchRecord, Figures, peak_memory, peer, race, say
 from rlc.retrievers.analyse import Analyser
 from rlc.retrievers.base import top_k
 from rlc.retrievers.bm25 import BM25Retriever, lucene
 from rlc.retrievers.cache import CachedEncoder
-from rlc.retrievers.dense import DenseRetriever, nearest
+from rlc.retrievers.dense import DenseRetriever, IndexKind, build_candidates, nearest
 from rlc.retrievers.embed import SentenceEncoder, unit
 from rlc.retrievers.fuse import HybridRetriever, Member, reciprocal_rank_fusion
+from rlc.retrievers.fuse_batch import reciprocal_rank_fusion_batch
 from rlc.retrievers.storage import IndexReader, IndexWriter
 
 SIZE, OVERLAP, K = 600, 100, 10
-
-
-def say(line: str) -> None:
-    """Write a line at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def peer(module: str) -> Any:  # noqa: ANN401 - a module
-    """Import a peer, or say how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise SystemExit(f"the peer {module} is not installed; see the head of this file") from error
-
-
-def race(tasks: Mapping[str, Callable[[], object]], rounds: int = 5) -> dict[str, float]:
-    """Let the tasks take turns; CPU seconds of each, medians, and their ratios to the last one's (ours)."""
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    for i in range(rounds):
-        for name in list(tasks)[:: 1 if i % 2 == 0 else -1]:
-            start = time.process_time()
-            tasks[name]()
-            seconds[name].append(time.process_time() - start)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    ours = medians[list(tasks)[-1]]
-    for name, value in medians.items():
-        say(f"  {name:<52}{value * 1000:>11.2f} ms {value / ours:>9.2f}x ours")
-    return medians
+PEERS = (
+    "numba", "ranx", "llama-index-core", "llama-index-retrievers-bm25", "langchain-community",
+    "langchain-text-splitters",
+)  # fmt: skip
+PARTS = ("bm25", "fusion", "flat", "indexes", "embedding", "agreement", "cache", "pipeline")
 
 
 def chunks_of(examples: Sequence[Example], overlap: int = OVERLAP) -> list[Document]:
@@ -76,7 +53,7 @@ def chunks_of(examples: Sequence[Example], overlap: int = OVERLAP) -> list[Docum
     return [chunk for document in documents.values() for chunk in chunker.split(document)]
 
 
-def bm25(examples: Sequence[Example]) -> None:
+def bm25(examples: Sequence[Example]) -> Figures:
     """1,000 questions, the best ten of all chunks; the same terms for everyone."""
     import bm25s
     import rank_bm25
@@ -110,48 +87,69 @@ def bm25(examples: Sequence[Example]) -> None:
     )
     say(f"  top-{K} agreement with bm25s {agreement:.4f}; peak memory {peak_memory():.0f} MB")
     some = len(queries) // 50
+    few = f"rank-bm25, {some} questions"
     found = race(
         {
-            f"rank-bm25, {some} questions": lambda: [okapi.get_scores(query) for query in queries[:some]],
+            few: lambda: [okapi.get_scores(query) for query in queries[:some]],
             "bm25s, numpy": partial(theirs, "numpy"),
             "bm25s, numba": partial(theirs, "numba"),
             "rlc": ours,
         }
     )
-    say(
-        f"  rank-bm25 for all questions would be {found[f'rank-bm25, {some} questions'] * len(queries) / some / found['rlc']:.0f}x ours"
-    )
+    whole = found[few]["times_ours"] * len(queries) / some
+    say(f"  rank-bm25 for all questions would be {whole:.0f}x ours")
     documents = [Document(id=str(i), page_content=" ".join(terms)) for i, terms in enumerate(texts)]
     retriever = BM25Retriever.from_documents(documents, k=K)
     questions = [example.question for example in examples[:1000]]
-    race({"rlc's retriever, from text to documents": lambda: retriever.batch(questions)}, rounds=3)
+    return {
+        "chunks": len(texts),
+        "questions": len(queries),
+        "terms_a_question": float(np.mean([len(query) for query in asked])),
+        "top_10_agreement_with_bm25s": float(agreement),
+        "race": found,
+        "rank_bm25_times_ours": whole,
+        "retriever_from_text_to_documents": race(
+            {"rlc's retriever": lambda: retriever.batch(questions)}, rounds=3
+        ),
+        "peak_memory_mb": peak_memory(),
+    }
 
 
-def fusion() -> None:
-    """1,000 questions, two lists of 100 with 40 in common."""
+def fusion() -> Figures:
+    """1,000 questions, two lists of 100 with 40 in common; ranx and rlc given their own form, and plain lists."""
     ranx = peer("ranx")
     generator = np.random.default_rng(0)
     lists = []
     for _ in range(1000):
-        pool = [f"d{i}" for i in generator.choice(100_000, 160, replace=False)]
-        lists.append((pool[:100], [pool[i] for i in generator.permutation(np.arange(60, 160))]))
+        pool = generator.choice(100_000, 160, replace=False)
+        lists.append((pool[:100], generator.permutation(pool[60:])))
+    arrays = [np.stack(side) for side in zip(*lists, strict=True)]
+    named = [[[f"d{i:06}" for i in side.tolist()] for side in pair] for pair in lists]
     given = [
-        {f"q{i}": {d: 1.0 / (r + 1) for r, d in enumerate(pair[side])} for i, pair in enumerate(lists)}
+        {f"q{i}": {d: 1.0 / (r + 1) for r, d in enumerate(pair[side])} for i, pair in enumerate(named)}
         for side in (0, 1)
     ]
     runs = [ranx.Run(run) for run in given]
     fuse = partial(ranx.fuse, method="rrf", params={"k": 60})
     say("fusion: 1,000 questions, 2 lists of 100")
-    race(
-        {
-            "ranx.fuse, from dicts": lambda: fuse(runs=[ranx.Run(run) for run in given]),
-            "ranx.fuse, runs given": lambda: fuse(runs=runs),
-            "rlc": lambda: [reciprocal_rank_fusion(pair) for pair in lists],
-        }
-    )
+    return {
+        "questions": len(lists),
+        "own_form": race(
+            {
+                "ranx.fuse, runs given": lambda: fuse(runs=runs),
+                "rlc, arrays given": lambda: reciprocal_rank_fusion_batch(arrays),
+            }
+        ),
+        "plain_lists": race(
+            {
+                "ranx.fuse, from dicts": lambda: fuse(runs=[ranx.Run(run) for run in given]),
+                "rlc, one question at a time": lambda: [reciprocal_rank_fusion(pair) for pair in named],
+            }
+        ),
+    }
 
 
-def flat(folder: Path, count: int = 1_000_000, dimension: int = 384) -> None:
+def flat(folder: Path, count: int = 1_000_000, dimension: int = 384) -> Figures:
     """A million vectors: opening the index, and searching it against reading the vectors once."""
     writer = IndexWriter(folder)
     vectors = np.lib.format.open_memmap(writer.path("vectors.npy"), "w+", np.float32, (count, dimension))
@@ -171,21 +169,58 @@ def flat(folder: Path, count: int = 1_000_000, dimension: int = 384) -> None:
     say(f"  opened in {statistics.median(opening) * 1000:.1f} ms")
     query, ties = unit(generator.normal(size=(1, dimension)).astype(np.float32)), np.arange(count)
     memory = np.asarray(opened)
-    race(
+    found = race(
         {
             "reading every vector (numpy product)": lambda: memory @ query[0],
             "rlc, one query": lambda: nearest(query, memory, ties, K),
         }
     )
+    return {
+        "vectors": count,
+        "dimension": dimension,
+        "opened_in_ms": statistics.median(opening) * 1000,
+        "race": found,
+    }
 
 
-def embedding(examples: Sequence[Example]) -> None:
+def indexes(count: int = 20_000, dimension: int = 384) -> Figures:
+    """FAISS's candidates against comparing every vector: vectors in clusters of 40, questions near some of them."""
+    generator = np.random.default_rng(0)
+
+    def near(points: Floats) -> Floats:
+        noise = generator.normal(size=points.shape) / dimension**0.5
+        return unit((points + noise).astype(np.float32))
+
+    centres = unit(generator.normal(size=(count // 40, dimension)).astype(np.float32))
+    vectors = near(centres[generator.integers(len(centres), size=count)])
+    queries = near(vectors[generator.integers(count, size=500)])
+    ties = np.arange(count)
+    say(f"indexes: {count} vectors, {len(queries)} questions")
+    exact = [set(rows.tolist()) for rows, _ in nearest(queries, vectors, ties, K)]
+    figures: Figures = {"vectors": count, "dimension": dimension, "questions": len(queries)}
+    kinds: tuple[IndexKind, ...] = ("flat", "sq8", "ivf", "hnsw")
+    built = {}
+    for kind in kinds:
+        start = time.process_time()
+        built[kind] = build_candidates(vectors, kind)
+        seconds = time.process_time() - start
+        found = nearest(queries, vectors, ties, K, built[kind])
+        recall = np.mean(
+            [len(set(rows.tolist()) & best) / K for (rows, _), best in zip(found, exact, strict=True)]
+        )
+        figures[kind] = {"build_cpu_seconds": seconds, "recall_at_10": float(recall)}
+        say(f"  {kind}: built in {seconds:.2f} s, recall {recall:.3f}")
+    batch = {kind: partial(nearest, queries, vectors, ties, K, built[kind]) for kind in reversed(kinds)}
+    alone = {
+        kind: lambda kind=kind: [nearest(q[None], vectors, ties, K, built[kind]) for q in queries[:50]]
+        for kind in reversed(kinds)
+    }
+    return figures | {"all_at_once": race(batch, 3), "50_one_by_one": race(alone, 3)}
+
+
+def embedding(examples: Sequence[Example]) -> Figures:
     """MiniLM on 512-token texts and on texts of mixed length."""
-    from sentence_transformers import SentenceTransformer
-
-    ours = SentenceEncoder("minilm")
-    theirs = SentenceTransformer(str(resolve("minilm")), device="cpu")
-    theirs.max_seq_length = 512
+    ours, theirs = SentenceEncoder("minilm"), sentence_transformer()
     document = examples[0].document.page_content
     offsets = ours.tokenizer.offsets(document)
     long = [
@@ -197,21 +232,27 @@ def embedding(examples: Sequence[Example]) -> None:
     lengths = np.random.default_rng(0).integers(8, 300, 96)
     mixed = [" ".join(words[i * 300 : i * 300 + n]) for i, n in enumerate(lengths)]
     say(f"embedding, {ours.dtype}")
+    figures: Figures = {"dtype": ours.dtype}
     for name, texts in (("long", long), ("mixed", mixed)):
         exact, fast = theirs.encode(texts, normalize_embeddings=True), ours.encode_documents(texts)
-        say(f"  {name}: {len(texts)} texts, smallest cosine {(exact * fast).sum(1).min():.5f}")
-        race(
-            {
-                "sentence-transformers": partial(theirs.encode, texts),
-                "rlc": partial(ours.encode_documents, texts),
-            },
-            3,
-        )
-    agreement = []
+        smallest = float((exact * fast).sum(1).min())
+        say(f"  {name}: {len(texts)} texts, smallest cosine {smallest:.5f}")
+        tasks = {
+            "sentence-transformers": partial(theirs.encode, texts),
+            "rlc": partial(ours.encode_documents, texts),
+        }
+        figures[name] = {"texts": len(texts), "smallest_cosine": smallest, "race": race(tasks, 3)}
+    return figures
+
+
+def agreement(examples: Sequence[Example], count: int = 13) -> Figures:
+    """How many of the ten nearest chunks are sentence-transformers'; they differ where two scores nearly tie."""
+    ours, theirs = SentenceEncoder("minilm"), sentence_transformer()
+    shared, lost = [], []
     chunker = RecursiveChunker(size=500, overlap=100, tokenizer=ours.tokenizer)
-    documents = {example.document_id: example.document for example in examples}
-    for id_ in sorted(documents)[:: len(documents) // 5][:5]:
-        texts = [chunk.page_content for chunk in chunker.split(documents[id_])][:60]
+    documents = {e.document_id: e.document for e in examples if e.metadata["length"] == "32k"}
+    for id_ in sorted(documents)[:: max(1, len(documents) // count)][:count]:
+        texts = [chunk.page_content for chunk in chunker.split(documents[id_])]
         questions = [example.question for example in examples if example.document_id == id_]
         exact = (
             theirs.encode(questions, normalize_embeddings=True)
@@ -219,11 +260,32 @@ def embedding(examples: Sequence[Example]) -> None:
         )
         fast = ours.encode_queries(questions) @ ours.encode_documents(texts).T
         best = [np.argsort(-scores, axis=1)[:, :K].tolist() for scores in (exact, fast)]
-        agreement += [len(set(a) & set(b)) / K for a, b in zip(*best, strict=True)]
-    say(f"  top-{K} agreement over {len(agreement)} questions in 5 documents {np.mean(agreement):.4f}")
+        for row, a, b in zip(exact, *best, strict=True):
+            shared.append(len(set(a) & set(b)) / K)
+            if set(a) != set(b):
+                falling = np.sort(row)[::-1]
+                lost.append(float(falling[K - 1] - falling[K]))
+    say(f"agreement of the top {K}: {len(shared)} questions in {count} documents {np.mean(shared):.4f}")
+    return {
+        "dtype": ours.dtype,
+        "questions": len(shared),
+        "documents": count,
+        "top_10": float(np.mean(shared)),
+        "questions_that_differ": len(lost),
+        "largest_gap_of_scores_where_they_differ": max(lost, default=0.0),
+    }
 
 
-def cache(examples: Sequence[Example], folder: Path) -> None:
+def sentence_transformer() -> Any:  # noqa: ANN401 - untyped
+    """The peer as it comes, on all of the model's 512 positions."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(resolve("minilm")), device="cpu")
+    model.max_seq_length = 512
+    return model
+
+
+def cache(examples: Sequence[Example], folder: Path) -> Figures:
     """A second run over unchanged text."""
     texts = [chunk.page_content for chunk in chunks_of(examples[:1])]
     encoder = SentenceEncoder("minilm")
@@ -231,7 +293,7 @@ def cache(examples: Sequence[Example], folder: Path) -> None:
     cached.encode_documents(texts)
     again = CachedEncoder(encoder, file=folder / "vectors.sqlite")
     say(f"cache: {len(texts)} chunks")
-    race(
+    found = race(
         {
             "embedding": lambda: encoder.encode_documents(texts),
             "rlc, second run": lambda: again.encode_documents(texts),
@@ -239,9 +301,10 @@ def cache(examples: Sequence[Example], folder: Path) -> None:
         3,
     )
     say(f"  embedded in the second run: {again.embedded}")
+    return {"chunks": len(texts), "embedded_in_the_second_run": again.embedded, "race": found}
 
 
-def pipeline(examples: Sequence[Example]) -> None:
+def pipeline(examples: Sequence[Example]) -> Figures:
     """Five documents chunked, indexed and all their questions retrieved: seconds of CPU, each once."""
     documents = {e.document_id: e.document for e in examples if e.metadata["length"] == "32k"}
     chosen = dict(sorted(documents.items())[:: max(1, len(documents) // 5)][:5])
@@ -282,33 +345,40 @@ def pipeline(examples: Sequence[Example]) -> None:
     for name, value in seconds.items():
         say(f"  {name:<70}{value:>9.1f} s {value / seconds['rlc']:>8.1f}x ours")
     say(f"  peak memory {peak_memory():.0f} MB")
-
-
-def peak_memory() -> float:
-    """Of the whole process, peers included, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "documents": len(chosen),
+        "questions": count,
+        "race": {
+            name: {"cpu_seconds": value, "times_ours": value / seconds["rlc"]}
+            for name, value in seconds.items()
+        },
+        "peak_memory_mb": peak_memory(),
+    }
 
 
 def main() -> None:
     """Run the named parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="LaRA's folder, which holds datasets/")
-    parser.add_argument(
-        "parts", nargs="+", choices=["bm25", "fusion", "flat", "embedding", "cache", "pipeline"]
-    )
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--out", type=Path, help="JSON file that keeps the figures, a section a part")
     given = parser.parse_args()
     examples = lara.load(given.data).examples
     with tempfile.TemporaryDirectory() as folder:
-        parts: dict[str, Callable[[], None]] = {
+        parts: dict[str, Callable[[], Figures]] = {
             "bm25": partial(bm25, examples),
             "fusion": fusion,
             "flat": partial(flat, Path(folder) / "flat"),
+            "indexes": indexes,
+            "agreement": partial(agreement, examples),
             "embedding": partial(embedding, examples),
             "cache": partial(cache, examples, Path(folder)),
             "pipeline": partial(pipeline, examples),
         }
         for part in given.parts:
-            parts[part]()
+            figures = parts[part]()
+            if given.out:
+                BenchRecord(given.out, PEERS).add(part, figures)
 
 
 if __name__ == "__main__":
