@@ -146,6 +146,15 @@ def test_bad_settings(settings):
         Seeded(**settings)
 
 
+@every_pruner
+@pytest.mark.parametrize("value", [-0.1, 1.1])
+def test_shares_lie_between_0_and_1(name, value):
+    pruner = load(PRUNERS[name])
+    for setting in {"threshold", "ratio"} & set(pruner.model_fields):
+        with pytest.raises(ValueError, match=rf"(?s){setting}\n.*than or equal to [01]"):
+            pruner(**{setting: value})
+
+
 def test_a_rewritten_passage_is_refused():
     odd = Document(page_content="Short.", metadata={"start_index": 0, "end_index": 50})
     with pytest.raises(DataError, match="prune it before its text is rewritten"):
