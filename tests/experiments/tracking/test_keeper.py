@@ -1,0 +1,122 @@
+"""The MLflow run of a comparison that starts, stops, is killed, and goes on."""
+
+import io
+import shutil
+import sqlite3
+import time
+
+import pytest
+
+from rlc.data.store import Store
+from rlc.experiments.tracking.keeper import FAILED, FINISHED, Keeper, keep
+from rlc.experiments.tracking.log import track
+from rlc.experiments.tracking.place import TrackingError, read_record
+
+
+@pytest.fixture
+def run(planned, executed, tmp_path):
+    """A comparison that has not begun; MLflow's tables are there."""
+    (tmp_path / "runs").mkdir()
+    shutil.copy(executed / "mlflow.db", tmp_path / "runs")
+    return planned(tmp_path / "runs")
+
+
+@pytest.fixture
+def execute(run):
+    """Runs it."""
+
+    def go():
+        store = Store(run.out)
+        run.execute(run.readers(store))
+        store.close()
+
+    return go
+
+
+def status(client, run):
+    """What MLflow says of the comparison's run: its id and status."""
+    info = client(run.out).get_run(read_record(run.folder)["parent"]).info
+    return info.run_id, info.status
+
+
+class Ending(io.StringIO):
+    """What the comparison says in the end; whoever waits for it sees the run open."""
+
+    def __init__(self, text, look):
+        super().__init__(text)
+        self.look = look
+
+    def readline(self, *size):
+        self.look()
+        return super().readline(*size)
+
+
+def test_stopped_killed_and_resumed_it_is_one_run(run, execute, client):
+    seen = []
+
+    def look():
+        seen.append(status(client, run))
+
+    for word, after in [("FAILED\n", "FAILED"), ("", "KILLED"), ("KILLED\n", "KILLED")]:
+        keep(run.folder, run.out, system_metrics=False, ending=Ending(word, look))
+        assert status(client, run)[1] == after
+    keep(run.folder, run.out, system_metrics=False, ending=Ending("FINISHED\n", execute))
+    assert status(client, run) == (seen[0][0], "FINISHED")
+    assert set(seen) == {(seen[0][0], "RUNNING")}
+    assert len(client(run.out).search_runs(["1"])) == 4
+    assert read_record(run.folder)["results"]
+
+
+def test_a_store_that_is_back_in_the_end_gets_the_run(run, execute, client, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
+
+    def back():
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
+        execute()
+
+    keep(run.folder, run.out, system_metrics=False, ending=Ending("FINISHED\n", back))
+    assert status(client, run)[1] == "FINISHED"
+
+
+def test_a_process_of_its_own_says_in_one_message_why_it_failed(run, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
+    keeper = Keeper(run.folder, run.out)
+    keeper.end(FINISHED)  # nothing was started, so nothing is to end
+    keeper.start()
+    with pytest.raises(TrackingError) as raised:
+        keeper.end(FAILED)
+    assert str(raised.value).startswith("MLflow at sqlite:////proc/nowhere/mlflow.db refused: ")
+    assert len(str(raised.value).splitlines()) == 1
+    assert not keeper.started
+
+
+@pytest.mark.slow
+def test_the_machines_load_is_logged_on_request(run, execute, client, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
+    keeper = Keeper(run.folder, run.out, system_metrics=True)
+    keeper.start()
+    end = time.monotonic() + 120
+    while not (read_record(run.folder).get("parent") and measured(client, run)) and time.monotonic() < end:
+        time.sleep(0.5)
+    execute()
+    keeper.end(FINISHED)
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= measured(client, run)
+    assert status(client, run)[1] == "FINISHED"
+
+
+def measured(client, run):
+    """The names of the system metrics that the run has."""
+    metrics = client(run.out).get_run(read_record(run.folder)["parent"]).data.metrics
+    return {name for name in metrics if name.startswith("system/")}
+
+
+@pytest.mark.slow
+def test_a_locked_database_is_one_message(stored, out):
+    track(stored, out, traced=0)
+    with sqlite3.connect(out / "mlflow.db") as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        started = time.monotonic()
+        with pytest.raises(TrackingError, match=r"refused: .*database is locked.*rlc track"):
+            track(stored, out, traced=0)
+        assert time.monotonic() - started < 120
+    assert track(stored, out, traced=0) == read_record(stored.folder)["parent"]

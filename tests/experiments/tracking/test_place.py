@@ -1,0 +1,72 @@
+"""Where runs are tracked, and what is remembered of it."""
+
+import pytest
+
+from rlc.data.errors import DataError
+from rlc.experiments.tracking.place import (
+    RECORD,
+    Place,
+    TrackingError,
+    add_to_record,
+    is_tracked,
+    place_of,
+    read_record,
+    results_digest,
+    ui_command,
+)
+
+
+def test_the_run_store_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
+    place = place_of(tmp_path)
+    assert place.uri == f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert (place.artifacts, place.experiment) == ((tmp_path / "mlartifacts").as_uri(), "rlc")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example.org:5000")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    assert place_of(tmp_path) == Place("http://example.org:5000", None, "mine")
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("postgresql://ann:secret@db:5432/ml", "postgresql://db:5432/ml"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("sqlite:////runs/mlflow.db", "sqlite:////runs/mlflow.db"),
+    ],
+)
+def test_an_address_is_told_without_its_password(uri, name):
+    assert Place(uri, None, "rlc").name == name
+
+
+def test_what_is_tracked_is_known_until_results_or_place_change(stored, out, monkeypatch):
+    assert not is_tracked(stored, out)
+    add_to_record(stored.folder, uri=place_of(out).name, results=results_digest(stored))
+    assert is_tracked(stored, out)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert not is_tracked(stored, out)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    results = stored.folder / "results.parquet"
+    results.write_bytes(results.read_bytes() + b" ")
+    assert not is_tracked(stored, out)
+
+
+def test_a_database_that_was_removed_has_nothing(stored, out):
+    add_to_record(stored.folder, uri=place_of(out).name, results=results_digest(stored))
+    (out / "mlflow.db").unlink()
+    assert not is_tracked(stored, out)
+
+
+def test_facts_are_added_and_a_broken_record_says_what_to_do(tmp_path):
+    assert read_record(tmp_path) == {}
+    add_to_record(tmp_path, parent="1")
+    add_to_record(tmp_path, results="2")
+    assert read_record(tmp_path) == {"parent": "1", "results": "2"}
+    (tmp_path / RECORD).write_text("{")
+    with pytest.raises(DataError, match="remove it, and the run is logged anew"):
+        read_record(tmp_path)
+
+
+def test_ui_needs_a_store(tmp_path, monkeypatch):
+    with pytest.raises(TrackingError, match="run `rlc compare` first"):
+        ui_command(tmp_path, 5000)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/mlflow.db")
+    assert "sqlite:////elsewhere/mlflow.db" in ui_command(tmp_path, 5000)
