@@ -1,22 +1,24 @@
-"""The study of chunkers as JSON, as Markdown and as a picture that grey print can show."""
+"""The study of chunkers as a section of a report, with a picture that grey print can show."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rlc.data.errors import StoreError
 from rlc.experiments.chunk_quality import ORACLE, RANDOM, Point, Row
-from rlc.experiments.report.plots import FAINT, INK, style
-from rlc.experiments.stats import Estimate
+from rlc.experiments.report.cells import interval, name, percent, percent_text, points
+from rlc.experiments.report.plots import FAINT, INK
+from rlc.experiments.report.records import Cell, Plot, Report, Section, Table
+from rlc.experiments.report.render import write_files
+from rlc.experiments.run import write_json
+from rlc.experiments.stats import Difference, Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ACROSS = 3  # panels side by side
-PIXELS_PER_INCH = 130
+FILE = "chunkers.json"
 
 
 class Look(NamedTuple):
@@ -42,47 +44,82 @@ def as_data(rows: Sequence[Row], about: Mapping[str, Any]) -> dict[str, Any]:
     return {**about, "rows": [asdict(row) for row in rows]}
 
 
-def as_markdown(rows: Sequence[Row], about: Mapping[str, Any]) -> str:
-    """The table, with a line on what was measured."""
+def rows_of(data: Mapping[str, Any]) -> list[Row]:
+    """The rows back from that data."""
+    return [
+        Row(
+            chunker=row["chunker"],
+            ranking=row["ranking"],
+            points=[Point(**{**point, "recall": Estimate(**point["recall"])}) for point in row["points"]],
+            mean=Estimate(**row["mean"]),
+            gain=None if row["gain"] is None else Difference(**row["gain"]),
+        )
+        for row in data["rows"]
+    ]
+
+
+def page(data: Mapping[str, Any]) -> Report:
+    """The study as a page of its own."""
+    return Report(
+        title=f"Chunkers compared: {data['dataset']} ({data['variant']})",
+        banner=f"{data['questions']:,} questions about {data['documents']:,} documents; evidence found by rule (silver)."
+        + (" Bundled sample, not the benchmark." if data["variant"] == "sample" else ""),
+        loud=data["variant"] == "sample",
+        sections=[section(data)],
+    )
+
+
+def section(data: Mapping[str, Any]) -> Section:
+    """What was measured, as a part of any report."""
+    rows = rows_of(data)
     budgets = [point.budget for point in rows[0].points]
-    head = [
-        "chunker",
-        "ranking",
-        *[f"{budget:,}" for budget in budgets],
-        "mean of these",
-        f"minus {rows[0].chunker}",
-    ]
-    lines = [
-        f"{about['questions']} questions on {about['documents']} documents ({about['dataset']}, {about['variant']}), "
-        f"silver evidence. Recall at a budget of tokens ({about['tokenizer']}), 95% intervals clustered by document, "
-        "tokens read behind the dot; **bold**: apart from the first chunker after Holm's correction.",
-        "",
-        f"| {' | '.join(head)} |",
-        f"|---|---|{'---:|' * (len(head) - 2)}",
-    ]
-    for row in rows:
-        cells = [f"`{row.chunker}`", row.ranking, *map(_point, row.points), _interval(row.mean), _gain(row)]
-        lines.append(f"| {' | '.join(cells)} |")
     share = max(row.points[-1].share for row in rows)
-    lines += ["", f"At {budgets[-1]:,} tokens at most {share:.0%} of a document is read, on average."]
-    return "\n".join(lines) + "\n"
+    return Section(
+        "chunkers",
+        "Chunkers at an equal number of tokens read",
+        texts=(
+            f"Recall at a budget of tokens ({data['tokenizer']}) on {data['questions']:,} questions about "
+            f"{data['documents']:,} documents of {data['dataset']} ({data['variant']}), silver evidence: the best chunks "
+            "are read while they fit, and a question counts if they hold its answer. At "
+            f"{budgets[-1]:,} tokens at most {share:.0%} of a document is read, on average.",
+        ),
+        plots=(
+            Plot(
+                "chunkers",
+                "Recall against tokens read, a panel a chunker, a line a ranking, with 95% intervals; the first "
+                "chunker's best line stands in every panel, faint.",
+                lambda: draw(rows),
+            ),
+        ),
+        tables=(
+            Table(
+                "Recall by budget",
+                (
+                    "chunker",
+                    "ranking",
+                    *[f"{budget:,} tokens" for budget in budgets],
+                    "mean of these",
+                    f"minus {rows[0].chunker}",
+                ),
+                [
+                    (
+                        name(row.chunker),
+                        Cell(row.ranking),
+                        *map(_point, row.points),
+                        percent(row.mean),
+                        Cell("") if row.gain is None else points(row.gain),
+                    )
+                    for row in rows
+                ],
+                note="95% intervals clustered by document, with the tokens that were read. Differences in points of "
+                "percent under the same ranking, bold after Holm's correction over this table.",
+            ),
+        ),
+    )
 
 
-def _interval(found: Estimate, sign: str = "") -> str:
-    if found.value is None or found.low is None or found.high is None:
-        return "-" if found.value is None else f"{found.value:{sign}.2f}"
-    return f"{found.value:{sign}.2f} [{found.low:{sign}.2f}, {found.high:{sign}.2f}]"
-
-
-def _point(point: Point) -> str:
-    return f"{_interval(point.recall)} · {point.tokens:,.0f}"
-
-
-def _gain(row: Row) -> str:
-    if row.gain is None:
-        return ""
-    text = _interval(row.gain, "+")
-    return f"**{text}**" if row.gain.called else text
+def _point(point: Point) -> Cell:
+    return Cell(percent_text(point.recall.value), f"{interval(point.recall)}{point.tokens:,.0f} tokens")
 
 
 def draw(rows: Sequence[Row]) -> "Figure":
@@ -132,7 +169,7 @@ def _curve(axes: "Axes", row: Row) -> None:
         color=look.color,
         marker=look.marker or None,
         markersize=4,
-        markerfacecolor=look.color if look.filled else "white",
+        markerfacecolor=look.color if look.filled else "none",
         linestyle=look.dashes,
         lw=1.1,
         elinewidth=0.7,
@@ -157,23 +194,15 @@ def _scale(axes: "Axes", row: Row) -> None:
     axes.set_ylim(0, 102)
 
 
-def write_files(rows: Sequence[Row], about: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write chunkers.json, chunkers.md, chunkers.png and chunkers.svg into a folder.
+def write_page(data: Mapping[str, Any], folder: Path) -> Path:
+    """Write chunkers.json, and the page with its plot, into a folder.
+
+    Returns:
+        The page.
 
     Raises:
         StoreError: where it cannot be written.
     """
-    from matplotlib import rc_context
-
-    files = [folder / f"chunkers.{suffix}" for suffix in ("json", "md", "png", "svg")]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files[0].write_text(json.dumps(as_data(rows, about), indent=1) + "\n", encoding="utf-8")
-        files[1].write_text(as_markdown(rows, about), encoding="utf-8")
-        with style(), rc_context({"svg.hashsalt": "chunkers", "svg.fonttype": "none"}):
-            figure = draw(rows)
-            figure.savefig(files[2], dpi=PIXELS_PER_INCH, facecolor="white")
-            figure.savefig(files[3], format="svg", facecolor="white", metadata={"Date": None})
-    except OSError as error:
-        raise StoreError(f"cannot write into {folder}: {error}; give another folder with --out") from error
-    return files
+    written = write_files(page(data), folder)
+    write_json(folder / FILE, data)
+    return written

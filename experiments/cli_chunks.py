@@ -46,7 +46,7 @@ RETRIEVERS = ("bm25", "dense", "hybrid")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write the table (Markdown, JSON) and the plot (PNG, SVG) here.",
+    help="Write the study here: a page, Markdown, the plot, and JSON that `rlc report --study` reads.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def chunks(
@@ -67,9 +67,10 @@ def chunks(
     from rlc.data.datasets import load_dataset
     from rlc.data.tokens import load_tokenizer
     from rlc.experiments.chunk_quality import curves, questions, table
-    from rlc.experiments.chunk_report import as_data, as_markdown, write_files
+    from rlc.experiments.chunk_report import as_data, page, write_page
     from rlc.experiments.command import BANNER
     from rlc.experiments.named_chunkers import DEFAULT, LEFT_OUT, build_chunker, chunker_spec
+    from rlc.experiments.report.render import render_markdown
     from rlc.experiments.selection import where
 
     budgets = _budgets(budget)
@@ -101,9 +102,10 @@ def chunks(
         "seed": seed,
         "chunkers": specs,
     }
-    click.echo(json.dumps(as_data(rows, about)) if as_json else as_markdown(rows, about))
-    for file in write_files(rows, about, out) if out else []:
-        click.echo(file, err=True)
+    found = as_data(rows, about)
+    click.echo(json.dumps(found) if as_json else render_markdown(page(found), pictures=False))
+    if out:
+        click.echo(write_page(found, out), err=True)
 
 
 def _budgets(text: str) -> list[int]:

@@ -17,11 +17,25 @@ from rlc.experiments.options import EVIDENCE_ROOT, OUT, QUESTION, RUN
 )
 @EVIDENCE_ROOT
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Write here, not into the run.")
-def report(run: str, out: Path, prices: Path | None, data_root: Path | None, to: Path | None) -> None:
+@click.option(
+    "--study",
+    "studies",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="Add a study's tables and plots: a folder that `rlc chunks --out` wrote; may be repeated.",
+)
+def report(
+    run: str,
+    out: Path,
+    prices: Path | None,
+    data_root: Path | None,
+    to: Path | None,
+    studies: tuple[Path, ...],
+) -> None:
     """Write the report of RUN (a run's folder, or its name): HTML, Markdown and plots."""
     from rlc.experiments.report.write import write_report
 
-    click.echo(write_report(run, out, prices, data_root, to))
+    click.echo(write_report(run, out, prices, data_root, to, studies))
 
 
 @click.command()

@@ -8,7 +8,6 @@ share of answer-bearing units kept (see `rlc.experiments.pruner_data`). Every me
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -24,7 +23,10 @@ from numpy.typing import NDArray
 from rlc.data.lara import load
 from rlc.data.tokens import load_tokenizer
 from rlc.experiments.metrics.retrieval import evaluate
+from rlc.experiments.prune_report import FILE, page
 from rlc.experiments.pruner_data import Question, lara, natural_questions
+from rlc.experiments.report.render import render_markdown, write_files
+from rlc.experiments.run import write_json
 from rlc.experiments.stats import correct, difference, estimate, ratio
 from rlc.retrievers.prune.base import Asked, SentencePruner
 from rlc.retrievers.prune.units import units
@@ -188,7 +190,8 @@ def latency(
 ) -> dict[str, Any]:
     """Least and median seconds for one question with so many passages of so many tokens, by dtype, model loaded.
 
-    Beside them the threads that torch uses and the machine's load, averaged over a minute, before and after.
+    `cpu` is the least processor time, of all threads together, which other work on the machine disturbs less. Beside
+    them the threads that torch uses and the machine's load, averaged over a minute, before and after.
     """
     import torch
 
@@ -198,40 +201,19 @@ def latency(
     documents = [Document(page_content=text)] * passages
     found: dict[str, Any] = {"threads": torch.get_num_threads(), "load": [os.getloadavg()[0]]}
     for dtype in ("float32", "bfloat16"):
-        pruner, seconds = make(dtype), []
+        pruner, seconds, work = make(dtype), [], []
         for _ in range(rounds + 1):
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             pruner.refine(documents, "What dividend did the board approve?")
             seconds.append(time.perf_counter() - started)
-        found[dtype] = {"least": min(seconds[1:]), "median": float(np.median(seconds[1:]))}
+            work.append(time.process_time() - busy)
+        found[dtype] = {
+            "least": min(seconds[1:]),
+            "median": float(np.median(seconds[1:])),
+            "cpu": min(work[1:]),
+        }
     found["load"].append(os.getloadavg()[0])
     return found
-
-
-def table(report: Mapping[str, Any]) -> str:
-    """The report as Markdown."""
-    lines = []
-    for name, found in report["sets"].items():
-        lines += [
-            f"\n{name}: {found['questions']} questions, {found['bearing']} answer-bearing units, "
-            f"threshold {found['threshold']:.3f} from tune\n",
-            "| method | tokens removed | answer-bearing kept | provence-mini minus it | at 95% kept | at 90% kept |",
-            "|---|---|---|---|---|---|",
-        ]
-        for row in found["rows"]:
-            gap = row["difference"]
-            apart = "" if gap is None else f"{_figure(gap)}{' *' if gap['called'] else ''}"
-            lines.append(
-                f"| {row['method']} | {_figure(row['removed'])} | {_figure(row['kept'])} | {apart} | "
-                f"{row['removed_at_95']:.1%} | {row['removed_at_90']:.1%} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def _figure(estimated: Mapping[str, Any]) -> str:
-    if estimated["low"] is None:
-        return f"{estimated['value']:.1%}"
-    return f"{estimated['value']:.1%} [{estimated['low']:.1%}, {estimated['high']:.1%}]"
 
 
 def measure(
@@ -271,27 +253,8 @@ def measure(
     return report
 
 
-def plot(report: Mapping[str, Any], file: Path) -> None:
-    """Retention over compression, one panel a set."""
-    import matplotlib as mpl
-
-    mpl.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, len(report["sets"]), figsize=(12, 3.6), sharey=True)
-    for axis, (name, found) in zip(axes, report["sets"].items(), strict=True):
-        for method, points in found["curves"].items():
-            axis.plot([100 * x for x, _ in points], [100 * y for _, y in points], label=method)
-        axis.plot(*[[100 * value] for value in found["goal"]], "k+", markersize=12)
-        axis.set(title=f"{name} (n={found['questions']})", xlabel="tokens removed, %")
-    axes[0].set_ylabel("answer-bearing sentences kept, %")
-    axes[-1].legend(fontsize="small")
-    figure.savefig(file, bbox_inches="tight")
-    plt.close(figure)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and write `prune_quality.json`, `.md` and `.svg`."""
+    """Measure, and write `prune_quality.json` and a page with its plot."""
     from rlc.retrievers.embed import SentenceEncoder
     from rlc.retrievers.prune.lexical import LexicalPruner
     from rlc.retrievers.prune.provence import ProvencePruner
@@ -315,21 +278,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     report = measure(given.nq, given.lara, pruners)
     ten = [q for q in natural_questions(given.nq, 9) if q.split == "test"][: given.ranked]
-    shuffled = np.random.default_rng(0)
+    random = np.random.default_rng(0)
     report["reranking"] = {
         "nq, gold among nine BM25 negatives, in random order": reranking(
-            [shuffled(question, shuffled) for question in ten], mini
+            [shuffled(question, random) for question in ten], mini
         ),
         "LaRA location, ten passages by BM25": reranking(
             [q for q in lara(load(given.lara), 10, ("location",)) if q.split == "test"][: given.ranked], mini
         ),
     }
     report["latency"] = latency(lambda dtype: ProvencePruner(dtype=dtype))
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "prune_quality.json").write_text(json.dumps(report, indent=1) + "\n")
-    (given.out / "prune_quality.md").write_text(table(report))
-    plot(report, given.out / "prune_quality.svg")
-    sys.stdout.write(f"{table(report)}\n{json.dumps(report['reranking'])}\n{json.dumps(report['latency'])}\n")
+    sys.stdout.write(
+        f"{render_markdown(page(report), pictures=False)}\n{write_files(page(report), given.out)}\n"
+    )
+    write_json(given.out / FILE, report)
 
 
 def shuffled(question: Question, random: np.random.Generator) -> Question:

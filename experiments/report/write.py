@@ -1,6 +1,7 @@
 """`rlc report`: from a run's folder to report.html, report.md and the plots."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rlc.data.errors import DataError
@@ -26,6 +27,7 @@ from rlc.experiments.report.silver import silver_recall
 from rlc.experiments.report.slices import answerable, book_comparisons, by_groups, macro
 from rlc.experiments.report.study import Study, make_study
 from rlc.experiments.runs import StoredRun, open_run
+from rlc.experiments.studies import sections as study_sections
 
 # In the order of the page. A section that does not apply to the run gives None.
 SECTIONS: Sequence[Callable[[Study], Section | None]] = (
@@ -53,7 +55,12 @@ SECTIONS: Sequence[Callable[[Study], Section | None]] = (
 
 
 def write_report(
-    run: str, out: Path, prices: Path | None = None, data_root: Path | None = None, to: Path | None = None
+    run: str,
+    out: Path,
+    prices: Path | None = None,
+    data_root: Path | None = None,
+    to: Path | None = None,
+    studies: Sequence[Path] = (),
 ) -> Path:
     """Write the report of a run into `to`, or the folder `report` of the run's own.
 
@@ -63,6 +70,7 @@ def write_report(
         prices: A price sheet; see `rlc.experiments.metrics.cost`.
         data_root: Where the data set lies; only needed for figures that read the documents again.
         to: Another folder to write to.
+        studies: Folders of studies whose sections are added; see `rlc.experiments.studies`.
 
     Returns:
         The HTML file.
@@ -71,8 +79,9 @@ def write_report(
         RlcError: with what the user can mend: no such run, a broken price sheet, a full disk.
     """
     stored = open_run(run, out)
+    added = study_sections(studies)
     report = make_report(stored, read_prices(prices) if prices else None, data_root)
-    return write_files(report, to or stored.folder / "report")
+    return write_files(replace(report, sections=[*report.sections, *added]), to or stored.folder / "report")
 
 
 def make_report(

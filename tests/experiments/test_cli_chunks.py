@@ -34,11 +34,14 @@ TWO = ("--chunker", "recursive:size=60", "--chunker", "hierarchy:sizes=[120,60]"
 def test_table_files_and_banner(chunks, tmp_path):
     result = chunks(*TWO, "--documents", 4, "--out", "found")
     assert "bundled sample, not LaRA" in result.stderr
-    assert "| `hierarchy:sizes=[120,60]` | oracle |" in result.stdout
-    names = {file.name for file in (tmp_path / "found").iterdir()}
-    assert names == {f"chunkers.{suffix}" for suffix in ("json", "md", "png", "svg")}
-    assert (tmp_path / "found" / "chunkers.md").read_text() in result.stdout
-    assert (tmp_path / "found" / "chunkers.svg").stat().st_size < 200_000
+    assert r"| hierarchy:sizes=\[120,60\] | oracle |" in result.stdout
+    folder = tmp_path / "found"
+    names = {file.name for file in folder.iterdir()}
+    assert names == {"report.html", "report.md", "chunkers.json", "chunkers.png", "chunkers.svg"}
+    table = (folder / "report.md").read_text().split("### Recall by budget")[1]
+    assert table in result.stdout
+    assert (folder / "chunkers.svg").stat().st_size < 200_000
+    assert "Warning" in (folder / "report.md").read_text()  # the sample is not the benchmark
 
 
 def test_json_is_all_of_stdout_and_repeats(chunks):
