@@ -1,6 +1,7 @@
 """What the documentation shows is there and runs: page by page, in an empty folder, from the first block to the last.
 
-`sh` and `python` blocks run, and `toml` blocks are completed as recipes and written to `mine.toml`. A comment
+`sh` and `python` blocks run, and `toml` blocks are completed as recipes; one that begins with `# NAME.toml` is written
+to that file. A comment
 `<!-- checked, not run: reason -->` above a block, or as a page's first line for all of its blocks, says that it needs
 what a test has not (a GPU, the network, minutes): its commands and options must exist, its Python must compile and import. `rlc` commands run in this process, with
 the laboratory's scripted recipe where a page names none and a scripted engine in place of any other.
@@ -30,7 +31,10 @@ BLOCK = re.compile(
 )
 INLINE = re.compile(r"`(rlc [a-z][^`\n]*)`")
 ENGINE = 'parts.llm={use = "scripted", answers = {"" = "Ada Lowe, on Tuesdays."}}'
-QUIET = {"RLC_COMPARE_TRACK": "0"}  # logging to MLflow takes long, and has tests of its own
+QUIET = {
+    "RLC_COMPARE_TRACK": "0",
+    "RLC_SWEEP_TRACK": "0",
+}  # logging to MLflow takes long, and has tests of its own
 
 
 class Block(NamedTuple):
@@ -89,7 +93,7 @@ def newest_run():
 def run_command(line):
     words = shlex.split(line, comments=True)[1:]
     check_command(words)
-    if words[0] == "compare":
+    if words[0] in ("compare", "sweep"):
         words += ["--set", ENGINE]
     result = CliRunner().invoke(main, [newest_run() if word == "RUN" else word for word in words], env=QUIET)
     assert result.exit_code == 0, f"{line}\n{result.output}"
@@ -115,7 +119,8 @@ def run_python(block, names):
 def run_toml(block):
     if "[readers." in block.text:
         load_recipe(block.text).completed()
-        Path("mine.toml").write_text(block.text)
+    if named := re.match(r"# ([\w-]+\.toml)\n", block.text):
+        Path(named[1]).write_text(block.text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
