@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ FULL = Answer(
 
 @pytest.fixture
 def store(tmp_path):
-    store = Store(tmp_path / "runs")
+    store = Store(tmp_path / "runs" / "mine")
     yield store
     store.close()
 
@@ -149,6 +150,43 @@ def test_a_full_disk_loses_only_what_did_not_fit(tmp_path):
     assert set(Store(tmp_path).get(["before", "after", "big-0"])) == {"before", "after"}
 
 
+class Busy(sqlite3.Connection):
+    """Finds the switch to the log locked, so many times, or for another reason."""
+
+    times, complaint = 0, "database is locked"
+
+    def execute(self, statement, *parameters):
+        if "journal_mode" in statement and type(self).times:
+            type(self).times -= 1
+            raise sqlite3.OperationalError(self.complaint)
+        return super().execute(statement, *parameters)
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    monkeypatch.setattr("rlc.data.store.sqlite3.connect", partial(sqlite3.connect, factory=Busy))
+    monkeypatch.setattr(Busy, "times", 2)
+    return monkeypatch
+
+
+def test_the_switch_to_a_log_waits_for_another_process(busy, tmp_path):
+    store = Store(tmp_path)
+    assert Busy.times == 0
+    assert sqlite3.connect(store.file).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._connection.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL
+
+
+def test_the_switch_to_a_log_does_not_wait_for_ever_nor_for_anything_else(busy, tmp_path):
+    busy.setattr("rlc.data.store.LONGEST_WAIT", -1.0)
+    with pytest.raises(StoreError, match="is locked; give a writable folder"):
+        Store(tmp_path)
+    busy.setattr("rlc.data.store.LONGEST_WAIT", 60.0)
+    busy.setattr(Busy, "complaint", "disk I/O error")
+    with pytest.raises(StoreError, match="disk I/O error"):
+        Store(tmp_path)
+    assert Busy.times == 0
+
+
 def test_a_place_that_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match=r"cannot open the store .*answers\.sqlite.*--out"):
@@ -192,7 +230,9 @@ def test_damage_in_the_middle_of_the_file(tmp_path):
 def test_an_answer_that_cannot_be_read(store, text):
     with sqlite3.connect(store.file) as connection:
         connection.execute("INSERT INTO answers VALUES ('a', ?)", [text])
-    with pytest.raises(StoreError, match=r"cannot read the store .*begin a new one"):
+    with pytest.raises(
+        StoreError, match=r"cannot read the store \S+: (?!None).*; move the file away to begin a new"
+    ):
         store.get(["a"])
 
 
@@ -203,6 +243,8 @@ def test_what_cannot_be_written_is_an_error_with_advice(store):
         store.put({"a": FULL})
     with pytest.raises(StoreError, match=r"cannot write to the store .*no such table"):
         store.forget(["a"])
+    with pytest.raises(StoreError, match=r"cannot read the store .*no such table.*; move"):
+        store.get(["a"])
 
 
 def test_what_json_cannot_hold_is_an_error_that_names_it(store):

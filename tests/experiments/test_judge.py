@@ -40,7 +40,7 @@ def verdict(judge, gold, prediction, question="What happened?", task="location")
 @pytest.mark.parametrize("task", ["location", UNANSWERABLE])
 def test_no_answer_failed(prediction, task):
     result = verdict(PLAIN, "Milo.", prediction, task=task)
-    assert (result.correct, result.reason) == (False, "failed")
+    assert (result.correct, result.score, result.reason) == (False, 0.0, "failed")
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,13 @@ def test_no_answer_failed(prediction, task):
         # abstention in the opening, with fewer than half of the gold answer's words
         ("A golden cap.", "The text does not mention what he wore.", False, "abstained"),
         ("A golden cap.", "The text does not name it, but he wore a golden cap.", True, "words"),
+        (
+            "A golden cap.",
+            "The text does not name it, but he wore a cap.",
+            True,
+            "words",
+        ),  # half of the words
+        ("A golden cap, red coat and boots.", "It is not mentioned; a cap and a coat.", False, "abstained"),
         ("The cause is not specified.", "The cause isn't specified in the text.", True, "words"),
         # yes against no
         ("Yes, they left early.", "No, they left early.", False, "yes against no"),
@@ -79,6 +86,11 @@ def test_no_answer_failed(prediction, task):
 def test_rules(gold, prediction, correct, reason):
     result = verdict(PLAIN, gold, prediction)
     assert (result.correct, result.reason) == (correct, reason)
+    assert (result.score > 0) == correct  # what a rule decides has no score, and here recall is the score
+
+
+def test_the_score_is_the_recall_here():
+    assert verdict(PLAIN, "A golden cap.", "It was a red cap.").score == 0.5
 
 
 def test_numbers_that_the_question_gives_need_not_come_back():
@@ -108,6 +120,12 @@ def test_numbers_have_their_own_threshold():
     judge = RuleJudge(Fit({ANY_TASK: fit}))
     assert verdict(judge, "12 grey wolves", "12").correct
     assert verdict(judge, "many grey wolves", "wolves").correct is False
+
+
+def test_each_task_has_its_own_fit():
+    judge = RuleJudge(Fit({ANY_TASK: RECALL, "qa": replace(RECALL, threshold=1.0)}))
+    assert verdict(judge, "A golden cap.", "A cap.", task="comp").correct
+    assert verdict(judge, "A golden cap.", "A cap.", task="qa").correct is False
 
 
 # --- unanswerable questions
@@ -222,9 +240,16 @@ def test_the_best_gold_answer_counts():
     assert PLAIN.judge("Who?", ("Ann", "Bob"), "Eve", "qa").correct is False
 
 
+def test_a_right_verdict_counts_before_a_higher_score():
+    """Half is enough for the first, which has a number; three of four words are not for the second."""
+    judge = RuleJudge(Fit({ANY_TASK: replace(RECALL, threshold=1.0)}))
+    result = judge.judge("Who?", ("12 cats", "grey owls ate fish"), "12 birds ate fish: owls", "qa")
+    assert (result.correct, result.score) == (True, 0.5)
+
+
 def test_without_a_gold_answer_nothing_is_said():
     result = PLAIN.judge("Who?", (), "Bob", "qa")
-    assert (result.correct, result.reason) == (None, "no gold answer")
+    assert (result.correct, result.score, result.reason) == (None, 0.0, "no gold answer")
 
 
 def test_a_bare_string_is_no_list_of_answers():
@@ -265,6 +290,7 @@ def test_features_by_hand():
     assert found.rouge_recall == pytest.approx(3 / 6)
     assert found.rouge_f == pytest.approx(2 * 3 / (6 + 7))
     assert found.bigram_recall == 0.0
+    assert word_features(found, read("It is not mentioned. She bought mugs."))["engagement"] == 0.5
 
 
 @given(st.text(min_size=1).filter(str.strip), st.text(), st.text().filter(str.strip))

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,6 +55,23 @@ def test_expanded_percentiles_by_hand():
     assert result.high - result.value == pytest.approx(half, rel=0.05)
 
 
+def test_student_is_for_fewer_than_six_clusters():
+    result = estimate(np.arange(6.0), list(range(6)))
+    tail = scipy_stats.norm.cdf(-np.sqrt(6 / 5) * scipy_stats.t.ppf(0.975, 5))
+    draws = tabulate(np.arange(6.0), list(range(6))).replicates(2_000, seed=0)
+    assert (result.low, result.high) == tuple(np.quantile(draws, [tail, 1 - tail]))
+
+
+def test_replicates_are_as_many_as_asked_for_in_blocks_of_any_size(monkeypatch):
+    table = tabulate(np.arange(6.0), list(range(6)))
+    whole = table.replicates(1_000, seed=0)
+    monkeypatch.setattr("rlc.experiments.resample.BLOCK", 6 * 7)
+    blocks = table.replicates(1_000, seed=0)
+    assert len(whole) == len(blocks) == 1_000
+    assert blocks.std() == pytest.approx(whole.std(), rel=0.1)
+    assert sign_flip_p(np.ones(20), flips=100, seed=0) == 1 / 101
+
+
 def test_replicates_agree_with_scipy():
     values = np.random.default_rng(1).normal(size=60)
     theirs = scipy_stats.bootstrap(
@@ -79,6 +98,7 @@ def test_few_clusters_get_students_interval_at_least():
 def test_nothing_and_one_cluster_leave_the_interval_open():
     assert estimate([], []) == Estimate(None, None, None, 0, 0)
     assert estimate([1, 0], ["a", "a"]) == Estimate(0.5, None, None, 2, 1)
+    assert estimate([1, 0], ["a", "b"]).low == 0  # two clusters say little, but something
 
 
 def test_outcomes_that_all_agree():
@@ -93,7 +113,8 @@ def test_outcomes_that_all_agree():
 def test_missing_values_are_refused_with_advice():
     with pytest.raises(ValueError, match="1 of 2 values are missing or infinite: leave failed rows out"):
         estimate([1.0, float("nan")], ["a", "b"])
-    with pytest.raises(ValueError, match="every row needs one of each"):
+    lengths = "{'values': 2, 'counts': 2, 'clusters': 1, 'groups': 2}"
+    with pytest.raises(ValueError, match=f"every row needs one of each, got {lengths}"):
         estimate([1.0, 0.0], ["a"])
     with pytest.raises(ValueError, match="one value per row"):
         estimate([[1.0], [0.0]], ["a", "b"])
@@ -153,7 +174,7 @@ def test_macro_average_by_hand():
 def test_nested_weights_add_up_and_need_equal_depth():
     weights = nested_weights([("a", "x"), ("a", "y"), ("b", "x")])
     assert weights.tolist() == [0.25, 0.25, 0.5]
-    with pytest.raises(ValueError, match="as many keys"):
+    with pytest.raises(ValueError, match=r"^every group needs as many keys, outermost first"):
         nested_weights([("a",), ("a", "b")])
 
 
@@ -168,9 +189,26 @@ def test_equal_cells_make_the_macro_average_plain():
 
 
 def test_a_draw_that_misses_a_cell_gives_its_weight_to_the_others():
-    result = estimate([0.0, 0.2, 1.0], ["a", "b", "c"], [("x",), ("x",), ("y",)])
-    assert result.value == pytest.approx((0.1 + 1) / 2)
-    assert np.isfinite([result.low, result.high]).all()
+    rows = {"a": ("x", 0.0), "b": ("x", 0.2), "c": ("y", 1.0)}
+    table = tabulate([v for _, v in rows.values()], list(rows), [(cell,) for cell, _ in rows.values()])
+    assert table.statistic() == pytest.approx((0.1 + 1) / 2)
+    by_hand = set()
+    for draw in itertools.product(rows.values(), repeat=3):
+        cells = [[value for cell, value in draw if cell == name] for name in "xy"]
+        by_hand.add(round(np.mean([np.mean(cell) for cell in cells if cell]), 9))
+    assert set(np.round(table.replicates(2_000, seed=0), 9)) == by_hand
+
+
+def test_the_standard_error_of_a_macro_average_by_hand():
+    """Each document has a row in both cells, so it is that of the documents' own means, 1 and 1/2."""
+    table = tabulate([1, 0, 1, 1], list("abab"), [("x",), ("x",), ("y",), ("y",)])
+    assert table.influence().tolist() == [0.125, -0.125]
+    assert table.standard_error() == pytest.approx(np.std([1, 0.5], ddof=1) / np.sqrt(2))
+
+
+def test_truth_values_and_names_of_any_kind():
+    result = difference([True, False], [False, False], [("mixed", 1), "names"])
+    assert (result.value, result.clusters) == (0.5, 2)
 
 
 def test_ratio_by_hand():
