@@ -90,11 +90,14 @@ class Worker:
         with contextlib.suppress(OSError):  # it died: reading from it tells
             self.connection.send(list(batch))
 
-    def end(self) -> None:
-        """End the process: an idle one leaves by itself, a busy one is told to, and one that does not listen killed."""
+    def dismiss(self) -> None:
+        """Let the process go: an idle one leaves by itself, a busy one is told to."""
         self.connection.close()
         if self.batch:
             self.process.terminate()
+
+    def bury(self) -> None:
+        """Wait for the process's end; one that does not listen is killed."""
         self.process.join(GRACE)
         if self.process.is_alive():
             self.process.kill()
@@ -164,7 +167,9 @@ class Pool:
                 )
         finally:
             for worker in self._workers:
-                worker.end()
+                worker.dismiss()
+            for worker in self._workers:
+                worker.bury()
 
     def _hear(
         self, worker: Worker, waiting: deque[Sequence[Example]]
