@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: compare test lint docs wheel weights clean
+.PHONY: compare test lint docs mutants wheel weights clean
 
 compare: .venv/ready weights
 	$(BIN)/rlc compare --dataset lara --router auto
@@ -19,6 +19,10 @@ lint: .venv/ready-dev .typing/rlc
 
 docs: .venv/ready-dev .typing/rlc
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+mutants: .venv/ready-dev
+	$(PIP) install --quiet -c constraints.txt 'mutmut==3.8.1'
+	$(BIN)/python .ci/mutants.py
 
 wheel: .venv/ready-dev
 	$(BIN)/python .ci/check_wheel.py
