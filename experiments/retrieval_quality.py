@@ -9,6 +9,7 @@ so every figure is silver; chance is high, so random chunks, the first chunks an
 import argparse
 import hashlib
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +26,7 @@ from rlc.data.tokens import load_tokenizer
 from rlc.experiments.metrics.evidence import first_rank, silver
 from rlc.experiments.rankings import Cut, Rank, at_random, by, cut, from_the_start, oracle, read_shares
 from rlc.experiments.stats import difference, estimate
+from rlc.retrievers.analyse import Analyser
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.cache import CachedEncoder
 from rlc.retrievers.dense import DenseRetriever
@@ -143,6 +145,29 @@ def line(name: str, rows: Sequence[Row], baseline: Sequence[Row]) -> str:
     )
 
 
+def by_kind(
+    cuts: Sequence[Cut], gold: Mapping[str, tuple[str, ...]], sparse: Sequence[Row], dense: Sequence[Row]
+) -> str:
+    """Why one search does better than the other: who found the evidence at 5, and how many words it shares with the question."""
+    analyser = Analyser(stopwords="english", stemmer="english")
+    shares: dict[str, list[float]] = defaultdict(list)
+    for example, found, _ in read_shares(oracle(gold), cuts):
+        asked = set(analyser.terms(example.question))
+        held = {term for terms in analyser.many([chunk.page_content for chunk in found]) for term in terms}
+        shares[str(example.document.metadata["kind"])].append(len(asked & held) / len(asked))
+    lines = []
+    for kind, share in sorted(shares.items()):
+        pairs = [
+            (one.hit(5), other.hit(5)) for one, other in zip(sparse, dense, strict=True) if one.kind == kind
+        ]
+        counts = [pairs.count(found) for found in ((1, 1), (1, 0), (0, 1), (0, 0))]
+        lines.append(f"| {kind} | {len(pairs)} | {' | '.join(map(str, counts))} | {np.mean(share):.0%} |\n")
+    return (
+        "| kind | questions | both | BM25 alone | dense alone | neither | question's words in the evidence |\n"
+        f"|---|{'---|' * 6}\n{''.join(lines)}"
+    )
+
+
 def report(
     examples: Sequence[Example], encoder: Encoder, tokenizer: Tokenizer, *, small: bool = False
 ) -> str:
@@ -180,6 +205,7 @@ def report(
         "decided by rule (silver evidence); search inside the own document; intervals clustered by document.\n\n"
         f"Chunks of 600 tokens, overlap 100 ({tokenizer.name}):\n\n{head}"
         + "".join(line(name, rows, baseline) for name, rows in table.items())
+        + f"\nEvidence in the first five chunks, found by which search:\n\n{by_kind(overlapping, gold, baseline, table['dense'])}"
         + f"\nBest of {len(recipes)} recipes on {len(tuning)} tuning documents, at no more tokens:\n\n{head}"
         + "".join(line(*half) for half in halves)
     )

@@ -8,6 +8,7 @@ from rlc.experiments.retrieval_quality import (
     Method,
     at_random,
     by,
+    by_kind,
     cut,
     evaluate,
     from_the_start,
@@ -78,3 +79,11 @@ def test_a_line_says_how_far_it_is_from_the_baseline_and_the_baseline_says_nothi
 
 def cuts_of(i):
     return cut(FixedChunker(size=8, tokenizer=TOKENIZER), [example(i)], TOKENIZER)
+
+
+def test_who_found_what_by_kind_of_document():
+    cuts = cuts_of(0)
+    found, missed = (evaluate(Method("m", cuts, rank), GOLD) for rank in (oracle(GOLD), from_the_start))
+    text = by_kind(cuts, GOLD, found, missed)
+    # Of "what", "did", "tower" and "cost" the chunk that the oracle takes holds the last.
+    assert text.splitlines()[-1] == "| book | 1 | 0 | 1 | 0 | 0 | 25% |"
