@@ -42,7 +42,7 @@ def execute(
         if keeper and any(missing.values()):
             keeper.start()
         if schedule is None:
-            expect(run, engines, missing)
+            expect(run, engines, missing, together)
         total = len(run.dataset.examples) * len(readers)
         with Progress(missing, total, work=work) as progress, contextlib.ExitStack() as ends:
             if workers > 1:

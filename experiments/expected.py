@@ -52,8 +52,8 @@ class Engines:
         return made
 
 
-def expect(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]]) -> None:
-    """Write the estimate, unless it is there or nothing is to be asked."""
+def expect(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]], together: int = 1) -> None:
+    """Write the estimate, unless it is there or nothing is to be asked; `together` documents are asked at a time."""
     arms = {
         name: spec
         for name, spec in run.specs.items()
@@ -73,20 +73,22 @@ def expect(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]]) ->
         }
         for one in estimates(arms, asked, run.dataset)
     }
-    machine = _plan_vllm(run, arms, found)
+    machine = _plan_vllm(run, arms, found, together)
     run.folder.mkdir(parents=True, exist_ok=True)
     made = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(file, {"made": made, "machine": machine, "readers": found})
 
 
-def _plan_vllm(run: Run, arms: Mapping[str, Spec], found: dict[str, dict[str, Any]]) -> str | None:
+def _plan_vllm(
+    run: Run, arms: Mapping[str, Spec], found: dict[str, dict[str, Any]], together: int
+) -> str | None:
     """Lay the planner's time and memory over the estimates of vllm's arms; the machine that it planned for."""
     planned = {name: spec for name, spec in arms.items() if spec["llm"]["use"] == "vllm"}
     if not planned:
         return None
     machine = machine_installed()
     try:
-        for name, plan in plans(planned, run.dataset, machine).items():
+        for name, plan in plans(planned, run.dataset, machine, together).items():
             found[name] |= {"seconds": plan.seconds, "cache_tokens": plan.cache_tokens}
     except UnsupportedError:  # arithmetic that the planner does not know must not keep the run from beginning
         return None

@@ -15,16 +15,22 @@ from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
 from rlc.pipeline.llms.config import read_config
+from rlc.pipeline.llms.vllm import VllmLLM
 from rlc.pipeline.plan import MACHINES, Decoder, Machine, Plan, Reading, Settings, measure_machine, plan
 
 FRAME = 64  # tokens of the prompt around text and question
 
 
-def plans(specs: Mapping[str, Spec], dataset: Dataset, machine: Machine) -> dict[str, Plan]:
+def plans(
+    specs: Mapping[str, Spec],
+    dataset: Dataset,
+    machine: Machine,
+    per_batch: int = VllmLLM.documents_together,
+) -> dict[str, Plan]:
     """A plan for every arm whose engine is vLLM; routers read nothing themselves.
 
-    The long arm's documents are planned one after the other, as `compare` hands them over; the passages of the
-    retrieving arm side by side.
+    The long arm's documents are planned `per_batch` at a time, as `compare` hands them over; the passages of the
+    retrieving arm all side by side.
 
     Raises:
         UsageError: if no arm has that engine.
@@ -40,7 +46,9 @@ def plans(specs: Mapping[str, Spec], dataset: Dataset, machine: Machine) -> dict
         window = settings.window or int(config["max_position_embeddings"])
         asked = readings(spec, dataset, window, load_tokenizer(llm["model"]))
         together = spec["use"] != "long"
-        found[name] = plan(Decoder.from_config(config), machine, asked, settings, together=together)
+        found[name] = plan(
+            Decoder.from_config(config), machine, asked, settings, together=together, per_batch=per_batch
+        )
     if not found:
         raise UsageError(
             "no arm has the engine vllm, so there is nothing to plan: name one with --reader vllm:MODEL, "

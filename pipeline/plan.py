@@ -142,7 +142,7 @@ class Reading:
 class Plan:
     """What would happen. Bytes are of all GPUs together; `window` is what the longest prompt and its answer need.
 
-    `first_seconds` is the mean cost of a document's first question, `further_seconds` of every further one (None where
+    `first_seconds` is the mean cost of a document's first question (as if all had one), `further_seconds` of every further one (None where
     no document has any), `question_seconds` the mean over all of them, `questions` how many a document has on average.
     `order` names the documents as they should be asked: the questions of each together.
     """
@@ -175,22 +175,22 @@ def plan(
     settings: Settings,
     *,
     together: bool = False,
+    per_batch: int = 1,
 ) -> Plan:
     """Work out memory and time for documents read once each, their questions served from the cache.
 
-    Documents are handed to the engine one after the other, as `compare` does, or all `together`: then as many as the
-    cache holds are decoded side by side, and the weights are read fewer times.
+    Documents are handed to the engine `per_batch` at a time, as `compare` does, or all `together`: as many of them as
+    the cache holds are decoded side by side, and the weights are read fewer times.
     """
     cache = cache_tokens(model, machine, settings)
     longest = max((r.length + r.answer_tokens for r in readings), default=0)
     mean = sum(r.tokens for r in readings) / max(len(readings), 1)
-    batches = _side_by_side(readings, cache, settings) if together else [[r] for r in readings]
-    prefill = sum(_prefill(model, machine, r, settings) for r in readings)
-    decode = sum(decode_seconds(model, machine, batch, settings) for batch in batches)
-    single = [replace(r, questions=1) for r in readings]
-    first = sum(
-        _prefill(model, machine, r, settings) + decode_seconds(model, machine, [r], settings) for r in single
+    most = len(readings) if together else per_batch
+    prefill, decode = _spent(
+        model, machine, readings, settings, _side_by_side(readings, cache, settings, most)
     )
+    single = [replace(r, questions=1) for r in readings]
+    first = sum(_spent(model, machine, single, settings, _side_by_side(single, cache, settings, most)))
     asked = sum(r.questions for r in readings)
     further = asked - len(readings)
     return Plan(
@@ -253,14 +253,28 @@ def decode_seconds(
     return steps * ((model.weight_bytes(settings.quantization) + documents) / rate + STEP_SECONDS)
 
 
-def _side_by_side(readings: Sequence[Reading], cache: int, settings: Settings) -> list[list[Reading]]:
-    """Neighbouring documents that are decoded together: as many as cache and sequences allow."""
+def _spent(
+    model: Decoder,
+    machine: Machine,
+    readings: Sequence[Reading],
+    settings: Settings,
+    batches: Sequence[Sequence[Reading]],
+) -> tuple[float, float]:
+    """Seconds of prefill and of decoding, batch by batch."""
+    prefill = sum(_prefill(model, machine, r, settings) for r in readings)
+    return prefill, sum(decode_seconds(model, machine, batch, settings) for batch in batches)
+
+
+def _side_by_side(
+    readings: Sequence[Reading], cache: int, settings: Settings, most: int
+) -> list[list[Reading]]:
+    """Neighbouring documents that are decoded together: as many as cache and sequences allow, at most so many."""
     batches: list[list[Reading]] = []
     tokens = sequences = 0
     for reading in readings:
         tokens += reading.length
         sequences += reading.questions
-        if not batches or tokens > cache or sequences > settings.max_sequences:
+        if not batches or len(batches[-1]) >= most or tokens > cache or sequences > settings.max_sequences:
             batches.append([])
             tokens, sequences = reading.length, reading.questions
         batches[-1].append(reading)

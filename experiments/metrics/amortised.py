@@ -12,7 +12,7 @@ run tells the same.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -66,9 +66,10 @@ class Costs:
         return _mean(self.values[~self.first])
 
     def interval(self, chosen: Bools) -> Estimate:
-        """The mean over some of the questions, with its interval by document."""
+        """The mean over some of the questions, with its interval by document, which a cost below 0 cannot be in."""
         documents = [d for d, one in zip(self.documents, chosen, strict=True) if one]
-        return estimate(self.values[chosen], documents)
+        found = estimate(self.values[chosen], documents)
+        return found if found.low is None else replace(found, low=max(0.0, found.low))
 
     def at(self, questions: float) -> float | None:
         """cost(q); None where there are no first or no further questions to tell it from.

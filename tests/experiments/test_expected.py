@@ -84,7 +84,7 @@ def test_arithmetic_that_the_planner_does_not_know_stops_no_run(run, monkeypatch
 
     monkeypatch.setattr(expected, "plans", refuse)
     arms = {"long": {"llm": {"use": "vllm"}}}
-    assert expected._plan_vllm(run, arms, {}) is None
+    assert expected._plan_vllm(run, arms, {}, 1) is None
 
 
 def test_an_engine_that_fails_has_no_speed():

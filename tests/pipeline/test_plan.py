@@ -96,6 +96,9 @@ def test_laws(tokens, questions):
     assert mean == pytest.approx(once.question_seconds)
     side_by_side = plan(LLAMA, H100, readings * 4, Settings(), together=True)
     assert side_by_side.seconds <= plan(LLAMA, H100, readings * 4, Settings()).seconds * (1 + 1e-9)
+    one, two, all_ = (plan(LLAMA, H100, readings * 4, Settings(), per_batch=n).seconds for n in (1, 2, 9))
+    assert side_by_side.seconds == all_ <= two * (1 + 1e-9)
+    assert two <= one * (1 + 1e-9)
     fp8 = Settings(kv_cache_dtype="fp8")
     assert cache_tokens(LLAMA, H100, fp8) > cache_tokens(LLAMA, H100, Settings())
 
