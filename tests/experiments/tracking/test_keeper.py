@@ -100,7 +100,9 @@ def test_the_machines_load_is_logged_on_request(run, execute, client, monkeypatc
         time.sleep(0.5)
     execute()
     keeper.end(FINISHED)
-    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= measured(client, run)
+    assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= measured(
+        client, run
+    )
     assert status(client, run)[1] == "FINISHED"
 
 

@@ -34,7 +34,9 @@ def test_stages_follow_one_another(row):
     assert [(one.name, one.kind) for one in retrieve.steps] == [
         ("cross-encoder", "RERANKER"), ("lexical", "TASK")
     ]  # fmt: skip
-    assert all(one.start == one.end and "not timed" in one.attributes["rlc.seconds"] for one in retrieve.steps)
+    assert all(
+        one.start == one.end and "not timed" in one.attributes["rlc.seconds"] for one in retrieve.steps
+    )
     [passage] = retrieve.outputs
     assert passage["page_content"] == "Ada keeps the lamp."
     assert (passage["id"], passage["metadata"]["relevance_score"]) == ("lamp.txt:26-45", 0.5)
