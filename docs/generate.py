@@ -189,7 +189,7 @@ def _limits(metadata: Sequence[object]) -> Iterator[str]:
                 yield LIMITS[type(limit)].format(number)
 
 
-def _default(parameter: inspect.Parameter, owner: type) -> str:
+def _default(parameter: inspect.Parameter, owner: object) -> str:
     """The default as a recipe would write it."""
     if parameter.default is inspect.Parameter.empty:
         return "**needed**"
