@@ -79,14 +79,28 @@ def test_a_slice_cut_at_white_space_is_counted_without_the_tokenizer(text):
 
 
 def test_what_is_remembered_is_bounded():
-    cache = WordCache(BERT, limit=20)
-    for text in (
+    """Words are dropped, and tokenised again, when they exceed the limit; until then they are not."""
+    tokenised = []
+
+    class Watched:
+        name = "watched"
+
+        def offsets(self, text):
+            tokenised.append(text)
+            return BERT.offsets(text)
+
+    cache = WordCache(Watched(), limit=20)
+    texts = (
         "foxes and a fox",
-        "a box of foxes and more",
+        "a box",
+        "a fox",
+        "of foxes and more",
         "a fox",
         "much more than twenty letters of words",
-    ):
+    )
+    for text in texts:
         assert cache.offsets(text) == BERT.offsets(text)
+    assert tokenised == ["foxes and a fox", "box", "of foxes and more", "a fox", texts[-1]]
 
 
 def test_only_where_it_is_exact():

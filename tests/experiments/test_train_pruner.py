@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from rlc.experiments.pruner_features import Features, batches, collate, make_row
+from rlc.data.tokens import ApproximateTokenizer, FastTokenizer
+from rlc.experiments.pruner_data import Question, labelled
+from rlc.experiments.pruner_features import Features, batches, collate, encode, load_features, make_row
 from rlc.experiments.train_pruner import (
     Settings,
     compression_at,
@@ -44,6 +46,37 @@ def base(tmp_path_factory):
     )
     BertModel(config).save_pretrained(folder)
     return folder
+
+
+def test_features_survive_their_file(tmp_path, monkeypatch):
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    words = ["boats", "sank", "may", "when", "ferry", "."]
+    backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="."))
+    backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    monkeypatch.setattr("rlc.data.tokens.load_tokenizer", lambda _: FastTokenizer("words", backend))
+    first = labelled("Boats sank. When.", lambda unit: "sank" in unit, title="ferry")
+    second = labelled("May.", lambda _: False)
+    asked = [
+        Question("q1", "when sank", "train", "nq", "d1", (first, second)),
+        Question("q2", "ferry", "tune", "lara-location", "d2", (second,)),
+    ]
+    np.savez(tmp_path / "made.npz", **encode(asked))
+    found = load_features(tmp_path / "made.npz")
+    assert [ids.tolist() for ids in found.queries] == [[3, 1], [4]]
+    assert found.groups == [[0, 1], [2]]
+    assert [ids.tolist() for ids in found.titles] == [[4], [], []]
+    assert [[ids.tolist() for ids in passage] for passage in found.units] == [
+        [[0, 1, 5], [3, 5]],
+        [[2, 5]],
+        [[2, 5]],
+    ]
+    assert [labels.tolist() for labels in found.labels] == [[1, 0], [0], [0]]
+    assert (found.of("tune", "nq", "lara"), found.of("train", "lara")) == ([1], [])
+    monkeypatch.setattr("rlc.data.tokens.load_tokenizer", lambda _: ApproximateTokenizer())
+    with pytest.raises(TypeError, match="minilm has no fast tokenizer"):
+        encode(asked)
 
 
 def test_a_row_by_hand():
