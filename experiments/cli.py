@@ -29,7 +29,9 @@ from rlc.experiments.options import (
     LIMIT,
     OUT,
     RECIPE,
+    RESUME,
     SETTINGS,
+    TRACK,
     WHERE,
 )
 
@@ -138,7 +140,7 @@ def main(debug: bool) -> None:
     help="Prompt tokens a question that a router may spend, spread alike.",
 )
 @OUT
-@click.option("--resume/--no-resume", default=True, help="Take stored answers, or answer everything again.")
+@RESUME
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -150,7 +152,7 @@ def main(debug: bool) -> None:
     type=click.IntRange(min=1),
     help="Documents handed over together; a kill loses at most one batch.  [default: what the engine asks for, else 1]",
 )
-@click.option("--track/--no-track", default=True, help="Log the run to MLflow.")
+@TRACK
 @click.option(
     "--system-metrics", is_flag=True, help="Log the machine's load beside it: processor, memory, disk, GPU."
 )

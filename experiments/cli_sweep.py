@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from rlc.experiments.completion import recipes
-from rlc.experiments.options import DATA_ROOT, DATASET, LIMIT, OUT, SETTINGS, WHERE
+from rlc.experiments.options import DATA_ROOT, DATASET, LIMIT, OUT, RESUME, SETTINGS, TRACK, WHERE
 
 
 @click.command()
@@ -19,8 +19,8 @@ from rlc.experiments.options import DATA_ROOT, DATASET, LIMIT, OUT, SETTINGS, WH
 @LIMIT
 @click.option("--seed", default=0, help="Seed of the split, of the draw and of sampling readers.")
 @OUT
-@click.option("--resume/--no-resume", default=True, help="Take stored answers, or answer everything again.")
-@click.option("--track/--no-track", default=True, help="Log the runs to MLflow.")
+@RESUME
+@TRACK
 @click.option(
     "--test-all", is_flag=True, help="Ask all settings on the test split too, not the chosen one alone."
 )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import polars as pl
 
 from rlc.data.errors import DataError, UsageError, unknown
@@ -209,8 +208,8 @@ def _change(
 
 def _paired(rows: pl.DataFrame, column: str) -> Difference:
     known = rows.drop_nulls([column, f"{column}_second"])
-    values = [known[name].cast(pl.Float64).to_numpy() for name in (f"{column}_second", column)]
-    return difference(*(np.asarray(side) for side in values), known["document_id"].to_list())
+    second, first = (known[name].cast(pl.Float64).to_numpy() for name in (f"{column}_second", column))
+    return difference(second, first, known["document_id"].to_list())
 
 
 def _flips(rows: pl.DataFrame, *, before: bool) -> list[Flip]:

@@ -48,6 +48,12 @@ SETTINGS = click.option(
     help="Change one setting of the recipe: readers.rag.chunker.size=128.",
 )
 
+# How it runs.
+RESUME = click.option(
+    "--resume/--no-resume", default=True, help="Take stored answers, or answer everything again."
+)
+TRACK = click.option("--track/--no-track", default=True, help="Log what is found to MLflow.")
+
 # Of a stored run.
 RUN = click.argument("run", shell_complete=runs)
 QUESTION = click.argument("question", shell_complete=questions)
