@@ -1,6 +1,7 @@
 """What tests on every shelf share: examples made in one line, and a random language model of a few kilobytes."""
 
 import os
+from pathlib import Path
 
 # Before torch is loaded: tiny matrices gain nothing from threads, and no test may ask a model hub.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,6 +20,21 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+
+FAKE_VLLM = Path(__file__).with_name("pipeline") / "fake_vllm.py"
+FAKE_TORCH = "class cuda:\n    is_available = staticmethod(lambda: {})\n    get_device_name = staticmethod(lambda: 'fake')\n"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder in front of the path of the engine's process, with what stands in for vLLM and torch."""
+    folder = tmp_path / "site"
+    (folder / "vllm").mkdir(parents=True)
+    (folder / "vllm" / "__init__.py").write_text(FAKE_VLLM.read_text())
+    (folder / "vllm" / "sampling_params.py").write_text("class StructuredOutputsParams:\n    pass\n")
+    (folder / "torch.py").write_text(FAKE_TORCH.format(True))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ from rlc.data.lara import load
 from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Example
 from rlc.data.store import Store
+from rlc.experiments.compare import by_document
 from rlc.experiments.run import plan_run, write_json
 from rlc.experiments.selection import where
 from rlc.pipeline.llms.vllm import VllmLLM
@@ -310,7 +311,9 @@ def free_memory() -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
 
-def real(out: Path, table: Table, model: str, data_root: Path, answer: int, every: int) -> None:
+def real(
+    out: Path, table: Table, model: str, data_root: Path, answer: int, every: int, together: int
+) -> None:
     """Both arms and a router on LaRA's 32k documents, through the package's own loop, store and judge."""
     data = where(load(data_root), ["length=32k"])
     kept = sorted({example.document_id for example in data.examples})[::every]
@@ -337,7 +340,8 @@ def real(out: Path, table: Table, model: str, data_root: Path, answer: int, ever
 
     store = Store(out)
     try:
-        outcome = run.execute(run.readers(store), on_batch)
+        order = by_document(run.specs, data.examples, together)
+        outcome = run.execute(run.readers(store), on_batch, order)
     finally:
         store.close()
     for summary in outcome.summaries:
@@ -365,6 +369,9 @@ def main() -> None:
     parser.add_argument("--model", help="folder of a model, for `real` and `faults`")
     parser.add_argument("--data-root", type=Path, help="folder of LaRA, for `real`")
     parser.add_argument("--answer", type=int, default=96, help="new tokens at most, for `real`")
+    parser.add_argument(
+        "--together", type=int, default=VllmLLM.documents_together, help="documents a batch, for `real`"
+    )
     parser.add_argument("--every", type=int, default=1, help="take every n-th document, for `real`")
     parser.add_argument(
         "--deadline", type=float, default=400, help="seconds after which `settings` begins nothing"
@@ -383,6 +390,7 @@ def main() -> None:
             options.data_root,
             options.answer,
             options.every,
+            options.together,
         )
     if "settings" in options.tables:
         settings(options.out, Table(options.out, "settings"), options.deadline, options.only)

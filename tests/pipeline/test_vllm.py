@@ -2,28 +2,12 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from rlc.data.errors import EngineUnavailableError, MissingExtraError
 from rlc.data.protocols import LLM, Prompt
 from rlc.pipeline.llms.vllm import VllmLLM, arguments
-
-FAKE = Path(__file__).with_name("fake_vllm.py").read_text()
-TORCH = "class cuda:\n    is_available = staticmethod(lambda: {})\n    get_device_name = staticmethod(lambda: 'fake')\n"
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder in front of the path of the engine's process, with what stands in for vLLM and torch."""
-    folder = tmp_path / "site"
-    (folder / "vllm").mkdir(parents=True)
-    (folder / "vllm" / "__init__.py").write_text(FAKE)
-    (folder / "vllm" / "sampling_params.py").write_text("class StructuredOutputsParams:\n    pass\n")
-    (folder / "torch.py").write_text(TORCH.format(True))
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    return folder
 
 
 @pytest.fixture
@@ -139,7 +123,8 @@ def test_an_engine_that_cannot_start_says_why(place, tiny_llm_folder, monkeypatc
 
 
 def test_no_gpu_and_no_vllm(place, tiny_llm_folder):
-    (place / "torch.py").write_text(TORCH.format(False))
+    torch = place / "torch.py"
+    torch.write_text(torch.read_text().replace("True", "False"))
     with pytest.raises(EngineUnavailableError, match="no CUDA device"):
         VllmLLM(str(tiny_llm_folder)).generate([ONE], max_tokens=4)
     (place / "vllm" / "__init__.py").write_text("raise ModuleNotFoundError('no vllm', name='vllm')")
