@@ -1,7 +1,6 @@
 """Accuracy along a quantity of the questions, such as a place in the document: bins and a picture."""
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,21 +17,22 @@ DASHES = ("-", "--", "-.", ":")
 
 
 def quantile_bins(values: Floats, count: int) -> list[tuple[float, float]]:
-    """Borders, first and last value included, that part the finite values into at most so many like-sized bins."""
-    finite = values[np.isfinite(values)]
+    """At most so many bins with about as many finite values each: the least and the greatest value of each.
+
+    Equal values are never parted.
+    """
+    finite = np.sort(values[np.isfinite(values)])
     if not len(finite):
         return []
-    borders = np.unique(np.quantile(finite, np.linspace(0, 1, count + 1)))
-    if len(borders) == 1:
-        return [(float(borders[0]), float(borders[0]))]
-    return [(float(a), float(b)) for a, b in pairwise(borders)]
+    borders = np.quantile(finite, np.linspace(0, 1, count + 1)[1:-1])
+    numbers = np.searchsorted(borders, finite, side="right")
+    parts = [finite[numbers == number] for number in np.unique(numbers)]
+    return [(float(part[0]), float(part[-1])) for part in parts]
 
 
-def within(values: Floats, bins: Sequence[tuple[float, float]], number: int) -> Mask:
-    """The values of a bin: from its lower border up to, and only in the last bin with, its upper one."""
-    low, high = bins[number]
-    above = values <= high if number == len(bins) - 1 else values < high
-    return np.asarray((values >= low) & above)
+def within(values: Floats, span: tuple[float, float]) -> Mask:
+    """The values of a bin, both ends included."""
+    return np.asarray((values >= span[0]) & (values <= span[1]))
 
 
 def profile(study: Study, masks: Mapping[str, Mask], xlabel: str) -> "Figure":

@@ -27,15 +27,13 @@ class Bin:
 
 def calibrated(scored: Scored) -> list[Bin]:
     """Like-sized bins of predicted gain; seen is long context's outcome minus retrieval's, clustered by document."""
-    borders = quantile_bins(scored.gains, BINS)
     found = []
-    for place in range(len(borders)):
-        mask = within(scored.gains, borders, place)
-        if mask.any():
-            documents = [d for d, chosen in zip(scored.documents, mask, strict=True) if chosen]
-            found.append(
-                Bin(float(scored.gains[mask].mean()), estimate((scored.long - scored.rag)[mask], documents))
-            )
+    for span in quantile_bins(scored.gains, BINS):
+        mask = within(scored.gains, span)
+        documents = [d for d, chosen in zip(scored.documents, mask, strict=True) if chosen]
+        found.append(
+            Bin(float(scored.gains[mask].mean()), estimate((scored.long - scored.rag)[mask], documents))
+        )
     return found
 
 

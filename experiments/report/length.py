@@ -56,8 +56,9 @@ def lengths(study: Study) -> Floats:
 
 def by_length(values: Floats) -> Mapping[str, Mask]:
     """The questions by length in thousands of tokens."""
-    bins = quantile_bins(values, BINS)
-    return {
-        f"{low / 1000:,.1f}–{high / 1000:,.1f}k": within(values, bins, number)
-        for number, (low, high) in enumerate(bins)
-    }
+    return {_range(span): within(values, span) for span in quantile_bins(values, BINS)}
+
+
+def _range(span: tuple[float, float]) -> str:
+    low, high = (f"{tokens / 1000:,.1f}" for tokens in span)
+    return f"{low}k" if low == high else f"{low}–{high}k"

@@ -76,9 +76,11 @@ def price_table(all_scored: Sequence[Scored]) -> Table:
     for scored in all_scored:
         found = curve(scored)
         full = float(scored.long_tokens.mean())
+        told: Priced | None = None
         for share in SHARES:
             within = next((one for one in found if one.tokens <= share * full), None)
-            if within is not None:
+            if within is not None and within is not told:
+                told = within
                 rows.append(
                     (
                         name(scored.name),

@@ -12,7 +12,7 @@ from rlc.experiments.resample import Floats
 from rlc.experiments.visible import shorten
 
 LONGEST_ANSWER = 300
-LONGEST_GOLD = 300
+LONGEST_GOLD = 200
 VERDICTS = {True: "right", False: "wrong", None: "not judged"}
 
 

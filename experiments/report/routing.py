@@ -22,7 +22,9 @@ def routing(study: Study) -> Section | None:
         texts=(
             "The oracle takes, for every question, whichever arm was right. It knows the outcomes and profits from "
             "luck too: two runs of one system would leave it something to choose from. So the gap between the better "
-            "arm and the oracle is more than a router can close, and regret never falls to 0.",
+            "arm and the oracle is more than a router can close, and regret never falls to 0. A router that was "
+            "fitted on questions of this data (see What was compared) looks better here than it is, its curve and its "
+            "calibration too.",
             *((_why_silent(silent),) if silent else ()),
         ),
         plots=(price_plot(study, scored), calibration_plot(scored)) if scored else (),

@@ -68,7 +68,7 @@ for (const grid of document.querySelectorAll(".grid")) {
     const under = element("tr"), cell = element("td", "", under);
     under.className = "under";
     cell.colSpan = columns.length;
-    const inner = element("table", "", cell), names = element("tr", "", element("thead", "", inner));
+    const inner = element("table", "", element("div", "", cell)), names = element("tr", "", element("thead", "", inner));
     for (const column of detailColumns) element("th", column, names).scope = "col";
     const lines = element("tbody", "", inner);
     for (const detail of details[i]) {
