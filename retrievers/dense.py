@@ -42,10 +42,11 @@ class DenseRetriever(Retriever):
                 `metadata["embedding_model"]` says from which.
             encoder: for the queries, and for documents without vectors.
             k: how many documents a query gets.
-            index: `flat` compares every vector, and is the best choice up to about 200,000 vectors (one core
-                compares 20,000 in 0.14 ms a query in batches). Above: `ivf` (clusters; 4.5 to 80 times as fast at
-                a million, recall 0.95), `hnsw` (a graph; the fastest to search, the slowest to build), `sq8`
-                (8 bits a dimension; a flat scan of a quarter of the memory, recall 0.99).
+            index: `flat` compares every vector: 20,000 in 0.17 ms a query in batches and in 2.7 ms alone (one core),
+                less than the query's embedding takes up to about 100,000. Above, and where queries come one by one:
+                `ivf` (clusters; 81 times as fast at a million, 4.5 times in batches, recall 0.95) or `hnsw` (a graph;
+                takes longest to build). `sq8` scans 8 bits a dimension (recall 0.99; slower than `flat` in batches).
+                docs/retrievers.md has the figures.
 
         Raises:
             DataError: if there is no document, or a vector is missing, not finite or of another encoder.
