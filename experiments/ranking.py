@@ -11,8 +11,8 @@ import numpy as np
 
 from rlc.experiments.report.lineup import Entry
 from rlc.experiments.report.study import Comparison, Study, corrected
-from rlc.experiments.resample import Floats
-from rlc.experiments.stats import Difference, Estimate, correct, difference
+from rlc.experiments.resample import Floats, pairwise_p, tabulate
+from rlc.experiments.stats import FLIPS, LEVEL, Difference, Estimate, correct, difference
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,10 @@ def failures_are_wrong(study: Study) -> Study:
 def rank(study: Study) -> list[Place]:
     """The settings by accuracy, then fewer prompt tokens, then name.
 
-    Every pair is tested and corrected together (Holm), since any setting could have come out best: testing the one
-    that did against the others alone would find differences where there are none.
+    Every pair is tested and corrected together, since any setting could have come out best: testing the one that did
+    against the others alone would find differences where there are none. The correction is that of
+    `rlc.experiments.resample.pairwise_p`; a difference is called if its p is at most 5% and its own interval leaves 0
+    out.
 
     Source: places from pairwise tests as in Mogstad, Romano, Shaikh and Wilhelm, Review of Economic Studies 2024,
     doi:10.1093/restud/rdad006.
@@ -68,9 +70,7 @@ def rank(study: Study) -> list[Place]:
         study.entries,
         key=lambda e: (-(study.overall[e.name].value or 0.0), study.tokens[e.name].value or 0.0, e.name),
     )
-    compared = corrected([study.compare(one, other) for one, other in combinations(order, 2)])
-    pairs = {(one.first.name, one.second.name): one.difference for one in compared}
-    pairs |= {(second, first): reversed_(found) for (first, second), found in pairs.items()}
+    pairs = _tested(study, order)
     better = {
         entry.name: [other.name for other in order if other is not entry and _ahead(pairs, other, entry)]
         for entry in order
@@ -85,21 +85,36 @@ def rank(study: Study) -> list[Place]:
             failures=study.rows[entry.name].height - study.answered(entry).height,
             first=1 + len(better[entry.name]),
             last=len(order) - worse[entry.name],
-            behind=None if entry is order[0] else pairs[order[0].name, entry.name],
+            behind=pairs.get((order[0].name, entry.name)),
         )
         for entry in order
     ]
 
 
-def reversed_(found: Difference) -> Difference:
-    """Second minus first."""
-    value, low, high = (None if x is None else -x for x in (found.value, found.high, found.low))
-    return replace(found, value=value, low=low, high=high)
+def _tested(study: Study, order: Sequence[Entry]) -> dict[tuple[str, str], Difference]:
+    """The better minus the worse, by both names: of the best and every other, and of every pair that may be called."""
+    outcomes = np.array([study.outcomes[entry.name] for entry in order])
+    judged = ~np.isnan(outcomes).any(axis=0)
+    documents = study.documents[judged].tolist()
+    testable = len(set(documents)) > 1
+    sums = [tabulate(row, documents).sums[:, 0] / len(row) for row in outcomes[:, judged]] if testable else []
+    p = pairwise_p(np.array(sums).T, FLIPS, seed=0) if testable else None
+    found = {}
+    for i, j in combinations(range(len(order)), 2):
+        if i == 0 or (p is not None and p[i, j] <= 1 - LEVEL):
+            one = study.compare(order[i], order[j]).difference
+            found[order[i].name, order[j].name] = _called(one, None if p is None else float(p[i, j]))
+    return found
+
+
+def _called(found: Difference, p: float | None) -> Difference:
+    apart = found.low is not None and found.high is not None and not found.low <= 0 <= found.high
+    return replace(found, p_holm=p, called=p is not None and p <= 1 - LEVEL and apart)
 
 
 def _ahead(pairs: Mapping[tuple[str, str], Difference], first: Entry, second: Entry) -> bool:
-    found = pairs[first.name, second.name]
-    return found.called and (found.value or 0.0) > 0
+    found = pairs.get((first.name, second.name))
+    return found is not None and found.called and (found.value or 0.0) > 0
 
 
 def _mean_seconds(study: Study, entry: Entry) -> float | None:

@@ -24,6 +24,7 @@ from rlc.experiments.report.frontier import frontier
 from rlc.experiments.report.origin import origin
 from rlc.experiments.report.records import Cell, Plot, Report, Section, Table
 from rlc.experiments.report.study import Comparison, Study
+from rlc.experiments.stats import FEW
 from rlc.experiments.sweep_sharing import Stage
 
 if TYPE_CHECKING:
@@ -96,7 +97,12 @@ def _choice(found: Found) -> str:
     if total == 1:
         return f"{start}. It ran alone."
     if others == total - 1:
-        return f"{start}. No setting can be told apart from it: these data do not say which is best."
+        few = (
+            f" {documents} documents call no difference, however large: take {FEW} or more."
+            if documents < FEW
+            else ""
+        )
+        return f"{start}. No setting can be told apart from it: these data do not say which is best.{few}"
     if others:
         return f"{start}. {others} more cannot be told apart from the best; {total - 1 - others} are worse than some other."
     return f"{start}. Every other setting is worse than some other."
@@ -162,8 +168,9 @@ def ranking(found: Found) -> Section:
         "The ranking",
         texts=(
             "Tuning split. The place says how far the figures can be trusted to order the settings: 1 to 9 of 24 means that "
-            "no setting is better beyond doubt and 15 are worse. All pairs are tested and corrected together "
-            f"({pairs:,}; Holm), since any setting could have come out first. A failed answer counts as wrong.",
+            f"no setting is better beyond doubt and 15 are worse. All {pairs:,} pairs are tested and corrected together, since "
+            "any setting could have come out first: a difference is held against the largest of any two settings when whole "
+            "documents swap their signs. A failed answer counts as wrong.",
         ),
         plots=(
             Plot(

@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rlc.data.records import Answer, Usage
-from rlc.experiments.ranking import against, effects, rank, reversed_
+from rlc.experiments.ranking import against, effects, rank
 from rlc.experiments.report.ranking import places
 from rlc.experiments.report.study import make_study
+from rlc.experiments.resample import pairwise_p, sign_flip_p
 from rlc.experiments.results import row, to_frame
 from rlc.experiments.runs import StoredRun
 from rlc.experiments.score import Score
@@ -69,8 +73,8 @@ def test_one_setting_alone_is_the_best(make):
 
 def test_effects_average_over_the_other_axes(make):
     study = make({"k=1 x": [0] * 12, "k=2 x": [1] * 12, "k=1 y": [0] * 12, "k=2 y": [1] * 12})
-    settings = {name: {"k": name[2], "part": name[4]} for name in study.outcomes}
-    found = {(one.axis, one.value): one for one in effects(study, settings)}
+    values = {name: {"k": name[2], "part": name[4]} for name in study.outcomes}
+    found = {(one.axis, one.value): one for one in effects(study, values)}
     assert found["k", "1"].change is None
     assert found["k", "2"].change.value == 1.0
     assert found["k", "2"].change.called
@@ -84,5 +88,31 @@ def test_against_subtracts_the_others(make):
         make({"chosen": [1] * 8, "rag": [0] * 8, "long": [1] * 8}), "chosen", ["rag", "long"]
     )
     assert (one.difference.value, other.difference.value) == (1.0, 0.0)
-    assert reversed_(one.difference).value == -1.0
-    assert reversed_(replace(one.difference, low=0.2, high=0.9)).low == -0.9
+
+
+def test_corrected_p_by_hand():
+    """Three documents, one system right on all: 2 of 8 flips reach 3, and 6 of 8 reach 1."""
+    contributions = np.array([[1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 1.0]])
+    found = pairwise_p(contributions, 9_999, seed=0)
+    assert found[0, 1] == 0.25
+    assert found[0, 2] == 1.0
+    assert (np.diag(found) == 1.0).all()
+
+
+@given(st.integers(0, 1_000), st.sampled_from([5, 20]))
+@settings(max_examples=20, deadline=None)
+def test_the_correction_only_raises_p_and_two_systems_need_none(seed, documents):
+    contributions = np.random.default_rng(seed).normal(size=(documents, 4))
+    found = pairwise_p(contributions, 199, seed=0)
+    assert np.array_equal(found, found.T)
+    for i, j in ((0, 1), (1, 3)):
+        alone = sign_flip_p(contributions[:, i] - contributions[:, j], 199, seed=0)
+        assert pairwise_p(contributions[:, [i, j]], 199, seed=0)[0, 1] == pytest.approx(alone)
+        assert found[i, j] >= alone - 1e-12
+
+
+def test_among_equal_settings_no_difference_is_called():
+    """Twenty systems that differ by luck alone: any pair is called in about one of twenty trials, not in most."""
+    rng = np.random.default_rng(0)
+    called = sum((pairwise_p(rng.normal(size=(12, 20)), 999, seed=0) <= 0.05).any() for _ in range(100))
+    assert called <= 12
