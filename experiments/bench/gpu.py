@@ -163,7 +163,8 @@ def start(out: Path, table: Table, window: int = 131_072, **settings: Any) -> Be
     write_json(folder / "config.json", LLAMA_8B)
     extra = {"load_format": "dummy", "skip_tokenizer_init": True}
     engine = VllmLLM(str(folder), window=window, extra=extra, **settings)
-    known = Settings(window=window, kv_cache_dtype=settings.get("kv_cache_dtype", "auto"))
+    planned = {name: value for name, value in settings.items() if name in Settings.__dataclass_fields__}
+    known = Settings(window=window, **planned)
     bench = Bench(engine, read_machine(out), known, np.random.default_rng(0))
     bench.ask(bench.prompts(2, 4096, 4))
     bench.ask(bench.prompts(1, LONG, 2))
