@@ -198,6 +198,8 @@ def _kept(keeper: Keeper) -> Iterator[Keeper]:
         status = KILLED
         raise
     finally:
+        if keeper.started and status == FINISHED:
+            click.echo("logging to MLflow; the results are on disk already", err=True)
         with _warned():
             keeper.end(status)
 

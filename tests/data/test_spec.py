@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.errors import SpecError, WeightsError
-from rlc.data.spec import Builder, Family, fingerprint
+from rlc.data.spec import Builder, Family, fingerprint, flatten
 
 
 @dataclass(frozen=True)
@@ -244,3 +244,8 @@ def test_a_fingerprint_refuses_what_json_cannot_hold():
         fingerprint({"x": object()})
     with pytest.raises(ValueError, match="JSON"):
         fingerprint(float("nan"))
+
+
+def test_flatten_by_hand():
+    assert flatten({"a": {"b": [1, {"c": None}]}, "d": "x"}) == {"a.b.0": "1", "a.b.1.c": "None", "d": "x"}
+    assert flatten({"a": {}, "b": []}) == {}

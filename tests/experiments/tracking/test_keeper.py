@@ -3,6 +3,8 @@
 import io
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 
 import pytest
@@ -88,6 +90,12 @@ def test_a_process_of_its_own_says_in_one_message_why_it_failed(run, monkeypatch
     assert str(raised.value).startswith("MLflow at sqlite:////proc/nowhere/mlflow.db refused: ")
     assert len(str(raised.value).splitlines()) == 1
     assert not keeper.started
+
+
+def test_the_comparison_itself_never_loads_mlflow():
+    code = "import sys, rlc.experiments.command, rlc.experiments.cli_track; print('mlflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.slow
