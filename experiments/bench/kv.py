@@ -18,6 +18,7 @@ import json
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,13 @@ def measure(
 
 
 def table(rows: Sequence[Row]) -> str:
-    """The table in Markdown."""
+    """The table in Markdown, of the questions that all methods have answered."""
+    names = {row["method"] for row in rows}
+    answered = Counter(row["example"] for row in rows)
     by_method: dict[str, list[Row]] = {}
     for row in rows:
-        by_method.setdefault(row["method"], []).append(row)
+        if answered[row["example"]] == len(names):
+            by_method.setdefault(row["method"], []).append(row)
     whole = {row["example"]: row for row in by_method[WHOLE]}
     losses = {
         name: difference(

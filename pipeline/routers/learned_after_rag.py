@@ -1,51 +1,27 @@
 """Routing after the RAG arm has answered: what the answer says of itself joins what was known before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
 from rlc.pipeline.readers.retrieving import Found, retrieve
 from rlc.pipeline.routers.answer_features import answer_features
-from rlc.pipeline.routers.decide import Decider
 from rlc.pipeline.routers.features import text_of
-from rlc.pipeline.routers.learned import known_before
+from rlc.pipeline.routers.learned import LearnedRouter, known_before
 
 SHIPPED = "lara-after-rag-1"
 
 
 @dataclass(frozen=True)
-class LearnedAfterRagRouter:
+class LearnedAfterRagRouter(LearnedRouter):
     """Let the RAG arm answer everything, then ask long context again where that is expected to gain.
 
     Where it falls through, both arms are paid. A RAG answer that failed is always asked again. Settings and details
     are those of `LearnedRouter`.
     """
 
-    rag: Reader
-    long: Reader
     fit: str = SHIPPED
-    reader: str = ""
-    strength: Mapping[str, float] | None = None
-    price: float = 0.0
-    budget: int | None = None
-    cached: float = 0.1
-    questions_per_document: float = 1.0
-
-    def __post_init__(self) -> None:
-        self._decider  # noqa: B018 - bad settings are refused here, not at the first question
-
-    @property
-    def _decider(self) -> Decider:
-        return Decider.of(
-            self.fit,
-            self.reader,
-            self.strength,
-            self.price,
-            self.budget,
-            self.cached,
-            self.questions_per_document,
-        )
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
