@@ -61,6 +61,27 @@ def hybrid(documents, words):
     return HybridRetriever.from_documents(documents, members=members, k=3, fusion="rrf")
 
 
+def test_every_setting_reaches_the_retriever(documents):
+    members = [BM25Retriever.from_documents] * 2
+    settings = {"k": 2, "depth": 7, "weights": [1.0, 2.0], "fusion": "rrf", "rrf_k": 3}
+    made = HybridRetriever.from_documents(documents, members=members, **settings)
+    assert {name: getattr(made, name) for name in settings} == settings
+    plain, bare = (
+        HybridRetriever.from_documents(documents, members=members),
+        HybridRetriever(retrievers=made.retrievers),
+    )
+    assert all(getattr(plain, name) == getattr(bare, name) for name in settings)
+
+
+def test_k_and_weights_by_hand(documents):
+    """The same ranking twice, its weights adding up to 1: what stands at rank r has 1 / r."""
+    bm25 = BM25Retriever.from_documents(documents)
+    hybrid = HybridRetriever(retrievers=[bm25, bm25], fusion="rrf", rrf_k=0, weights=[0.25, 0.75], k=2)
+    found = hybrid.invoke("the cat and the net income")
+    assert [(d.metadata["relevance_score"], d.metadata["rank"]) for d in found] == [(1.0, 1), (0.5, 2)]
+    assert [d.metadata["rank_bm25_2"] for d in found] == [1, 2]
+
+
 def test_components_are_kept(hybrid):
     first = hybrid.invoke("net income")[0]
     assert first.id == "d2"

@@ -42,6 +42,11 @@ def test_equal_scores_and_empty_lists_are_no_trouble(norm):
     assert [id_ for id_, _ in fused] == ["a", "b"]
 
 
+def test_an_empty_list_does_not_end_the_others():
+    fused = weighted_score_fusion([[], [("a", 1.0), ("b", 0.0)]], [1, 1])
+    assert fused == [("a", 1.0), ("b", 0.0)]
+
+
 def test_of_a_repeated_id_the_first_counts():
     assert weighted_score_fusion([[("a", 3.0), ("b", 2.0), ("a", 1.0)]], [1]) == [("a", 1.0), ("b", 0.0)]
 
