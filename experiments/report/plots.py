@@ -217,6 +217,7 @@ def label_points(axes: "Axes", places: "Mapping[str, tuple[float, float]]", size
 
     The limits of the axes must be set; widths of letters are estimated.
     """
+    axes.figure.draw_without_rendering()  # sets the layout, and so where the points are
     points = axes.figure.dpi / 72
     taken: list[tuple[float, float, float, float]] = []
     for name, place in places.items():

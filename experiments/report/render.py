@@ -54,6 +54,13 @@ def render_html(report: Report, drawings: dict[str, str]) -> str:
         report=report,
         css=_own_file("report.css"),
         script=_own_file("grid.js") if any(section.grid for section in report.sections) else "",
+        marked=any(
+            piece.state or piece.gold
+            for section in report.sections
+            for block in section.blocks
+            for excerpt in block.excerpts
+            for piece in excerpt.pieces
+        ),
         drawings={name: _inline(name, svg) for name, svg in drawings.items()},
     )
 
