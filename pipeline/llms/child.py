@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -116,7 +117,20 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):  # itself, if it still runs, and whatever it left behind
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # A process of the group that holds a GPU's memory takes a moment to die, and until then the memory is not free.
+    deadline = time.monotonic() + GRACE
+    while _alive(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
     replies.close()
+
+
+def _alive(group: int) -> bool:
+    """Whether the process group still has members."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _ending(code: int | None) -> str:
