@@ -85,10 +85,12 @@ class BM25Retriever(Retriever):
         for terms in self.analyser.many(queries):
             ids = [self.vocabulary[term] for term in terms if term in self.vocabulary]
             scores = self.postings.scores(ids)
-            rows = self.postings.holding(ids, scores)
-            if kept is not None:
-                rows = np.intersect1d(rows, kept, assume_unique=True)
-            best = rows[top_k(scores[rows], self.collection.ties[rows], wanted)]
+            scores[~self.postings.holding(ids, scores)] = -np.inf
+            if kept is None:
+                best = top_k(scores, self.collection.ties, wanted)
+            else:
+                best = kept[top_k(scores[kept], self.collection.ties[kept], wanted)]
+            best = best[np.isfinite(scores[best])]
             results.append(self.collection.take(best, scores[best]))
         return results
 

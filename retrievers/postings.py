@@ -40,14 +40,14 @@ class Postings:
                 np.add.at(total, self.documents[start:stop], self.impacts[start:stop])
         return total
 
-    def holding(self, terms: Sequence[int], scores: Floats) -> NDArray[np.int64]:
-        """The documents that hold at least one of the terms, ascending."""
+    def holding(self, terms: Sequence[int], scores: Floats) -> NDArray[np.bool_]:
+        """Which documents hold at least one of the terms, bool [documents]."""
         if self._all_positive:
-            return np.flatnonzero(scores > 0)
+            return scores > 0
         found = np.zeros(self.count, dtype=bool)
         for term in terms:
             found[self.documents[self.starts[term] : self.starts[term + 1]]] = True
-        return np.flatnonzero(found)
+        return found
 
     @cached_property
     def _all_positive(self) -> bool:

@@ -138,7 +138,8 @@ class IndexReader:
     def array(self, name: str) -> NDArray[Any]:
         """The array, memory-mapped and read-only."""
         found: NDArray[Any] = np.load(self.path(f"{name}.npy"), mmap_mode="r", allow_pickle=False)
-        return found
+        # The same memory as a plain array: every slice of a memmap is a memmap again, which costs more than the slice.
+        return found.view(np.ndarray)
 
     def text(self, name: str) -> str:
         """The text."""

@@ -27,7 +27,8 @@ def test_dense_opens_as_it_was_saved(documents, words, tmp_path, index):
     saved = DenseRetriever.from_documents(documents, encoder=words, index=index, k=3)
     saved.save(tmp_path)
     opened = DenseRetriever.open(tmp_path, encoder=words, k=3)
-    assert isinstance(opened.vectors, np.memmap)
+    assert isinstance(opened.vectors.base, np.memmap)
+    assert not opened.vectors.flags.writeable
     assert opened.search(QUERIES) == saved.search(QUERIES)
     assert opened.search(QUERIES, where={"source": "pets"}) == saved.search(QUERIES, where={"source": "pets"})
 
