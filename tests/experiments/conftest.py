@@ -67,7 +67,7 @@ def wrong():
     return Scripted({"a1": "Bob.", "a2": "Ada built it.", "b1": "$1,200", "b2": "Rain."})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scripted_recipe():
     """A recipe of both arms over a scripted engine, as text: no weights, answers at once."""
     return """

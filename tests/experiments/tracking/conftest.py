@@ -20,21 +20,6 @@ QUESTIONS = [
     {"question": "How many sacks of rye?", "document": "mill.txt", "answer": "1,902 sacks"},
     {"question": "Is it nice?", "document": "mill.txt"},
 ]
-RECIPE = """
-[parts.llm]
-use = "scripted"
-answers = { "" = "Ada keeps the lamp." }
-
-[readers.rag]
-use = "rag"
-chunker = { use = "recursive", size = 16 }
-index = { use = "bm25", k = 2 }
-llm = "@llm"
-
-[readers.long]
-use = "long"
-llm = "@llm"
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -45,13 +30,13 @@ def _own_settings(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def planned(tmp_path_factory):
+def planned(tmp_path_factory, scripted_recipe):
     """Both arms and a router over three questions on two documents; the third has no gold answer."""
     folder = tmp_path_factory.mktemp("mine", numbered=False)
     for name, text in DOCUMENTS.items():
         (folder / name).write_text(text)
     (folder / "questions.jsonl").write_text("".join(json.dumps(one) + "\n" for one in QUESTIONS))
-    dataset, recipes = load_dataset(str(folder)), {"": load_recipe(RECIPE)}
+    dataset, recipes = load_dataset(str(folder)), {"": load_recipe(scripted_recipe)}
     return lambda out: plan_run(dataset, recipes, ["rag", "long"], ["length"], out)
 
 
