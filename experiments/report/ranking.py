@@ -109,7 +109,9 @@ def _choice(found: Found) -> str:
 
 
 def _cheapest(found: Found) -> list[str]:
-    """The cheapest that may be the best, where it is not the chosen one and saves something worth telling."""
+    """The cheapest that may be the best, where that says something: some may not, and it saves a twentieth."""
+    if len(found.winners) == len(found.ranking):
+        return []
     priced = [(place.tokens.value, place) for place in found.winners if place.tokens.value]
     least = min((one for one in priced), key=lambda one: one[0], default=None)
     cost = found.best.tokens.value
@@ -140,11 +142,16 @@ def _claim(one: Comparison) -> str:
     limits = interval(difference, signed=True).rstrip(", ")
     evidence = f"{points_text(difference.value)} points" + (f", 95% interval {limits}" if limits else "")
     evidence += f", {p_clause(difference.p_holm)}" if difference.p_holm is not None else ""
-    told = {
-        "cannot be tested": "too few documents to test against",
-        "not told apart": "not told apart from",
-    }.get(verdict(one), "ahead of" if (difference.value or 0) > 0 else "behind")
+    words = {"ahead": "ahead of", "behind": "behind", "not told apart": "not told apart from"}
+    told = words.get(_verdict(one), "not testable against")
     return f"{told} {one.second.label} with {percent_text(one.second_mean.value)} ({evidence})"
+
+
+def _verdict(one: Comparison) -> str:
+    said = verdict(one)
+    if not said.endswith(" ahead"):
+        return said
+    return "ahead" if (one.difference.value or 0) > 0 else "behind"
 
 
 def ranking(found: Found) -> Section:
@@ -152,9 +159,9 @@ def ranking(found: Found) -> Section:
     axes_ = list(found.short)
     rows = [
         (
-            name(places(place), place.winner),
+            name(places(place)),
             *(Cell(found.settings[place.entry.name][axis]) for axis in axes_),
-            percent(place.accuracy),
+            percent(place.accuracy)._replace(strong=place.winner),
             Cell(NONE) if place.behind is None else points(place.behind),
             number(place.tokens.value),
             number(place.seconds, 2),
@@ -192,7 +199,7 @@ def ranking(found: Found) -> Section:
                     "failed",
                 ),
                 rows,
-                note="Places in bold hold the first. Seconds are what a setting would have cost alone: work that it shares "
+                note="In bold: may be the best. Seconds are what a setting would have cost alone: work that it shares "
                 "with others is charged to it all the same.",
             ),
         ),
@@ -254,7 +261,7 @@ def test(found: Found) -> Section | None:
                         percent(one.second_mean),
                         points(one.difference),
                         Cell(p_text(one.difference.p_holm)),
-                        Cell(verdict(one)),
+                        Cell(_verdict(one)),
                     )
                     for one in found.test
                 ],
