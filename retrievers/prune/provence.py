@@ -46,10 +46,10 @@ class ProvencePruner(SentencePruner):
     worth(s) = mean over the tokens of s of p(keep) (`rounding="probability"`), or the share of its tokens with
     p(keep) above the threshold (`"decision"`, as in ports of the original; a sentence then stays if that share is
     above one half). A sentence stays if its worth is above the threshold: 0.1 is careful and 0.5 strong for
-    the published models; `provence-mini` needs 0.05 to be careful, 0.02 on filings and papers (docs/provence-mini.md). A
-    passage that
-    does not fit beside the question is read in blocks of whole sentences, as few and as equal as can be, and its score
-    is its best block's; the sentence that is too long for a block is read in parts, all of whose tokens count alike.
+    the published models and for `provence-mini` on text like Wikipedia, where 0.05 is more careful still; on filings and
+    papers it needs 0.02 (docs/provence-mini.md). A passage that does not fit beside the question is read in blocks of
+    whole sentences, as few and as equal as can be, and its score is its best block's; the sentence that is too long for
+    a block is read in parts, all of whose tokens count alike.
 
     Attributes:
         model: `provence-mini` (in this package, on all-MiniLM-L6-v2), a folder or a Hugging Face id: OpenProvence's
