@@ -14,6 +14,7 @@ import click
 
 from rlc.data.errors import RlcError, UsageError
 from rlc.experiments.cli_chunks import chunks
+from rlc.experiments.cli_completion import kinds, named
 from rlc.experiments.cli_diff import diff
 from rlc.experiments.cli_judge import judge
 from rlc.experiments.cli_report import report, show
@@ -21,7 +22,6 @@ from rlc.experiments.cli_router import explain, router
 from rlc.experiments.cli_setup import completion, init
 from rlc.experiments.cli_sweep import sweep
 from rlc.experiments.cli_track import track, ui
-from rlc.experiments.completion import kinds, named
 from rlc.experiments.options import (
     ARMS,
     DATA_ROOT,

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from rlc.data.errors import UsageError
-from rlc.experiments.completion import runs
+from rlc.experiments.cli_completion import runs
 from rlc.experiments.options import OUT
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rlc.experiments.completion import recipes
+from rlc.experiments.cli_completion import recipes
 from rlc.experiments.options import DATA_ROOT, DATASET, LIMIT, OUT, RESUME, SETTINGS, TRACK, WHERE
 
 

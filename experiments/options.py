@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from rlc.experiments.completion import arms, datasets, questions, recipes, runs, settings
+from rlc.experiments.cli_completion import arms, datasets, questions, recipes, runs, settings
 
 OUT = click.option(
     "--out",
