@@ -35,11 +35,11 @@ def extremes(study: Study) -> Section | None:
     if not order:
         return None
     first, second = pairs[0][0].short, pairs[0][1].short
-    models = f" over {len(pairs)} models" if len(pairs) > 1 else ""
+    models = f", over {len(pairs)} models" if len(pairs) > 1 else ""
+    which = f"{SHOWN} of the {len(order):,}" if len(order) > SHOWN else f"{len(order)}"
     texts = [
-        f"The {min(SHOWN, len(order))} of {len(order):,} questions with the largest difference between {first} and "
-        f"{second}{models} in right answers, then in token F1. Gold evidence is marked where the rule finds it; struck "
-        "out is what a pruner dropped."
+        f"The {which} questions on which {first} and {second} differ{models}, largest difference in right answers first, "
+        "then in token F1. Gold evidence is marked where the rule finds it; struck out is what a pruner dropped."
     ]
     if study.dataset is None:
         texts.append(f"Without the documents, so without the evidence: {study.absence}.")
