@@ -3,6 +3,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -75,6 +76,12 @@ def test_more_keys_than_one_query_takes(store):
     store.put(answers)
     assert store.get([*answers, "nowhere"]) == answers
     assert store.present([*answers, "nowhere"]) == set(answers)
+
+
+def test_another_thread_may_use_it(store):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(store.put, {"a": FULL}).result()
+    assert store.get(["a"]) == {"a": FULL}
 
 
 def test_it_outlives_its_process(tmp_path):
@@ -241,7 +248,9 @@ def test_what_cannot_be_written_is_an_error_with_advice(store):
         connection.execute("DROP TABLE answers")
     with pytest.raises(StoreError, match=r"cannot write to the store .*no such table.*: free some space"):
         store.put({"a": FULL})
-    with pytest.raises(StoreError, match=r"cannot write to the store .*no such table"):
+    with pytest.raises(
+        StoreError, match=r"no such table.*; free some space or the folder, then run the same command"
+    ):
         store.forget(["a"])
     with pytest.raises(StoreError, match=r"cannot read the store .*no such table.*; move"):
         store.get(["a"])
