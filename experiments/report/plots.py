@@ -88,7 +88,7 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
     axes.set_xlabel("prompt tokens a question")
     axes.set_ylabel("right answers, %")
     if len(places) <= NAMED:
-        label_points(axes, {study.entry(name).label: place for name, place in places.items()})
+        label_points(figure, axes, {study.entry(name).label: place for name, place in places.items()})
     for number, name in enumerate(front if len(places) > NAMED else (), start=1):
         above = 6 if number % 2 else -13  # neighbours' numbers take turns
         axes.annotate(str(number), places[name], xytext=(7, above), textcoords="offset points", fontsize=8)
@@ -212,13 +212,15 @@ def _handles(roles: set[str]) -> list[Any]:
     ]
 
 
-def label_points(axes: "Axes", places: "Mapping[str, tuple[float, float]]", size: float = 8) -> None:
+def label_points(
+    figure: "Figure", axes: "Axes", places: "Mapping[str, tuple[float, float]]", size: float = 8
+) -> None:
     """Names beside their points, each at the first of some places around its point where no other name stands.
 
     The limits of the axes must be set; widths of letters are estimated.
     """
-    axes.figure.draw_without_rendering()  # sets the layout, and so where the points are
-    points = axes.figure.dpi / 72
+    figure.draw_without_rendering()  # sets the layout, and so where the points are
+    points = figure.dpi / 72
     taken: list[tuple[float, float, float, float]] = []
     for name, place in places.items():
         text = clip(name)

@@ -139,5 +139,5 @@ def _scatter(study: Study, readers: Sequence[Entry]) -> "Figure":
     axes.margins(x=0.15)
     axes.set_xlabel("evidence found, %")
     axes.set_ylabel("right answers to the same questions, %")
-    label_points(axes, places)
+    label_points(figure, axes, places)
     return figure
