@@ -1,5 +1,6 @@
 """`rlc track` and `rlc ui`."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -40,5 +41,7 @@ def ui(out: Path, port: int) -> None:
 
     from rlc.experiments.tracking.place import ui_command
 
+    # The server's judges would keep seven more processes; a user's own setting stays.
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     click.echo(f"http://127.0.0.1:{port}", err=True)
     sys.exit(subprocess.run(ui_command(out, port), check=False).returncode)  # noqa: S603 - our own fixed command

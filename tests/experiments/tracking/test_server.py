@@ -54,10 +54,10 @@ def server(executed, tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, (folder / "log").open("w") as log:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # as `rlc ui` does
         command = [*ui_command(folder, port), "--artifacts-destination", str(folder / "artifacts")]
-    with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
