@@ -12,6 +12,7 @@ from rlc.data.errors import UnsupportedError
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.dense import DenseRetriever
 from rlc.retrievers.fuse import HybridRetriever, reciprocal_rank_fusion
+from rlc.retrievers.fuse_scores import weighted_score_fusion
 
 rankings = st.lists(st.lists(st.sampled_from("abcdefgh")), max_size=2)
 
@@ -80,6 +81,25 @@ def test_k_and_weights_by_hand(documents):
     found = hybrid.invoke("the cat and the net income")
     assert [(d.metadata["relevance_score"], d.metadata["rank"]) for d in found] == [(1.0, 1), (0.5, 2)]
     assert [d.metadata["rank_bm25_2"] for d in found] == [1, 2]
+
+
+@pytest.mark.parametrize("fusion", ["min-max", "z", "dbsf"])
+def test_scores_weigh_as_the_function_says(documents, words, fusion):
+    members = [
+        BM25Retriever.from_documents(documents),
+        DenseRetriever.from_documents(documents, encoder=words),
+    ]
+    hybrid = HybridRetriever(retrievers=members, weights=[0.25, 0.75], fusion=fusion, depth=3)
+    lists = [
+        [(d.id, d.metadata["relevance_score"]) for d in member.invoke("the cat and net income", k=3)]
+        for member in members
+    ]
+    found = hybrid.invoke("the cat and net income", k=2)
+    assert [(d.id, d.metadata["relevance_score"]) for d in found] == [
+        (id_, pytest.approx(score)) for id_, score in weighted_score_fusion(lists, [0.25, 0.75], fusion)[:2]
+    ]
+    assert found[0].metadata["score_dense"] == dict(lists[1])[found[0].id]
+    assert hybrid.search([]) == []
 
 
 def test_components_are_kept(hybrid):
