@@ -46,6 +46,11 @@ def report(
 @EVIDENCE_ROOT
 @click.option("--characters", default=2000, help="Longest text shown whole, in characters.")
 @click.option(
+    "--prompts/--no-prompts",
+    default=True,
+    help="Show the prompts, which are made again: that indexes the document again, a while for a long one.",
+)
+@click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page here in place of the text."
 )
 def show(
@@ -55,6 +60,7 @@ def show(
     readers: tuple[str, ...],
     data_root: Path | None,
     characters: int,
+    prompts: bool,
     html: Path | None,
 ) -> None:
     """Show one QUESTION of RUN whole: gold answers, and what every reader read, said and cost.
@@ -66,7 +72,7 @@ def show(
     from rlc.experiments.report.terminal import lines
     from rlc.experiments.show import show_question, write_page
 
-    page = show_question(run, question, out, readers, data_root, characters)
+    page = show_question(run, question, out, readers, data_root, characters, prompts)
     if html:
         write_page(page, html)
         click.echo(html)

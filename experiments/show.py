@@ -47,6 +47,7 @@ def show_question(
     readers: Sequence[str] = (),
     data_root: Path | None = None,
     characters: int = 2_000,
+    prompts: bool = True,
 ) -> Report:
     """All about one question: gold answers and evidence; by reader verdict, answer, what was read, and cost.
 
@@ -60,6 +61,7 @@ def show_question(
         data_root: Where the data set lies. Without it the evidence is looked up where the data set's name leads;
             where that fails, its spans are shown in place of its text.
         characters: Longer texts are shortened in the middle to about this many.
+        prompts: Make the prompts again, for which retrieving readers index the document again.
 
     Raises:
         UsageError: if there is no such run, question or reader; the nearest names are told.
@@ -75,7 +77,10 @@ def show_question(
         loud=False,
         sections=[
             _question(rows[0], example, gold, note, characters),
-            *(_reader(stored, row, place, example, gold, characters) for place, row in enumerate(rows)),
+            *(
+                _reader(stored, row, place, example, gold, characters, prompts)
+                for place, row in enumerate(rows)
+            ),
         ],
     )
 
@@ -154,11 +159,17 @@ def _question(row: Row, example: Example | None, gold: Sequence[Span], note: str
 
 
 def _reader(
-    stored: StoredRun, row: Row, place: int, example: Example | None, gold: Sequence[Span], characters: int
+    stored: StoredRun,
+    row: Row,
+    place: int,
+    example: Example | None,
+    gold: Sequence[Span],
+    characters: int,
+    prompts: bool,
 ) -> Section:
     label = stored.labels.get(row["reader"], row["reader"])
     excerpts = list(_excerpts(row, example, gold, characters))
-    if example and row["prompt_hash"] and row["route"] == row["reader"]:
+    if prompts and example and row["prompt_hash"] and row["route"] == row["reader"]:
         excerpts += _prompt(row, stored.specs[row["reader"]], example, characters)
     return Section(f"reader-{place}", f"{label}: {_verdict(row)}", blocks=(Block("", excerpts),))
 

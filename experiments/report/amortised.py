@@ -21,8 +21,8 @@ UNKNOWN = "not known: an arm has no first or no further questions"
 NOTE = (
     "A first question pays for its document: it is indexed, or read with little of it cached. A further one finds that "
     "done. Computed tokens are prompt tokens less those that the engine says it had cached, and the index's; new tokens "
-    "are not among them. cost(q) = (first − further) / q + further for q questions a document. Intervals are clustered "
-    "by document."
+    "are not among them. cost(q) = (first − further) / q + further for q questions a document; where a first question cost "
+    "no more than a further one, the mean stands for every q. Intervals are clustered by document."
 )
 
 
@@ -126,13 +126,13 @@ def _formula_line(study: Study, entry: Entry, units: Sequence[str]) -> str:
 
 
 def formula(costs: Costs, digits: int) -> str:
-    """cost(q) with its numbers; what every question cost where there is nothing to tell it from."""
-    first, further = costs.first_mean, costs.further_mean
-    if first is None or further is None:
-        mean = costs.mean
-        return NONE if mean is None else f"{mean:,.{digits}f} for every q"
-    sign = "-" if first < further else ""
-    return f"{sign}{abs(first - further):,.{digits}f} / q + {further:,.{digits}f}"
+    """cost(q) with its numbers; what every question cost where a first one is not told apart, or costs no more."""
+    first, further, mean = costs.first_mean, costs.further_mean, costs.mean
+    if mean is None:
+        return NONE
+    if first is None or further is None or first < further:
+        return f"{mean:,.{digits}f} for every q"
+    return f"{first - further:,.{digits}f} / q + {further:,.{digits}f}"
 
 
 def _table(study: Study, unit: str) -> Table:
@@ -162,7 +162,7 @@ def _cells(costs: Costs, digits: int) -> list[Cell]:
 
 def _formula_cell(entry: Entry, costs: Costs, digits: int) -> Cell:
     """A router may pay for a document twice, once in each arm: the formula is not its."""
-    return Cell(NONE if entry.role == "router" else formula(costs, digits).replace("-", "−"))
+    return Cell(NONE if entry.role == "router" else formula(costs, digits))
 
 
 def _figure(found: Estimate, digits: int) -> Cell:

@@ -111,6 +111,22 @@ def test_evidence_is_shown_as_text_where_the_documents_are_at_hand(tmp_path):
         show_question("old", one.id, tmp_path, data_root=sample.root)
 
 
+def test_prompts_are_made_again_only_where_they_are_wanted(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "rlc.experiments.show.rebuild_prompts", lambda spec, example: asked.append(spec) or {}
+    )
+    sample = load_sample()
+    one = sample.examples[0]
+    data = {"name": sample.name, "variant": "sample", "revision": sample.revision}
+    folder = save(tmp_path / "run", [one], {"rag": Answer("x", "rag", (), USAGE, prompt_hash="h")}, data)
+    write_json(folder / "recipe.json", {"readers": {"rag": {"use": "rag"}}, "labels": {}})
+    assert "another hash" in printed("run", one.id, tmp_path)
+    assert asked == [{"use": "rag"}]
+    show_question("run", one.id, tmp_path, prompts=False)
+    assert len(asked) == 1
+
+
 PRUNED = Answer(
     "x", "rag", (Evidence("d", 0, 8, 0.5, (0, 24)), Evidence("d", 12, 24, 0.5, (0, 24))), USAGE, details={}
 )
