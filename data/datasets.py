@@ -9,7 +9,7 @@ from rlc.data import folder, jsonl, lara
 from rlc.data.errors import UsageError, unknown
 from rlc.data.fetch import check_lara, lara_folder
 from rlc.data.lazy import load
-from rlc.data.records import Dataset
+from rlc.data.records import Dataset, Document
 from rlc.data.weights import cache_folder
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -48,6 +48,21 @@ def load_dataset(name_or_path: str, data_root: Path | None = None) -> Dataset:
     if (root / "datasets" / "query").is_dir():
         return _read_lara(root)
     return folder.load(root)
+
+
+def load_documents(name_or_path: str) -> Mapping[str, Document]:
+    """The documents alone, by id, from where `load_dataset` finds them; a user's folder needs no questions.
+
+    Raises:
+        UsageError: on a name that is neither known nor a folder.
+        DataError: where they cannot be read.
+    """
+    root = Path(name_or_path).expanduser()
+    if name_or_path in DATASETS or not root.is_dir() or (root / "datasets" / "query").is_dir():
+        return load_dataset(name_or_path).documents
+    if (root / "documents.jsonl").exists():
+        return jsonl.load_documents(root)
+    return folder.load_documents(root)
 
 
 def load_lara(data_root: Path | None = None) -> Dataset:

@@ -50,13 +50,23 @@ def load(root: Path) -> Dataset:
         DataError: naming file, line and reason, on the first thing that is not as the module says.
     """
     source, asked = root / "documents.jsonl", root / "questions.jsonl"
+    documents = load_documents(root)
+    examples = read_questions(asked, documents)
+    return Dataset(root.resolve().name, examples, documents, digest(root, [source, asked]), root=root)
+
+
+def load_documents(root: Path) -> dict[str, Document]:
+    """Read `documents.jsonl` alone, by id.
+
+    Raises:
+        DataError: as for `load`.
+    """
+    source = root / "documents.jsonl"
     rows = read_rows(source, lambda row: (row, _document(row)))
     if not rows:
         raise DataError(f'{source}: holds no documents; expected lines such as {{"id": "a", "text": "..."}}')
     _refuse_repeated((row, str(document.id)) for row, document in rows)
-    documents = {str(document.id): document for _, document in rows}
-    examples = read_questions(asked, documents)
-    return Dataset(root.resolve().name, examples, documents, digest(root, [source, asked]), root=root)
+    return {str(document.id): document for _, document in rows}
 
 
 def read_questions(path: Path, documents: Mapping[str, Document]) -> tuple[Example, ...]:

@@ -9,7 +9,17 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-__all__ = ["Answer", "Dataset", "Document", "Evidence", "Example", "Usage", "document_name", "passages_of"]
+__all__ = [
+    "Answer",
+    "Dataset",
+    "Document",
+    "Evidence",
+    "Example",
+    "Usage",
+    "document_name",
+    "evidence_in",
+    "passages_of",
+]
 
 
 def document_name(document: Document) -> str:
@@ -112,6 +122,11 @@ class Evidence:
     end: int
     score: float | None = None
     passage: tuple[int, int] | None = None
+
+
+def evidence_in(document_id: str, evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The evidence that is of this document, in order: spans of others say nothing about its text."""
+    return tuple(one for one in evidence if one.document_id == document_id)
 
 
 def passages_of(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:

@@ -47,8 +47,9 @@ class Family:
 
     `constructor` is called in place of the class where it is named; `deferred` gives back that call with the
     settings bound, for things that still wait for their documents. A bare string names an entry, or, where there
-    is a `shorthand`, stands for `{use = shorthand, model = string}`. An alias is written out as the entry that it
-    stands for, so that a spec keeps its meaning when the alias moves on.
+    is a `shorthand`, stands for `{use = shorthand, model = string}`, with `names` where that says another setting than
+    `model`. An alias is written out as the entry that it stands for, so that a spec keeps its meaning when the alias
+    moves on.
     """
 
     kind: str
@@ -56,7 +57,14 @@ class Family:
     constructor: str = ""
     deferred: bool = False
     shorthand: str = ""
+    names: str = "model"
     aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def spelled_out(self, name: str) -> Spec:
+        """The spec that a bare string stands for; an alias stays one."""
+        if self.shorthand and name not in self.table:
+            return {"use": self.shorthand, self.names: name}
+        return {"use": name}
 
     def maker(self, name: str, path: str) -> Callable[..., Any]:
         """What to call for an entry.
@@ -169,9 +177,8 @@ class Builder:
 
 def _normalise(spec: object, family: Family, path: str) -> Spec:
     if isinstance(spec, str):
-        if family.shorthand and spec not in family.table:
-            return {"use": family.shorthand, "model": spec}
-        return {"use": family.aliases.get(spec, spec)}
+        named = family.spelled_out(spec)
+        return {**named, "use": family.aliases.get(named["use"], named["use"])}
     if not isinstance(spec, Mapping) or not isinstance(spec.get("use"), str):
         raise SpecError(f"{path}: expected one {family.kind}, {{use = name, ...}}, got {spec!r}")
     return {**spec, "use": family.aliases.get(spec["use"], spec["use"])}

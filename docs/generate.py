@@ -21,6 +21,7 @@ from rlc.data.spec import Family
 from rlc.experiments.results import COLUMNS
 from rlc.pipeline.recipe import (
     CHUNKER,
+    COLLECTION,
     ENCODER,
     EVICTION,
     FAMILIES,
@@ -43,7 +44,7 @@ HEADINGS = {
     "Eviction of keys and values": EVICTION,
 }
 ANCHORS = {family.kind: heading.lower().replace(" ", "-") for heading, family in HEADINGS.items()}
-ANCHORS[TOKENIZER.kind] = "tokenizers"
+ANCHORS |= {TOKENIZER.kind: "tokenizers", COLLECTION.kind: "collections"}
 FETCHED = re.compile(
     r"""<(?:script|img|iframe|source)\b[^>]*\bsrc=["']?(?:https?:)?//|<link\b[^>]*\bhref=["']?(?:https?:)?//"""
 )

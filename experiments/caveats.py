@@ -10,11 +10,19 @@ FITTED_ON = "lara"  # what the shipped fits were made from
 
 
 def caveats(specs: Mapping[str, Spec], data: Mapping[str, Any]) -> list[str]:
-    """Sentences about a run's readers on its data (`name` and `variant`); none where nothing needs saying.
+    """Sentences about a run's readers on its data, as provenance describes it; none where nothing needs saying.
 
-    A router that was fitted on a data set has seen the answers to its questions: its figures there are no
+    What a reader never searches it cannot find. A router that was fitted on a data set has seen the answers to its questions: its figures there are no
     measurement of what it is worth elsewhere.
     """
+    outside = [
+        f"the collection {name} lacks {count} of the {data['documents']} documents that are asked about"
+        for name, count in data.get("outside_collections", {}).items()
+    ]
+    return outside + _flattered(specs, data)
+
+
+def _flattered(specs: Mapping[str, Spec], data: Mapping[str, Any]) -> list[str]:
     if data.get("name") != FITTED_ON or data.get("variant") != "benchmark":
         return []
     fitted = [

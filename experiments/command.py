@@ -22,6 +22,7 @@ from rlc.experiments.report.answer import sentences
 from rlc.experiments.report.study import make_study
 from rlc.experiments.run import Outcome, Run, plan_run
 from rlc.experiments.runs import StoredRun, open_run
+from rlc.experiments.scope import scopes, searched
 from rlc.experiments.selection import limit as limit_to
 from rlc.experiments.selection import where
 from rlc.experiments.shipped import recipe_file
@@ -221,6 +222,7 @@ def _print_outcome(outcome: Outcome, answer: Sequence[str], costs: Sequence[str]
                 {
                     "run": str(run.folder),
                     "labels": dict(run.labels),
+                    "searched": {name: searched(spec) for name, spec in run.specs.items()},
                     "answer": answer,
                     "costs": costs,
                     "readers": outcome.summaries,
@@ -241,7 +243,7 @@ def notes(outcome: Outcome) -> list[str]:
     """What must be said beside the table."""
     run = outcome.run
     lines = [f"{alias}: resolved to {run.specs[alias]['use']}" for alias in run.labels]
-    lines += caveats(run.specs, {"name": run.dataset.name, "variant": run.dataset.variant})
+    lines += [*scopes(run.specs), *caveats(run.specs, outcome.provenance["dataset"])]
     for summary in outcome.summaries:
         spec = run.specs[summary["reader"]]
         if summary["cut_answers"] and "overflow" in spec:

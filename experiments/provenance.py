@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rlc.data.records import Dataset
+from rlc.data.spec import Spec
 from rlc.experiments.judge import RuleJudge, default_fit
+from rlc.experiments.scope import documents_outside
 
 LIBRARIES = (
     "rlc", "torch", "transformers", "tokenizers", "sentence-transformers", "faiss-cpu", "bm25s", "rank-bm25",
@@ -18,7 +20,7 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def provenance(dataset: Dataset, models: Mapping[str, str]) -> dict[str, Any]:
+def provenance(dataset: Dataset, models: Mapping[str, str], specs: Mapping[str, Spec]) -> dict[str, Any]:
     """A plain record of it."""
     return {
         **environment(),
@@ -29,6 +31,7 @@ def provenance(dataset: Dataset, models: Mapping[str, str]) -> dict[str, Any]:
             "root": None if dataset.root is None else str(dataset.root.resolve()),
             "examples": len(dataset.examples),
             "documents": len({example.document_id for example in dataset.examples}),
+            "outside_collections": documents_outside(specs, dataset),
         },
         "models": dict(models),
         "judge": {"name": RuleJudge.name, "fit": dict(default_fit().provenance)},

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rlc.data.abstention import abstains
 from rlc.data.errors import DataError
 from rlc.data.lara import load, load_predictions
-from rlc.data.records import Dataset, Example
+from rlc.data.records import Dataset, Example, evidence_in
 from rlc.data.tokens import ApproximateTokenizer, count_once
 from rlc.experiments.agreement import judge_frame
 from rlc.experiments.judge import RuleJudge
@@ -239,7 +239,12 @@ def _answers(
     documents = {example.document_id: Text(example.document.page_content) for example in examples}
     return [
         [
-            answer_features(e.question, texts.get((m, q), ""), documents[e.document_id], found[q].evidence)
+            answer_features(
+                e.question,
+                texts.get((m, q), ""),
+                documents[e.document_id],
+                evidence_in(e.document_id, found[q].evidence),
+            )
             for q, e in enumerate(examples)
         ]
         for m in range(shape[0])

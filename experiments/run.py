@@ -85,7 +85,7 @@ class Run:
             raise StoreError(
                 f"cannot make {self.folder}: {error}; give a writable folder with --out"
             ) from error
-        record = provenance(self.dataset, self.models)
+        record = provenance(self.dataset, self.models, self.specs)
         write_json(self.folder / "recipe.json", {"readers": self.specs, "labels": self.labels})
         frame = compare(readers, self.dataset, on_batch=on_batch, schedule=schedule)
         summaries = summarise(frame)

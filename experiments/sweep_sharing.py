@@ -20,7 +20,8 @@ from rlc.data.protocols import Encoder, Floats, Generation, Prompt, TokenEmbeddi
 from rlc.data.records import document_name
 from rlc.data.spec import Spec, fingerprint
 from rlc.pipeline.llms.delegate import Delegate
-from rlc.pipeline.readers.rag import Index, RagReader
+from rlc.pipeline.readers.indexing import Index
+from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.recipe import ENCODER, LANGUAGE_MODEL, READER, RETRIEVER, STEP
 
 T = TypeVar("T")

@@ -10,7 +10,12 @@ from rlc.data.protocols import Prompt
 
 SYSTEM = "You are a helpful assistant"
 WHOLE = {"paper": "the papers", "financial": "the financial statement", "book": "the book"}
-PART_OF = {"paper": "some papers", "financial": "a financial statement", "book": "a book"}
+PART_OF = {
+    "paper": "some papers",
+    "financial": "a financial statement",
+    "book": "a book",
+    "collection": "some documents",
+}
 
 
 def long_prompt(kind: str, text: str, question: str) -> Prompt:

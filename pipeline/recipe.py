@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlc.chunkers import CHUNKERS
+from rlc.data.collection import collection_revision, load_collection
 from rlc.data.errors import SpecError, unknown
 from rlc.data.lazy import load
 from rlc.data.protocols import Reader
@@ -39,6 +40,9 @@ ENCODER = Family("encoder", ENCODERS, shorthand="sentence-transformer")
 EVICTION = Family("kv", KV)
 LANGUAGE_MODEL = Family("engine", LLMS, shorthand="hf")
 TOKENIZER = Family("tokenizer", {"tokenizer": "rlc.data.tokens:load_tokenizer"}, shorthand="tokenizer")
+COLLECTION = Family(
+    "collection", {"documents": "rlc.data.collection:load_collection"}, shorthand="documents", names="of"
+)
 
 # A setting's name says what its value is built from.
 FAMILIES = {
@@ -47,6 +51,7 @@ FAMILIES = {
     "reader.chunker": CHUNKER,
     "reader.index": RETRIEVER,
     "reader.steps": STEP,
+    "reader.collection": COLLECTION,
     "chunker.inner": CHUNKER,
     "retriever.members": RETRIEVER,
     "retriever.index": RETRIEVER,
@@ -100,13 +105,15 @@ class Recipe:
         return replace(self, readers={**self.readers, name: spec})
 
     def completed(self) -> dict[str, Spec]:
-        """Every reader's spec written out in full: references, shorthands and defaults.
+        """Every reader's spec written out in full: references, shorthands and defaults, and collections' revisions.
 
         Raises:
             SpecError: on anything unknown, missing or circular, with its place.
+            UsageError: on a collection that is nowhere.
+            DataError: on one that cannot be read, or is not of the revision that the recipe names.
         """
         return {
-            name: BUILDER.complete(self._expand(spec, place, (place,), ()), READER, place)
+            name: _pinned(BUILDER.complete(self._expand(spec, place, (place,), ()), READER, place))
             for name, spec in self.readers.items()
             for place in [f"readers.{name}"]
         }
@@ -133,6 +140,16 @@ class Recipe:
 
 
 BUILDER = Builder(FAMILIES)
+
+
+def _pinned(value: Any) -> Any:  # noqa: ANN401 - plain data
+    """A completed spec with the revision and the number of documents of every collection that it names."""
+    if isinstance(value, Mapping):
+        if value.get("use") in COLLECTION.table:
+            found = load_collection(**{key: setting for key, setting in value.items() if key != "use"})
+            return {**value, "revision": collection_revision(found), "documents": len(found)}
+        return {key: _pinned(inner) for key, inner in value.items()}
+    return [_pinned(inner) for inner in value] if isinstance(value, list) else value
 
 
 def resolve_router(name: str) -> str:
@@ -237,9 +254,7 @@ def _spelled_out(name: str, said: str, key: str) -> Spec:
     if name.startswith("@"):
         raise SpecError(f"{said}: is shared ({name}); set it where {name[1:]!r} is defined")
     family = FAMILIES.get(key) or FAMILIES.get(f"reader.{key}")
-    if family and family.shorthand and name not in family.table:
-        return {"use": family.shorthand, "model": name}
-    return {"use": name}
+    return family.spelled_out(name) if family else {"use": name}
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 - plain data

@@ -6,6 +6,7 @@ from rlc.experiments.report.cells import count, name
 from rlc.experiments.report.lineup import Entry
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.study import Study
+from rlc.experiments.scope import searched
 
 ROLE_NAMES = {"long": "long context", "rag": "retrieval", "router": "router", "other": "other"}
 
@@ -37,11 +38,12 @@ def compared(study: Study) -> Section:
     """The readers with roles, models and settings."""
     table = Table(
         "Readers",
-        ("reader", "kind", "language model", "questions", "answered"),
+        ("reader", "kind", "searches", "language model", "questions", "answered"),
         [
             (
                 name(entry.label),
                 Cell(ROLE_NAMES[entry.role]),
+                Cell(searched(study.run.specs.get(entry.name, {}))),
                 Cell(", ".join(entry.models)),
                 count(study.rows[entry.name].height),
                 count(study.answered(entry).height),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
-from rlc.data.records import Evidence, passages_of
+from rlc.data.records import Evidence, evidence_in, passages_of
 from rlc.experiments.report.records import Excerpt, Piece
 from rlc.experiments.visible import shorten
 
@@ -33,7 +33,11 @@ def passages(
     """
     found = []
     for rank, whole in enumerate(passages_of(evidence), start=1):
-        own = [e for e in evidence if (e.passage or (e.start, e.end)) == (whole.start, whole.end)]
+        own = [
+            e
+            for e in evidence_in(whole.document_id, evidence)
+            if (e.passage or (e.start, e.end)) == (whole.start, whole.end)
+        ]
         kept = [(e.start, e.end) for e in own] if own[0].passage else None
         score = "" if whole.score is None else f", score {whole.score:.4g}"
         name = f"evidence {rank}, characters {whole.start:,} to {whole.end:,}{score}"

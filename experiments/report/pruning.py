@@ -71,7 +71,7 @@ def _measured(study: Study, entry: Entry, read: dict[str, tuple[Evidence, ...]])
     tokenizer = ApproximateTokenizer()
     removed = np.full(study.examples.height, np.nan)
     for place, id_ in enumerate(study.examples["example_id"]):
-        if id_ in read:
+        if read.get(id_):
             text = study.asked[id_].document.page_content
             stayed, given = (
                 sum(tokenizer.count(text[piece.start : piece.end]) for piece in spans)

@@ -30,7 +30,7 @@ def silver_recall(study: Study) -> Section | None:
         texts=(
             f"Evidence is found by rule, so these figures are silver: {len(study.gold):,} of {study.examples.height:,} "
             "questions have an answer (numbers, or a few words) that their document holds word for word. The passages "
-            "hold the evidence if all of it stands in them. Chance is high, so passages of the same lengths from random "
+            "hold the evidence if all of it stands in those of the question's own document. Chance is high, so passages of the same lengths from random "
             "places, and from the document's beginning, stand beside; the whole document holds all.",
         ),
         tables=(
@@ -72,7 +72,7 @@ def _random(seed: str, length: int, spans: Spans) -> Spans:
 
 
 def _first(spans: Spans) -> Spans:
-    return [Evidence(spans[0].document_id, 0, sum(e.end - e.start for e in spans))]
+    return [Evidence(e.document_id, 0, sum(e.end - e.start for e in spans)) for e in spans[:1]]
 
 
 def _covered(spans: Spans) -> int:

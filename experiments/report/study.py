@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
-from rlc.data.records import Dataset, Evidence, Example
+from rlc.data.records import Dataset, Evidence, Example, evidence_in
 from rlc.experiments.metrics.cost import Price
 from rlc.experiments.metrics.evidence import first_rank, places, silver
 from rlc.experiments.oracle import Ceiling, RouterScore, ceiling, score_router
@@ -112,14 +112,16 @@ class Study:
         return {name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided}
 
     def read(self, entry: Entry) -> dict[str, tuple[Evidence, ...]]:
-        """What the reader was given of each question's own document, by id, where its answers say so."""
+        """What the reader was given of each question's own document, by id, where its answers say what they read.
+
+        That is nothing where all passages are from other documents of a collection.
+        """
         rows = self.answered(entry).filter(pl.col("evidence").list.len() > 0)
         return {
-            example_id: own
+            example_id: evidence_in(document_id, evidence_of(items))
             for example_id, document_id, items in rows.select(
                 "example_id", "document_id", "evidence"
             ).iter_rows()
-            if (own := tuple(e for e in evidence_of(items) if e.document_id == document_id))
         }
 
     @cached_property

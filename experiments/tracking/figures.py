@@ -110,12 +110,17 @@ def _retrieval(study: Study, entry: Entry) -> dict[str, float | None]:
 
 
 def silver_ranks(rows: pl.DataFrame, dataset: Dataset) -> list[int | None]:
-    """How many passages, best first, it takes to hold the evidence; a rank per question that the rule decides."""
+    """How many passages, best first, it takes to hold the evidence; a rank per question that the rule decides.
+
+    A passage of another document takes a rank and holds nothing.
+    """
     asked = set(rows["example_id"])
     examples = {example.id: example for example in dataset.examples if example.id in asked}
     gold = silver(examples.values())
     return [
-        first_rank([text[e["start"] : e["end"]] for e in evidence if e["document_id"] == document], gold[id_])
+        first_rank(
+            [text[e["start"] : e["end"]] if e["document_id"] == document else "" for e in evidence], gold[id_]
+        )
         for id_, document, evidence in rows.select("example_id", "document_id", "evidence").iter_rows()
         if id_ in gold
         for text in [examples[id_].document.page_content]

@@ -1,12 +1,12 @@
 """Retrieving, then reading: some passages of the document in the prompt."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
-from langchain_core.retrievers import BaseRetriever
-from pydantic import ValidationError
 
 from rlc.data.errors import ContextOverflowError, DataError, UsageError
 from rlc.data.protocols import LLM
@@ -14,10 +14,9 @@ from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
 from rlc.pipeline.readers.asking import Request, ask_all, evidence_of, room_for_text
+from rlc.pipeline.readers.indexing import Index, Indexed, by_name, index_documents
 from rlc.pipeline.readers.retrieving import Found
 from rlc.retrievers.base import search
-
-Index = Callable[[Sequence[Document]], BaseRetriever]
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,10 @@ class RagReader:
     `overflow = "refuse"`, the question fails. The index of a document is made once for the questions that come
     together; the first of them carries its cost. A document that cannot be cut or indexed (an empty one) fails its
     own questions only. `instruction` is put after every question that is read, not after those that are searched for.
+
+    With a `collection` every question is searched for in all of its documents, whether its own is among them or not.
+    They are indexed once in the reader's life, and the first question carries the cost. `where` keeps only passages
+    whose metadata has these values.
     """
 
     chunker: BaseDocumentTransformer
@@ -40,14 +43,24 @@ class RagReader:
     overflow: str = "middle"
     seed: int = 0
     instruction: str = ""
+    collection: Sequence[Document] | None = None
+    where: Mapping[str, Any] | None = None
     # What `retrieve` found last, by example id: no part of what the reader is, it only saves the second search.
     _held: dict[str, tuple[Example, Request]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    # The collection's index, once it is made: no part of what the reader is either.
+    _kept: list[Indexed] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_policy(self.overflow)
         reading_order([], self.order)
+        self._documents  # noqa: B018 - a bad collection is refused here, not at the first question
+
+    @cached_property
+    def _documents(self) -> Mapping[str, Document]:
+        """The collection by name; empty where there is none."""
+        return {} if self.collection is None else by_name(self.collection)
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
@@ -71,8 +84,7 @@ class RagReader:
             if held is example and request is not None:
                 requests[i] = request
         new = [i for i in range(len(examples)) if i not in requests]
-        for group in _by_document([examples[i] for i in new]):
-            places = [new[i] for i in group]
+        for places in self._searched_together(examples, new):
             try:
                 found = self._retrieve([examples[i] for i in places])
             except DataError as error:
@@ -80,27 +92,44 @@ class RagReader:
             requests |= zip(places, found, strict=True)
         return [requests[i] for i in range(len(examples))]
 
+    def _searched_together(self, examples: Sequence[Example], places: Sequence[int]) -> list[list[int]]:
+        """The places of the examples by what they are searched for in."""
+        groups: dict[str, list[int]] = {}
+        for i in places:
+            groups.setdefault("" if self._documents else examples[i].document_id, []).append(i)
+        return list(groups.values())
+
     def _retrieve(self, examples: Sequence[Example]) -> list[Request]:
-        """Requests for questions on one document."""
+        """Requests for questions on one document, or on any where there is a collection."""
+        retriever, cost = self._indexed(examples[0].document)
         started = self.now()
-        chunks = self.chunker.transform_documents([examples[0].document])
-        tokens = sum(chunk.metadata.get("index_tokens", 0) for chunk in chunks)
-        try:
-            retriever = self.index(chunks)
-        except ValidationError as error:  # a setting is off, so every question would fail alike
-            said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            raise UsageError(f"the retriever refuses its settings: {said}") from error
-        indexed = self.now()
-        found = search(retriever, [example.question for example in examples])
-        share = (self.now() - indexed) / len(examples)
-        cost = Usage(index_tokens=tokens, index_seconds=indexed - started)
+        found = search(retriever, [example.question for example in examples], where=self.where)
+        share = (self.now() - started) / len(examples)
         costs = [cost, *[Usage()] * (len(examples) - 1)]
         return [
             self._request(example, passages, cost + Usage(retrieve_seconds=share))
             for example, passages, cost in zip(examples, found, costs, strict=True)
         ]
 
+    def _indexed(self, document: Document) -> Indexed:
+        """The index to search, and what making it has cost just now."""
+        if self.collection is None:
+            return index_documents(self.chunker, self.index, [document], self.now)
+        if self._kept:
+            return Indexed(self._kept[0].retriever, Usage())
+        try:
+            self._kept.append(index_documents(self.chunker, self.index, self.collection, self.now))
+        except DataError as error:
+            raise UsageError(f"the collection cannot be indexed, so no question could be: {error}") from error
+        return self._kept[0]
+
     def _request(self, example: Example, passages: Sequence[Document], usage: Usage) -> Request:
+        namesake = self._documents.get(example.document_id, example.document)
+        if (
+            namesake.page_content != example.document.page_content
+        ):  # its spans would be taken for the document's
+            said = f"the collection holds another text called {example.document_id!r}; rename one of the two"
+            return Request(None, usage=usage, error=f"DataError: {said}")
         started = self.now()
         for step in self.steps:
             passages = step.compress_documents(passages, example.question)
@@ -111,14 +140,14 @@ class RagReader:
             return Request(None, usage=usage, error=f"ContextOverflowError: {error}")
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
-            rag_prompt(_kind(example), texts, self._asked(example)),
+            rag_prompt(self._kind(example), texts, self._asked(example)),
             evidence=tuple(piece for passage in kept for piece in evidence_of(example, passage)),
             usage=usage + Usage(cut_tokens=cut),
         )
 
     def _fit(self, example: Example, passages: Sequence[Document]) -> tuple[Sequence[Document], int]:
         """The passages that fit the window, best first, and the tokens of the others."""
-        frame = rag_prompt(_kind(example), [""] * len(passages), self._asked(example))
+        frame = rag_prompt(self._kind(example), [""] * len(passages), self._asked(example))
         room = room_for_text(self.llm, frame, self.max_tokens)
         kept, cut = fit_passages([p.page_content for p in passages], room, self.llm.tokenizer, self.overflow)
         return passages[:kept], cut
@@ -126,13 +155,6 @@ class RagReader:
     def _asked(self, example: Example) -> str:
         return f"{example.question} {self.instruction}" if self.instruction else example.question
 
-
-def _by_document(examples: Sequence[Example]) -> list[list[int]]:
-    groups: dict[str, list[int]] = {}
-    for i, example in enumerate(examples):
-        groups.setdefault(example.document_id, []).append(i)
-    return list(groups.values())
-
-
-def _kind(example: Example) -> str:
-    return str(example.document.metadata.get("kind", ""))
+    def _kind(self, example: Example) -> str:
+        """What the prompt calls the place that the passages are from."""
+        return "collection" if len(self._documents) > 1 else str(example.document.metadata.get("kind", ""))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rlc.data.protocols import Reader
-from rlc.data.records import Answer, Example, Usage
+from rlc.data.records import Answer, Example, Usage, evidence_in
 from rlc.pipeline.readers.retrieving import Found, retrieve
 from rlc.pipeline.routers.decide import Decider
 from rlc.pipeline.routers.features import features, text_of
@@ -82,6 +82,10 @@ class LearnedRouter:
 def known_before(examples: Sequence[Example], found: Sequence[Found]) -> list[dict[str, Any]]:
     """The features of each example; every document is taken apart once."""
     return [
-        features(example.question, text_of(example.document.page_content), searched.evidence)
+        features(
+            example.question,
+            text_of(example.document.page_content),
+            evidence_in(example.document_id, searched.evidence),
+        )
         for example, searched in zip(examples, found, strict=True)
     ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rlc.data.protocols import Reader
-from rlc.data.records import Answer, Example
+from rlc.data.records import Answer, Example, evidence_in
 from rlc.pipeline.readers.retrieving import Found, retrieve
 from rlc.pipeline.routers.answer_features import answer_features
 from rlc.pipeline.routers.features import text_of
@@ -33,7 +33,7 @@ class LearnedAfterRagRouter(LearnedRouter):
                 example.question,
                 answer.text,
                 text_of(example.document.page_content),
-                searched.evidence,
+                evidence_in(example.document_id, searched.evidence),
             )
             for example, answer, searched, known in zip(
                 examples, first, found, known_before(examples, found), strict=True

@@ -1,0 +1,65 @@
+"""From documents to what can be searched, with what that cost."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from langchain_core.documents import BaseDocumentTransformer, Document
+from langchain_core.retrievers import BaseRetriever
+from pydantic import ValidationError
+
+from rlc.data.errors import UsageError
+from rlc.data.records import Usage, document_name
+
+Index = Callable[[Sequence[Document]], BaseRetriever]
+
+
+class Indexed(NamedTuple):
+    """A retriever over the passages of some documents, and what making it cost."""
+
+    retriever: BaseRetriever
+    cost: Usage
+
+
+def index_documents(
+    chunker: BaseDocumentTransformer,
+    index: Index,
+    documents: Sequence[Document],
+    now: Callable[[], float] = time.perf_counter,
+) -> Indexed:
+    """Cut the documents and index the pieces together; `now` tells the time in seconds.
+
+    Raises:
+        DataError: if they cannot be cut, or give no passage.
+        UsageError: if the retriever refuses its settings.
+    """
+    started = now()
+    chunks = chunker.transform_documents(documents)
+    tokens = sum(chunk.metadata.get("index_tokens", 0) for chunk in chunks)
+    try:
+        retriever = index(chunks)
+    except ValidationError as error:  # a setting is off, so every question would fail alike
+        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UsageError(f"the retriever refuses its settings: {said}") from error
+    return Indexed(retriever, Usage(index_tokens=tokens, index_seconds=now() - started))
+
+
+def by_name(documents: Sequence[Document]) -> Mapping[str, Document]:
+    """The documents of a collection by name.
+
+    Raises:
+        ValueError: if there is none, or two have one name: a passage could not say which it is from.
+    """
+    if not documents:
+        raise ValueError(
+            "expected a collection of at least one document, got none; None searches each question's own"
+        )
+    named: dict[str, Document] = {}
+    for document in documents:
+        name = document_name(document)
+        if name in named:
+            raise ValueError(
+                f"two documents of the collection are called {name!r}; give each an id of its own"
+            )
+        named[name] = document
+    return named
