@@ -12,6 +12,7 @@ from rlc.data.records import Example
 from rlc.data.spec import Spec
 from rlc.experiments.metrics.evidence import places, silver
 from rlc.experiments.rebuild import rebuild_prompts
+from rlc.experiments.report.costs import SECONDS, TOKENS
 from rlc.experiments.report.marks import Span, gold_excerpts, passages, plain
 from rlc.experiments.report.records import Block, Excerpt, Report, Section
 from rlc.experiments.report.render import render_html
@@ -19,22 +20,6 @@ from rlc.experiments.results import evidence_of
 from rlc.experiments.runs import StoredRun, nearest, open_run
 from rlc.experiments.visible import visible
 
-TOKENS = {
-    "prompt_tokens": "prompt",
-    "cached_tokens": "cached",
-    "output_tokens": "output",
-    "cut_tokens": "cut from the text",
-    "index_tokens": "for the index",
-}
-SECONDS = {
-    "index_seconds": "index",
-    "retrieve_seconds": "retrieve",
-    "queue_seconds": "wait",
-    "prefill_seconds": "prefill",
-    "decode_seconds": "decode",
-    "first_token_seconds": "to the first token",
-    "seconds": "in all",
-}
 FACTS = ("document_id", "task", "length", "type", "answerable")
 
 Row = Mapping[str, Any]

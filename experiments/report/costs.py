@@ -21,8 +21,8 @@ SECONDS = {
     "queue_seconds": "wait",
     "prefill_seconds": "prefill",
     "decode_seconds": "decode",
-    "first_token_seconds": "to first token",
-    "seconds": "all",
+    "first_token_seconds": "to the first token",
+    "seconds": "in all",
 }
 
 
