@@ -23,9 +23,13 @@ def searched(spec: Mapping[str, Any]) -> str:
     if "rag" not in (spec.get("use"), spec.get("arm")):
         return ""
     collection = spec.get("collection")
-    place = f"all {collection['documents']} documents of {collection['of']}" if collection else OWN
+    place = _all(collection["documents"], collection["of"]) if collection else OWN
     filters = ", ".join(f"{key} = {value}" for key, value in (spec.get("where") or {}).items())
     return f"{place}, where {filters}" if filters else place
+
+
+def _all(count: int, name: str) -> str:
+    return f"all {count:,} documents of {name}" if count > 1 else f"the one document of {name}"
 
 
 def scopes(specs: Mapping[str, Spec]) -> list[str]:
