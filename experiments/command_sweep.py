@@ -29,6 +29,7 @@ from rlc.experiments.report.study import Study, make_study
 from rlc.experiments.results import write_results
 from rlc.experiments.run import Run, write_json
 from rlc.experiments.runs import open_run
+from rlc.experiments.scope import scopes
 from rlc.experiments.shipped import recipe_file
 from rlc.experiments.sweep import Plan, cheapest_first, cost, plan_sweep, ranking_frame, record
 from rlc.experiments.sweep_recipe import Sweep, sweep_of
@@ -158,7 +159,8 @@ def _print_found(plan: Plan, found: Found) -> None:
             style="bold" if place.winner else None,
         )
     print_table(table)
-    for line in [*sentences(found), "", f"{found.seconds:,.0f} s; {shared(found.stages)}"]:
+    facts = [*scopes(plan.tuning.specs), f"{found.seconds:,.0f} s; {shared(found.stages)}"]
+    for line in [*sentences(found), "", *facts]:
         click.echo(line)
     click.echo(f"report: {plan.folder / 'report.html'}")
 
