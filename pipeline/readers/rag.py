@@ -125,9 +125,8 @@ class RagReader:
 
     def _request(self, example: Example, passages: Sequence[Document], usage: Usage) -> Request:
         namesake = self._documents.get(example.document_id, example.document)
-        if (
-            namesake.page_content != example.document.page_content
-        ):  # its spans would be taken for the document's
+        # The spans of another text would be taken for this document's.
+        if namesake.page_content != example.document.page_content:
             said = f"the collection holds another text called {example.document_id!r}; rename one of the two"
             return Request(None, usage=usage, error=f"DataError: {said}")
         started = self.now()
