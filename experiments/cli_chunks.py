@@ -64,6 +64,7 @@ def chunks(
     as_json: bool,
 ) -> None:
     """Compare chunkers on location questions: how often do the best chunks that fit a budget hold the answer?"""
+    from rlc.chunkers import PropositionChunker
     from rlc.data.datasets import load_dataset
     from rlc.data.tokens import load_tokenizer
     from rlc.experiments.chunk_quality import curves, questions, table
@@ -88,7 +89,10 @@ def chunks(
     measured = []
     for text, spec in specs.items():
         click.echo(text, err=True)
-        measured += curves(text, build_chunker(spec), rankings, asked, load_tokenizer(counter), budgets, seed)
+        chunker = build_chunker(spec)
+        measured += curves(text, chunker, rankings, asked, load_tokenizer(counter), budgets, seed)
+        if isinstance(chunker, PropositionChunker) and chunker.fallbacks:
+            click.echo(f"{text}: {chunker.fallbacks} passages fell to their sentences", err=True)
     rows = table(measured)
     about = {
         "dataset": data.name,

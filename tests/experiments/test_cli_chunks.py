@@ -94,3 +94,9 @@ def test_inner_settings_and_lists():
     spec = chunker_spec('contextual:inner=recursive,inner.size=50,fields=["title", "section"]', SHARED)
     assert spec["fields"] == ["title", "section"]
     assert build_chunker(spec).inner.size == 50
+
+
+def test_passages_that_fell_to_their_sentences_are_counted(chunks):
+    writer = 'proposition:llm=scripted,llm.answers={"" = "no list"}'
+    found = chunks("--documents", 1, "--chunker", writer, "--budget", 120)
+    assert "passages fell to their sentences" in found.stderr
