@@ -13,11 +13,7 @@ Each table is written to OUT/NAME.json after every row, so that a run that is cu
 import argparse
 import json
 import logging
-import os
-import signal
 import statistics
-import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -28,9 +24,10 @@ import numpy as np
 
 from rlc.data.errors import EngineUnavailableError
 from rlc.data.lara import load
-from rlc.data.protocols import Generation, Prompt
+from rlc.data.protocols import Generation
 from rlc.data.records import Example
 from rlc.data.store import Store
+from rlc.experiments.bench.gpu_faults import faults
 from rlc.experiments.compare import by_document
 from rlc.experiments.run import plan_run, write_json
 from rlc.experiments.selection import where
@@ -272,46 +269,6 @@ def settings(out: Path, table: Table, deadline: float, only: Sequence[str]) -> N
         bench.engine.close()
 
 
-def faults(table: Table, model: str) -> None:
-    """An engine that is killed at work, one that finds no memory, and what memory each leaves behind."""
-    table.add("before", free_mib=free_memory())
-    llm = VllmLLM(model)
-    prompts = [Prompt(prefix=f"Document {i}.", question="Tell a long story.") for i in range(64)]
-    outcome(table, "loaded", llm.generate(prompts[:2], max_tokens=8))
-    threading.Timer(1.0, kill_child).start()
-    outcome(table, "killed at work", llm.generate(prompts, max_tokens=4096))
-    outcome(table, "asked again", llm.generate(prompts[:4], max_tokens=8))
-    llm.close()
-    table.add("closed", free_mib=free_memory())
-    for share in (0.01, 1.0):
-        starved = VllmLLM(model, gpu_memory=share)
-        try:
-            outcome(table, f"gpu_memory {share}", starved.generate(prompts[:1], max_tokens=8))
-        except EngineUnavailableError as error:
-            table.add(f"gpu_memory {share}", stopped=str(error))
-        starved.close()
-        table.add(f"gpu_memory {share}, closed", free_mib=free_memory())
-
-
-def outcome(table: Table, what: str, answers: Sequence[Generation]) -> None:
-    """How many of the answers failed, and why."""
-    errors = sorted({answer.error for answer in answers if answer.error})
-    failed = sum(answer.error is not None for answer in answers)
-    table.add(what, asked=len(answers), failed=failed, errors=errors, free_mib=free_memory())
-
-
-def kill_child() -> None:
-    """Kill the engine's process, and all that it started, as the system would for want of memory."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
-    os.killpg(int(children[0]), signal.SIGKILL)
-
-
-def free_memory() -> int:
-    """The GPU's free memory in MiB, asked of the driver, so that this process takes none of it."""
-    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id=0"]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
-
-
 def real(
     out: Path, table: Table, model: str, data_root: Path, answer: int, every: int, together: int
 ) -> None:
@@ -396,7 +353,7 @@ def main() -> None:
     if "settings" in options.tables:
         settings(options.out, Table(options.out, "settings"), options.deadline, options.only)
     if "faults" in options.tables:
-        faults(Table(options.out, "faults"), options.model)
+        faults(Table(options.out, "faults").add, options.model)
     if {"shape", "questions"} & set(options.tables):
         table = Table(options.out, "shape")
         bench = start(options.out, table)
