@@ -22,12 +22,18 @@ class LongReader:
     """Give the language model the whole document, then the question.
 
     Questions are asked document by document, and the document's part of the prompt has the same bytes for all of
-    them, so that an engine that keeps a prefix reads each document once. `overflow` says what happens to a
-    document that does not fit the window: `refuse`, `middle` or `head`; every answer says how much was cut.
+    them, so that an engine that keeps a prefix reads each document once. Every answer says how much was cut.
 
-    With `steps` (pruners) each question is given its own version of the document: cut into passages by `chunker`, or
-    whole where there is none, refined by the steps in turn, set in the document's order. The shared prefix is lost,
-    and the engine's count of cached tokens says what that costs.
+    With `steps` each question is given its own version of the document, in the document's order. The shared prefix is
+    lost, and the engine's count of cached tokens says what that costs.
+
+    Args:
+        llm: reads.
+        steps: pruners that refine the document for each question, in turn.
+        chunker: cuts the document into passages for the steps; None hands it to them whole.
+        max_tokens: of an answer.
+        overflow: what becomes of a document that does not fit the window: `refuse`, `middle` or `head`.
+        seed: of an engine that samples.
     """
 
     llm: LLM

@@ -23,15 +23,24 @@ from rlc.retrievers.base import search
 class RagReader:
     """Cut the document, index the pieces, retrieve for each question, refine, read.
 
-    `index` makes a retriever from passages; `steps` (rerankers, pruners) refine what it returns, in turn; `order`
-    is the reading order. Passages that do not fit the window are dropped from the worst up and counted, or, under
-    `overflow = "refuse"`, the question fails. The index of a document is made once for the questions that come
-    together; the first of them carries its cost. A document that cannot be cut or indexed (an empty one) fails its
-    own questions only. `instruction` is put after every question that is read, not after those that are searched for.
+    The index of a document is made once for the questions that come together; the first of them carries its cost. A
+    document that cannot be cut or indexed (an empty one) fails its own questions only. A collection is indexed once in
+    the reader's life, and the first question carries the cost.
 
-    With a `collection` every question is searched for in all of its documents, whether its own is among them or not.
-    They are indexed once in the reader's life, and the first question carries the cost. `where` keeps only passages
-    whose metadata has these values.
+    Args:
+        chunker: cuts documents into passages.
+        index: makes a retriever from passages.
+        llm: reads.
+        steps: rerankers, selectors and pruners that refine what is retrieved, in turn.
+        order: in which passages are read: `relevance`, `reverse`, `document` or `sides`.
+        max_tokens: of an answer.
+        overflow: what becomes of passages that do not fit the window: under `refuse` the question fails, else they are
+            dropped from the worst up, and counted.
+        seed: of an engine that samples.
+        instruction: put after every question that is read, not after those that are searched for.
+        collection: documents in all of which every question is searched, whether its own is among them or not; None
+            searches its own.
+        where: keep only passages whose metadata has these values.
     """
 
     chunker: BaseDocumentTransformer
