@@ -69,6 +69,11 @@ class Dataset:
     variant: str = "own"
     root: Path | None = None
 
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The names of the documents that are asked about; `documents` may hold more."""
+        return frozenset(example.document_id for example in self.examples)
+
     def where(self, keep: Callable[[Example], bool]) -> "Dataset":
         """The same documents with only the examples that `keep` accepts."""
         return replace(self, examples=tuple(example for example in self.examples if keep(example)))

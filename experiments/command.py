@@ -132,7 +132,7 @@ def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Reci
 
 def questions_per_document(dataset: Dataset) -> float:
     """The mean over the documents that are asked about, to a tenth."""
-    return round(len(dataset.examples) / max(1, _documents(dataset)), 1)
+    return round(len(dataset.examples) / max(1, len(dataset.asked)), 1)
 
 
 def priced(recipe: Recipe, price: float | None, budget: int | None, questions: float) -> Recipe:
@@ -233,7 +233,7 @@ def _print_outcome(outcome: Outcome, answer: Sequence[str], costs: Sequence[str]
     from rlc.experiments.table import print_table, summary_table
 
     data = run.dataset
-    title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {_documents(data)} documents"
+    title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {len(data.asked)} documents"
     print_table(summary_table(outcome.summaries, title, run.labels))
     for line in [*answer, "", *costs, "", *notes(outcome)]:
         click.echo(line)
@@ -257,10 +257,6 @@ def notes(outcome: Outcome) -> list[str]:
     ):
         lines.append(f"{reader}: {count} failed: {error}")
     return [*lines, f"results: {run.folder}", f"more: rlc report {run.folder}"]
-
-
-def _documents(dataset: Dataset) -> int:
-    return len({example.document_id for example in dataset.examples})
 
 
 def _print_plan(run: Run, as_json: bool) -> None:

@@ -104,7 +104,7 @@ def conduct(plan: Plan, resume: bool, track: bool, test_all: bool) -> tuple[Foun
         ranking=ranking,
         effects=effects(study, plan.sweep.settings()),
         test=test,
-        test_documents=len({example.document_id for example in plan.test.examples}),
+        test_documents=len(plan.test.asked),
         stages=memory.stages,
         seconds=time.monotonic() - started,
     )

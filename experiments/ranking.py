@@ -13,6 +13,7 @@ from rlc.experiments.report.lineup import Entry
 from rlc.experiments.report.study import Comparison, Study, corrected
 from rlc.experiments.resample import Floats, pairwise_p, tabulate
 from rlc.experiments.stats import FLIPS, LEVEL, Difference, Estimate, correct, difference
+from rlc.experiments.summary import mean_seconds
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def rank(study: Study) -> list[Place]:
             entry=entry,
             accuracy=study.overall[entry.name],
             tokens=study.tokens[entry.name],
-            seconds=_mean_seconds(study, entry),
+            seconds=mean_seconds(study.answered(entry)["seconds"]),
             failures=study.rows[entry.name].height - study.answered(entry).height,
             first=1 + len(better[entry.name]),
             last=len(order) - worse[entry.name],
@@ -115,11 +116,6 @@ def _called(found: Difference, p: float | None) -> Difference:
 def _ahead(pairs: Mapping[tuple[str, str], Difference], first: Entry, second: Entry) -> bool:
     found = pairs.get((first.name, second.name))
     return found is not None and found.called and (found.value or 0.0) > 0
-
-
-def _mean_seconds(study: Study, entry: Entry) -> float | None:
-    seconds = study.answered(entry)["seconds"]
-    return float(seconds.sum()) / len(seconds) if len(seconds) and seconds.sum() > 0 else None
 
 
 def effects(study: Study, settings: Mapping[str, Mapping[str, str]]) -> list[Effect]:

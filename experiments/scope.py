@@ -52,8 +52,7 @@ def scopes(specs: Mapping[str, Spec]) -> list[str]:
 
 def documents_outside(specs: object, dataset: Dataset) -> dict[str, int]:
     """By collection that specs name, how many of the documents that are asked about are not in it; none where all are."""
-    asked = {example.document_id for example in dataset.examples}
-    outside = {name: len(asked - load_documents(name).keys()) for name in sorted(_collections(specs))}
+    outside = {name: len(dataset.asked - load_documents(name).keys()) for name in sorted(_collections(specs))}
     return {name: count for name, count in outside.items() if count}
 
 

@@ -48,8 +48,8 @@ def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, 
         "cached_tokens": answered["cached_tokens"].mean(),
         "output_tokens": answered["output_tokens"].mean(),
         "cut_answers": answered.filter(pl.col("cut_tokens") > 0).height,
-        "first_token_seconds": _timed(answered["first_token_seconds"]),
-        "seconds": _timed(answered["seconds"]),
+        "first_token_seconds": mean_seconds(answered["first_token_seconds"]),
+        "seconds": mean_seconds(answered["seconds"]),
         "shares": routes,
         "cost": _cost(part),
     }
@@ -76,7 +76,7 @@ def _interval(part: pl.DataFrame) -> dict[str, float | None]:
     return {"low": found.low, "high": found.high}
 
 
-def _timed(seconds: pl.Series) -> float | None:
+def mean_seconds(seconds: pl.Series) -> float | None:
     """The mean; None where nothing was timed (recorded answers)."""
     return float(seconds.mean()) if len(seconds) and seconds.sum() > 0 else None  # type: ignore[arg-type]
 

@@ -274,7 +274,7 @@ def real(
 ) -> None:
     """Both arms and a router on LaRA's 32k documents, through the package's own loop, store and judge."""
     data = where(load(data_root), ["length=32k"])
-    kept = sorted({example.document_id for example in data.examples})[::every]
+    kept = sorted(data.asked)[::every]
     data = data.where(lambda example: example.document_id in kept)
     window = VllmLLM(model).window
     llm = {"use": "vllm", "model": model}
