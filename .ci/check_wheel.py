@@ -12,7 +12,7 @@ SHELVES = ("data", "chunkers", "retrievers", "pipeline", "experiments")
 DATA = (
     "data/sample/datasets/query",
     "experiments/recipes/default.toml",
-    "experiments/judge_fit.json",
+    "experiments/scorers/rule_fit.json",
     "pipeline/routers/lara-1.json",
     "retrievers/prune/weights/provence-mini.safetensors",
 )
@@ -55,8 +55,8 @@ def check(site: Path) -> None:
 
 
 def packaged(file: Path) -> bool:
-    """Whether the file belongs to a package (benchmarks are scripts beside it)."""
-    return "bench" not in file.parts
+    """Whether the file belongs to a package (benchmarks and research scripts stay outside the wheel)."""
+    return not {"bench", "research"} & set(file.parts)
 
 
 def module_of(file: Path) -> str:

@@ -4,7 +4,7 @@ mutmut wants sources in a folder that is called as they are imported, so it work
 from `pyproject.toml`; the working tree stays as it is. What no test runs counts as survived, what hangs as killed.
 
     .venv/bin/python .ci/mutants.py                          # every module named here
-    .venv/bin/python .ci/mutants.py experiments/stats.py     # some of them
+    .venv/bin/python .ci/mutants.py experiments/statistics/intervals.py     # some of them
 """
 
 import os
@@ -23,9 +23,9 @@ TESTS = {
     "retrievers/fuse.py": ["retrievers/test_fuse.py", "retrievers/test_fuse_scores.py"],
     "retrievers/fuse_scores.py": ["retrievers/test_fuse_scores.py"],
     "pipeline/context.py": ["pipeline/test_context.py"],
-    "experiments/stats.py": ["experiments/test_stats.py"],
-    "experiments/resample.py": ["experiments/test_stats.py"],
-    "experiments/judge.py": ["experiments/test_judge.py"],
+    "experiments/statistics/intervals.py": ["experiments/statistics/test_intervals.py"],
+    "experiments/statistics/resample.py": ["experiments/statistics/test_intervals.py"],
+    "experiments/scorers/rule.py": ["experiments/scorers/test_rule.py"],
 }
 SETTINGS = """
 [tool.mutmut]

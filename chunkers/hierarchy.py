@@ -7,8 +7,8 @@ from typing import Literal
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import RecursiveChunker
 from rlc.chunkers.section import SectionChunker
-from rlc.chunkers.sections import Outline
 from rlc.data.protocols import Tokenizer
+from rlc.data.text.outline import Outline
 from rlc.data.tokens import ApproximateTokenizer
 
 

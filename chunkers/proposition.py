@@ -9,8 +9,8 @@ from langchain_core.documents import Document
 from rlc.chunkers.base import Chunker, Span, check_text, to_chunks
 from rlc.chunkers.proposition_writers import EngineWriter, Seq2SeqWriter, Writer, Written
 from rlc.chunkers.sentence import SentenceChunker
-from rlc.chunkers.sentences import split_sentences
 from rlc.data.protocols import LLM
+from rlc.data.text.sentences import split_sentences
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rlc.chunkers.base import Chunker, Span, check_size
-from rlc.chunkers.sentences import sentence_ends
 from rlc.chunkers.windows import Choose, Ruler, windows
 from rlc.data.protocols import Tokenizer
+from rlc.data.text.sentences import sentence_ends
 from rlc.data.tokens import ApproximateTokenizer
 
 SEPARATORS = (
@@ -26,7 +26,7 @@ class RecursiveChunker(Chunker):
     Paragraphs come before lines, lines before sentences, clauses and words. A separator counts in the second
     half of what fits, so that a heading before a long paragraph does not make a chunk of its own; without any,
     the cut falls between two tokens. `separators` are regular expressions, the largest first, and a cut falls
-    behind a match; `"sentence"` stands for `rlc.chunkers.sentences`. A chunk repeats at most the last `overlap`
+    behind a match; `"sentence"` stands for `rlc.data.text.sentences`. A chunk repeats at most the last `overlap`
     tokens of the one before it, from a whole word on.
 
     Source: after LangChain's RecursiveCharacterTextSplitter, which counts characters, cuts by separators first

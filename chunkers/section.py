@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import SEPARATORS, first_word, last_separator
-from rlc.chunkers.sections import Outline, row_start
 from rlc.chunkers.windows import Ruler, windows
 from rlc.data.protocols import Tokenizer
+from rlc.data.text.outline import Outline, row_start
 from rlc.data.tokens import ApproximateTokenizer
 
 
@@ -17,7 +17,7 @@ class SectionChunker(Chunker):
     Of the headings in reach the last of the highest level ends the chunk, so that short sections stay together
     and a chapter does not begin in another's chunk. A longer section is cut as `recursive` does, though never
     inside a table's row, unless the row alone is above `size`. A chunk's metadata has the titles above it in
-    `section`, from the highest down. What counts as a heading or a row: `rlc.chunkers.sections`.
+    `section`, from the highest down. What counts as a heading or a row: `rlc.data.text.outline`.
     """
 
     size: int = 512

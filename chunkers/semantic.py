@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import RecursiveChunker
-from rlc.chunkers.sentences import splitter
 from rlc.chunkers.windows import Ruler
 from rlc.data.protocols import Encoder, Floats, Tokenizer
+from rlc.data.text.sentences import splitter
 from rlc.data.tokens import ApproximateTokenizer
 
 Rule = Literal["percentile", "standard-deviation", "interquartile", "gradient"]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import SEPARATORS, last_separator
-from rlc.chunkers.sentences import splitter
 from rlc.chunkers.windows import Ruler, windows
 from rlc.data.protocols import Tokenizer
+from rlc.data.text.sentences import splitter
 from rlc.data.tokens import ApproximateTokenizer
 
 
@@ -16,7 +16,7 @@ class SentenceChunker(Chunker):
     """As many whole sentences as fit into `size` tokens; a sentence that is longer is cut as `recursive` does.
 
     A chunk repeats whole sentences of the one before it, `overlap` tokens of them at most. `sentences` names the
-    splitter: `rules` (see `rlc.chunkers.sentences`) or `nupunkt`.
+    splitter: `rules` (see `rlc.data.text.sentences`) or `nupunkt`.
 
     Source: after LlamaIndex's SentenceSplitter, which also prefers paragraphs; here the spans cover the text.
     """

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlc.chunkers.base import Span
-from rlc.chunkers.words import WordCache, is_edge, with_word_cache
 from rlc.data.protocols import Tokenizer
+from rlc.data.text.words import WordCache, is_edge, with_word_cache
 
 Choose = Callable[[int, int], int]
 """Given characters low < high, a place to cut in (low, high]."""

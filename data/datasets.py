@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rlc.data import folder, jsonl, lara
 from rlc.data.errors import UsageError, unknown
-from rlc.data.fetch import check_lara, lara_folder
+from rlc.data.formats import folder, jsonl
 from rlc.data.lazy import load
 from rlc.data.records import Dataset, Document
+from rlc.data.sets import lara
+from rlc.data.sets.fetch import check_lara, lara_folder
 from rlc.data.weights import cache_folder
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -26,8 +27,8 @@ _PUBLISHED_LENGTHS = {"32k", "128k"}
 def load_dataset(name_or_path: str, data_root: Path | None = None) -> Dataset:
     """Load a data set by its name in `DATASETS`, or from a folder.
 
-    A folder is read as `rlc.data.jsonl` says if it holds `documents.jsonl`, as LaRA if it holds `datasets/query`,
-    else as `rlc.data.folder` says.
+    A folder is read as `rlc.data.formats.jsonl` says if it holds `documents.jsonl`, as LaRA if it holds `datasets/query`,
+    else as `rlc.data.formats.folder` says.
 
     Args:
         name_or_path: The name or the path; a folder that is called like a data set needs `./` before its name.

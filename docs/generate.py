@@ -18,7 +18,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
 from rlc.data.spec import Family
-from rlc.experiments.results import COLUMNS
+from rlc.experiments.runs.results import COLUMNS
 from rlc.pipeline.recipe import (
     CHUNKER,
     COLLECTION,

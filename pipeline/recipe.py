@@ -24,8 +24,8 @@ from rlc.data.weights import revision_of
 from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
-from rlc.pipeline.readers.deferred import DeferredReader
-from rlc.pipeline.readers.stored import StoredReader
+from rlc.pipeline.readers.support.deferred import DeferredReader
+from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import ENCODERS, RETRIEVERS, SELECTORS
 from rlc.retrievers.prune import PRUNERS
@@ -158,7 +158,7 @@ def resolve_router(name: str) -> str:
 
 
 def load_recipe(source: Path | str) -> Recipe:
-    """Read a recipe file, or a text of that form. A `[sweep]` table is no part of it (`rlc.experiments.sweep_recipe`).
+    """Read a recipe file, or a text of that form. A `[sweep]` table is no part of it (`rlc.experiments.sweep.recipe`).
 
     Raises:
         SpecError: if it cannot be read or is not a recipe.

@@ -13,9 +13,9 @@ RETRIEVERS = {
     "parents": "rlc.retrievers.expand:ParentRetriever",
 }
 ENCODERS = {
-    "sentence-transformer": "rlc.retrievers.embed:SentenceEncoder",
-    "langchain": "rlc.retrievers.embed_langchain:LangChainEncoder",
-    "cached": "rlc.retrievers.cache:CachedEncoder",
+    "sentence-transformer": "rlc.retrievers.encoders.sentence_transformer:SentenceEncoder",
+    "langchain": "rlc.retrievers.encoders.langchain:LangChainEncoder",
+    "cached": "rlc.retrievers.encoders.cache:CachedEncoder",
 }
 SELECTORS = {
     "top": "rlc.retrievers.select:Top",

@@ -11,11 +11,11 @@ import numpy as np
 from langchain_core.documents import Document
 
 from rlc.data.errors import unknown
-from rlc.retrievers.analyse import Analyser
 from rlc.retrievers.base import Retriever, Where, text_of, top_k
-from rlc.retrievers.collection import Collection
-from rlc.retrievers.postings import Postings
-from rlc.retrievers.storage import IndexReader, IndexWriter
+from rlc.retrievers.index.analyse import Analyser
+from rlc.retrievers.index.collection import Collection
+from rlc.retrievers.index.postings import Postings
+from rlc.retrievers.index.storage import IndexReader, IndexWriter
 
 
 class BM25Retriever(Retriever):

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rlc.data.errors import DataError, StoreError
 from rlc.data.protocols import Encoder, Floats
 from rlc.retrievers.base import Retriever, Where, id_of, text_of, top_k
-from rlc.retrievers.collection import Collection, Rows
-from rlc.retrievers.storage import IndexReader, IndexWriter
+from rlc.retrievers.index.collection import Collection, Rows
+from rlc.retrievers.index.storage import IndexReader, IndexWriter
 
 IndexKind = Literal["flat", "hnsw", "ivf", "sq8"]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from rlc.data.protocols import Encoder, Floats
 from rlc.retrievers.base import Retriever, Where, text_of, top_k
-from rlc.retrievers.collection import Collection
-from rlc.retrievers.embed import unit
+from rlc.retrievers.encoders.sentence_transformer import unit
+from rlc.retrievers.index.collection import Collection
 
 HalfFloats = NDArray[np.float16]
 

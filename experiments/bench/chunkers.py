@@ -19,12 +19,12 @@ import numpy as np
 
 from rlc.chunkers import LateChunker, RecursiveChunker, SemanticChunker, SentenceChunker
 from rlc.chunkers.recursive import first_word, last_separator
-from rlc.chunkers.sentences import split_sentences
 from rlc.chunkers.windows import Ruler, windows
-from rlc.chunkers.words import WordCache
 from rlc.data.protocols import Encoder
+from rlc.data.text.sentences import split_sentences
+from rlc.data.text.words import WordCache
 from rlc.data.tokens import FastTokenizer
-from rlc.experiments.benchmark import BenchRecord, Figures, peak_memory, peer, say
+from rlc.experiments.bench.base import BenchRecord, Figures, peak_memory, peer, say
 
 Task = Callable[[list[str]], object]
 Round = list[str]
@@ -178,7 +178,7 @@ def semantic(texts: Sequence[str], rounds: int) -> Figures:
     from sentence_transformers import SentenceTransformer
 
     from rlc.data.weights import resolve
-    from rlc.retrievers.embed import SentenceEncoder
+    from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder
 
     model = SentenceTransformer(str(resolve("minilm")), device="cpu")
     encoder = SentenceEncoder("minilm", device="cpu")
@@ -247,7 +247,7 @@ def llama_embedding(model: Any) -> Any:  # noqa: ANN401 - a class made from a pe
 
 def late(texts: Sequence[str], rounds: int) -> Figures:
     """Late chunking against plain embedding of the very same windows."""
-    from rlc.retrievers.embed import SentenceEncoder
+    from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder
 
     encoder = SentenceEncoder("minilm", device="cpu")
     room = encoder.window - 2

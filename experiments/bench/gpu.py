@@ -23,16 +23,15 @@ from typing import Any
 import numpy as np
 
 from rlc.data.errors import EngineUnavailableError
-from rlc.data.lara import load
 from rlc.data.protocols import Generation
 from rlc.data.records import Example
+from rlc.data.sets.lara import load
 from rlc.data.store import Store
 from rlc.experiments.bench.gpu_faults import faults
-from rlc.experiments.compare import by_document
-from rlc.experiments.run import plan_run, write_json
-from rlc.experiments.selection import where
-from rlc.pipeline.llms.vllm import VllmLLM
-from rlc.pipeline.plan import (
+from rlc.experiments.runs.compare import by_document
+from rlc.experiments.runs.run import plan_run, write_json
+from rlc.experiments.runs.selection import where
+from rlc.pipeline.gpu_cost import (
     MACHINES,
     Decoder,
     Machine,
@@ -44,6 +43,7 @@ from rlc.pipeline.plan import (
     plan,
     prefill_seconds,
 )
+from rlc.pipeline.llms.vllm import VllmLLM
 from rlc.pipeline.recipe import Recipe
 
 log = logging.getLogger("bench")

@@ -27,15 +27,15 @@ from rlc.data.datasets import load_dataset
 from rlc.data.protocols import Prompt
 from rlc.data.records import Answer, Example
 from rlc.experiments.metrics.evidence import holds, silver
-from rlc.experiments.run import write_json
-from rlc.experiments.score import default_scorer
-from rlc.experiments.selection import where
-from rlc.experiments.stats import Difference, Estimate, correct, difference, estimate
+from rlc.experiments.runs.run import write_json
+from rlc.experiments.runs.selection import where
+from rlc.experiments.scorers.base import default_scorer
+from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.pipeline.context import fit
 from rlc.pipeline.kv import KvLLM, RandomEviction, SnapKV, StreamingLLM
 from rlc.pipeline.kv.base import Eviction
 from rlc.pipeline.prompts import long_prompt
-from rlc.pipeline.readers.asking import room_for_text
+from rlc.pipeline.readers.support.asking import room_for_text
 
 log = logging.getLogger("bench")
 

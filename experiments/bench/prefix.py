@@ -17,7 +17,7 @@ from rlc.data.protocols import Generation
 from rlc.pipeline.context import fit
 from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.prompts import long_prompt
-from rlc.pipeline.readers.asking import room_for_text
+from rlc.pipeline.readers.support.asking import room_for_text
 
 
 def measure(model: str, questions: int, max_tokens: int) -> dict[str, object]:

@@ -22,21 +22,21 @@ import numpy as np
 from langchain_core.documents import Document
 
 from rlc.chunkers import RecursiveChunker
-from rlc.data import lara
 from rlc.data.protocols import Floats
 from rlc.data.records import Example
+from rlc.data.sets import lara
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
-from rlc.experiments.benchmark import BenchRecord, Figures, peak_memory, peer, race, say
-from rlc.retrievers.analyse import Analyser
+from rlc.experiments.bench.base import BenchRecord, Figures, peak_memory, peer, race, say
 from rlc.retrievers.base import top_k
 from rlc.retrievers.bm25 import BM25Retriever, lucene
-from rlc.retrievers.cache import CachedEncoder
 from rlc.retrievers.dense import DenseRetriever, IndexKind, build_candidates, nearest
-from rlc.retrievers.embed import SentenceEncoder, unit
+from rlc.retrievers.encoders.cache import CachedEncoder
+from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, unit
 from rlc.retrievers.fuse import HybridRetriever, Member, reciprocal_rank_fusion
 from rlc.retrievers.fuse_batch import reciprocal_rank_fusion_batch
-from rlc.retrievers.storage import IndexReader, IndexWriter
+from rlc.retrievers.index.analyse import Analyser
+from rlc.retrievers.index.storage import IndexReader, IndexWriter
 
 SIZE, OVERLAP, K = 600, 100, 10
 PEERS = (

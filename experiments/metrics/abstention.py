@@ -1,4 +1,4 @@
-"""How well abstaining meets questions without an answer; `rlc.data.abstention` says what abstains."""
+"""How well abstaining meets questions without an answer; `rlc.data.text.abstention` says what abstains."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -18,8 +18,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from rlc.experiments.resample import Floats
-from rlc.experiments.stats import REPLICATES, Estimate, estimate
+from rlc.experiments.statistics.intervals import REPLICATES, Estimate, estimate
+from rlc.experiments.statistics.resample import Floats
 
 Bools = NDArray[np.bool_]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from rlc.data.abstention import ABSTENTION
-from rlc.data.text import STOP_WORDS, plain, sentences, stem, words
+from rlc.data.text.abstention import ABSTENTION
+from rlc.data.text.plain import STOP_WORDS, plain, sentences, stem, words
 from rlc.experiments.metrics.numeric import Number, matched, moves, numbers, required, same_number
 from rlc.experiments.metrics.overlap import bigrams, common_subsequence, share
 

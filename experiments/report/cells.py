@@ -1,7 +1,7 @@
 """Figures as cells of a table: percent, points, tokens, p; what is not known is a dash."""
 
 from rlc.experiments.report.records import Cell
-from rlc.experiments.stats import Difference, Estimate
+from rlc.experiments.statistics.intervals import Difference, Estimate
 
 NONE = "–"
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
 from rlc.data.records import Evidence, evidence_in, passages_of
+from rlc.data.text.visible import shorten
 from rlc.experiments.report.records import Excerpt, Piece
-from rlc.experiments.visible import shorten
 
 AROUND = 240  # characters shown on each side of gold evidence
 SHOWN = 3  # places of gold evidence that are shown

@@ -14,9 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rlc.data.errors import StoreError
-from rlc.experiments.report.plots import INK, style
+from rlc.data.text.visible import visible
+from rlc.experiments.report.figures.plots import INK, style
 from rlc.experiments.report.records import Cell, Grid, Piece, Plot, Report, Sortable, Table, Value
-from rlc.experiments.visible import visible
 
 TEMPLATES = Path(__file__).parent / "templates"
 PIXELS_PER_INCH = 160

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from rlc.data.text.visible import visible
 from rlc.experiments.report.records import Block, Cell, Excerpt, Piece, Report, Section, Table
-from rlc.experiments.visible import visible
 
 INDENT = "    "
 SHORT = 80  # characters of a text that stands behind its name

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
-from rlc.experiments.report.study import Study
+from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
 from rlc.experiments.tracking.place import add_to_record, read_record, results_digest
 from rlc.experiments.tracking.traces import Row, traces_of

@@ -13,9 +13,9 @@ import polars as pl
 
 from rlc.data.records import Dataset
 from rlc.experiments.metrics.evidence import first_rank, recall_at, silver
-from rlc.experiments.report.costs import SECONDS, TOKENS
-from rlc.experiments.report.lineup import Entry
-from rlc.experiments.report.study import Study
+from rlc.experiments.report.sections.costs import SECONDS, TOKENS
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Study
 
 HEADLINE = (
     "answer/accuracy",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from rlc.data.errors import RlcError
-from rlc.experiments.runs import open_run
+from rlc.experiments.runs.stored import open_run
 from rlc.experiments.tracking.place import TrackingError
 
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"

@@ -14,11 +14,11 @@ import polars as pl
 
 from rlc.data.errors import DataError
 from rlc.data.spec import fingerprint, flatten
-from rlc.experiments.report.answer import sentences
-from rlc.experiments.report.study import Study, make_study
-from rlc.experiments.report.write import write_report
-from rlc.experiments.runs import StoredRun
-from rlc.experiments.summary import summarise
+from rlc.experiments.report.pages.run import write_report
+from rlc.experiments.report.sections.answer import sentences
+from rlc.experiments.runs.stored import StoredRun
+from rlc.experiments.runs.summary import summarise
+from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.tracking.client import Connection, connect
 from rlc.experiments.tracking.evaluation import evaluate
 from rlc.experiments.tracking.figures import HEADLINE, metric_name, metrics_of

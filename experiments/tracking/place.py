@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rlc.data.errors import DataError, RlcError
-from rlc.experiments.run import write_json
-from rlc.experiments.runs import StoredRun
+from rlc.experiments.runs.run import write_json
+from rlc.experiments.runs.stored import StoredRun
 
 RECORD = "mlflow.json"
 

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import Any
 
 from rlc.data.spec import Spec, fingerprint
-from rlc.experiments.report.lineup import Entry
-from rlc.experiments.report.study import Study
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
 from rlc.experiments.tracking.place import add_to_record, read_record, results_digest
 from rlc.retrievers.rerank import RERANKERS

@@ -130,7 +130,7 @@ class KvLLM(HfLLM):
 
 def thinned(cache: Any, eviction: Eviction, attentions: Sequence["torch.Tensor"] = ()) -> Any:  # noqa: ANN401
     """A copy of a transformers cache of one prompt that holds only what the method keeps."""
-    from rlc.pipeline.llms.growing_cache import growing_cache
+    from rlc.pipeline.llms.support.growing_cache import growing_cache
 
     small = growing_cache()
     for index, old in enumerate(cache.layers):

@@ -19,8 +19,8 @@ from rlc.data.protocols import Generation, Prompt, Tokenizer
 from rlc.data.records import Usage
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.llms import wire
-from rlc.pipeline.llms.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens, is_json
+from rlc.pipeline.llms.support import wire
+from rlc.pipeline.llms.support.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens, is_json
 
 LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 300.0

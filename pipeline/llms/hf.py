@@ -15,9 +15,9 @@ from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
-from rlc.pipeline.llms.chat import Chat
-from rlc.pipeline.llms.config import read_config
-from rlc.pipeline.llms.stopping import cut_at_stop
+from rlc.pipeline.llms.support.chat import Chat
+from rlc.pipeline.llms.support.config import read_config
+from rlc.pipeline.llms.support.stopping import cut_at_stop
 
 if TYPE_CHECKING:
     import torch
@@ -296,7 +296,7 @@ class HfLLM:
 
     def _cache_or_new(self) -> Any:  # noqa: ANN401 - a transformers cache
         if self._cache is None:
-            from rlc.pipeline.llms.growing_cache import growing_cache
+            from rlc.pipeline.llms.support.growing_cache import growing_cache
 
             if self._can_keep:
                 self._cache = growing_cache()

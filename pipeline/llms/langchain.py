@@ -16,7 +16,7 @@ from rlc.data.lazy import load
 from rlc.data.protocols import Generation, Prompt, Tokenizer
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.llms.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens
+from rlc.pipeline.llms.support.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens
 
 NO_ACCESS = (401, 403, 404)
 

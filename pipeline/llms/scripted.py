@@ -8,8 +8,8 @@ from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer
 from rlc.data.records import Usage
 from rlc.data.tokens import ApproximateTokenizer, head
-from rlc.pipeline.llms.remote import is_json
-from rlc.pipeline.llms.stopping import cut_at_stop
+from rlc.pipeline.llms.support.remote import is_json
+from rlc.pipeline.llms.support.stopping import cut_at_stop
 
 Answers = Mapping[str, str] | Callable[[Prompt], str | Generation]
 

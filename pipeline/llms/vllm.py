@@ -9,12 +9,12 @@ from rlc.data.protocols import Generation, Prompt, Tokenizer
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
-from rlc.pipeline.llms.chat import Chat
-from rlc.pipeline.llms.child import Child, ChildDiedError, Message
-from rlc.pipeline.llms.config import read_config
-from rlc.pipeline.llms.remote import FINISH_REASONS, is_json
+from rlc.pipeline.llms.support.chat import Chat
+from rlc.pipeline.llms.support.child import Child, ChildDiedError, Message
+from rlc.pipeline.llms.support.config import read_config
+from rlc.pipeline.llms.support.remote import FINISH_REASONS, is_json
 
-WORKER = "rlc.pipeline.llms.vllm_worker"
+WORKER = "rlc.pipeline.llms.support.vllm_worker"
 ROPES = ("yarn", "linear", "dynamic")
 KV_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
 USAGE = (

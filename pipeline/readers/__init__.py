@@ -9,8 +9,8 @@ READERS = {
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
 }
 WRAPPERS = {
-    "deferred": "rlc.pipeline.readers.deferred:DeferredReader",
-    "stored": "rlc.pipeline.readers.stored:StoredReader",
+    "deferred": "rlc.pipeline.readers.support.deferred:DeferredReader",
+    "stored": "rlc.pipeline.readers.support.stored:StoredReader",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, READERS, WRAPPERS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Example
 from rlc.pipeline.prompts import closed_prompt
-from rlc.pipeline.readers.asking import Request, ask_all
+from rlc.pipeline.readers.support.asking import Request, ask_all
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.pipeline.context import Fitted, check_policy, fit, reading_order
 from rlc.pipeline.prompts import long_prompt
-from rlc.pipeline.readers.asking import Request, ask_all, evidence_of, room_for_text
+from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text
 from rlc.retrievers.prune.base import Kept, pruned
 
 BETWEEN = "\n\n"  # stands between passages

@@ -13,9 +13,9 @@ from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
-from rlc.pipeline.readers.asking import Request, ask_all, evidence_of, room_for_text
-from rlc.pipeline.readers.indexing import Index, Indexed, by_name, index_documents
-from rlc.pipeline.readers.retrieving import Found
+from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text
+from rlc.pipeline.readers.support.indexing import Index, Indexed, by_name, index_documents
+from rlc.pipeline.readers.support.retrieving import Found
 from rlc.retrievers.base import search
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rlc.data.errors import DataError
-from rlc.data.lara import load_predictions
 from rlc.data.protocols import Tokenizer
 from rlc.data.records import Answer, Example, Usage
+from rlc.data.sets.lara import load_predictions
 from rlc.data.tokens import ApproximateTokenizer, count_once
-from rlc.pipeline.readers.retrieving import Found
-from rlc.pipeline.readers.stand_in import bm25_evidence
+from rlc.pipeline.readers.support.retrieving import Found
+from rlc.pipeline.readers.support.stand_in import bm25_evidence
 
 ARMS = ("rag", "long")
 WHY = {

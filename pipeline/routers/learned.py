@@ -6,10 +6,10 @@ from typing import Any
 
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example, Usage, evidence_in
-from rlc.pipeline.readers.retrieving import Found, retrieve
-from rlc.pipeline.routers.decide import Decider
-from rlc.pipeline.routers.features import features, text_of
-from rlc.pipeline.routers.split import answer_split
+from rlc.pipeline.readers.support.retrieving import Found, retrieve
+from rlc.pipeline.routers.support.decide import Decider
+from rlc.pipeline.routers.support.features import features, text_of
+from rlc.pipeline.routers.support.split import answer_split
 
 SHIPPED = "lara-1"
 
@@ -33,7 +33,7 @@ class LearnedRouter:
         price: The gain in accuracy demanded per 1,000 extra tokens, as far as the question pays for them.
         budget: Prompt tokens a question, in place of `price`; met on documents like those of the fit.
         cached: What a token costs that the engine has read before, as a share of a new one's cost.
-        questions_per_document: Over how many questions reading a document is spread (`rlc.pipeline.routers.price`).
+        questions_per_document: Over how many questions reading a document is spread (`rlc.pipeline.routers.support.price`).
             1 charges every question in full. It is a setting and not counted from the questions that come together:
             these are fewer where answers are in the store already, and a decision must not depend on that.
             `rlc compare --price` and `--budget` set it to the mean of the questions that they ask.

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example, evidence_in
-from rlc.pipeline.readers.retrieving import Found, retrieve
-from rlc.pipeline.routers.answer_features import answer_features
-from rlc.pipeline.routers.features import text_of
+from rlc.pipeline.readers.support.retrieving import Found, retrieve
 from rlc.pipeline.routers.learned import LearnedRouter, known_before
+from rlc.pipeline.routers.support.answer_features import answer_features
+from rlc.pipeline.routers.support.features import text_of
 
 SHIPPED = "lara-after-rag-1"
 

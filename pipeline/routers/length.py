@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from rlc.data.protocols import Reader, Tokenizer
 from rlc.data.records import Answer, Example
 from rlc.data.tokens import ApproximateTokenizer, count_once
-from rlc.pipeline.routers.split import answer_split
+from rlc.pipeline.routers.support.split import answer_split
 
 
 @dataclass(frozen=True)

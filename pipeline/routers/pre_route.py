@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Generation, Prompt, Reader
 from rlc.data.records import Answer, Example
-from rlc.pipeline.routers.price import estimated_tokens
-from rlc.pipeline.routers.split import answer_split
+from rlc.pipeline.routers.support.price import estimated_tokens
+from rlc.pipeline.routers.support.split import answer_split
 
 SYSTEM = "You decide how a question about a document is best answered."
 PREFIX = """A question is to be answered from one document, in one of two ways.

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rlc.data.abstention import abstains
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
+from rlc.data.text.abstention import abstains
 
 INSTRUCTION = 'Write "unanswerable" if the question cannot be answered from the given text.'
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from rlc.data.errors import DataError
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
-from rlc.pipeline.routers.gain_model import STRENGTHS
-from rlc.pipeline.routers.price import estimated_tokens
-from rlc.pipeline.routers.split import answer_split
+from rlc.pipeline.routers.support.gain_model import STRENGTHS
+from rlc.pipeline.routers.support.price import estimated_tokens
+from rlc.pipeline.routers.support.split import answer_split
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -8,9 +8,9 @@ from typing import Annotated
 from langchain_core.documents import Document
 from pydantic import Field
 
-from rlc.chunkers.sentences import splitter
 from rlc.data.errors import DataError
 from rlc.data.protocols import Floats, Tokenizer
+from rlc.data.text.sentences import splitter
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.retrievers.compressor import Compressor
 from rlc.retrievers.prune.units import Unit, units, with_headers
@@ -94,7 +94,7 @@ class SentencePruner(Pruner):
     Attributes:
         threshold: what a unit must be worth, in [0, 1].
         ratio: share of tokens to remove instead, in [0, 1]; 0 keeps everything.
-        splitter: how sentences are found, see `rlc.chunkers.sentences`.
+        splitter: how sentences are found, see `rlc.data.text.sentences`.
         tokenizer: what tokens are counted with, for `ratio`.
     """
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rlc.retrievers.analyse import Analyser
+from rlc.retrievers.index.analyse import Analyser
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
 from rlc.retrievers.prune.units import Unit
 

@@ -13,10 +13,10 @@ from pydantic import Field
 from rlc.data.errors import DataError
 from rlc.data.protocols import Floats
 from rlc.retrievers.base import scored
+from rlc.retrievers.encoders.windows import batches
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner
 from rlc.retrievers.prune.units import Unit
 from rlc.retrievers.rerank.base import before
-from rlc.retrievers.windows import batches
 
 if TYPE_CHECKING:
     from rlc.retrievers.prune.checkpoints import Checkpoint

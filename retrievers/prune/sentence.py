@@ -13,7 +13,7 @@ class SimilarityPruner(SentencePruner):
     """Keeps the sentences that lie near the question.
 
     worth(s) = max(0, cos(question, s)), each sentence embedded by itself. What threshold keeps the answer depends on the
-    encoder: take it from `rlc.experiments.prune_quality`, or remove a `ratio`.
+    encoder: take it from `rlc.experiments.research.prune_quality`, or remove a `ratio`.
 
     Attributes:
         encoder: what embeds.

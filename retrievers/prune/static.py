@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from langchain_core.documents import Document
 from pydantic import Field
 
-from rlc.retrievers.analyse import ENGLISH
+from rlc.retrievers.index.analyse import ENGLISH
 from rlc.retrievers.prune.base import Asked, Kept, Pruner
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rlc.chunkers.sentences import split_sentences
+from rlc.data.text.sentences import split_sentences
 
 Splitter = Callable[[str], list[tuple[int, int]]]
 

@@ -11,9 +11,9 @@ from pydantic import Field, PrivateAttr
 from rlc.data.errors import DataError, WeightsError
 from rlc.data.protocols import Floats
 from rlc.data.weights import resolve
-from rlc.retrievers.probe import Dtype, faster_dtype, random_tokens
+from rlc.retrievers.encoders.probe import Dtype, faster_dtype, random_tokens
+from rlc.retrievers.encoders.windows import batches, cut_texts, pair_windows
 from rlc.retrievers.rerank.base import Reranker
-from rlc.retrievers.windows import batches, cut_texts, pair_windows
 
 
 class CrossEncoderReranker(Reranker):

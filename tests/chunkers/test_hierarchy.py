@@ -3,8 +3,8 @@ import itertools
 import pytest
 
 from rlc.chunkers import HierarchyChunker, SectionChunker
-from rlc.chunkers.sections import Outline, headings, row_start
 from rlc.data.records import Document
+from rlc.data.text.outline import Outline, headings, row_start
 
 MARKDOWN = """# Pets
 All about pets.

@@ -12,11 +12,11 @@ from rlc.data.lazy import load
 from rlc.data.protocols import Generation
 from rlc.data.records import Answer, Dataset, Evidence, Usage
 from rlc.data.store import Store, decode, encode
-from rlc.experiments.compare import compare
+from rlc.experiments.runs.compare import compare
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers import READERS, WRAPPERS
-from rlc.pipeline.readers.retrieving import Found
-from rlc.pipeline.readers.stored import StoredReader
+from rlc.pipeline.readers.support.retrieving import Found
+from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.routers import ROUTERS
 from rlc.retrievers import BM25Retriever
 

@@ -18,7 +18,7 @@ from rlc.data.protocols import Generation, TokenEmbeddings
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import search
-from rlc.retrievers.embed_langchain import LangChainEncoder
+from rlc.retrievers.encoders.langchain import LangChainEncoder
 
 ENCODER = LangChainEncoder(DeterministicFakeEmbedding(size=16), window=100)
 
@@ -220,7 +220,9 @@ def test_bad_input(name):
 
 def test_importing_a_retriever_loads_nothing_heavy():
     heavy = "{'torch', 'transformers', 'sentence_transformers', 'faiss', 'bm25s', 'scipy'}"
-    modules = {target.partition(":")[0] for target in RETRIEVERS.values()} | {"rlc.retrievers.embed"}
+    modules = {target.partition(":")[0] for target in RETRIEVERS.values()} | {
+        "rlc.retrievers.encoders.sentence_transformer"
+    }
     code = f"import sys, {', '.join(sorted(modules))}; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

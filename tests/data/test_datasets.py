@@ -48,7 +48,7 @@ def test_the_cache_is_read_and_held_to_its_record(small_lara, tmp_path):
     shutil.copytree(small_lara, cached)
     with pytest.raises(DataError, match="was not fetched"):
         load_dataset("lara")
-    from rlc.data.files import digest
+    from rlc.data.formats.files import digest
 
     files = [path for path in cached.rglob("*") if path.is_file()]
     cached.with_suffix(".json").write_text(json.dumps({"digest": digest(cached, files)}))

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from langchain_core.documents import Document
 
 from rlc.data.records import Answer, Dataset, Example, Usage
-from rlc.experiments.cli import main
+from rlc.experiments.cli.main import main
 
 TEXTS = {
     "a": "The lamp was lit in 1871. Ada keeps the lamp. The harbour has 12 boats.",

@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 
 from rlc.data.protocols import TokenEmbeddings
 from rlc.data.tokens import ApproximateTokenizer
-from rlc.retrievers.embed import SentenceEncoder, unit
+from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, unit
 
 WORDS = [
     "the",

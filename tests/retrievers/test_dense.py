@@ -6,7 +6,7 @@ from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
 from rlc.retrievers.dense import DenseRetriever, build_candidates, nearest
-from rlc.retrievers.embed import unit
+from rlc.retrievers.encoders.sentence_transformer import unit
 
 KINDS = ["flat", "hnsw", "ivf", "sq8"]
 

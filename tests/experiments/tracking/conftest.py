@@ -7,8 +7,8 @@ import pytest
 
 from rlc.data.datasets import load_dataset
 from rlc.data.store import Store
-from rlc.experiments.run import plan_run
-from rlc.experiments.runs import open_run
+from rlc.experiments.runs.run import plan_run
+from rlc.experiments.runs.stored import open_run
 from rlc.pipeline.recipe import load_recipe
 
 DOCUMENTS = {

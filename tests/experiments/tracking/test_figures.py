@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlc.experiments.report.study import make_study
-from rlc.experiments.summary import summarise
+from rlc.experiments.runs.summary import summarise
+from rlc.experiments.study.study import make_study
 from rlc.experiments.tracking.figures import HEADLINE, metric_name, metrics_of, silver_ranks
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from rlc.experiments.runs import open_run
+from rlc.experiments.runs.stored import open_run
 from rlc.experiments.tracking.client import PATIENCE
 from rlc.experiments.tracking.log import track
 from rlc.experiments.tracking.place import TrackingError, read_record, ui_command

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlc.experiments.report.lineup import Entry
+from rlc.experiments.study.lineup import Entry
 from rlc.experiments.tracking.traces import LONGEST_PASSAGE, drawn, steps_of
 
 ENTRY = Entry("rag", "rag", "rag", "", ("small",))

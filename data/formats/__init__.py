@@ -1,0 +1,1 @@
+"""File formats that a data set may be written in."""

@@ -1,0 +1,80 @@
+"""A user's own folder: documents as `.txt`, `.md`, `.html` and `.pdf`, questions in `questions.jsonl`.
+
+The documents are all such files in the folder and below it, hidden ones left out. A document's id is its path from
+the folder, such as `reports/2024.pdf`; the questions are written as `rlc.data.formats.jsonl` says.
+"""
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from langchain_core.documents import Document
+
+from rlc.data.errors import DataError
+from rlc.data.formats.files import digest, read_text
+from rlc.data.formats.html import read_html
+from rlc.data.formats.jsonl import read_questions
+from rlc.data.formats.pdf import read_pdf
+from rlc.data.records import Dataset
+
+
+def _plain(path: Path) -> tuple[str, dict[str, Any]]:
+    return read_text(path), {}
+
+
+_READERS: Mapping[str, Callable[[Path], tuple[str, dict[str, Any]]]] = {
+    ".txt": _plain,
+    ".md": _plain,
+    ".html": read_html,
+    ".htm": read_html,
+    ".pdf": read_pdf,
+}
+
+
+def load(root: Path) -> Dataset:
+    """Read a folder of documents and its `questions.jsonl`.
+
+    Raises:
+        DataError: naming the file, and the line where there is one, if it holds no document or no question, or
+            something in it cannot be read.
+    """
+    documents = load_documents(root)
+    asked = root / "questions.jsonl"
+    examples = read_questions(asked, documents)
+    read = [asked, *(root / name for name in documents)]
+    return Dataset(root.resolve().name, examples, documents, digest(root, read), root=root)
+
+
+def load_documents(root: Path) -> dict[str, Document]:
+    """Read the documents alone, by id.
+
+    Metadata: `kind` ("document"), `title`, and for PDF `pages`, the character offset at which each page begins.
+
+    Raises:
+        DataError: if there is none, or one is empty, binary, encrypted or damaged.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; expected one with {', '.join(_READERS)} files")
+    documents, passed = {}, []
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        if not path.is_file() or any(part.startswith(".") for part in name.parts):
+            continue
+        read = _READERS.get(path.suffix.lower())
+        if read is not None:
+            text, metadata = read(path)
+            metadata = {"kind": "document", "title": path.stem, **metadata}
+            documents[name.as_posix()] = Document(id=name.as_posix(), page_content=text, metadata=metadata)
+        elif name.as_posix() != "questions.jsonl":
+            passed.append(name.as_posix())
+    if passed:
+        warnings.warn(
+            f"{root}: {len(passed)} file(s) are no documents and stay unread: {', '.join(passed[:5])}",
+            stacklevel=2,
+        )
+    if not documents:
+        raise DataError(
+            f"{root}: holds no documents; expected {', '.join(_READERS)} files, or a documents.jsonl"
+        )
+    return documents

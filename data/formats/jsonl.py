@@ -1,0 +1,154 @@
+"""A user's own data set in two JSON Lines files, UTF-8, one object a line.
+
+`documents.jsonl`, one document a line:
+
+    {"id": "handbook", "text": "Chapter 1 ...", "title": "The handbook", "kind": "manual"}
+
+| key     | what                                                              |
+|---------|-------------------------------------------------------------------|
+| `id`    | text, unique                                                      |
+| `text`  | the document, not blank                                           |
+| `title` | text; the id where absent                                         |
+| `kind`  | text, what the prompt may call it; `document` where absent        |
+
+`questions.jsonl`, one question a line:
+
+    {"question": "Who signs?", "document": "handbook", "answer": "The clerk.", "task": "location"}
+
+| key          | what                                                                                          |
+|--------------|-----------------------------------------------------------------------------------------------|
+| `question`   | text                                                                                          |
+| `document`   | a document's id; may be left out where there is only one document                             |
+| `answer`     | text: the gold answer                                                                         |
+| `answers`    | a list of texts in its place: each is right. Neither: answered and costed, not scored         |
+| `answerable` | false where the document does not hold the answer, true where it does; absent: nobody knows   |
+| `task`       | text; `qa` where absent. Tables group by it                                                   |
+| `id`         | text, unique; where absent `<document>:<digest of the question>`                              |
+| `meta`       | an object with anything else that a table may group by, such as `{"length": "32k"}`           |
+
+An optional key that is null counts as absent; any other key is an error.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from langchain_core.documents import Document
+
+from rlc.data.errors import DataError, unknown
+from rlc.data.formats.files import Row, digest, numbered, read_rows, short_digest
+from rlc.data.records import Dataset, Example
+
+_DOCUMENT_KEYS = ("id", "text", "title", "kind")
+_QUESTION_KEYS = ("question", "document", "answer", "answers", "answerable", "task", "id", "meta")
+
+
+def load(root: Path) -> Dataset:
+    """Read `documents.jsonl` and `questions.jsonl` from a folder.
+
+    Raises:
+        DataError: naming file, line and reason, on the first thing that is not as the module says.
+    """
+    source, asked = root / "documents.jsonl", root / "questions.jsonl"
+    documents = load_documents(root)
+    examples = read_questions(asked, documents)
+    return Dataset(root.resolve().name, examples, documents, digest(root, [source, asked]), root=root)
+
+
+def load_documents(root: Path) -> dict[str, Document]:
+    """Read `documents.jsonl` alone, by id.
+
+    Raises:
+        DataError: as for `load`.
+    """
+    source = root / "documents.jsonl"
+    rows = read_rows(source, lambda row: (row, _document(row)))
+    if not rows:
+        raise DataError(f'{source}: holds no documents; expected lines such as {{"id": "a", "text": "..."}}')
+    _refuse_repeated((row, str(document.id)) for row, document in rows)
+    return {str(document.id): document for _, document in rows}
+
+
+def read_questions(path: Path, documents: Mapping[str, Document]) -> tuple[Example, ...]:
+    """Read a `questions.jsonl` about these documents.
+
+    Raises:
+        DataError: if the file is absent or empty, or on the first broken row.
+    """
+    rows = read_rows(path, lambda row: (row, _example(documents, row))) if path.is_file() else []
+    if not rows:
+        named = "" if len(documents) == 1 else f', "document": "{next(iter(documents), "id")}"'
+        raise DataError(
+            f"{path}: {'holds no questions' if path.is_file() else 'no such file'}; there is nothing to answer. "
+            f'Write one question a line: {{"question": "..."{named}, "answer": "..."}} (the answer may be left out: '
+            "then it is answered and costed, not scored)"
+        )
+    _refuse_repeated((row, example.id) for row, example in rows if row.values.get("id") is not None)
+    return numbered(example for _, example in rows)
+
+
+def _document(row: Row) -> Document:
+    _refuse_unknown(row, _DOCUMENT_KEYS)
+    name, text = row.text("id"), row.text("text")
+    if "\0" in text:
+        raise row.fault("holds NUL characters under 'text', so it looks binary; expected plain text")
+    metadata = {"kind": row.optional("kind", str) or "document", "title": row.optional("title", str) or name}
+    return Document(id=name, page_content=text, metadata=metadata)
+
+
+def _example(documents: Mapping[str, Document], row: Row) -> Example:
+    _refuse_unknown(row, _QUESTION_KEYS)
+    question, document = row.text("question"), _document_of(documents, row)
+    return Example(
+        id=row.optional("id", str) or f"{document.id}:{short_digest(str(document.id), question)}",
+        question=question,
+        document=document,
+        answers=_answers(row),
+        task=row.optional("task", str) or "qa",
+        answerable=row.optional("answerable", bool),
+        metadata=row.optional("meta", dict) or {},
+    )
+
+
+def _document_of(documents: Mapping[str, Document], row: Row) -> Document:
+    name = row.optional("document", str)
+    if name is None and len(documents) == 1:
+        return next(iter(documents.values()))
+    if name is None:
+        some = ", ".join(map(repr, sorted(documents)[:3]))
+        raise row.fault(f"names no document, and there are {len(documents)}: add 'document', such as {some}")
+    if name not in documents:
+        near = difflib.get_close_matches(name, documents, n=3, cutoff=0.3) or sorted(documents)[:3]
+        raise row.fault(
+            f"no document {name!r} among the {len(documents)} read; nearest: {', '.join(map(repr, near))}"
+        )
+    return documents[name]
+
+
+def _answers(row: Row) -> tuple[str, ...]:
+    one, many = row.optional("answer", str), row.values.get("answers")
+    if one is not None and many is not None:
+        raise row.fault("has 'answer' and 'answers'; keep one of them")
+    if many is not None and not isinstance(many, list):
+        raise row.fault(
+            f"expected a list of texts under 'answers', got {many!r}; one alone goes under 'answer'"
+        )
+    answers = (one,) if one is not None else tuple(many or ())
+    for answer in answers:
+        if not isinstance(answer, str) or not answer.strip():
+            raise row.fault(f"expected a list of texts under 'answers', got {answer!r} in it")
+    return answers
+
+
+def _refuse_unknown(row: Row, known: Iterable[str]) -> None:
+    for key in row.values:
+        if key not in known:
+            raise row.fault(unknown("key", key, known))
+
+
+def _refuse_repeated(ids: Iterable[tuple[Row, str]]) -> None:
+    first: dict[str, Row] = {}
+    for row, name in ids:
+        if name in first:
+            raise row.fault(f"the id {name!r} stands on line {first[name].line} already; ids must be unique")
+        first[name] = row

@@ -1,0 +1,1 @@
+"""Rules of language: sentences, words, outlines, abstention."""

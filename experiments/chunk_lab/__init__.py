@@ -1,0 +1,1 @@
+"""The chunkers' laboratory: chunkers compared at an equal number of tokens read."""

@@ -1,0 +1,107 @@
+"""What a command is about: its questions and its recipes, from options."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rlc.data.errors import UsageError
+from rlc.data.records import Dataset
+from rlc.data.sets.lara import recorded_models
+from rlc.data.spec import Spec
+from rlc.experiments.runs.selection import limit as limit_to
+from rlc.experiments.runs.selection import where
+from rlc.experiments.runs.shipped import recipe_file
+from rlc.pipeline.llms import LLMS
+from rlc.pipeline.recipe import Recipe, load_recipe, takes_seed, with_settings
+from rlc.pipeline.routers import MEASURED, PRICED
+
+
+def choose_questions(dataset: Dataset, conditions: Sequence[str], limit: int | None, seed: int) -> Dataset:
+    """Filter and sample."""
+    dataset = where(dataset, conditions)
+    return limit_to(dataset, limit, seed) if limit is not None else dataset
+
+
+def choose_recipes(
+    file: Path | None, settings: Sequence[str], readers: Sequence[str], seed: int, dataset: Dataset
+) -> dict[str, Recipe]:
+    """A recipe per language model, with the options' changes; the key is the model's name, empty for the default."""
+    if not readers:
+        recipes = {"": load_recipe(recipe_file(file))}
+    else:
+        recipes = {name: r for reader in readers for name, r in _with_reader(file, reader, dataset).items()}
+    return {name: changed(recipe, settings, seed) for name, recipe in recipes.items()}
+
+
+def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, Recipe]:
+    engine, _, model = reader.partition(":")
+    if engine == "recorded":
+        return _recorded(file, model, dataset)
+    recipe = load_recipe(recipe_file(file))
+    spec = engine_spec(reader)
+    known = _with_router_settings(recipe, MEASURED, {"reader": spec["model"]})
+    return {str(spec["model"]): Recipe(recipe.readers, {**known.parts, "llm": spec})}
+
+
+def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
+    if dataset.root is None or dataset.name != "lara":
+        raise UsageError(f"recorded answers belong to LaRA; the data set {dataset.name!r} has none")
+    recipe = load_recipe(recipe_file(file, "recorded"))
+    source = {"root": str(dataset.root.resolve()), "revision": dataset.revision}
+    return {
+        name: _with_router_settings(
+            Recipe(
+                {arm: {**spec, **source, "model": name} for arm, spec in recipe.readers.items()}, recipe.parts
+            ),
+            MEASURED,
+            {"reader": name},
+        )
+        for name in (recorded_models(dataset.root) if model == "all" else [model])
+    }
+
+
+def questions_per_document(dataset: Dataset) -> float:
+    """The mean over the documents that are asked about, to a tenth."""
+    return round(len(dataset.examples) / max(1, len(dataset.asked)), 1)
+
+
+def priced(recipe: Recipe, price: float | None, budget: int | None, questions: float) -> Recipe:
+    """The same recipe with what long context may cost its routers, for so many questions a document.
+
+    Without a price nothing is said of the questions, for nothing would come of it: at price 0 they change no decision.
+
+    Raises:
+        UsageError: if both are given.
+    """
+    if price is not None and budget is not None:
+        raise UsageError("--price and --budget say the same thing in two ways; give one of them")
+    given: Spec = {"price": price, "budget": budget}
+    settings = {name: value for name, value in given.items() if value is not None}
+    if not settings:
+        return recipe
+    return _with_router_settings(recipe, PRICED, {**settings, "questions_per_document": questions})
+
+
+def _with_router_settings(recipe: Recipe, routers: Sequence[str], settings: Spec) -> Recipe:
+    """The same recipe with settings of some routers, should they be added to it."""
+    parts = {f"router-{name}": {**recipe.parts.get(f"router-{name}", {}), **settings} for name in routers}
+    return Recipe(recipe.readers, {**recipe.parts, **parts})
+
+
+def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
+    """The same recipe with the seed in every reader that takes one, and with the given settings."""
+    seeds = [
+        f"readers.{name}.seed={seed}" for name, spec in recipe.readers.items() if seed and takes_seed(spec)
+    ]
+    return with_settings(recipe, [*seeds, *settings])
+
+
+def engine_spec(reader: str) -> Spec:
+    """`ENGINE:MODEL` as a spec; a bare model belongs to `hf`.
+
+    >>> engine_spec("endpoint:my-model")
+    {'use': 'endpoint', 'model': 'my-model'}
+    """
+    engine, colon, model = reader.partition(":")
+    if colon and engine in LLMS:
+        return {"use": engine, "model": model}
+    return {"use": "hf", "model": reader}

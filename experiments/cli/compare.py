@@ -1,0 +1,190 @@
+"""`rlc compare`, from options to output."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from rlc.data.datasets import load_dataset
+from rlc.experiments.cli.choose import choose_questions, choose_recipes, priced, questions_per_document
+from rlc.experiments.report.sections.amortised import cost_sentences
+from rlc.experiments.report.sections.answer import sentences
+from rlc.experiments.runs.caveats import caveats
+from rlc.experiments.runs.execute import documents_together, execute
+from rlc.experiments.runs.forecast import estimates, measure_speeds
+from rlc.experiments.runs.progress import clock
+from rlc.experiments.runs.run import Outcome, Run, plan_run
+from rlc.experiments.runs.scope import scopes, searched
+from rlc.experiments.runs.stored import StoredRun, open_run
+from rlc.experiments.study.study import make_study
+from rlc.experiments.tracking.keeper import FAILED, FINISHED, KILLED, Keeper
+from rlc.experiments.tracking.place import TrackingError, is_tracked
+from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL
+
+BANNER = (
+    "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
+    "benchmark.\nFor LaRA: `rlc fetch dataset lara`, or --data-root with a clone of its repository."
+)
+
+
+def run_compare(
+    dataset: str,
+    data_root: Path | None,
+    arms: str,
+    routers: Sequence[str],
+    recipe: Path | None,
+    settings: Sequence[str],
+    readers: Sequence[str],
+    conditions: Sequence[str],
+    limit: int | None,
+    seed: int,
+    out: Path,
+    resume: bool,
+    track: bool,
+    dry_run: bool,
+    as_json: bool,
+    price: float | None = None,
+    budget: int | None = None,
+    system_metrics: bool = False,
+    workers: int = 1,
+    documents_per_batch: int | None = None,
+) -> None:
+    """Run a comparison and print it.
+
+    Raises:
+        RlcError: with what the user can mend.
+    """
+    data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
+    if data.variant == "sample":
+        click.secho(BANNER, err=True, fg="yellow")
+    recipes = {
+        name: priced(one, price, budget, questions_per_document(data))
+        for name, one in choose_recipes(recipe, settings, readers, seed, data).items()
+    }
+    run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], routers, out)
+    if dry_run:
+        _print_plan(run, as_json)
+        return
+    together = documents_per_batch or documents_together(run.specs)
+    with _kept(Keeper(run.folder, out, system_metrics)) if track else nullcontext() as keeper:
+        outcome, _ = execute(run, resume, keeper=keeper, workers=workers, together=together)
+        stored = open_run(str(outcome.run.folder), out)
+        study = make_study(stored)
+        _print_outcome(outcome, sentences(study), cost_sentences(study), as_json)
+        if keeper and not (keeper.started or is_tracked(stored, out)):
+            keeper.start()  # nothing was asked, but MLflow lacks it
+
+
+def log_run(run: StoredRun, out: Path) -> None:
+    """Log a run to MLflow, unless it is there unchanged; where MLflow fails, say so and go on."""
+    if is_tracked(run, out):
+        return
+    from rlc.experiments.tracking.log import track
+
+    with _warned():
+        track(run, out)
+
+
+@contextmanager
+def _kept(keeper: Keeper) -> Iterator[Keeper]:
+    """End the comparison's MLflow run in the way that the block ends."""
+    status = FAILED
+    try:
+        yield keeper
+        status = FINISHED
+    except KeyboardInterrupt:
+        status = KILLED
+        raise
+    finally:
+        if keeper.started and status == FINISHED:
+            click.echo("logging to MLflow; the results are on disk already", err=True)
+        with _warned():
+            keeper.end(status)
+
+
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Where MLflow fails, say so and go on: the comparison is on disk."""
+    try:
+        yield
+    except TrackingError as error:
+        click.secho(f"warning: {error}", err=True, fg="yellow")
+
+
+def _print_outcome(outcome: Outcome, answer: Sequence[str], costs: Sequence[str], as_json: bool) -> None:
+    run = outcome.run
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "run": str(run.folder),
+                    "labels": dict(run.labels),
+                    "searched": {name: searched(spec) for name, spec in run.specs.items()},
+                    "answer": answer,
+                    "costs": costs,
+                    "readers": outcome.summaries,
+                }
+            )
+        )
+        return
+    from rlc.experiments.cli.console import print_table, summary_table
+
+    data = run.dataset
+    title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {len(data.asked)} documents"
+    print_table(summary_table(outcome.summaries, title, run.labels))
+    for line in [*answer, "", *costs, "", *notes(outcome)]:
+        click.echo(line)
+
+
+def notes(outcome: Outcome) -> list[str]:
+    """What must be said beside the table."""
+    run = outcome.run
+    lines = [f"{alias}: resolved to {run.specs[alias]['use']}" for alias in run.labels]
+    lines += [*scopes(run.specs), *caveats(run.specs, outcome.provenance["dataset"])]
+    for summary in outcome.summaries:
+        spec = run.specs[summary["reader"]]
+        if summary["cut_answers"] and "overflow" in spec:
+            lines.append(
+                f"{summary['reader']}: {summary['cut_answers']} of {summary['n']} answers were given on a text that "
+                f"did not fit the window (overflow = {spec['overflow']})"
+            )
+    errors = outcome.frame.drop_nulls("error")
+    for reader, error, count in (
+        errors.group_by("reader", "error").len().sort("reader", "error").head(5).iter_rows()
+    ):
+        lines.append(f"{reader}: {count} failed: {error}")
+    return [*lines, f"results: {run.folder}", f"more: rlc report {run.folder}"]
+
+
+def _print_plan(run: Run, as_json: bool) -> None:
+    if any(isinstance(spec.get("llm"), dict) and spec["llm"]["use"] == "vllm" for spec in run.specs.values()):
+        from rlc.experiments.cli.plan import print_plans
+        from rlc.experiments.runs.plans import machine_here
+        from rlc.experiments.runs.plans import plans as plans_for
+
+        gpu = machine_here()  # loading vLLM only to time it takes minutes; its cost can be computed
+        print_plans(plans_for(run.specs, run.dataset, gpu), gpu, as_json)
+        return
+    engines = {
+        name: BUILDER.build(spec["llm"], LANGUAGE_MODEL, f"readers.{name}.llm")
+        for name, spec in run.specs.items()
+        if isinstance(spec.get("llm"), dict)
+    }
+    speeds = measure_speeds(engines)
+    rows = [
+        {**asdict(plan), "seconds": plan.seconds(speeds[plan.reader]) if plan.reader in speeds else None}
+        for plan in estimates(run.specs, engines, run.dataset)
+    ]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        click.echo(
+            f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "
+            f"({row['computed_tokens']:,} to compute) and {row['output_tokens']:,} new ones; "
+            f"at most about {clock(row['seconds'])} at the speed just measured"
+            + (f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else "")
+        )

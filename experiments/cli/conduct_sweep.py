@@ -1,0 +1,174 @@
+"""`rlc sweep`, from options to output."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from rlc.data.datasets import load_dataset
+from rlc.data.errors import StoreError
+from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
+from rlc.experiments.cli.compare import BANNER, log_run
+from rlc.experiments.cli.console import print_table
+from rlc.experiments.report.cells import NONE, interval, percent_text, points_text
+from rlc.experiments.report.pages.sweep import places, sentences, shared, sweep_report
+from rlc.experiments.report.render import write_files
+from rlc.experiments.runs.execute import execute
+from rlc.experiments.runs.results import write_results
+from rlc.experiments.runs.run import Run, write_json
+from rlc.experiments.runs.scope import scopes
+from rlc.experiments.runs.shipped import recipe_file
+from rlc.experiments.runs.stored import open_run
+from rlc.experiments.study.ranking import Found, against, effects, rank
+from rlc.experiments.study.study import Study, make_study
+from rlc.experiments.sweep.recipe import Sweep, sweep_of
+from rlc.experiments.sweep.sharing import Memory
+from rlc.experiments.sweep.sweep import Plan, cheapest_first, cost, plan_sweep, ranking_frame, record
+from rlc.pipeline.recipe import load_recipe, read_tables
+
+
+def run_sweep(
+    recipe: Path,
+    dataset: str,
+    data_root: Path | None,
+    settings: Sequence[str],
+    reader: str | None,
+    conditions: Sequence[str],
+    limit: int | None,
+    seed: int,
+    out: Path,
+    resume: bool,
+    track: bool,
+    test_all: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Run a sweep and print it.
+
+    Raises:
+        RlcError: with what the user can mend.
+    """
+    sweep = read_sweep(recipe, settings, reader, seed)
+    data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
+    if data.variant == "sample":
+        click.secho(BANNER, err=True, fg="yellow")
+    plan = plan_sweep(sweep, data, seed, out)
+    if dry_run:
+        _print_plan(plan)
+        return
+    found, outcome = conduct(plan, resume, track, test_all)
+    write_sweep(plan, found, outcome)
+    if as_json:
+        click.echo(json.dumps({"sweep": str(plan.folder), "answer": sentences(found), **outcome}))
+        return
+    _print_found(plan, found)
+
+
+def read_sweep(file: Path, settings: Sequence[str] = (), reader: str | None = None, seed: int = 0) -> Sweep:
+    """The sweep of a file, or of a recipe that comes with the package, with the options' changes."""
+    builtin = load_recipe(recipe_file(None))
+    sweep = sweep_of(read_tables(recipe_file(file)), builtin)
+    recipe = sweep.recipe
+    if reader is not None:
+        recipe = replace(recipe, parts={**recipe.parts, "llm": engine_spec(reader)})
+    return replace(sweep, recipe=changed(recipe, settings, seed))
+
+
+def conduct(plan: Plan, resume: bool, track: bool, test_all: bool) -> tuple[Found, dict[str, Any]]:
+    """Ask all settings on the tuning split, and the chosen one and what it is held against on the test split."""
+    started = time.monotonic()
+    memory = Memory()
+    study = _study(plan.tuning, memory, resume, track)
+    ranking = rank(study)
+    chosen = ranking[0].entry.name
+    test: Sequence[Any] = ()
+    if plan.test.examples:
+        run = plan.test_run(chosen, test_all)
+        others = [name for name in run.specs if name != chosen]
+        test = against(_study(run, memory, resume, track), chosen, others)
+    found = Found(
+        study=study,
+        settings=plan.sweep.settings(),
+        short=plan.sweep.short,
+        ranking=ranking,
+        effects=effects(study, plan.sweep.settings()),
+        test=test,
+        test_documents=len(plan.test.asked),
+        stages=memory.stages,
+        seconds=time.monotonic() - started,
+    )
+    return found, record(plan, found)
+
+
+def _study(run: Run, memory: Memory, resume: bool, track: bool) -> Study:
+    costs = {name: cost(name, spec, run.dataset) for name, spec in run.specs.items()}
+    order = cheapest_first(run.specs, run.dataset, costs)
+    _, stored = execute(run, resume, memory.finish, order, work=costs)
+    memory.count("answers", len(run.specs) * len(run.dataset.examples), stored)
+    written = open_run(str(run.folder), run.out)
+    if track:
+        log_run(written, run.out)
+    return make_study(written)
+
+
+def write_sweep(plan: Plan, found: Found, outcome: dict[str, Any]) -> None:
+    """Write `sweep.json`, `ranking.parquet`, and the report with its plots, into the sweep's folder.
+
+    Raises:
+        StoreError: where that cannot be written.
+    """
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make {plan.folder}: {error}; give a writable folder with --out") from error
+    write_json(plan.folder / "sweep.json", outcome)
+    write_results(ranking_frame(found), plan.folder / "ranking.parquet")
+    write_files(sweep_report(found), plan.folder)
+
+
+def _print_found(plan: Plan, found: Found) -> None:
+    data = plan.tuning.dataset
+    title = f"{data.name} ({data.variant}), tuning split: {len(data.examples)} questions"
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("place", no_wrap=True)
+    for axis in found.short.values():
+        table.add_column(escape(axis))
+    for column in ("right, %", "best minus this", "prompt tok", "s", "failed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for place in found.ranking:
+        limits = interval(place.accuracy).rstrip(", ")
+        table.add_row(
+            places(place),
+            *[escape(value) for value in found.settings[place.entry.name].values()],
+            percent_text(place.accuracy.value).rstrip("%") + (f" [{limits}]" if limits else ""),
+            NONE if place.behind is None else points_text(place.behind.value),
+            NONE if place.tokens.value is None else f"{place.tokens.value:,.0f}",
+            NONE if place.seconds is None else f"{place.seconds:,.2f}",
+            str(place.failures),
+            style="bold" if place.winner else None,
+        )
+    print_table(table)
+    facts = [*scopes(plan.tuning.specs), f"{found.seconds:,.0f} s; {shared(found.stages)}"]
+    for line in [*sentences(found), "", *facts]:
+        click.echo(line)
+    click.echo(f"report: {plan.folder / 'report.html'}")
+
+
+def _print_plan(plan: Plan) -> None:
+    """The settings in the order in which they would be asked."""
+    specs, data = plan.tuning.specs, plan.tuning.dataset
+    costs = {name: cost(name, spec, data) for name, spec in specs.items()}
+    order = dict.fromkeys(name for name, _ in cheapest_first(specs, data, costs))
+    questions = len(data.examples)
+    for name in order:
+        click.echo(f"{name}: {questions} questions, at most {costs[name]:,.0f} tokens")
+    click.echo(
+        f"{len(order)} settings, {len(order) * questions:,} answers on the tuning split; on the test split "
+        f"{len(plan.test.examples)} questions for the chosen one and {', '.join(plan.sweep.against) or 'no other'}"
+    )

@@ -1,0 +1,53 @@
+"""`rlc doctor`: what this machine has, and what is missing."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from rlc.data.weights import ALIASES, cache_folder
+from rlc.experiments.runs.provenance import git_revision, processor, versions
+
+
+def examine(out: Path) -> Iterator[tuple[str, str]]:
+    """(name, finding) pairs, cheap ones first."""
+    yield from versions().items()
+    yield "git revision", git_revision() or "not a checkout"
+    yield "processor", f"{processor()}, {os.cpu_count()} cores"
+    yield "devices", _devices()
+    cache = cache_folder()
+    yield "cache", f"{cache} ({_size(cache)})"
+    yield "disk", f"{shutil.disk_usage(_existing(cache)).free / 1e9:.0f} GB free at the cache"
+    yield "runs", f"{out.resolve()} ({'writable' if os.access(_existing(out), os.W_OK) else 'NOT writable'})"
+    for alias in ALIASES:
+        there = (cache / "models" / alias / "source.json").is_file()
+        yield f"model {alias}", "fetched" if there else f"missing: rlc fetch model {alias}"
+    lara = os.environ.get("RLC_DATA")
+    yield (
+        "LaRA",
+        f"RLC_DATA = {lara}" if lara else "RLC_DATA is not set; the cache or the bundled sample is read",
+    )
+
+
+def _devices() -> str:
+    import torch
+
+    from rlc.pipeline.llms.hf import faster_dtype
+
+    cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    device = "cuda" if cards else "cpu"
+    return (
+        f"{', '.join(cards) or 'cpu'}; {str(faster_dtype(device)).removeprefix('torch.')} is the faster type"
+    )
+
+
+def _existing(path: Path) -> Path:
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _size(folder: Path) -> str:
+    total = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return f"{total / 1e6:,.0f} MB"

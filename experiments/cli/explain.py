@@ -1,0 +1,78 @@
+"""`rlc explain`: why a question went where it went, as a router kept it beside the answer."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rlc.data.errors import UsageError
+from rlc.data.text.visible import visible
+from rlc.experiments.report.pages.question import find_id, questions_of
+from rlc.experiments.runs.stored import open_run
+
+Row = Mapping[str, Any]
+
+
+def explain_question(run: str, question: str, out: Path) -> Iterator[str]:
+    """The lines that tell how each router of a run decided on one question, and what came of it.
+
+    Args:
+        run: The run's folder, or its name below `out`.
+        question: The question's id, or a part of its id or its text that no other has.
+        out: The folder of runs.
+
+    Raises:
+        UsageError: if there is no such run or question, or no router decided on it.
+        DataError: if the run cannot be read.
+    """
+    stored = open_run(run, out)
+    texts = questions_of(stored.frame)
+    example_id = find_id(question, texts, stored.folder)
+    rows = stored.frame.filter(example_id=example_id).to_dicts()
+    details = {row["reader"]: json.loads(row["details"]) for row in rows}
+    routers = [row for row in rows if details[row["reader"]] and row["route"] != row["reader"]]
+    if not routers:
+        readers = ", ".join(row["reader"] for row in rows)
+        raise UsageError(
+            f"no router of {stored.folder.name} decided on {example_id}; it holds {readers}. Run `rlc compare` with "
+            "--router auto"
+        )
+    yield visible(f"{example_id}: {texts[example_id]}")
+    for row in routers:
+        label = stored.labels.get(row["reader"], row["reader"])
+        yield visible(f"{label}: went to {row['route']}, {_verdict(row)}")
+        yield from (f"    {line}" for line in _reasons(details[row["reader"]]))
+    for row in rows:
+        if row not in routers:
+            yield visible(f"{row['reader']}: {_verdict(row)}")
+
+
+def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
+    if "p_long" in details:
+        yield (
+            f"long context alone is right with probability {details['p_long']:.2f}, retrieval alone with "
+            f"{details['p_rag']:.2f}: expected gain {100 * details['expected_gain']:+.1f} points"
+        )
+    for name, weight in details.get("moved", ()):
+        yield visible(
+            f"{name} moved the log-odds by {weight:+.2f}, towards {'long' if weight > 0 else 'rag'}"
+        )
+    if details.get("price"):
+        asked = 100 * details["price"]
+        paid = details.get("extra_tokens", 0)
+        yield (
+            f"price: {asked:.3g} points of gain asked of 1,000 extra tokens, so {asked * paid / 1000:.1f} of the "
+            f"{paid:,} that this question pays for"
+        )
+    if "assumed_reader" in details:
+        yield visible(f"strength of the reader: {details['assumed_reader']}")
+    told = {"p_long", "p_rag", "expected_gain", "moved", "price", "extra_tokens", "assumed_reader"}
+    if rest := {key: value for key, value in details.items() if key not in told}:
+        yield visible(json.dumps(rest, ensure_ascii=False, sort_keys=True))
+
+
+def _verdict(row: Row) -> str:
+    if row["error"] is not None:
+        return f"failed: {row['error']}"
+    said = {True: "right", False: "wrong", None: "not judged"}[row["correct"]]
+    return f"{said}, {row['prompt_tokens']:,} prompt tokens"

@@ -1,0 +1,89 @@
+"""`rlc judge`: how far the judge can be trusted."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlc.data.errors import UsageError
+from rlc.experiments.cli.options import OUT, RUN
+
+
+@click.group()
+def judge() -> None:
+    """Check the judge, or ask for a second opinion."""
+
+
+@judge.command()
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), envvar="RLC_DATA", help="LaRA with published.csv."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def agreement(data_root: Path | None, as_json: bool) -> None:
+    """Compare the rule judge with LaRA's published accuracies, on models that it was not fitted on."""
+    from rlc.experiments.scorers.agreement import agreement_report
+
+    if data_root is None:
+        raise UsageError("LaRA's recorded answers are needed: give their folder with --data-root or RLC_DATA")
+    report = agreement_report(data_root)
+    if as_json:
+        figures: dict[str, Any] = {
+            "models": report.models,
+            "fitted_on": report.fitted_on,
+            "overall": asdict(report.overall),
+            "by_task": {task: asdict(one) for task, one in report.by_task.items()},
+        }
+        click.echo(json.dumps(figures))
+        return
+    click.echo(f"fitted on  {', '.join(report.fitted_on)}")
+    click.echo(f"shown on   {', '.join(report.models)}")
+    click.echo(f"{report.answers:,} answers, {report.failed} failed, {report.questions:,} questions\n")
+    click.echo(
+        f"{'':<10}{'cells':>6}{'Pearson':>9}{'Spearman':>9}{'error':>7}{'bias':>7}{'gaps':>6}{'sign':>7}"
+    )
+    for name, one in {"all": report.overall, **report.by_task}.items():
+        click.echo(
+            f"{name:<10}{one.n:>6}{one.pearson:>9.3f}{one.spearman:>9.3f}{one.error:>7.2f}{one.bias:>+7.2f}"
+            f"{one.gaps:>6}{100 * one.sign:>6.1f}%"
+        )
+    click.echo(f"\nerror and bias in points of accuracy; sign: of the long-minus-RAG gap. {report.note}")
+
+
+@judge.command()
+@RUN
+@click.option(
+    "--model", required=True, metavar="[ENGINE:]MODEL", help="The judge, such as endpoint:NAME or hf:ID."
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Settings of the engine: window=32768."
+)
+@OUT
+@click.option("--allow-self", is_flag=True, help="Let a model judge its own answers.")
+def llm(run: str, model: str, settings: tuple[str, ...], out: Path, allow_self: bool) -> None:
+    """Let a language model judge a stored RUN, and report how far it agrees with the rules."""
+    from rlc.experiments.cli.choose import engine_spec
+    from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.scorers.second_opinion import second_opinion
+    from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, with_settings
+
+    stored = open_run(run, out)
+    recipe = Recipe({"judge": {}}, {"llm": engine_spec(model)})
+    spec = with_settings(recipe, [f"parts.llm.{setting}" for setting in settings]).parts["llm"]
+    engine = BUILDER.build(BUILDER.complete(spec, LANGUAGE_MODEL, "judge"), LANGUAGE_MODEL, "judge")
+    opinion = second_opinion(stored.folder, stored.frame, engine, allow_self=allow_self)
+    click.echo(
+        f"{opinion.judge} judged {opinion.judged} answers; {opinion.unparsed} replies were neither yes nor no"
+    )
+    click.echo(f"verdicts: {opinion.file}")
+    for reader, (share, n) in opinion.by_reader.items():
+        click.echo(f"  {reader:<24} {'-' if share is None else f'{100 * share:.1f}%'} right of {n}")
+    found = opinion.agreement
+    if found is None:
+        click.echo("no answer was judged both by the rules and by the model, so they cannot be compared")
+        return
+    click.echo(
+        f"with the rule judge: kappa {'-' if found.kappa is None else f'{found.kappa:.2f}'}, "
+        f"same verdict on {100 * found.agreement:.1f}% of {found.n}; {found.left_out} left out"
+    )

@@ -1,0 +1,64 @@
+"""What a recipe can name, for `rlc list`."""
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from rlc.chunkers import CHUNKERS
+from rlc.data.datasets import DATASETS
+from rlc.data.weights import ALIASES
+from rlc.experiments.runs.shipped import purpose, recipe_names
+from rlc.pipeline.kv import KV
+from rlc.pipeline.llms import LLMS
+from rlc.pipeline.readers import READERS
+from rlc.pipeline.routers import AUTO, ROUTERS
+from rlc.retrievers import ENCODERS, RETRIEVERS, SELECTORS
+from rlc.retrievers.prune import PRUNERS
+from rlc.retrievers.rerank import RERANKERS
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "datasets": DATASETS,
+    "chunkers": CHUNKERS,
+    "encoders": ENCODERS,
+    "retrievers": RETRIEVERS,
+    "rerankers": RERANKERS,
+    "pruners": PRUNERS,
+    "selectors": SELECTORS,
+    "engines": LLMS,
+    "kv": KV,
+    "readers": READERS,
+    "routers": {**ROUTERS, "auto": ROUTERS[AUTO]},
+    "models": {alias: f"={weights.what}" for alias, weights in ALIASES.items()},
+    "recipes": {name: f"={purpose(name)}" for name in recipe_names()},
+}
+
+
+def describe(kinds: Sequence[str]) -> Iterator[str]:
+    """Lines of `name  what it does`, under a heading per kind where there are several."""
+    for kind in kinds:
+        if len(kinds) > 1:
+            yield f"{kind}:"
+        for name, target in sorted(TABLES[kind].items()):
+            yield f"  {name:<22} {what(name, target)}"
+
+
+def what(name: str, target: str) -> str:
+    """What an entry of a table does, in a line."""
+    if target.startswith("="):
+        return target[1:]
+    alias = f"(stands for {AUTO}) " if name == "auto" else ""
+    return alias + first_sentence(target)
+
+
+def first_sentence(target: str) -> str:
+    """The first line of a class's or function's docstring, read from its source: nothing is imported."""
+    module, _, name = target.partition(":")
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""

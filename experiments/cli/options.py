@@ -1,0 +1,62 @@
+"""Options that several commands share, so that a name means the same everywhere."""
+
+from pathlib import Path
+
+import click
+
+from rlc.experiments.cli.completion import arms, datasets, questions, recipes, runs, settings
+
+OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    help="Folder of runs and answers.",
+)
+
+# Which questions.
+DATASET = click.option(
+    "--dataset", default="lara", help="A data set's name, or a folder of documents.", shell_complete=datasets
+)
+DATA_ROOT = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Where LaRA lies (else RLC_DATA, else the cache, else the bundled sample).",
+)
+WHERE = click.option(
+    "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."
+)
+LIMIT = click.option(
+    "--limit", type=click.IntRange(min=1), help="At most so many questions, evenly over the tasks."
+)
+
+# Which readers.
+RECIPE = click.option(
+    "--recipe",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A recipe in place of the built-in one: a file, or a name of `rlc list recipes`.",
+    shell_complete=recipes,
+)
+ARMS = click.option(
+    "--arms", default="rag,long", help="Readers of the recipe, by commas.", shell_complete=arms
+)
+SETTINGS = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    shell_complete=settings,
+    help="Change one setting of the recipe: readers.rag.chunker.size=128.",
+)
+
+# How it runs.
+RESUME = click.option(
+    "--resume/--no-resume", default=True, help="Take stored answers, or answer everything again."
+)
+TRACK = click.option("--track/--no-track", default=True, help="Log what is found to MLflow.")
+
+# Of a stored run.
+RUN = click.argument("run", shell_complete=runs)
+QUESTION = click.argument("question", shell_complete=questions)
+EVIDENCE_ROOT = click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence."
+)

@@ -1,0 +1,97 @@
+"""`rlc plan`, from options to output."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from rlc.data.datasets import load_dataset
+from rlc.experiments.cli.choose import choose_questions, choose_recipes
+from rlc.experiments.metrics.amortised import BreakEven, crossing
+from rlc.experiments.report.sections.amortised import in_words
+from rlc.experiments.runs.plans import machine_named, plans
+from rlc.experiments.runs.progress import clock
+from rlc.experiments.runs.run import plan_run
+from rlc.pipeline.gpu_cost import GIB, Machine, Plan, measure_machine
+
+
+def run_plan(
+    dataset: str,
+    data_root: Path | None,
+    arms: str,
+    recipe: Path | None,
+    settings: Sequence[str],
+    readers: Sequence[str],
+    conditions: Sequence[str],
+    limit: int | None,
+    seed: int,
+    machine: str,
+    measure: bool,
+    as_json: bool,
+) -> None:
+    """Say what the arms will cost on a GPU; nothing is loaded.
+
+    Raises:
+        RlcError: with what the user can mend.
+    """
+    gpu = measure_machine() if measure else machine_named(machine)
+    data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
+    recipes = choose_recipes(recipe, settings, readers, seed, data)
+    run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], [], Path())
+    print_plans(plans(run.specs, data, gpu), gpu, as_json)
+
+
+def print_plans(found: Mapping[str, Plan], machine: Machine, as_json: bool) -> None:
+    """Print plans for people or for programs."""
+    if as_json:
+        click.echo(
+            json.dumps({"machine": asdict(machine), "plans": {k: asdict(p) for k, p in found.items()}})
+        )
+        return
+    click.echo(
+        f"{machine.name}: {machine.matrix_rate / 1e12:.0f} TFLOP/s, {machine.memory_rate / 1e12:.2f} TB/s, "
+        f"{machine.memory / GIB:.0f} GiB"
+    )
+    for name, plan in found.items():
+        click.echo(
+            f"{name}: about {clock(plan.seconds)} on the GPU, {1000 * plan.question_seconds:,.0f} ms a question"
+        )
+        click.echo(f"  time: {plan.prefill_seconds:,.1f} s to read, {plan.decode_seconds:,.1f} s to answer")
+        click.echo(f"  {_by_question(plan)}")
+        click.echo(
+            f"  memory: weights {plan.weight_bytes / GIB:.1f} GiB, {plan.kv_bytes_per_token / 1024:.0f} KiB a token, "
+            f"room for {plan.cache_tokens:,} tokens ({plan.documents_cached:.1f} prompts of the mean length)"
+        )
+        click.echo(
+            f"  longest prompt and answer: {plan.window:,} tokens, "
+            + ("fits" if plan.fits else "does NOT fit")
+        )
+        for line in plan.advice:
+            click.echo(f"  {line}")
+    for line in _meetings(found):
+        click.echo(line)
+
+
+def _by_question(plan: Plan) -> str:
+    """First and further questions, and the formula; readings that share nothing cost the same every time."""
+    if plan.further_seconds is None:
+        return (
+            f"every question costs {1000 * plan.question_seconds:,.0f} ms: none finds its text read already"
+        )
+    first, further = 1000 * plan.first_seconds, 1000 * plan.further_seconds
+    return (
+        f"the first question on a document costs {first:,.0f} ms, a further one {further:,.0f} ms: "
+        f"cost(q) = {first - further:,.0f} / q + {further:,.0f} ms, here with q = {plan.questions:.1f}"
+    )
+
+
+def _meetings(found: Mapping[str, Plan]) -> Iterator[str]:
+    """From how many questions a document on long context is the cheaper arm, where both arms are planned."""
+    for name, long in found.items():
+        rag = found.get(f"{name.removesuffix('long')}rag") if name.endswith("long") else None
+        if rag is not None and long.further_seconds is not None:
+            each = rag.question_seconds
+            cheaper, questions = crossing(long.first_seconds, long.further_seconds, each, each)
+            yield f"{name} is planned to be cheaper than retrieval {in_words(BreakEven(cheaper, questions))}"

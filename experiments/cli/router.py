@@ -1,0 +1,218 @@
+"""`rlc router eval`, `rlc router fit` and `rlc explain`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rlc.data.errors import DataError, UsageError
+from rlc.experiments.cli.options import OUT, QUESTION, RUN
+
+if TYPE_CHECKING:
+    from rlc.experiments.router_lab.lab import Lab
+
+_DATA_ROOT = click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Where LaRA lies (else RLC_DATA, else the cache)."
+)
+_RUN = click.option("--run", help="A run of your own in place of LaRA: its folder, or its name.")
+_COLUMNS = (
+    "router",
+    "accuracy",
+    "gain",
+    "interval",
+    "closed",
+    "gain in hindsight",
+    "long",
+    "tokens",
+    "of LC",
+)
+
+
+@click.group()
+def router() -> None:
+    """The routers' laboratory: replay them over recorded answers, or fit your own."""
+
+
+@router.command("eval")
+@click.option(
+    "--router",
+    "routers",
+    multiple=True,
+    help="Score this one as it is shipped; may be repeated. Else all, fitted fold by fold.",
+)
+@click.option("--protocol", "protocols", multiple=True, help="One protocol only; may be repeated.")
+@click.option("--fit", help="A file of `rlc router fit` in place of the shipped one, with --router.")
+@click.option(
+    "--price",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Gain asked of 1,000 more tokens, with --router.",
+)
+@click.option("--budget", type=click.IntRange(min=0), help="Prompt tokens a question, with --router.")
+@_DATA_ROOT
+@_RUN
+@OUT
+@click.option("--seed", default=0, help="Seed of folds, draws and intervals.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print everything as JSON, one row a router and protocol."
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw accuracy against tokens: FILE.svg or .png.",
+)
+def evaluate(
+    routers: tuple[str, ...],
+    protocols: tuple[str, ...],
+    fit: str | None,
+    price: float,
+    budget: int | None,
+    data_root: Path | None,
+    run: str | None,
+    out: Path,
+    seed: int,
+    as_json: bool,
+    plot: Path | None,
+) -> None:
+    """Replay routers over recorded answers: what they win, what they cost, and how much of the gap they close."""
+    from rlc.experiments.router_lab.evaluate import evaluate as replay_all
+    from rlc.experiments.router_lab.evaluate import evaluate_shipped, noise_floors
+    from rlc.experiments.router_lab.replay import PROTOCOLS
+
+    if routers and protocols:
+        raise UsageError("a shipped router is scored as it is: give --router or --protocol")
+    if price and budget is not None:
+        raise UsageError("--price and --budget say the same thing in two ways; give one of them")
+    if not routers and (fit or price or budget is not None):
+        raise UsageError("--fit, --price and --budget belong to one router: give --router learned")
+    lab = _lab(data_root, run, out)
+    if routers:
+        rows = evaluate_shipped(lab, routers, fit=fit, price=price, budget=budget, seed=seed)
+        _say_seen(lab, routers, fit)
+    else:
+        rows = replay_all(lab, protocols=protocols or tuple(PROTOCOLS), seed=seed)
+    if plot:
+        from rlc.experiments.router_lab.plot import write_curve
+
+        write_curve(rows, plot)
+    floors = noise_floors(lab, seed=seed)
+    if as_json:
+        click.echo(json.dumps({"rows": rows, "noise_floor": floors}))
+        return
+    _print(rows, floors)
+
+
+@router.command()
+@_DATA_ROOT
+@_RUN
+@OUT
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("routers"),
+    help="Folder for the fits.",
+)
+@click.option("--seed", default=0, help="Seed of the folds behind the curve.")
+def fit(data_root: Path | None, run: str | None, out: Path, to: Path, seed: int) -> None:
+    """Fit the routers on recorded answers (LaRA's, or those of a run of your own) and write their files.
+
+    Use one with `rlc compare --router learned --set parts.router-learned.fit=FILE`.
+    """
+    from rlc.data.errors import StoreError
+    from rlc.experiments.router_lab.artefacts import fit_artefacts
+
+    files = fit_artefacts(_lab(data_root, run, out), seed=seed)
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (to / f"{name}.json").write_text(text, encoding="utf-8")
+            click.echo(to / f"{name}.json")
+    except OSError as error:
+        raise StoreError(f"cannot write into {to}: {error}; give a writable folder with --to") from error
+
+
+@click.command()
+@RUN
+@QUESTION
+@OUT
+def explain(run: str, question: str, out: Path) -> None:
+    """Say why the routers of RUN sent QUESTION (its id, or a part of its text) where they did."""
+    from rlc.experiments.cli.explain import explain_question
+
+    for line in explain_question(run, question, out):
+        click.echo(line)
+
+
+def _lab(data_root: Path | None, run: str | None, out: Path) -> "Lab":
+    from rlc.data.datasets import load_dataset
+    from rlc.experiments.router_lab.lab import lara_lab, results_lab
+    from rlc.experiments.runs.stored import open_run
+
+    if run is not None:
+        stored = open_run(run, out)
+        return results_lab(stored.frame, stored.dataset(data_root))
+    dataset = load_dataset("lara", data_root)
+    if dataset.variant == "sample" or dataset.root is None:
+        raise DataError(
+            "the bundled sample has no recorded answers: give a LaRA tree with --data-root (or RLC_DATA), run "
+            "`rlc fetch dataset lara`, or give a run of your own with --run"
+        )
+    return lara_lab(dataset.root)
+
+
+def _say_seen(lab: "Lab", routers: tuple[str, ...], fit: str | None) -> None:
+    """Warn where a fit is scored on what it was fitted on."""
+    from rlc.experiments.router_lab.evaluate import fitted_on
+
+    seen = [name for name in routers if fitted_on(name, fit) == lab.revision]
+    if seen:
+        click.secho(
+            f"warning: {', '.join(seen)} was fitted on these very answers, so its figures are too good; without "
+            "--router it is fitted fold by fold",
+            err=True,
+            fg="yellow",
+        )
+
+
+def _print(rows: list[dict[str, Any]], floors: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    from rlc.experiments.cli.console import print_table
+
+    for protocol in dict.fromkeys(row["protocol"] for row in rows):
+        part = [row for row in rows if row["protocol"] == protocol]
+        first = part[0]
+        table = Table(
+            title=f"{protocol}: {first['n']:,} answers, {first['documents']} documents; better arm "
+            f"{first['better_arm']} {100 * first['better_arm_accuracy']:.1f}, oracle {100 * first['oracle']:.1f}",
+            title_justify="left",
+        )
+        for column in _COLUMNS:
+            table.add_column(column, justify="left" if column == "router" else "right")
+        for row in part:
+            table.add_row(*_cells(row))
+        print_table(table)
+    click.echo(
+        "gain in points over the better arm; in hindsight: over the better arm of every model; tokens a question"
+    )
+    for floor in floors:
+        click.echo(
+            f"noise floor: choosing between {' and '.join(floor['models'])} ({floor['arm']}) by outcome wins "
+            f"{100 * floor['headroom']:.1f} points"
+        )
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    low, high = row["gain_ci"]
+    return [
+        row["router"],
+        f"{100 * row['accuracy']:.1f}",
+        f"{100 * row['gain']:+.1f}",
+        "-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}",
+        "-" if row["closed"] is None else f"{100 * row['closed']:.0f}%",
+        f"{100 * row['hindsight_gain']:+.1f}",
+        f"{100 * row['share_long']:.0f}%",
+        f"{row['tokens']:,.0f}",
+        f"{100 * row['tokens_share']:.0f}%",
+    ]

@@ -1,0 +1,1 @@
+"""What the sections draw with, and figures that several of them show."""

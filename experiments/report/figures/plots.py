@@ -1,0 +1,257 @@
+"""The report's pictures. Roles differ in shape and filling as well as in colour, so that grey print can be read."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from rlc.data.text.visible import visible
+from rlc.experiments.statistics.intervals import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from rlc.experiments.study.study import Comparison, Mask, Study
+
+INK = "#2b2b2b"  # text and axes; the page replaces it by its own colour of text
+FAINT = "#9a9a9a"
+Reach = list[list[float]] | None
+NAMED = 8  # with more readers, those on the front are numbered as in the table
+LONGEST_NAME = 34
+
+
+class Look(NamedTuple):
+    """How a role is drawn."""
+
+    marker: str
+    color: str
+    filled: bool
+    name: str
+
+
+LOOKS = {
+    "rag": Look("o", "#1f77b4", True, "retrieval"),
+    "long": Look("s", "#d9731a", False, "long context"),
+    "router": Look("^", "#3a9a4b", True, "router"),
+    "other": Look("D", "#8a63b3", False, "other"),
+}
+
+
+def style() -> "AbstractContextManager[None]":
+    """Settings for drawing and saving; names of readers are never read as formulas."""
+    from matplotlib import rc_context
+
+    return cast(
+        "AbstractContextManager[None]",
+        rc_context(
+            {
+                "font.family": "sans-serif",
+                "font.sans-serif": ["DejaVu Sans"],
+                "font.size": 9,
+                "text.parse_math": False,
+                "text.color": INK,
+                "axes.labelcolor": INK,
+                "axes.edgecolor": INK,
+                "axes.titlesize": 9,
+                "axes.spines.top": False,
+                "axes.spines.right": False,
+                "xtick.color": INK,
+                "ytick.color": INK,
+                "legend.frameon": False,
+                "svg.fonttype": "path",
+            }
+        ),
+    )
+
+
+def scatter(study: "Study", front: Sequence[str]) -> "Figure":
+    """Accuracy against prompt tokens, with intervals and the Pareto front, whose points are named or numbered."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    figure, axes = new_figure(7, 4.4)
+    places = {}
+    for entry in study.entries:
+        cost, accuracy = study.tokens[entry.name], study.overall[entry.name]
+        if cost.value is None or accuracy.value is None:
+            continue
+        places[entry.name] = (cost.value, 100 * accuracy.value)
+        look = LOOKS[entry.role]
+        point(axes, look, *places[entry.name], xerr=reach(cost, 1), yerr=reach(accuracy, 100))
+    axes.plot(*zip(*[places[name] for name in front], strict=True), color=INK, lw=1, ls="--", zorder=1)
+    costs = [cost for cost, _ in places.values()]
+    if min(costs) > 0 and max(costs) > 5 * min(costs):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.margins(x=0.18)
+    axes.set_xlabel("prompt tokens a question")
+    axes.set_ylabel("right answers, %")
+    if len(places) <= NAMED:
+        label_points(figure, axes, {study.entry(name).label: place for name, place in places.items()})
+    for number, name in enumerate(front if len(places) > NAMED else (), start=1):
+        above = 6 if number % 2 else -13  # neighbours' numbers take turns
+        axes.annotate(str(number), places[name], xytext=(7, above), textcoords="offset points", fontsize=8)
+    legend(figure, {entry.role for entry in study.entries if entry.name in places})
+    return figure
+
+
+def forest(comparisons: "Sequence[Comparison]") -> "Figure":
+    """Paired differences with intervals, one a line; filled where called."""
+    figure, axes = new_figure(7, 0.9 + 0.27 * len(comparisons))
+    axes.axvline(0, color=FAINT, lw=1, zorder=0)
+    for line, one in enumerate(comparisons):
+        found = one.difference
+        if found.value is None:
+            continue
+        look = LOOKS["router" if one.first.role == "router" else "rag"]
+        point(axes, look._replace(filled=found.called), 100 * found.value, line, xerr=reach(found, 100))
+    axes.set_yticks(
+        range(len(comparisons)),
+        [f"{clip(one.first.label)} − {clip(one.second.short)}" for one in comparisons],
+    )
+    axes.set_ylim(len(comparisons) - 0.4, -0.6)
+    axes.set_xlabel("difference in points of percent")
+    axes.grid(axis="x", color=FAINT, lw=0.4, alpha=0.5)
+    return figure
+
+
+def panels(study: "Study", masks: "Mapping[str, Mask]") -> "Figure":
+    """Accuracy on parts of the questions: a panel per group of readers, a line per part, a mark per reader."""
+    from matplotlib.figure import Figure
+
+    groups = study.groups
+    across = min(3, len(groups))
+    down = -(-len(groups) // across)
+    figure = Figure(
+        figsize=(max(6.5, 3 * across), 0.9 + down * (0.6 + 0.24 * len(masks))), layout="constrained"
+    )
+    grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat
+    for axes, (group, entries) in zip(grid, groups.items(), strict=False):
+        axes.set_title(clip(group), loc="left")
+        axes.grid(axis="x", color=FAINT, lw=0.4, alpha=0.5)
+        for place, entry in enumerate(entries):
+            look = LOOKS[entry.role]
+            shift = 0.22 * (place - (len(entries) - 1) / 2)
+            for line, mask in enumerate(masks.values()):
+                found = study.accuracy(entry, mask)
+                if found.value is not None:
+                    point(axes, look, 100 * found.value, line + shift, size=4, xerr=reach(found, 100))
+    for axes in list(figure.axes)[len(groups) :]:
+        axes.set_visible(False)
+    for axes in figure.axes[max(0, len(groups) - across) : len(groups)]:
+        axes.tick_params(labelbottom=True)  # the lowest of each column, also above an empty place
+    figure.axes[0].set_yticks(range(len(masks)), list(map(clip, masks)))
+    figure.axes[0].set_ylim(len(masks) - 0.5, -0.5)
+    figure.supxlabel("right answers, %", fontsize=9, color=INK)
+    legend(figure, {entry.role for entry in study.entries})
+    return figure
+
+
+def new_figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    """A picture with one pair of axes; sizes in inches."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def reach(found: Estimate, scale: float) -> Reach:
+    """How far the interval reaches below and above, for error bars."""
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    return [[scale * (found.value - found.low)], [scale * (found.high - found.value)]]
+
+
+def point(
+    axes: "Axes",
+    look: Look,
+    x: float,
+    y: float,
+    *,
+    size: float = 6,
+    xerr: Reach = None,
+    yerr: Reach = None,
+) -> None:
+    """One mark with its intervals."""
+    axes.errorbar(
+        x,
+        y,
+        xerr=xerr,
+        yerr=yerr,
+        marker=look.marker,
+        markersize=size,
+        color=look.color,
+        markerfacecolor=look.color if look.filled else "none",
+        elinewidth=1,
+        linestyle="none",
+        zorder=2,
+    )
+
+
+def legend(figure: "Figure", roles: set[str]) -> None:
+    """Names the roles above the picture."""
+    figure.legend(handles=_handles(roles), loc="outside upper left", ncols=len(roles))
+
+
+def _handles(roles: set[str]) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D(
+            [],
+            [],
+            marker=look.marker,
+            color=look.color,
+            markerfacecolor=look.color if look.filled else "none",
+            linestyle="none",
+            label=look.name,
+        )
+        for role, look in LOOKS.items()
+        if role in roles
+    ]
+
+
+def label_points(
+    figure: "Figure", axes: "Axes", places: "Mapping[str, tuple[float, float]]", size: float = 8
+) -> None:
+    """Names beside their points, each at the first of some places around its point where no other name stands.
+
+    The limits of the axes must be set; widths of letters are estimated.
+    """
+    figure.draw_without_rendering()  # sets the layout, and so where the points are
+    points = figure.dpi / 72
+    taken: list[tuple[float, float, float, float]] = []
+    for name, place in places.items():
+        text = clip(name)
+        x, y = axes.transData.transform(place) / points
+        width, height = 0.6 * size * len(text), 1.2 * size
+        boxes = [
+            (x + dx - (width if dx < 0 else 0), y + dy, x + dx + (0 if dx < 0 else width), y + dy + height)
+            for dx, dy in _AROUND
+        ]
+        free = [i for i, box in enumerate(boxes) if not any(_overlap(box, other) for other in taken)]
+        best = free[0] if free else 0
+        taken.append(boxes[best])
+        dx, dy = _AROUND[best]
+        axes.annotate(
+            text,
+            place,
+            xytext=(dx, dy),
+            textcoords="offset points",
+            fontsize=size,
+            ha="right" if dx < 0 else "left",
+        )
+
+
+_AROUND = [(dx, dy) for dy in (-12, 5, -23, 16, -34) for dx in (6, -6)]  # points
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def clip(name: str) -> str:
+    """A name short enough for a label; a picture has no other place where control codes are spelled out."""
+    shown = " ".join(visible(name).split())
+    return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"

@@ -1,0 +1,1 @@
+"""The pages: a run, two runs, a sweep, one question."""

@@ -1,0 +1,201 @@
+"""`rlc show`: one question of a run whole, as a page for the terminal and for the browser."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rlc.data.errors import DataError, RlcError, StoreError, UsageError, unknown
+from rlc.data.records import Example
+from rlc.data.spec import Spec
+from rlc.data.text.visible import visible
+from rlc.experiments.metrics.evidence import places, silver
+from rlc.experiments.report.marks import Span, gold_excerpts, passages, plain
+from rlc.experiments.report.records import Block, Excerpt, Report, Section
+from rlc.experiments.report.render import render_html
+from rlc.experiments.report.sections.costs import SECONDS, TOKENS
+from rlc.experiments.runs.prompts import rebuild_prompts
+from rlc.experiments.runs.results import evidence_of
+from rlc.experiments.runs.stored import StoredRun, nearest, open_run
+
+FACTS = ("document_id", "task", "length", "type", "answerable")
+
+Row = Mapping[str, Any]
+
+
+def show_question(
+    run: str,
+    question: str,
+    out: Path,
+    readers: Sequence[str] = (),
+    data_root: Path | None = None,
+    characters: int = 2_000,
+    prompts: bool = True,
+) -> Report:
+    """All about one question: gold answers and evidence; by reader verdict, answer, what was read, and cost.
+
+    `rlc.experiments.report.terminal.lines` prints it, `write_page` makes it an HTML file.
+
+    Args:
+        run: The run's folder, or its name below `out`.
+        question: The question's id, or a part of its id or its text that no other has.
+        out: The folder of runs.
+        readers: Show these only; none names all.
+        data_root: Where the data set lies. Without it the evidence is looked up where the data set's name leads;
+            where that fails, its spans are shown in place of its text.
+        characters: Longer texts are shortened in the middle to about this many.
+        prompts: Make the prompts again, for which retrieving readers index the document again.
+
+    Raises:
+        UsageError: if there is no such run, question or reader; the nearest names are told.
+        DataError: if the run cannot be read, or `data_root` does not hold its documents.
+    """
+    stored = open_run(run, out)
+    rows = _rows(stored, question, readers)
+    example, note = _example(stored, rows, data_root)
+    gold = _gold(example)
+    return Report(
+        title=rows[0]["example_id"],
+        banner=", ".join(f"{key} {rows[0][key]}" for key in FACTS if rows[0][key] is not None),
+        loud=False,
+        sections=[
+            _question(rows[0], example, gold, note, characters),
+            *(
+                _reader(stored, row, place, example, gold, characters, prompts)
+                for place, row in enumerate(rows)
+            ),
+        ],
+    )
+
+
+def write_page(page: Report, file: Path) -> None:
+    """Write the page as one HTML file.
+
+    Raises:
+        StoreError: where it cannot be written.
+    """
+    try:
+        file.write_text(render_html(page, {}), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {file}: {error}; give another place with --html") from error
+
+
+def _rows(stored: StoredRun, question: str, readers: Sequence[str]) -> Sequence[Row]:
+    known = stored.frame["reader"].unique(maintain_order=True).to_list()
+    for name in readers:
+        if name not in known:
+            raise UsageError(visible(unknown("reader", name, known)))
+    example_id = find_id(question, questions_of(stored.frame), stored.folder)
+    frame = stored.frame.filter(pl.col("example_id") == example_id)
+    return frame.filter(pl.col("reader").is_in(list(readers) or known)).to_dicts()
+
+
+def questions_of(frame: pl.DataFrame) -> dict[str, str]:
+    """The text of every question of the results, by id."""
+    return dict(frame.select("example_id", "question").unique(maintain_order=True).iter_rows())
+
+
+def find_id(question: str, texts: Mapping[str, str], folder: Path) -> str:
+    """The id itself, or the one id of which, or of whose text, this is a part; `texts` are the questions by id."""
+    parts = [one for one, text in texts.items() if question and (question in one or question in text)]
+    holding = [question] if question in texts else parts
+    if len(holding) == 1:
+        return holding[0]
+    if holding:
+        said = f"{len(holding)} questions have {question!r} in their ids or texts, such as {', '.join(holding[:3])}"
+        raise UsageError(visible(f"{said}; give more of it"))
+    near = nearest(question, list(texts)) or ", ".join(list(texts)[:3])
+    raise UsageError(
+        visible(
+            f"no question {question!r} in {folder.name}; nearest: {near} "
+            f"(all {len(texts)} ids: column example_id of {folder / 'results.parquet'})"
+        )
+    )
+
+
+def _example(stored: StoredRun, rows: Sequence[Row], data_root: Path | None) -> tuple[Example | None, str]:
+    """The example with its document, or why it is not at hand."""
+    if not any(row["evidence"] or row["prompt_hash"] for row in rows):
+        return None, ""
+    try:
+        examples = stored.dataset(data_root).examples
+    except DataError as error:
+        if data_root is not None:
+            raise
+        return None, str(error)
+    return next(example for example in examples if example.id == rows[0]["example_id"]), ""
+
+
+def _gold(example: Example | None) -> Sequence[Span]:
+    """Where the rule finds the gold evidence in the document."""
+    found = silver([example]) if example else {}
+    return places(example.document.page_content, found[example.id]) if example and found else ()
+
+
+def _question(row: Row, example: Example | None, gold: Sequence[Span], note: str, characters: int) -> Section:
+    excerpts = [plain("question", row["question"], characters)]
+    excerpts += [plain("gold answer", answer, characters) for answer in row["answers"] or ("none",)]
+    if example:
+        excerpts += gold_excerpts(example.document.page_content, gold)
+    texts = [f"evidence is shown by its spans, and no prompt: {note}"] if note else []
+    return Section("question", "Question", texts, blocks=(Block("", excerpts),))
+
+
+def _reader(
+    stored: StoredRun,
+    row: Row,
+    place: int,
+    example: Example | None,
+    gold: Sequence[Span],
+    characters: int,
+    prompts: bool,
+) -> Section:
+    label = stored.labels.get(row["reader"], row["reader"])
+    excerpts = list(_excerpts(row, example, gold, characters))
+    if prompts and example and row["prompt_hash"] and row["route"] == row["reader"]:
+        excerpts += _prompt(row, stored.specs[row["reader"]], example, characters)
+    return Section(f"reader-{place}", f"{label}: {_verdict(row)}", blocks=(Block("", excerpts),))
+
+
+def _excerpts(row: Row, example: Example | None, gold: Sequence[Span], characters: int) -> Iterator[Excerpt]:
+    if row["route"] != row["reader"]:
+        yield plain("answered by", row["route"])
+    failed = row["error"] is not None
+    yield plain("error" if failed else "answer", row["error"] if failed else row["prediction"], characters)
+    text = example.document.page_content if example else None
+    yield from passages(evidence_of(row["evidence"]), row["document_id"], text, gold, characters)
+    yield plain("tokens", _figures(row, TOKENS, "{:,.0f}"))
+    yield plain("seconds", _figures(row, SECONDS, "{:.3f}") or "not timed")
+    yield plain(
+        "finished by", f"{row['finish_reason'] or 'unknown'}; prompt hash: {row['prompt_hash'] or 'none'}"
+    )
+    details = json.loads(row["details"] or "{}")
+    if details:
+        yield plain("details", json.dumps(details, ensure_ascii=False), characters)
+
+
+def _verdict(row: Row) -> str:
+    verdict = {True: "right", False: "wrong", None: "no verdict"}[row["correct"]]
+    f1 = "" if row["f1"] is None else f", F1 {row['f1']:.2f}"
+    return f"{verdict} ({row['reason']}{f1})"
+
+
+def _prompt(row: Row, spec: Spec, example: Example, characters: int) -> Iterator[Excerpt]:
+    """The prompt, shortened, made again and recognised by its hash."""
+    try:
+        prompts = rebuild_prompts(spec, example)
+    except RlcError as error:
+        yield plain("prompt", f"cannot be made again here: {error}")
+        return
+    prompt = prompts.get(row["prompt_hash"])
+    if prompt is None:
+        yield plain("prompt", "what is made now has another hash; was the run made by another version?")
+        return
+    yield plain("system", prompt.system, characters)
+    yield plain("prompt", prompt.prefix + prompt.question, characters)
+
+
+def _figures(row: Row, names: Mapping[str, str], form: str) -> str:
+    return ", ".join(f"{name} {form.format(row[column])}" for column, name in names.items() if row[column])

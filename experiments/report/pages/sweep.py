@@ -1,0 +1,299 @@
+"""The report of a sweep: the choice, the ranking with the room that the intervals leave, axes, test, shared work."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rlc.experiments.report.cells import (
+    NONE,
+    count,
+    interval,
+    name,
+    number,
+    p_clause,
+    p_text,
+    percent,
+    percent_text,
+    points,
+    points_text,
+)
+from rlc.experiments.report.records import Cell, Plot, Report, Section, Table
+from rlc.experiments.report.sections.compared import banner, compared, data_name
+from rlc.experiments.report.sections.differences import verdict
+from rlc.experiments.report.sections.frontier import frontier
+from rlc.experiments.report.sections.origin import origin
+from rlc.experiments.statistics.intervals import FEW
+from rlc.experiments.study.ranking import Found, Place, Stage
+from rlc.experiments.study.study import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def sweep_report(found: Found) -> Report:
+    """All sections."""
+    text, loud = banner(found.study)
+    sections = (
+        Section("choice", "The choice", texts=sentences(found)),
+        ranking(found),
+        axes(found),
+        test(found),
+        frontier(found.study),
+        work(found),
+        compared(found.study),
+        origin(found.study),
+    )
+    return Report(
+        title=f"Sweep of {len(found.ranking)} settings: {data_name(found.study)}",
+        banner=text,
+        loud=loud,
+        sections=[section for section in sections if section is not None],
+    )
+
+
+def sentences(found: Found) -> list[str]:
+    """What was chosen, how sure that is, and what the test split says of it."""
+    return [_choice(found), *_cheapest(found), _tested(found)]
+
+
+def _choice(found: Found) -> str:
+    best, others = found.best, len(found.winners) - 1
+    total = len(found.ranking)
+    documents = found.study.examples["document_id"].n_unique()
+    start = (
+        f"Of {total} settings on the {best.accuracy.n:,} questions about {documents:,} documents of the tuning split, "
+        f"{best.entry.label} got the most right: {percent_text(best.accuracy.value)}"
+        f" (95% interval {interval(best.accuracy).rstrip(', ') or 'open'})"
+    )
+    if total == 1:
+        return f"{start}. It ran alone."
+    if others == total - 1:
+        few = (
+            f" {documents} documents call no difference, however large: take {FEW} or more."
+            if documents < FEW
+            else ""
+        )
+        return f"{start}. No setting can be told apart from it: these data do not say which is best.{few}"
+    if others:
+        return f"{start}. {others} more cannot be told apart from the best; {total - 1 - others} are worse than some other."
+    return f"{start}. Every other setting is worse than some other."
+
+
+def _cheapest(found: Found) -> list[str]:
+    """The cheapest that may be the best, where that says something: some may not, and it saves a twentieth."""
+    if len(found.winners) == len(found.ranking):
+        return []
+    priced = [(place.tokens.value, place) for place in found.winners if place.tokens.value]
+    least = min((one for one in priced), key=lambda one: one[0], default=None)
+    cost = found.best.tokens.value
+    if least is None or cost is None or least[1] is found.best or least[0] > 0.95 * cost:
+        return []
+    return [
+        f"The cheapest of those that may be the best is {least[1].entry.label}: {least[0]:,.0f} prompt tokens a question "
+        f"against {cost:,.0f}, and {percent_text(least[1].accuracy.value)} right."
+    ]
+
+
+def _tested(found: Found) -> str:
+    if not found.test:
+        return (
+            "There was no test split: the figures of the best are flattered, since it was picked for them on the same "
+            "questions."
+        )
+    claims = "; ".join(_claim(one) for one in found.test)
+    first = found.test[0]
+    return (
+        f"On the test split ({first.difference.n:,} questions about {found.test_documents:,} other documents, which had no "
+        f"part in the choice) it got {percent_text(first.first_mean.value)} right: {claims}."
+    )
+
+
+def _claim(one: Comparison) -> str:
+    difference = one.difference
+    limits = interval(difference, signed=True).rstrip(", ")
+    evidence = f"{points_text(difference.value)} points" + (f", 95% interval {limits}" if limits else "")
+    evidence += f", {p_clause(difference.p_holm)}" if difference.p_holm is not None else ""
+    words = {"ahead": "ahead of", "behind": "behind", "not told apart": "not told apart from"}
+    told = words.get(_verdict(one), "not testable against")
+    return f"{told} {one.second.label} with {percent_text(one.second_mean.value)} ({evidence})"
+
+
+def _verdict(one: Comparison) -> str:
+    said = verdict(one)
+    if not said.endswith(" ahead"):
+        return said
+    return "ahead" if (one.difference.value or 0) > 0 else "behind"
+
+
+def ranking(found: Found) -> Section:
+    """Every setting with its place."""
+    axes_ = list(found.short)
+    rows = [
+        (
+            name(places(place)),
+            *(Cell(found.settings[place.entry.name][axis]) for axis in axes_),
+            percent(place.accuracy)._replace(strong=place.winner),
+            Cell(NONE) if place.behind is None else points(place.behind),
+            number(place.tokens.value),
+            number(place.seconds, 2),
+            count(place.failures),
+        )
+        for place in found.ranking
+    ]
+    pairs = len(found.ranking) * (len(found.ranking) - 1) // 2
+    return Section(
+        "ranking",
+        "The ranking",
+        texts=(
+            "Tuning split. The place says how far the figures can be trusted to order the settings: 1 to 9 of 24 means that "
+            f"no setting is better beyond doubt and 15 are worse. All {pairs:,} pairs are tested and corrected together, since "
+            "any setting could have come out first: a difference is held against the largest of any two settings when whole "
+            "documents swap their signs. A failed answer counts as wrong.",
+        ),
+        plots=(
+            Plot(
+                "ranking",
+                "Share of right answers with 95% intervals, best first; filled marks may be the best.",
+                lambda: draw_ranking(found.ranking),
+            ),
+        ),
+        tables=(
+            Table(
+                "Settings, best first",
+                (
+                    "place",
+                    *found.short.values(),
+                    "right",
+                    "best minus this, points",
+                    "prompt tokens",
+                    "seconds",
+                    "failed",
+                ),
+                rows,
+                note="In bold: may be the best. Seconds are what a setting would have cost alone: work that it shares "
+                "with others is charged to it all the same.",
+            ),
+        ),
+    )
+
+
+def places(place: Place) -> str:
+    """The places that a setting may have."""
+    return str(place.first) if place.first == place.last else f"{place.first} to {place.last}"
+
+
+def axes(found: Found) -> Section | None:
+    """What each value does on average over all other axes."""
+    if not found.effects:
+        return None
+    return Section(
+        "axes",
+        "What each setting does",
+        texts=(
+            "Averages over all values of the other axes, and the difference to the axis's first value: paired, clustered by "
+            "document, bold where called after Holm's correction over the table.",
+        ),
+        tables=(
+            Table(
+                "Axis by axis",
+                ("setting", "right", "to the first value, points", "p, Holm"),
+                [
+                    (
+                        name(f"{found.short[one.axis]} = {one.value}"),
+                        percent(one.accuracy),
+                        Cell(NONE) if one.change is None else points(one.change),
+                        Cell(NONE if one.change is None else p_text(one.change.p_holm)),
+                    )
+                    for one in found.effects
+                ],
+            ),
+        ),
+    )
+
+
+def test(found: Found) -> Section | None:
+    """The chosen setting on questions that had no part in the choice."""
+    if not found.test:
+        return None
+    return Section(
+        "test",
+        "On the test split",
+        texts=(
+            "The chosen setting minus each reader of the recipe as it stands, on documents that it was not chosen on.",
+        ),
+        tables=(
+            Table(
+                "Chosen against the others",
+                ("reader", "chosen", "this reader", "points", "p, Holm", "verdict"),
+                [
+                    (
+                        name(one.second.label),
+                        percent(one.first_mean),
+                        percent(one.second_mean),
+                        points(one.difference),
+                        Cell(p_text(one.difference.p_holm)),
+                        Cell(_verdict(one)),
+                    )
+                    for one in found.test
+                ],
+            ),
+        ),
+    )
+
+
+def work(found: Found) -> Section:
+    """What was shared."""
+    return Section(
+        "work",
+        "Shared work",
+        texts=(f"The sweep took {found.seconds:,.0f} s. {shared(found.stages)}",),
+        tables=(
+            Table(
+                "Stages",
+                ("stage", "wanted", "there already", "share", "seconds saved"),
+                [
+                    (
+                        name(stage),
+                        count(one.wanted),
+                        count(one.served),
+                        Cell(percent_text(one.served / one.wanted if one.wanted else None)),
+                        number(one.seconds, 1),
+                    )
+                    for stage, one in found.stages.items()
+                ],
+                note="Answers were in the store; the rest was done before for another setting of this sweep.",
+            ),
+        ),
+    )
+
+
+def shared(stages: Mapping[str, Stage]) -> str:
+    """The share of stages that was there already, in a sentence."""
+    wanted, served = (sum(getattr(one, what) for one in stages.values()) for what in ("wanted", "served"))
+    share = percent_text(served / wanted if wanted else None)
+    return f"{served:,} of {wanted:,} stages ({share}) were there already."
+
+
+def draw_ranking(places: Sequence[Place]) -> "Figure":
+    """Accuracy with intervals, a line a setting, best on top."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 0.9 + 0.24 * len(places)), layout="constrained")
+    drawn = figure.subplots()
+    for line, place in enumerate(places):
+        value, low, high = place.accuracy.value, place.accuracy.low, place.accuracy.high
+        if value is None:
+            continue
+        drawn.errorbar(
+            100 * value,
+            line,
+            xerr=None if low is None or high is None else [[100 * (value - low)], [100 * (high - value)]],
+            marker="o",
+            color="#1f77b4",
+            markerfacecolor="#1f77b4" if place.winner else "none",
+            elinewidth=1,
+        )
+    drawn.set_yticks(range(len(places)), [place.entry.label for place in places])
+    drawn.set_ylim(len(places) - 0.4, -0.6)
+    drawn.set_xlabel("right answers, %")
+    drawn.grid(axis="x", color="#9a9a9a", lw=0.4, alpha=0.5)
+    return figure

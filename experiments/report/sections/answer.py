@@ -1,0 +1,208 @@
+"""The answer in three sentences, made from the figures: who is ahead, what it cost, what the router did."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import fmean
+
+from rlc.experiments.report.cells import NONE, interval, p_clause, percent_text
+from rlc.experiments.report.records import Section
+from rlc.experiments.report.sections.costs import price_per_question
+from rlc.experiments.report.sections.routing import shares_text
+from rlc.experiments.statistics.intervals import Difference
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Comparison, Routing, Study
+
+SHORTEST = 0.005  # seconds; less is noise, or was not timed
+
+
+def answer(study: Study) -> Section:
+    """Three sentences."""
+    return Section("answer", "The answer", texts=(" ".join(sentences(study)),))
+
+
+def sentences(study: Study) -> tuple[str, str, str]:
+    """Accuracy, cost, router; every claim of a difference is a called one."""
+    return _accuracy(study), _cost(study), _router(study)
+
+
+def _accuracy(study: Study) -> str:
+    judged = [entry for entry in study.entries if study.overall[entry.name].n]
+    arms = [one for one in study.arm_comparisons if one.difference.n]
+    if not judged:
+        return "No answer could be judged, so nothing can be said about accuracy."
+    if len(study.entries) == 1:
+        return f"{_share(study, judged[0])}; it ran alone, so there is nothing to compare."
+    if not arms:
+        return f"No two arms answered the same questions: {'; '.join(_share(study, e) for e in judged)}."
+    if len(arms) == 1:
+        return _one_pair(arms[0], len(study.comparisons))
+    kinds = {(one.first.short, one.second.short) for one in arms}
+    return _many_groups(study, arms) if len(kinds) == 1 else _many_arms(study, arms)
+
+
+def _share(study: Study, entry: Entry) -> str:
+    found = study.overall[entry.name]
+    return f"{entry.label} got {percent_text(found.value)} of {found.n:,} questions right{_range(interval(found))}"
+
+
+def _range(text: str) -> str:
+    return f" (95% interval {text.rstrip(', ')})" if text else ""
+
+
+def _one_pair(one: Comparison, comparisons: int) -> str:
+    found = one.difference
+    start = (
+        f"On the {found.n:,} questions about {found.clusters:,} documents that both answered, {one.first.label} got "
+        f"{percent_text(one.first_mean.value)} right and {one.second.label} {percent_text(one.second_mean.value)}: "
+    )
+    ahead = one.first if (found.value or 0) > 0 else one.second
+    if found.p is None:
+        return f"{start}one document alone allows no test of that."
+    if found.called:
+        return (
+            f"{start}{ahead.label} is ahead by {_points(found)} points ({_evidence(found)} after Holm's correction "
+            f"over {comparisons} {_plural('comparison', comparisons)})."
+        )
+    return f"{start}the two cannot be told apart ({_evidence(found)}{_detectable(found)})."
+
+
+def _many_groups(study: Study, arms: Sequence[Comparison]) -> str:
+    """One pair of arms, under several models."""
+    first, second = arms[0].first.short, arms[0].second.short
+    sides = _sides(arms)
+    total = len(study.comparisons)
+    return (
+        f"Of {len(arms)} models on {study.examples.height:,} questions, {first} is ahead of {second} for "
+        f"{_listed(sides['first'])}, {second} ahead of {first} for {_listed(sides['second'])}, and for "
+        f"{_listed(sides['neither'])} the two cannot be told apart (Holm's correction over {total} comparisons)."
+    )
+
+
+def _many_arms(study: Study, arms: Sequence[Comparison]) -> str:
+    """Several arms beside each other: what is called, and how much is not."""
+    called = [one for one in arms if one.difference.called]
+    said = [
+        f"{ahead.label} is ahead of {behind.label} by {_points(one.difference)} points"
+        for one in sorted(called, key=lambda one: -abs(one.difference.value or 0))
+        for ahead, behind in [(one.first, one.second) if _side(one) == "first" else (one.second, one.first)]
+    ]
+    best = max(
+        (e for e in study.entries if e.role != "router"), key=lambda e: study.overall[e.name].value or 0
+    )
+    rest = len(arms) - len(called)
+    claims = "; ".join(said[:3]) + (f"; and {len(said) - 3} more differences hold" if len(said) > 3 else "")
+    return (
+        f"{_share(study, best)}, the highest share of the arms; after Holm's correction "
+        f"{claims or 'no two arms can be told apart'}"
+        + (f", and {rest} of {len(arms)} pairs cannot be told apart." if called and rest else ".")
+    )
+
+
+def _sides(comparisons: Sequence[Comparison]) -> defaultdict[str, list[str]]:
+    """The groups in which the first is ahead, the second, or neither."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for one in comparisons:
+        found[_side(one)].append(one.first.group or one.first.label)
+    return found
+
+
+def _side(one: Comparison) -> str:
+    if not one.difference.called:
+        return "neither"
+    return "first" if (one.difference.value or 0) > 0 else "second"
+
+
+def _cost(study: Study) -> str:
+    """Means by what the readers are called without their model, dearest first."""
+    tokens: defaultdict[str, list[float]] = defaultdict(list)
+    extra: dict[str, str] = {}
+    for entry in study.entries:
+        cost = study.tokens[entry.name].value
+        if entry.role != "router" and cost is not None:
+            tokens[entry.short].append(cost)
+            extra[entry.short] = _seconds_and_price(study, entry) if len(study.groups) == 1 else ""
+    if not tokens:
+        return "Nothing was answered, so there is no cost to tell."
+    means = {name: fmean(values) for name, values in tokens.items()}
+    order = sorted(means, key=lambda name: (-means[name], name))
+    listed = " and ".join(f"{name} {means[name]:,.0f}{extra[name]}" for name in order)
+    times = means[order[0]] / means[order[-1]] if means[order[-1]] else 0
+    ratio = f", {times:,.1f} times as many" if len(order) == 2 and times > 1 else ""
+    over = f" (means over {len(study.groups)} models)" if len(study.groups) > 1 else ""
+    return f"In prompt tokens, a question cost {listed}{over}{ratio}."
+
+
+def _seconds_and_price(study: Study, entry: Entry) -> str:
+    seconds = study.answered(entry)["seconds"].mean()
+    price = price_per_question(study, entry) if study.prices else None
+    parts = [f"{seconds:,.2f} s"] if isinstance(seconds, float) and seconds >= SHORTEST else []
+    parts += [] if price is None else [f"${price:,.4f}"]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _router(study: Study) -> str:
+    if not any(entry.role == "router" for entry in study.entries):
+        return "No router ran."
+    pairs = [
+        pair for pair in zip(study.routings, study.router_comparisons, strict=True) if pair[1].difference.n
+    ]
+    if not pairs:
+        return "The router's arms did not run beside it, so it cannot be measured against them."
+    if len(pairs) == 1:
+        return _one_router(study, *pairs[0])
+    sides = _sides([one for _, one in pairs])
+    closed = [found.score.closed.value for found, _ in pairs if found.score.closed.value is not None]
+    labels = sorted({found.router.label.removeprefix(f"{found.router.group}/") for found, _ in pairs})
+    gap = f", closing {100 * min(closed):.0f}% to {100 * max(closed):.0f}% of the gap to the oracle"
+    return (
+        f"Measured against the better arm, {' and '.join(labels)} is ahead for {_listed(sides['first'])}, behind for "
+        f"{_listed(sides['second'])}, and not told apart from it for {_listed(sides['neither'])}"
+        f"{gap.replace('-', '−') if closed else ''}."
+    )
+
+
+def _one_router(study: Study, found: Routing, one: Comparison) -> str:
+    gain = one.difference
+    closed = found.score.closed.value
+    gap = "" if closed is None else f"; {_closed(closed)} of the gap between that arm and the oracle"
+    if gain.called:
+        side = "ahead of" if (gain.value or 0) > 0 else "behind"
+        verdict = f"{_points(gain)} points {side} {found.better.label}, the better arm ({_evidence(gain)})"
+    else:
+        verdict = (
+            f"not told apart from {found.better.label}, the better arm ({_evidence(gain)}{_detectable(gain)})"
+        )
+    cost = study.tokens[found.router.name].value
+    return (
+        f"The router {found.router.label} sent {shares_text(found)}, got {percent_text(found.score.accuracy.value)} "
+        f"right for {NONE if cost is None else f'{cost:,.0f}'} prompt tokens a question, and is {verdict}{gap}."
+    )
+
+
+def _closed(share: float) -> str:
+    return f"it closed {percent_text(share)}" if share > 0 else f"it closed none ({percent_text(share)})"
+
+
+def _points(found: Difference) -> str:
+    return NONE if found.value is None else f"{abs(100 * found.value):.1f}"
+
+
+def _evidence(found: Difference) -> str:
+    limits = interval(found, signed=True).rstrip(", ")
+    return f"95% interval {limits}, {p_clause(found.p_holm)}" if limits else p_clause(found.p_holm)
+
+
+def _detectable(found: Difference) -> str:
+    if found.detectable is None:
+        return ""
+    if found.detectable > 1:
+        return "; with so few documents no difference would show four times in five"
+    return f"; a true difference of {100 * found.detectable:.1f} points would show four times in five"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{len(names)} ({', '.join(names)})" if names else "none"
+
+
+def _plural(noun: str, number: int) -> str:
+    return noun if number == 1 else f"{noun}s"

@@ -1,0 +1,87 @@
+"""What was compared: the data, the readers, and how each was set."""
+
+from rlc.data.spec import flatten
+from rlc.experiments.report.cells import count, name
+from rlc.experiments.report.records import Cell, Section, Table
+from rlc.experiments.runs.caveats import caveats
+from rlc.experiments.runs.scope import searched
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Study
+
+ROLE_NAMES = {"long": "long context", "rag": "retrieval", "router": "router", "other": "other"}
+
+
+def data_name(study: Study) -> str:
+    """The data set's name, with what its figures may be called."""
+    data = study.run.data
+    return f"{data.get('name', 'unnamed data')} ({data.get('variant', 'unknown variant')})"
+
+
+def banner(study: Study) -> tuple[str, bool]:
+    """What the figures may be called, and whether that is a warning."""
+    questions = (
+        f"{study.examples.height:,} questions about {study.examples['document_id'].n_unique():,} documents"
+    )
+    variant = study.run.data.get("variant")
+    if variant == "sample":
+        return (
+            f"Sample, not the benchmark: {questions} that come with the package. These figures show that the "
+            "pipeline works and say nothing about LaRA.",
+            True,
+        )
+    if variant == "benchmark":
+        return f"Benchmark data: {questions} of {study.run.data.get('name')}.", False
+    return f"Your own data: {questions}. These are not figures of a benchmark.", False
+
+
+def compared(study: Study) -> Section:
+    """The readers with roles, models and settings."""
+    table = Table(
+        "Readers",
+        ("reader", "kind", "searches", "language model", "questions", "answered"),
+        [
+            (
+                name(entry.label),
+                Cell(ROLE_NAMES[entry.role]),
+                Cell(searched(study.run.specs.get(entry.name, {}))),
+                Cell(", ".join(entry.models)),
+                count(study.rows[entry.name].height),
+                count(study.answered(entry).height),
+            )
+            for entry in study.entries
+        ],
+        prose=True,
+    )
+    settings = Table(
+        "Settings of every reader",
+        ("reader", "settings"),
+        [(name(entry.label), Cell(_settings(study, entry))) for entry in study.entries],
+        prose=True,
+        folded=True,
+    )
+    return Section(
+        "compared",
+        "What was compared",
+        texts=[*_aliases(study), *map(sentence, caveats(study.run.specs, study.run.data))],
+        tables=(table, settings),
+    )
+
+
+def sentence(text: str) -> str:
+    """A caveat as a sentence of its own."""
+    return text[0].upper() + text[1:] + "."
+
+
+def _aliases(study: Study) -> list[str]:
+    """What aliases stand for, each once, whatever the number of models."""
+    used = {
+        entry.short: study.run.specs.get(entry.name, {}).get("use", "an unknown reader")
+        for entry in study.entries
+        if entry.name in study.run.labels
+    }
+    return [f"The router {alias} resolved to {use}." for alias, use in used.items()]
+
+
+def _settings(study: Study, entry: Entry) -> str:
+    found = flatten(study.run.specs.get(entry.name, {}))
+    return ", ".join(f"{key} = {value}" for key, value in found.items()) or "not recorded"

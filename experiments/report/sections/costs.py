@@ -1,0 +1,89 @@
+"""What an answer cost: tokens, seconds, and money where there is a price sheet."""
+
+from rlc.data.records import Usage
+from rlc.experiments.metrics.cost import dollars
+from rlc.experiments.report.cells import name, number
+from rlc.experiments.report.records import Cell, Section, Table
+from rlc.experiments.report.sections.amortised import first_and_further
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Study
+
+TOKENS = {
+    "prompt_tokens": "prompt",
+    "cached_tokens": "of it cached",
+    "output_tokens": "output",
+    "cut_tokens": "cut from the text",
+    "index_tokens": "for the index",
+}
+SECONDS = {
+    "index_seconds": "index",
+    "retrieve_seconds": "retrieve",
+    "queue_seconds": "wait",
+    "prefill_seconds": "prefill",
+    "decode_seconds": "decode",
+    "first_token_seconds": "to the first token",
+    "seconds": "in all",
+}
+
+
+def costs(study: Study) -> Section:
+    """Means per answered question, the dollars of a thousand, and what a document's first and further ones cost."""
+    tables = [
+        Table("Tokens a question", ("reader", *TOKENS.values()), _rows(study, list(TOKENS), 0)),
+        Table("Seconds a question", ("reader", *SECONDS.values()), _rows(study, list(SECONDS), 2)),
+    ]
+    texts = ["Means over answered questions. A router pays for every arm that it asked."]
+    if not any(study.answered(entry)["seconds"].sum() for entry in study.entries):
+        tables.pop()
+        texts.append("Nothing was timed: the answers were recorded elsewhere.")
+    tables += first_and_further(study)
+    if study.prices:
+        tables.append(_money(study))
+    return Section("costs", "Cost", texts=(" ".join(texts),), tables=tables)
+
+
+def price_per_question(study: Study, entry: Entry) -> float | None:
+    """Dollars for an answered question; None if nothing was answered or the reader asks several models.
+
+    Raises:
+        UsageError: if the price sheet lacks the model.
+    """
+    answered = study.answered(entry)
+    if answered.is_empty() or len(entry.models) != 1:
+        return None
+    total = Usage(
+        **{
+            key: int(answered[key].sum())
+            for key in ("prompt_tokens", "cached_tokens", "output_tokens", "index_tokens")
+        }
+    )
+    return dollars(total, entry.models[0], study.prices) / answered.height
+
+
+def _rows(study: Study, columns: list[str], digits: int) -> list[tuple[Cell, ...]]:
+    return [
+        (
+            name(entry.label),
+            *(number(None if mean is None else float(mean), digits) for mean in means.row(0)),
+        )
+        for entry in study.entries
+        for means in [study.answered(entry).select(columns).mean()]
+    ]
+
+
+def _money(study: Study) -> Table:
+    prices = {entry.name: price_per_question(study, entry) for entry in study.entries}
+    return Table(
+        "Dollars for 1,000 questions",
+        ("reader", "language model", "dollars"),
+        [
+            (
+                name(entry.label),
+                Cell(", ".join(entry.models)),
+                number(None if price is None else 1000 * price, 2),
+            )
+            for entry in study.entries
+            for price in [prices[entry.name]]
+        ],
+        note="By the price sheet given; a reader that asks several models, or none, has no price.",
+    )

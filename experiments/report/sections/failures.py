@@ -1,0 +1,116 @@
+"""Failures apart: how many, of what kind, and what they would do to the accuracy."""
+
+import numpy as np
+import polars as pl
+
+from rlc.data.text.visible import shorten
+from rlc.experiments.report.cells import count, name, percent
+from rlc.experiments.report.records import Cell, Section, Table
+from rlc.experiments.statistics.resample import Floats
+from rlc.experiments.study.study import Study
+
+LONGEST_MESSAGE = 200
+MESSAGES = 50
+
+
+def failures(study: Study) -> Section:
+    """Failed, unjudged and cut answers by reader, and the errors behind them."""
+    failed = sum(rows["error"].count() for rows in study.rows.values())
+    asked = sum(rows.height for rows in study.rows.values())
+    return Section(
+        "failures",
+        "Failures",
+        texts=(
+            f"{failed:,} of {asked:,} answers failed. They are in no mean above; the last column counts them as wrong.",
+        ),
+        tables=tuple(table for table in (_by_reader(study), _wrong(study), _errors(study)) if table.rows),
+    )
+
+
+def _by_reader(study: Study) -> Table:
+    rows = []
+    for entry in study.entries:
+        own, answered = study.rows[entry.name], study.answered(entry)
+        rows.append(
+            (
+                name(entry.label),
+                count(own.height),
+                count(own.height - answered.height),
+                count(answered["correct"].null_count()),
+                count(answered.filter(pl.col("cut_tokens") > 0).height),
+                count(answered.filter(pl.col("finish_reason") == "length").height),
+                percent(study.overall[entry.name]),
+                percent(study.mean(study.wrong_if_failed[entry.name])),
+            )
+        )
+    return Table(
+        "By reader",
+        (
+            "reader",
+            "questions",
+            "failed",
+            "not judged",
+            "text cut",
+            "answer cut",
+            "accuracy",
+            "failed counted as wrong",
+        ),
+        rows,
+        note="Not judged: answered, but there is no gold answer. Text cut: the document did not fit and lost a part. "
+        "Answer cut: the answer reached its limit of tokens.",
+    )
+
+
+def _wrong(study: Study) -> Table:
+    """Wrong answers by what went wrong, as far as it can be told; every one is counted once."""
+    answerable = study.examples["answerable"].to_numpy()
+    rows = []
+    for entry in study.entries:
+        wrong = study.outcomes[entry.name] == 0
+        refused = study.values(entry, "abstained") == 1
+        made_up = wrong & (answerable == False) & ~refused  # noqa: E712 - null is neither
+        silent = wrong & refused
+        missed = wrong & ~made_up & ~silent & (study.found.get(entry.name, _unknown(study)) == 0)
+        cut = wrong & ~made_up & ~silent & ~missed & (study.values(entry, "cut_tokens") > 0)
+        rest = wrong & ~made_up & ~silent & ~missed & ~cut
+        kinds = (wrong, silent, made_up, missed, cut, rest)
+        rows.append((name(entry.label), *(count(int(kind.sum())) for kind in kinds)))
+    return Table(
+        "Wrong answers by kind",
+        ("reader", "wrong", "refused", "made up", "evidence missed", "text cut", "other"),
+        rows,
+        note="The first that holds, from left to right. Refused: said that the text does not tell, and it does. Made up: "
+        "answered a question that the text does not answer. Evidence missed: what was read lacks the silver evidence "
+        "(told only where the rule finds it and the reader says what it read). Text cut: the document did not fit.",
+    )
+
+
+def _unknown(study: Study) -> Floats:
+    return np.full(study.examples.height, np.nan)
+
+
+def _errors(study: Study) -> Table:
+    failed = pl.concat(rows.drop_nulls("error").select("reader", "error") for rows in study.rows.values())
+    counted = (
+        failed.with_columns(kind=pl.col("error").str.split(":").list.first())
+        .group_by("reader", "kind", "error")
+        .len()
+        .sort(["len", "reader", "error"], descending=[True, False, False])
+    )
+    labels = {entry.name: entry.label for entry in study.entries}
+    left_out = counted.height - MESSAGES
+    return Table(
+        "Failures by kind",
+        ("reader", "kind", "message", "count"),
+        [
+            (
+                name(labels[reader]),
+                Cell(kind),
+                Cell(shorten(error.removeprefix(f"{kind}: "), LONGEST_MESSAGE)),
+                count(number),
+            )
+            for reader, kind, error, number in counted.head(MESSAGES).iter_rows()
+        ],
+        note=f"{left_out:,} rarer messages are left out; they are in the results." if left_out > 0 else "",
+        prose=True,
+    )

@@ -1,0 +1,72 @@
+"""What was planned before the run beside what was measured: time, tokens, and the engine's memory where known."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rlc.experiments.report.cells import NONE, name, number
+from rlc.experiments.report.records import Cell, Section, Table
+from rlc.experiments.runs.expected import read_estimate
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Study
+
+NOTE = (
+    "Planned is a bound: chunks of full size, answers of full length, every document once. Seconds are wall time of the "
+    "reader's batches, finding and indexing included and loading left out, where this run answered all its questions in "
+    "one go; else (marked *) the sum of the answers' own times, in which questions that share an engine wait for each other."
+)
+
+
+def planned(study: Study) -> Section | None:
+    """A row per reader and quantity; None for a run without an estimate."""
+    record = read_estimate(study.run.folder)
+    if record is None:
+        return None
+    rows = [
+        row
+        for entry in study.entries
+        if entry.name in record["readers"]
+        for row in _rows(study, entry, record)
+    ]
+    machine = f" Times were planned for {record['machine']}." if record["machine"] else ""
+    return Section(
+        "planned",
+        "Planned and measured",
+        texts=(f"The estimate was written before the first question was asked.{machine}",),
+        tables=(
+            Table(
+                "The estimate and what came of it",
+                ("reader", "of", "planned", "measured", "planned / measured"),
+                rows,
+                note=NOTE,
+            ),
+        ),
+    )
+
+
+def _rows(study: Study, entry: Entry, record: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
+    expected = record["readers"][entry.name]
+    seen = record["measured"].get(entry.name, {})
+    answered = study.answered(entry)
+    given, cached, new, spent = (
+        float(answered[key].sum()) for key in ("prompt_tokens", "cached_tokens", "output_tokens", "seconds")
+    )
+    seconds, mark = (spent, " *") if seen.get("seconds") is None else (seen["seconds"], "")
+    yield _row(entry, f"seconds{mark}", expected.get("seconds"), seconds or None, 1)
+    yield _row(entry, "prompt tokens computed", expected["computed_tokens"], given - cached)
+    yield _row(entry, "prompt tokens given", expected["prompt_tokens"], given)
+    yield _row(entry, "new tokens", expected["output_tokens"], new)
+    if expected.get("cache_tokens") is not None:
+        yield _row(entry, "tokens that the cache holds", expected["cache_tokens"], seen.get("cache_tokens"))
+
+
+def _row(
+    entry: Entry, what: str, expected: float | None, seen: float | None, digits: int = 0
+) -> tuple[Cell, ...]:
+    ratio = expected / seen if expected is not None and seen else None
+    return (
+        name(entry.label),
+        Cell(what),
+        number(expected, digits),
+        number(seen, digits),
+        Cell(NONE if ratio is None else f"{ratio:.2f}"),
+    )

@@ -1,0 +1,90 @@
+"""Every question with what every reader answered, to be searched and sorted in the page."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rlc.data.text.visible import shorten
+from rlc.experiments.report.records import Grid, Section, Sortable, Value
+from rlc.experiments.statistics.resample import Floats
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Study
+
+LONGEST_ANSWER = 300
+LONGEST_GOLD = 200
+VERDICTS = {True: "right", False: "wrong", None: "not judged"}
+
+
+def questions(study: Study) -> Section:
+    """A row a question, which opens to a row a reader."""
+    several = len(study.groups) > 1
+    columns = ["question", "task", "length", "type", "gold answer", *study.kinds, "id"]
+    rates = [_rates(study, entries) for entries in study.kinds.values()]
+    asked = study.examples.select("example_id", "question", "task", "length", "type", "answers").rows()
+    rows: list[Sequence[Value]] = [
+        (
+            question,
+            task,
+            length,
+            kind,
+            shorten(" / ".join(answers), LONGEST_GOLD),
+            *(_shown(right[place], judged[place], several) for right, judged in rates),
+            id_,
+        )
+        for place, (id_, question, task, length, kind, answers) in enumerate(asked)
+    ]
+    by_id = _answers(study)
+    return Section(
+        "questions",
+        "Every question",
+        grid=Grid(
+            f"{len(rows):,} questions and {sum(map(len, by_id.values())):,} answers",
+            columns,
+            rows,
+            ("reader", "verdict", "rule", "prompt tokens", "answer"),
+            [by_id[id_] for id_ in study.examples["example_id"]],
+            note="A question opens to all answers. The search looks through questions, gold answers and answers; words may "
+            "be of different columns, such as: reasoning 128k wrong."
+            + (" Columns of readers count the models that were right, of those judged." if several else ""),
+        ),
+    )
+
+
+def _rates(study: Study, entries: Sequence[Entry]) -> tuple[Floats, Floats]:
+    """By question, how many of these readers were right, and how many were judged."""
+    table = np.stack([study.outcomes[entry.name] for entry in entries])
+    return np.nansum(table, axis=0), (~np.isnan(table)).sum(axis=0).astype(np.float64)
+
+
+def _shown(right: float, judged: float, several: bool) -> Value:
+    if not judged:
+        return None
+    share = round(right / judged, 4)
+    return Sortable(share, f"{right:.0f} of {judged:.0f}" if several else VERDICTS[right > 0])
+
+
+def _answers(study: Study) -> Mapping[str, list[tuple[Value, ...]]]:
+    """By question, a row per reader, in the order of the run."""
+    found: dict[str, list[tuple[Value, ...]]] = {id_: [] for id_ in study.examples["example_id"]}
+    for entry in study.entries:
+        for row in _rows(study, entry):
+            verdict = "failed" if row["error"] is not None else VERDICTS[row["correct"]]
+            found[row["example_id"]].append(
+                (entry.label, verdict, row["reason"], row["prompt_tokens"], _said(row, entry))
+            )
+    return found
+
+
+def _rows(study: Study, entry: Entry) -> Iterator[dict[str, Any]]:
+    columns = ("example_id", "error", "correct", "reason", "prompt_tokens", "prediction", "route")
+    return study.rows[entry.name].select(columns).iter_rows(named=True)
+
+
+def _said(row: Mapping[str, Any], entry: Entry) -> str:
+    """The answer; a router's is its arm's, and stands there."""
+    if row["error"] is not None:
+        return shorten(row["error"], LONGEST_ANSWER)
+    if entry.role == "router" and row["route"] in entry.arms:
+        return f"as {row['route']}"
+    return shorten(row["prediction"], LONGEST_ANSWER)

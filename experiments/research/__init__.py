@@ -1,0 +1,1 @@
+"""Scripts that made what the package ships; not part of the wheel."""

@@ -1,0 +1,1 @@
+"""The routers' laboratory: fitting, replaying and judging routers on recorded answers."""

@@ -1,0 +1,251 @@
+"""The routers' laboratory: recorded outcomes of both arms, and what is known of every question, as arrays.
+
+Rows are models (m), columns questions (q). A router is replayed by indexing; nothing is asked again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rlc.data.errors import DataError
+from rlc.data.records import Dataset, Example, evidence_in
+from rlc.data.sets.lara import load, load_predictions
+from rlc.data.text.abstention import abstains
+from rlc.data.tokens import ApproximateTokenizer, count_once
+from rlc.experiments.scorers.agreement import judge_frame
+from rlc.experiments.scorers.rule import RuleJudge
+from rlc.pipeline.readers.recorded import RecordedReader
+from rlc.pipeline.readers.support.retrieving import Found
+from rlc.pipeline.readers.support.stand_in import bm25_evidence
+from rlc.pipeline.routers.learned import known_before
+from rlc.pipeline.routers.support.answer_features import answer_features
+from rlc.pipeline.routers.support.features import Text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+SHORT = 65_536  # tokens: between LaRA's two lengths
+
+# Builds and sizes of one model answer alike, so that a fit on one has seen the others.
+FAMILIES = ("claude-3-5", "gpt-4o", "llama-3.2", "llama-3.3", "mistral-nemo", "qwen2.5")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Both arms' outcomes on every question, and the features of both kinds of learned router.
+
+    Attributes:
+        models: Their names.
+        examples: The questions.
+        rag: 1 where the RAG arm was right, 0 where not; an answer that never came is wrong. [m, q]
+        long: The same for the long arm.
+        seen: Where both arms were asked. [m, q]
+        silent: Where the RAG answer abstains, or never came. [m, q]
+        names: The features known before any answer.
+        before: Their values. [q, features]
+        answer_names: The features of a RAG answer.
+        answer: Their values. [m, q, features]
+        rag_tokens: Prompt tokens of the RAG arm. [m, q]
+        long_tokens: Prompt tokens of the long arm. [m, q]
+        revision: The data's.
+        source: What the answers are.
+    """
+
+    models: tuple[str, ...]
+    examples: tuple[Example, ...]
+    rag: Floats
+    long: Floats
+    seen: Bools
+    silent: Bools
+    names: tuple[str, ...]
+    before: Floats
+    answer_names: tuple[str, ...]
+    answer: Floats
+    rag_tokens: Floats
+    long_tokens: Floats
+    revision: str
+    source: str
+
+    @cached_property
+    def documents(self) -> NDArray[np.str_]:
+        """The document of each question; [q]."""
+        return np.array([example.document_id for example in self.examples])
+
+    @cached_property
+    def unanswerable(self) -> Bools:
+        """Questions that their document does not answer; [q]."""
+        return np.array([example.answerable is False for example in self.examples])
+
+    @cached_property
+    def short(self) -> Bools:
+        """Questions about a document of at most `SHORT` tokens; [q]."""
+        tokenizer = ApproximateTokenizer()
+        return np.array([count_once(tokenizer, e.document.page_content) <= SHORT for e in self.examples])
+
+    @cached_property
+    def families(self) -> NDArray[np.str_]:
+        """The family of each model; [m]."""
+        return np.array([family(model) for model in self.models])
+
+    def features(self, after: bool) -> Floats:
+        """What a router knows, before any answer or after the RAG answer; [m, q, features]."""
+        before = np.broadcast_to(self.before, (len(self.models), *self.before.shape))
+        return np.concatenate([before, self.answer], axis=2) if after else before
+
+    def feature_names(self, after: bool) -> tuple[str, ...]:
+        """Their names."""
+        return self.names + self.answer_names if after else self.names
+
+
+def family(model: str) -> str:
+    """The family that a model belongs to; a model of none of the known ones is its own."""
+    return next((name for name in FAMILIES if model.startswith(name)), model)
+
+
+def lara_lab(root: Path) -> Lab:
+    """The laboratory of LaRA's recorded answers, judged by rule.
+
+    Raises:
+        DataError: where the tree lacks questions or recorded answers.
+    """
+    import polars as pl
+
+    dataset = load(root)
+    frame = load_predictions(root).drop_nulls("example_id")
+    verdicts = judge_frame(RuleJudge(), frame)
+    frame = frame.with_columns(pl.Series("correct", [bool(verdict.correct) for verdict in verdicts]))
+    tokens = {arm: _recorded_tokens(root, arm, dataset) for arm in ("rag", "long")}
+    rows = frame.select("model", "arm", "example_id", "correct", "prediction").with_columns(
+        pl.struct("arm", "example_id")
+        .map_elements(lambda row: tokens[row["arm"]][row["example_id"]], return_dtype=pl.Int64)
+        .alias("tokens")
+    )
+    evidence = bm25_evidence(dataset.examples)
+    return _lab(dataset, rows, [Found(found) for found in evidence], "LaRA's recorded answers")
+
+
+def _recorded_tokens(root: Path, arm: str, dataset: Dataset) -> dict[str, int]:
+    reader = RecordedReader(str(root), "", arm)
+    return {example.id: reader.prompt_tokens(example) for example in dataset.examples}
+
+
+def results_lab(frame: "pl.DataFrame", dataset: Dataset) -> Lab:
+    """The laboratory of a user's own results: readers called `rag` and `long`, or `MODEL/rag` and `MODEL/long`.
+
+    Raises:
+        DataError: where an arm is missing, nothing was judged, or questions have no document in the data set.
+    """
+    import polars as pl
+
+    from rlc.data.records import Evidence
+
+    known = {example.id: example for example in dataset.examples}
+    arms = frame.with_columns(
+        pl.col("reader").str.replace(r"/?(rag|long)$", "").alias("model"),
+        pl.col("reader").str.extract(r"(?:^|/)(rag|long)$").alias("arm"),
+    ).drop_nulls("arm")
+    found = sorted(set(arms["arm"]))
+    if found != ["long", "rag"]:
+        raise DataError(
+            f"a router needs both arms, and the results hold {', '.join(found) or 'neither'}: expected readers named "
+            "rag and long (or MODEL/rag and MODEL/long), got " + ", ".join(sorted(set(frame["reader"])))
+        )
+    lost = sorted(set(arms["example_id"]) - known.keys())
+    if lost:
+        raise DataError(
+            f"{len(lost)} questions of the results have no document in {dataset.name!r} (the first: {lost[0]}); give "
+            "the data set that the results were made on, with --dataset or --data-root"
+        )
+    judged = arms.filter(pl.col("correct").is_not_null() | pl.col("error").is_not_null())
+    rows = judged.select(
+        "model",
+        "arm",
+        "example_id",
+        pl.col("correct").fill_null(False),
+        pl.when(pl.col("error").is_null()).then("prediction").alias("prediction"),
+        pl.col("prompt_tokens").alias("tokens"),
+    )
+    asked = dataset.where(lambda example: example.id in set(rows["example_id"]))
+    pieces: dict[str, tuple[Evidence, ...]] = {
+        example_id: tuple(Evidence(**piece) for piece in read)
+        for example_id, read in arms.filter(arm="rag").select("example_id", "evidence").iter_rows()
+        if read
+    }
+    missing = [example for example in asked.examples if example.id not in pieces]
+    stand_in = dict(zip((e.id for e in missing), bm25_evidence(missing), strict=True))
+    return _lab(asked, rows, [Found({**pieces, **stand_in}[e.id]) for e in asked.examples], "results")
+
+
+def _lab(dataset: Dataset, rows: "pl.DataFrame", found: Sequence[Found], source: str) -> Lab:
+    """Arrays from rows of (model, arm, example_id, correct, prediction, tokens)."""
+    examples, models = dataset.examples, tuple(sorted(set(rows["model"])))
+    place = {example.id: i for i, example in enumerate(examples)}
+    shape = (len(models), len(examples))
+    correct = {arm: np.zeros(shape) for arm in ("rag", "long")}
+    tokens = {arm: np.zeros(shape) for arm in ("rag", "long")}
+    asked = {arm: np.zeros(shape, dtype=bool) for arm in ("rag", "long")}
+    texts: dict[tuple[int, int], str] = {}
+    numbers = {model: i for i, model in enumerate(models)}
+    columns = rows.select("model", "arm", "example_id", "correct", "prediction", "tokens")
+    for model, arm, example_id, right, prediction, count in columns.iter_rows():
+        spot = numbers[model], place[example_id]
+        correct[arm][spot], tokens[arm][spot], asked[arm][spot] = right, count, True
+        if arm == "rag":
+            texts[spot] = prediction or ""
+    seen = asked["rag"] & asked["long"]
+    if not seen.any():
+        raise DataError(
+            f"{dataset.name}: no question was answered by both arms and judged; compare questions with gold answers"
+        )
+    before = known_before(examples, found)
+    answers = _answers(examples, found, texts, shape)
+    return Lab(
+        models=models,
+        examples=examples,
+        rag=correct["rag"],
+        long=correct["long"],
+        seen=seen,
+        silent=np.array(
+            [
+                [not texts.get((m, q)) or abstains(texts[m, q]) for q in range(shape[1])]
+                for m in range(shape[0])
+            ]
+        ),
+        names=tuple(before[0]),
+        before=np.array([list(row.values()) for row in before]),
+        answer_names=tuple(answers[0][0]),
+        answer=np.array([[list(row.values()) for row in model] for model in answers]),
+        rag_tokens=tokens["rag"],
+        long_tokens=tokens["long"],
+        revision=dataset.revision,
+        source=source,
+    )
+
+
+def _answers(
+    examples: Sequence[Example],
+    found: Sequence[Found],
+    texts: Mapping[tuple[int, int], str],
+    shape: tuple[int, int],
+) -> list[list[dict[str, Any]]]:
+    documents = {example.document_id: Text(example.document.page_content) for example in examples}
+    return [
+        [
+            answer_features(
+                e.question,
+                texts.get((m, q), ""),
+                documents[e.document_id],
+                evidence_in(e.document_id, found[q].evidence),
+            )
+            for q, e in enumerate(examples)
+        ]
+        for m in range(shape[0])
+    ]

@@ -1,0 +1,241 @@
+"""Several processes answer one comparison: documents are handed out, answers come back to the one process that writes.
+
+A worker builds readers of its own and is given one batch at a time, all questions of a document (or of a few), so that
+a kept prefix still pays. What it would store it sends to the process that started it, which alone writes to the store
+and to the results: a killed worker can neither hold a lock nor leave half a batch, and a full disk is one message.
+Workers read the store themselves, so that a router finds its arms' earlier answers.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from rlc.data.errors import EngineUnavailableError, RlcError
+from rlc.data.protocols import Reader
+from rlc.data.records import Answer, Example
+from rlc.data.spec import Spec
+from rlc.data.store import Store
+from rlc.experiments.runs.compare import answer_each
+from rlc.pipeline.recipe import build_readers
+
+GRACE = 5.0  # seconds that a worker gets to end by itself
+
+
+class SendingStore(Store):
+    """A worker's view of the store: it reads the file, and hands on what it would write."""
+
+    def __init__(self, folder: Path, send: Callable[[Mapping[str, Answer]], None]) -> None:
+        super().__init__(folder)
+        self._send = send
+        self._own: dict[str, Answer] = {}
+
+    def get(self, keys: Sequence[str]) -> dict[str, Answer]:
+        """The answers that are there, by key; this worker's own among them."""
+        own = {key: self._own[key] for key in keys if key in self._own}
+        return super().get([key for key in keys if key not in own]) | own
+
+    def put(self, answers: Mapping[str, Answer]) -> None:
+        """Send them to be kept."""
+        self._own |= answers
+        self._send(answers)
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Answers for the store, by key."""
+
+    answers: Mapping[str, Answer]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A reader's answers to the batch at hand."""
+
+    reader: str
+    answers: list[Answer]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The batch is finished: another, please."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What would fail every question alike."""
+
+    error: RlcError
+
+
+@dataclass
+class Worker:
+    """A process, the connection to it, and the batch that it is at with the readers that have not answered yet."""
+
+    process: BaseProcess
+    connection: Connection
+    batch: Sequence[Example] = ()
+    open: list[str] = field(default_factory=list)
+
+    def give(self, batch: Sequence[Example], names: Sequence[str]) -> None:
+        """Hand over a batch."""
+        self.batch, self.open = batch, list(names)
+        with contextlib.suppress(OSError):  # it died: reading from it tells
+            self.connection.send(list(batch))
+
+    def dismiss(self) -> None:
+        """Let the process go: an idle one leaves by itself, a busy one is told to."""
+        self.connection.close()
+        if self.batch:
+            self.process.terminate()
+
+    def bury(self) -> None:
+        """Wait for the process's end; one that does not listen is killed."""
+        self.process.join(GRACE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+@dataclass
+class Pool:
+    """Workers as readers: give `readers` and `schedule` to `rlc.experiments.runs.compare.compare`.
+
+    Batches that the store answers whole are not handed out: `stored` answers them in this process. A worker that dies
+    fails the questions that it was at, and the others go on without it; where none is left, the run stops.
+
+    Args:
+        specs: completed specs of the readers.
+        stored: the readers of this process, by the same names.
+        store: where answers are kept.
+        folder: the store's folder, for the workers.
+        count: workers at most.
+    """
+
+    specs: Mapping[str, Spec]
+    stored: Mapping[str, Reader]
+    store: Store
+    folder: Path
+    count: int
+    _arrived: dict[str, list[Answer]] = field(default_factory=dict)
+    _workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def readers(self) -> dict[str, Reader]:
+        """Readers that hand out what has arrived for them, and else ask the stored one."""
+        return {name: self._reader(name) for name in self.specs}
+
+    def _reader(self, name: str) -> Reader:
+        def read(examples: Sequence[Example], /) -> list[Answer]:
+            return self._arrived.pop(name, None) or self.stored[name](examples)
+
+        return read
+
+    def schedule(
+        self, batches: Sequence[Sequence[Example]], missing: Mapping[str, frozenset[str]]
+    ) -> Generator[tuple[str, Sequence[Example]], None, None]:
+        """Who has answered what, in turn as it arrives; batches of which nothing is missing come first.
+
+        Raises:
+            RlcError: what a worker met that would fail every question alike.
+            EngineUnavailableError: if all workers died.
+        """
+        wanted = frozenset().union(*missing.values())
+        waiting = deque(batch for batch in batches if wanted.intersection(example.id for example in batch))
+        for batch in batches:
+            if not wanted.intersection(example.id for example in batch):
+                yield from ((name, batch) for name in self.specs)
+        try:
+            for _ in range(min(self.count, len(waiting))):
+                self._workers.append(self._start())
+                self._workers[-1].give(waiting.popleft(), list(self.specs))
+            while busy := {worker.connection: worker for worker in self._workers if worker.batch}:
+                ready = wait(list(busy))
+                for worker in [one for connection, one in busy.items() if connection in ready]:
+                    yield from self._hear(worker, waiting)
+            if waiting:
+                raise EngineUnavailableError(
+                    f"all {self.count} workers died, {len(waiting)} batches before the end; what is answered is "
+                    "stored. Try fewer --workers if memory is what was missing, then run the same command again"
+                )
+        finally:
+            for worker in self._workers:
+                worker.dismiss()
+            for worker in self._workers:
+                worker.bury()
+
+    def _hear(
+        self, worker: Worker, waiting: deque[Sequence[Example]]
+    ) -> Iterator[tuple[str, Sequence[Example]]]:
+        """Take one message of a worker."""
+        try:
+            said = worker.connection.recv()
+        except (EOFError, OSError):
+            yield from self._buried(worker)
+            return
+        if isinstance(said, Keep):
+            self.store.put(said.answers)
+        elif isinstance(said, Answered):
+            worker.open.remove(said.reader)
+            self._arrived[said.reader] = said.answers
+            yield said.reader, worker.batch
+        elif isinstance(said, Stop):
+            raise said.error
+        elif waiting:
+            worker.give(waiting.popleft(), list(self.specs))
+        else:
+            worker.batch = ()
+
+    def _buried(self, worker: Worker) -> Iterator[tuple[str, Sequence[Example]]]:
+        """A worker is dead: what it was at has failed."""
+        worker.process.join(GRACE)
+        code = worker.process.exitcode
+        how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
+        error = f"WorkerDied: the process that read this document ended ({how}); the same command asks again"
+        batch, worker.batch = worker.batch, ()
+        for name in worker.open:
+            self._arrived[name] = [Answer("", "", finish_reason="error", error=error) for _ in batch]
+            yield name, batch
+
+    def _start(self) -> Worker:
+        context = multiprocessing.get_context("spawn")  # torch and CUDA do not survive a fork
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=work, args=(theirs, dict(self.specs), self.folder, self.count), daemon=True
+        )
+        process.start()
+        theirs.close()  # the worker's end: when the worker dies, ours tells so
+        return Worker(process, ours)
+
+
+def work(connection: Connection, specs: Mapping[str, Spec], folder: Path, workers: int) -> None:
+    """A worker's whole life: batches in, answers out, until the connection closes."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # an interrupt is for the process that started us, which ends us
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # leave by an exception, so that engines are closed
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    store = SendingStore(folder, lambda answers: connection.send(Keep(dict(answers))))
+    try:
+        readers = build_readers(specs, store)
+        while True:
+            batch: list[Example] = connection.recv()
+            for name, reader in readers.items():
+                connection.send(Answered(name, answer_each(reader, batch)))
+            connection.send(Done())
+    except RlcError as error:
+        with contextlib.suppress(OSError):
+            connection.send(Stop(error))
+    except (EOFError, OSError):  # nobody listens any more
+        return
+    finally:
+        store.close()

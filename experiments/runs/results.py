@@ -1,0 +1,157 @@
+"""The results table: one row per reader and example, always; its columns and its file."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rlc.data.errors import DataError, StoreError
+from rlc.data.records import Answer, Evidence, Example
+from rlc.experiments.scorers.base import Score
+
+EVIDENCE = pl.List(
+    pl.Struct(
+        {
+            "document_id": pl.String,
+            "start": pl.Int64,
+            "end": pl.Int64,
+            "score": pl.Float64,
+            "passage": pl.List(pl.Int64),
+        }
+    )
+)
+
+# column: (type, meaning)
+COLUMNS: dict[str, tuple[Any, str]] = {
+    "reader": (pl.String, "the arm or router, as the recipe names it"),
+    "example_id": (pl.String, "the question's id"),
+    "document_id": (pl.String, "the document that it is about"),
+    "task": (pl.String, "location, reasoning, comp, hallu, or a user's own"),
+    "length": (pl.String, "the data set's length group, such as 32k"),
+    "type": (pl.String, "the data set's text type, such as book"),
+    "question": (pl.String, "the question"),
+    "answers": (pl.List(pl.String), "accepted gold answers; empty where there are none"),
+    "answerable": (pl.Boolean, "whether the document holds the answer; null where unknown"),
+    "prediction": (pl.String, "what the reader answered; empty where it failed"),
+    "route": (pl.String, "the arm whose text this is"),
+    "correct": (pl.Boolean, "the judge's verdict; null where the answer failed or there is no gold answer"),
+    "reason": (pl.String, "the rule that decided the verdict"),
+    "f1": (pl.Float64, "token F1 against the best gold answer, 0 to 1 (SQuAD normalisation)"),
+    "contains": (pl.Boolean, "whether a normalised gold answer stands in the answer"),
+    "abstained": (pl.Boolean, "whether the answer says that the text does not tell"),
+    "prompt_tokens": (pl.Int64, "tokens that the model was given, by its own tokenizer"),
+    "cached_tokens": (pl.Int64, "those of them that were not computed again"),
+    "output_tokens": (pl.Int64, "new tokens"),
+    "cut_tokens": (pl.Int64, "tokens of the text that did not fit and were left out"),
+    "index_tokens": (pl.Int64, "model tokens spent on preparing the document"),
+    "index_seconds": (pl.Float64, "cutting and indexing the document, on its first question"),
+    "retrieve_seconds": (pl.Float64, "finding and refining the evidence"),
+    "queue_seconds": (pl.Float64, "waiting for the engine"),
+    "first_token_seconds": (pl.Float64, "from the call to the first new token, retrieval included"),
+    "prefill_seconds": (pl.Float64, "computing the prompt"),
+    "decode_seconds": (pl.Float64, "computing the answer"),
+    "seconds": (pl.Float64, "all of it"),
+    "finish_reason": (pl.String, "stop, length or error"),
+    "prompt_hash": (pl.String, "identifies the exact prompt"),
+    "error": (pl.String, "why there is no answer; null where there is one"),
+    "evidence": (
+        EVIDENCE,
+        "text that was read: half-open character spans of the document, and the passages that they were pruned from",
+    ),
+    "details": (pl.String, "what the strategy kept beside the answer, as JSON"),
+    "metadata": (pl.String, "the example's own metadata, as JSON"),
+}
+SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
+
+
+def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str, Any]:
+    """One row."""
+    usage = {name: getattr(answer.usage, name) for name in COLUMNS if hasattr(answer.usage, name)}
+    return {
+        "reader": reader,
+        "example_id": example.id,
+        "document_id": example.document_id,
+        "task": example.task,
+        "length": _text(example.metadata.get("length")),
+        "type": _text(example.metadata.get("type")),
+        "question": example.question,
+        "answers": list(example.answers),
+        "answerable": example.answerable,
+        "prediction": answer.text,
+        "route": answer.route or reader,
+        "correct": score.correct,
+        "reason": score.reason,
+        "f1": score.f1,
+        "contains": score.contains,
+        "abstained": score.abstained,
+        **usage,
+        "finish_reason": answer.finish_reason,
+        "prompt_hash": answer.prompt_hash,
+        "error": answer.error,
+        "evidence": [asdict(piece) for piece in answer.evidence],
+        "details": json.dumps(dict(answer.details), sort_keys=True, ensure_ascii=False),
+        "metadata": json.dumps(dict(example.metadata), sort_keys=True, ensure_ascii=False, default=str),
+    }
+
+
+def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
+    """The evidence of a row, as records."""
+    return tuple(
+        Evidence(**{**item, "passage": item["passage"] and (item["passage"][0], item["passage"][1])})
+        for item in items
+    )
+
+
+def to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Rows as a frame with the documented schema."""
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def write_results(frame: pl.DataFrame, file: Path) -> None:
+    """Write a table whole or not at all.
+
+    Raises:
+        StoreError: where it cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            frame.write_parquet(temporary)
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {file}: {error}; the answers are safe in the store: free some space, then run again"
+        ) from error
+
+
+def read_results(file: Path) -> pl.DataFrame:
+    """Read a results file.
+
+    Raises:
+        DataError: if it is not there, not parquet, or lacks columns; the message names them.
+    """
+    if not file.is_file():
+        raise DataError(f"no results at {file}; give a run's folder, such as those that `rlc compare` writes")
+    try:
+        frame = pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{file} is not a results file: {error}") from error
+    missing = [name for name in SCHEMA if name not in frame.columns]
+    if missing:
+        raise DataError(f"{file} lacks the columns {', '.join(missing)}; was it written by another version?")
+    # Evidence that was written before passages were has none.
+    evidence = pl.Series("evidence", frame["evidence"].to_list(), dtype=EVIDENCE)
+    return frame.with_columns(evidence).select(list(SCHEMA))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

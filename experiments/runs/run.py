@@ -1,0 +1,166 @@
+"""A run: a comparison with its folder, so that it can be resumed, read and trusted."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rlc.data.errors import StoreError, UsageError
+from rlc.data.protocols import Reader
+from rlc.data.records import Dataset
+from rlc.data.spec import Finish, Spec, fingerprint
+from rlc.data.store import Store
+from rlc.experiments.runs.compare import OnBatch, Schedule, compare
+from rlc.experiments.runs.provenance import provenance
+from rlc.experiments.runs.results import write_results
+from rlc.experiments.runs.summary import summarise
+from rlc.pipeline.readers.support.stored import StoredReader
+from rlc.pipeline.recipe import BUILDER, Recipe, build_readers, revisions
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is compared on what, and where it is kept.
+
+    `specs` are completed reader specs; `labels` say what aliases stand for (`auto` -> `auto (length)`).
+    """
+
+    dataset: Dataset
+    specs: Mapping[str, Spec]
+    labels: Mapping[str, str]
+    out: Path
+
+    @property
+    def id(self) -> str:
+        """The same for the same question asked again: data, selection, specs and model revisions."""
+        examples = [example.id for example in self.dataset.examples]
+        asked = [self.dataset.revision, examples, list(self.specs), self.specs, self.models]
+        return f"{_slug(self.dataset.name)}-{self.dataset.variant}-{fingerprint(asked)[:10]}"
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        return self.out / self.id
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Revisions of the models that the specs name."""
+        return revisions(dict(self.specs))
+
+    def readers(self, store: Store, finish: Finish = BUILDER.finish) -> dict[str, Reader]:
+        """The readers, each keeping its answers in the store."""
+        return build_readers(self.specs, store, finish)
+
+    def missing(self, readers: Mapping[str, Reader]) -> dict[str, frozenset[str]]:
+        """Per reader, the ids of the examples whose answers are not in the store yet."""
+        return {
+            name: frozenset(example.id for example in reader.missing(self.dataset.examples))
+            for name, reader in readers.items()
+            if isinstance(reader, StoredReader)
+        }
+
+    def forget(self, readers: Mapping[str, Reader], store: Store) -> None:
+        """Drop the stored answers to this run's questions."""
+        for reader in readers.values():
+            if isinstance(reader, StoredReader):
+                store.forget(reader.keys(self.dataset.examples))
+
+    def execute(
+        self,
+        readers: Mapping[str, Reader],
+        on_batch: OnBatch | None = None,
+        schedule: Schedule | None = None,
+    ) -> "Outcome":
+        """Answer, score, and write `results.parquet`, `recipe.json`, `provenance.json` and `summary.json`.
+
+        Raises:
+            StoreError: if the folder cannot be written; answers already given are safe in the store.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make {self.folder}: {error}; give a writable folder with --out"
+            ) from error
+        record = provenance(self.dataset, self.models, self.specs)
+        write_json(self.folder / "recipe.json", {"readers": self.specs, "labels": self.labels})
+        frame = compare(readers, self.dataset, on_batch=on_batch, schedule=schedule)
+        summaries = summarise(frame)
+        write_results(frame, self.folder / "results.parquet")
+        write_json(self.folder / "provenance.json", record)
+        write_json(self.folder / "summary.json", summaries)
+        return Outcome(self, frame, summaries, record)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found."""
+
+    run: Run
+    frame: pl.DataFrame
+    summaries: list[dict[str, Any]]
+    provenance: dict[str, Any]
+
+
+def plan_run(
+    dataset: Dataset, recipes: Mapping[str, Recipe], arms: Sequence[str], routers: Sequence[str], out: Path
+) -> Run:
+    """Choose arms and routers from a recipe, or from one recipe per language model.
+
+    Where there are several models, a reader's name is `model/arm`.
+
+    Raises:
+        UsageError: if there is no question.
+        SpecError: on anything unknown in the recipe.
+    """
+    if not dataset.examples:
+        raise UsageError(
+            f"the data set {dataset.name!r} has no questions, so there is nothing to answer: add some to it"
+        )
+    specs: dict[str, Spec] = {}
+    labels: dict[str, str] = {}
+    for model, recipe in recipes.items():
+        chosen = recipe.only(arms)
+        for router in routers:
+            chosen = _with_router(recipe, chosen, router)
+        prefix = f"{model}/" if len(recipes) > 1 else ""
+        completed = chosen.completed()
+        specs |= {f"{prefix}{name}": spec for name, spec in completed.items()}
+        labels |= {
+            f"{prefix}{name}": f"{prefix}{name} ({completed[name]['use']})"
+            for name in routers
+            if completed[name]["use"] != name
+        }
+    return Run(dataset, specs, labels, out)
+
+
+def _with_router(recipe: Recipe, chosen: Recipe, router: str) -> Recipe:
+    if router in recipe.readers:  # the recipe's own
+        return Recipe({**chosen.readers, router: recipe.readers[router]}, chosen.parts)
+    return chosen.with_router(router)
+
+
+def write_json(file: Path, value: object) -> None:
+    """Write plain data, whole or not at all.
+
+    Raises:
+        StoreError: where it cannot be written.
+    """
+    temporary = file.with_name(f".{file.name}.part")
+    try:
+        temporary.write_text(
+            json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8"
+        )
+        temporary.replace(file)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {file}: {error}; free some space or give another folder with --out"
+        ) from error
+
+
+def _slug(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in "-_." else "-" for c in Path(name).name)
+    return kept.strip("-.") or "data"

@@ -1,0 +1,111 @@
+"""Runs that were written: finding them by folder or name, and reading what they hold."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rlc.data.datasets import DATASETS, load_dataset
+from rlc.data.errors import DataError, UsageError
+from rlc.data.records import Dataset
+from rlc.data.spec import Spec
+from rlc.data.text.visible import visible
+from rlc.experiments.runs.results import read_results
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What `rlc.experiments.runs.run.Run.execute` wrote: the rows, and what made them.
+
+    `specs` are the readers' completed specs, `labels` what aliases among them stand for.
+    """
+
+    folder: Path
+    frame: pl.DataFrame
+    specs: Mapping[str, Spec] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What is known of the data set: `name`, `variant`, `revision`, ..."""
+        found: Mapping[str, Any] = self.provenance.get("dataset", {})
+        return found
+
+    def dataset(self, data_root: Path | None = None) -> Dataset:
+        """The data set with its documents: from `data_root`, else where it lay, else where its name leads.
+
+        Raises:
+            DataError: if it is not at hand, or is of another revision than the run's.
+        """
+        name, revision = self.data.get("name"), self.data.get("revision")
+        where = "give its folder with --data-root"
+        if data_root is not None:
+            dataset = load_dataset(str(data_root.expanduser().resolve()))
+        elif self.data.get("variant") == "sample":
+            dataset = load_dataset("sample")
+        elif (root := self.data.get("root")) and Path(root).is_dir():
+            dataset = load_dataset(root)
+        elif name in DATASETS:
+            dataset = load_dataset(str(name))
+        else:
+            raise DataError(f"the documents of {name!r} are not at hand; {where}")
+        if dataset.revision != revision:
+            raise DataError(
+                f"the run was made on revision {revision} of {name!r}, and {dataset.root or dataset.name} is "
+                f"{dataset.revision}; {where}"
+            )
+        return dataset
+
+
+def open_run(run: str, out: Path) -> StoredRun:
+    """Read a run, given as its folder or as its name below `out`.
+
+    Raises:
+        UsageError: if there is no such run; the nearest names are told.
+        DataError: if its files are missing, broken or another version's.
+    """
+    folder = next((path for path in (Path(run), out / run) if path.is_dir()), None)
+    if folder is None:
+        raise UsageError(_no_run(run, out))
+    frame = read_results(folder / "results.parquet")
+    recipe, provenance = _read_json(folder / "recipe.json"), _read_json(folder / "provenance.json")
+    if not isinstance(recipe.get("readers"), dict) or not isinstance(recipe.get("labels"), dict):
+        raise DataError(f"{folder / 'recipe.json'}: expected readers and labels, got {sorted(recipe)}")
+    return StoredRun(folder, frame, recipe["readers"], recipe["labels"], provenance)
+
+
+def known_runs(out: Path) -> list[str]:
+    """The names of the runs in a folder, sorted."""
+    return sorted(file.parent.name for file in out.glob("*/results.parquet"))
+
+
+def nearest(name: str, known: list[str], count: int = 3) -> str:
+    """The known names that are most like this one, those that hold it first; for messages."""
+    holding = [one for one in known if name and name in one]
+    close = difflib.get_close_matches(name, known, n=count, cutoff=0.3)
+    return ", ".join(list(dict.fromkeys([*holding, *close]))[:count])
+
+
+def _no_run(run: str, out: Path) -> str:
+    known = known_runs(out)
+    if not known:
+        return (
+            f"no run {run!r}: {out} holds no runs; make one with `rlc compare`, or give its folder with --out"
+        )
+    near = nearest(run, known) or ", ".join(known[:3])
+    return visible(f"no run {run!r} in {out}; nearest: {near} ({len(known)} in all)")
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read ({error}); run `rlc compare` again to write it") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{file}: expected a table, got {type(value).__name__}")
+    return value

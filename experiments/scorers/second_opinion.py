@@ -1,0 +1,158 @@
+"""A second opinion on a stored run: a language model judges its rows, beside the rule judge's verdicts."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rlc.data.errors import DataError, StoreError
+from rlc.data.protocols import LLM
+from rlc.data.records import Answer, Document, Example
+from rlc.experiments.scorers.llm import Kappa, LLMJudge, judge_prompt, kappa
+from rlc.experiments.scorers.rule import Verdict
+
+BATCH = 32  # answers judged between two writes; a kill loses at most so many
+
+
+@dataclass(frozen=True)
+class SecondOpinion:
+    """What the model said, and how far it agrees with the rules.
+
+    `agreement` is None where no answer was judged by both. `by_reader` holds, per reader, the share judged right by the model and the number of verdicts behind it.
+    """
+
+    judge: str
+    file: Path
+    judged: int
+    unparsed: int
+    agreement: Kappa | None
+    by_reader: Mapping[str, tuple[float | None, int]]
+
+
+def second_opinion(folder: Path, frame: pl.DataFrame, llm: LLM, *, allow_self: bool = False) -> SecondOpinion:
+    """Let a language model judge a run's answers; every verdict is kept in the run's folder, and asked for once.
+
+    The file `judge-MODEL.jsonl` has a line per verdict: reader, example id, verdict, reason, and its source (model,
+    version of the prompts and of the parsing, prompt hash).
+
+    Raises:
+        UsageError: if the model would judge its own answers and `allow_self` is not set.
+        StoreError: if the folder cannot be written; verdicts already given are safe.
+    """
+    judge = LLMJudge(llm, evaluated=_evaluated(folder), allow_self=allow_self)
+    file = folder / f"judge-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in llm.name)}.jsonl"
+    known = _read(file)
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    for rows in _batches(frame):
+        examples = [_example(row) for row in rows]
+        answers = [Answer(row["prediction"], row["route"], error=row["error"]) for row in rows]
+        keys = [_key(row, example) for row, example in zip(rows, examples, strict=True)]
+        missing = [i for i, key in enumerate(keys) if key not in known]
+        fresh = judge([examples[i] for i in missing], [answers[i] for i in missing])
+        _append(file, [(rows[i], keys[i], verdict) for i, verdict in zip(missing, fresh, strict=True)])
+        known |= {keys[i]: verdict for i, verdict in zip(missing, fresh, strict=True)}
+        verdicts |= {
+            (row["reader"], row["example_id"]): known[key] for row, key in zip(rows, keys, strict=True)
+        }
+    return _compare(llm.name, file, frame, verdicts)
+
+
+def _compare(
+    name: str, file: Path, frame: pl.DataFrame, verdicts: Mapping[tuple[str, str], Verdict]
+) -> SecondOpinion:
+    rows = list(frame.select("reader", "example_id", "correct", "reason").iter_rows())
+    theirs = [verdicts[reader, example] for reader, example, _, _ in rows]
+    ours = [Verdict(correct, float(bool(correct)), reason or "") for _, _, correct, reason in rows]
+    by_reader: dict[str, tuple[float | None, int]] = {}
+    for reader in dict.fromkeys(frame["reader"].to_list()):
+        said = [
+            v.correct
+            for (r, *_), v in zip(rows, theirs, strict=True)
+            if r == reader and v.correct is not None
+        ]
+        by_reader[reader] = (sum(said) / len(said) if said else None, len(said))
+    unparsed = sum(verdict.reason == "unparsed" for verdict in theirs)
+    both = any(a.correct is not None and b.correct is not None for a, b in zip(ours, theirs, strict=True))
+    agreement = kappa(ours, theirs) if both else None
+    return SecondOpinion(name, file, len(rows), unparsed, agreement, by_reader)
+
+
+def _evaluated(folder: Path) -> set[str]:
+    """The names of all models in the run's recipe."""
+    try:
+        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot read {folder / 'recipe.json'}: {error}; run `rlc compare` again to write it"
+        ) from error
+    return set(_models(recipe))
+
+
+def _models(value: Any) -> Iterator[str]:  # noqa: ANN401 - plain data
+    if isinstance(value, dict):
+        if isinstance(value.get("model"), str):
+            yield value["model"]
+        for inner in value.values():
+            yield from _models(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _models(inner)
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    document = Document(id=row["document_id"], page_content="")  # a verdict needs no document
+    return Example(
+        row["example_id"], row["question"], document, tuple(row["answers"]), row["task"], row["answerable"]
+    )
+
+
+def _key(row: Mapping[str, Any], example: Example) -> str:
+    prompt = judge_prompt(example, row["prediction"])
+    return json.dumps([row["reader"], row["example_id"], row["error"], prompt.question], ensure_ascii=True)
+
+
+def _batches(frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, frame.height, BATCH):
+        yield frame.slice(start, BATCH).to_dicts()
+
+
+def _append(file: Path, judged: Sequence[tuple[Mapping[str, Any], str, Verdict]]) -> None:
+    lines = [
+        json.dumps(
+            {
+                "reader": row["reader"],
+                "example_id": row["example_id"],
+                "correct": verdict.correct,
+                "reason": verdict.reason,
+                "source": dict(verdict.source),
+                "key": key,
+            }
+        )
+        for row, key, verdict in judged
+    ]
+    try:
+        with file.open("a", encoding="utf-8") as sink:
+            sink.write("".join(f"{line}\n" for line in lines))
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {file}: {error}; free some space, then run the same command again"
+        ) from error
+
+
+def _read(file: Path) -> dict[str, Verdict]:
+    """The verdicts kept so far; a last line that a kill cut short is dropped."""
+    if not file.is_file():
+        return {}
+    found = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            kept = json.loads(line)
+        except ValueError:
+            continue
+        found[kept["key"]] = Verdict(
+            kept["correct"], float(bool(kept["correct"])), kept["reason"], kept["source"]
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Statistics: intervals, paired differences, resampling by cluster, and the ceiling of a perfect choice."""

@@ -1,0 +1,1 @@
+"""A run read back: its figures, each worked out once."""

@@ -1,0 +1,218 @@
+"""Two runs side by side: the same questions, readers matched by name, what changed and what else differs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from rlc.data.errors import DataError, UsageError, unknown
+from rlc.data.spec import flatten
+from rlc.experiments.runs.stored import StoredRun
+from rlc.experiments.statistics.intervals import Difference, difference
+from rlc.experiments.study.study import Comparison, Study, corrected, make_study
+
+SIDES = ("first", "second")
+PASSING = ("date", "dataset.root")  # differ between any two runs and say nothing
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A question whose verdict changed."""
+
+    example_id: str
+    question: str
+    gold: Sequence[str]
+    first: str
+    second: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A reader of the first run and one of the second.
+
+    `comparison` is second minus first, on the questions where both have a verdict; `tokens` and `seconds` are paired
+    differences on those that both answered (`seconds` is None where one was not timed). `same` counts equal texts
+    among the `answered` ones. `gained` went from wrong to right, `lost` from right to wrong.
+    """
+
+    first: str
+    second: str
+    comparison: Comparison
+    tokens: Difference
+    seconds: Difference | None
+    answered: int
+    same: int
+    failures: tuple[int, int]
+    gained: Sequence[Flip]
+    lost: Sequence[Flip]
+    settings: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class RunDiff:
+    """What changed from one run to another. `alone` are the readers by side, `asked` the questions, without partner."""
+
+    first: StoredRun
+    second: StoredRun
+    changes: Sequence[Change]
+    questions: int
+    asked: tuple[int, int]
+    alone: tuple[Sequence[str], Sequence[str]]
+    origin: Sequence[tuple[str, str, str]]
+
+
+def diff_runs(first: StoredRun, second: StoredRun, pairs: Mapping[str, str] | None = None) -> RunDiff:
+    """Compare two runs question by question.
+
+    Args:
+        first: the run that differences are taken from.
+        second: the other; a positive change means that it is better.
+        pairs: names of readers of the first run to those of the second that stand for them; the others are matched
+            by name.
+
+    Raises:
+        UsageError: if a named reader is not there, or no reader or no question is in both.
+        DataError: if a question of one id reads otherwise in the other run.
+    """
+    names = _matched(first, second, pairs or {})
+    frames = [_common(one.frame, other.frame) for one, other in ((first, second), (second, first))]
+    if frames[0].is_empty():
+        raise UsageError(
+            f"{first.folder.name} and {second.folder.name} have no question in common, so nothing can be compared: "
+            "give two runs on the same data set and selection"
+        )
+    _check_questions(first, second)
+    study = _study(first, second, frames, names)
+    compared = corrected(
+        [
+            study.compare(study.entry(f"second/{other}"), study.entry(f"first/{one}"))
+            for one, other in names.items()
+        ]
+    )
+    return RunDiff(
+        first=first,
+        second=second,
+        changes=[
+            _change(study, first, second, one, other, comparison)
+            for (one, other), comparison in zip(names.items(), compared, strict=True)
+        ],
+        questions=frames[0]["example_id"].n_unique(),
+        asked=(_only(first, second), _only(second, first)),
+        alone=(
+            [name for name in _readers(first) if name not in names],
+            [name for name in _readers(second) if name not in names.values()],
+        ),
+        origin=differing(flatten(first.provenance), flatten(second.provenance), PASSING),
+    )
+
+
+def differing(
+    first: Mapping[str, str], second: Mapping[str, str], passing: Sequence[str] = ()
+) -> list[tuple[str, str, str]]:
+    """The keys whose values differ, with both values; empty where a side has none.
+
+    >>> differing({"k": "5", "order": "document"}, {"k": "9", "order": "document"})
+    [('k', '5', '9')]
+    """
+    return [
+        (key, first.get(key, ""), second.get(key, ""))
+        for key in dict.fromkeys([*first, *second])
+        if first.get(key) != second.get(key) and key not in passing
+    ]
+
+
+def _matched(first: StoredRun, second: StoredRun, pairs: Mapping[str, str]) -> dict[str, str]:
+    ours, theirs = _readers(first), _readers(second)
+    for name, known in [*((one, ours) for one in pairs), *((other, theirs) for other in pairs.values())]:
+        if name not in known:
+            raise UsageError(f"--map: {unknown('reader', name, known)}")
+    taken = set(pairs.values())
+    found = {name: pairs.get(name, name) for name in ours}
+    names = {
+        one: other for one, other in found.items() if one in pairs or (other in theirs and other not in taken)
+    }
+    if not names:
+        raise UsageError(
+            f"no reader is in both runs: {first.folder.name} has {', '.join(ours)}, {second.folder.name} has "
+            f"{', '.join(theirs)}; say which stand for each other with --map FIRST=SECOND"
+        )
+    return names
+
+
+def _readers(run: StoredRun) -> list[str]:
+    return [str(name) for name in run.frame["reader"].unique(maintain_order=True)]
+
+
+def _common(frame: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    return frame.join(other.select("example_id").unique(), on="example_id", how="semi")
+
+
+def _only(run: StoredRun, other: StoredRun) -> int:
+    """How many questions of a run the other does not have."""
+    missing = run.frame.join(other.frame, on="example_id", how="anti")
+    return int(missing["example_id"].n_unique())
+
+
+def _check_questions(first: StoredRun, second: StoredRun) -> None:
+    texts = [run.frame.select("example_id", "question").unique("example_id") for run in (first, second)]
+    both = texts[0].join(texts[1], on="example_id", suffix="_second")
+    other = both.filter(pl.col("question") != pl.col("question_second")).sort("example_id")
+    if other.height:
+        raise DataError(
+            f"{other.height} of {both.height} questions read otherwise in {second.folder.name}, the first being "
+            f"{other['example_id'][0]!r}: the runs are on different data"
+        )
+
+
+def _study(
+    first: StoredRun, second: StoredRun, frames: Sequence[pl.DataFrame], names: Mapping[str, str]
+) -> Study:
+    """Both runs as one: a reader's name begins with the side that it is of."""
+    wanted = (list(names), list(names.values()))
+    rows = [
+        frame.filter(pl.col("reader").is_in(readers)).with_columns(
+            reader=pl.lit(f"{side}/") + pl.col("reader")
+        )
+        for side, frame, readers in zip(SIDES, frames, wanted, strict=True)
+    ]
+    specs = {
+        f"{side}/{name}": spec
+        for side, run in zip(SIDES, (first, second), strict=True)
+        for name, spec in run.specs.items()
+    }
+    return make_study(replace(first, frame=pl.concat(rows), specs=specs, labels={}))
+
+
+def _change(
+    study: Study, first: StoredRun, second: StoredRun, one: str, other: str, comparison: Comparison
+) -> Change:
+    rows = [study.rows[f"{side}/{name}"] for side, name in zip(SIDES, (one, other), strict=True)]
+    both = rows[0].join(rows[1], on="example_id", suffix="_second").sort("example_id")
+    answered = both.filter(pl.col("error").is_null() & pl.col("error_second").is_null())
+    seconds = _paired(answered, "seconds")
+    timed = answered["seconds"].sum() > 0 and answered["seconds_second"].sum() > 0
+    return Change(
+        first=one,
+        second=other,
+        comparison=comparison,
+        tokens=_paired(answered, "prompt_tokens"),
+        seconds=seconds if timed else None,
+        answered=answered.height,
+        same=answered.filter(pl.col("prediction") == pl.col("prediction_second")).height,
+        failures=(rows[0]["error"].count(), rows[1]["error"].count()),
+        gained=_flips(both, before=False),
+        lost=_flips(both, before=True),
+        settings=differing(flatten(first.specs.get(one, {})), flatten(second.specs.get(other, {}))),
+    )
+
+
+def _paired(rows: pl.DataFrame, column: str) -> Difference:
+    known = rows.drop_nulls([column, f"{column}_second"])
+    second, first = (known[name].cast(pl.Float64).to_numpy() for name in (f"{column}_second", column))
+    return difference(second, first, known["document_id"].to_list())
+
+
+def _flips(rows: pl.DataFrame, *, before: bool) -> list[Flip]:
+    flipped = rows.filter((pl.col("correct") == before) & (pl.col("correct_second") == (not before)))
+    columns = ("example_id", "question", "answers", "prediction", "prediction_second")
+    return [Flip(*row) for row in flipped.select(columns).iter_rows()]

@@ -1,0 +1,334 @@
+"""The statistics of a run, each worked out once: what all sections of the report stand on.
+
+Outcomes are kept by question: 1 right, 0 wrong, NaN where there is no verdict (the answer failed, there is no gold
+answer, or the reader was not asked). A mean is over the questions with a verdict, a difference over those where both
+readers have one, and every interval is clustered by document.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from rlc.data.errors import DataError
+from rlc.data.records import Dataset, Evidence, Example, evidence_in
+from rlc.experiments.metrics.cost import Price
+from rlc.experiments.metrics.evidence import first_rank, places, silver
+from rlc.experiments.runs.results import evidence_of
+from rlc.experiments.runs.stored import StoredRun
+from rlc.experiments.statistics.ceiling import Ceiling, RouterScore, ceiling, score_router
+from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
+from rlc.experiments.statistics.resample import Floats
+from rlc.experiments.study.lineup import ROLES, Entry, line_up
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """First minus second on the questions where both have a verdict, with the means of both on these."""
+
+    first: Entry
+    second: Entry
+    first_mean: Estimate
+    second_mean: Estimate
+    difference: Difference
+
+
+@dataclass(frozen=True)
+class Routing:
+    """A router on the questions where it and both its arms have a verdict.
+
+    `shares` are those of its answered questions by arm. `better` is the arm with the higher mean.
+    """
+
+    router: Entry
+    shares: Mapping[str, float]
+    better: Entry
+    top: Ceiling
+    score: RouterScore
+
+
+@dataclass(frozen=True)
+class Study:
+    """A run's readers, questions and outcomes, and what follows from them.
+
+    `examples` has a row per question; `outcomes` and `wrong_if_failed` hold, by reader, a value per row of it (the
+    latter with failed answers as 0). `rows` are a reader's rows of the results. `dataset` is there where the
+    documents are at hand, else `absence` says why not.
+    """
+
+    run: StoredRun
+    entries: Sequence[Entry]
+    examples: pl.DataFrame
+    rows: Mapping[str, pl.DataFrame]
+    outcomes: Mapping[str, Floats]
+    wrong_if_failed: Mapping[str, Floats]
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    dataset: Dataset | None = None
+    absence: str = ""
+
+    @cached_property
+    def documents(self) -> NDArray[np.object_]:
+        """The document of each question: the clusters of every interval."""
+        return self.examples["document_id"].to_numpy().astype(object)
+
+    @cached_property
+    def groups(self) -> dict[str, list[Entry]]:
+        """Entries by group, in the order of the run."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.group, []).append(entry)
+        return found
+
+    def entry(self, name: str) -> Entry:
+        """The entry of that name."""
+        return next(entry for entry in self.entries if entry.name == name)
+
+    def answered(self, entry: Entry) -> pl.DataFrame:
+        """The rows of the reader that hold an answer."""
+        return self.rows[entry.name].filter(pl.col("error").is_null())
+
+    @cached_property
+    def asked(self) -> dict[str, Example]:
+        """The questions with their documents, by id; empty where the documents are not at hand."""
+        wanted = set(self.examples["example_id"])
+        return {e.id: e for e in self.dataset.examples if e.id in wanted} if self.dataset else {}
+
+    @cached_property
+    def gold(self) -> dict[str, tuple[str, ...]]:
+        """What the documents must hold to answer, by id, for the questions that the rule can decide (silver)."""
+        return silver(self.asked.values())
+
+    @cached_property
+    def gold_places(self) -> dict[str, list[tuple[int, int]]]:
+        """Where that stands in each question's document."""
+        decided = sorted(self.gold, key=lambda name: self.asked[name].document_id)
+        return {name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided}
+
+    def read(self, entry: Entry) -> dict[str, tuple[Evidence, ...]]:
+        """What the reader was given of each question's own document, by id, where its answers say what they read.
+
+        That is nothing where all passages are from other documents of a collection.
+        """
+        rows = self.answered(entry).filter(pl.col("evidence").list.len() > 0)
+        return {
+            example_id: evidence_in(document_id, evidence_of(items))
+            for example_id, document_id, items in rows.select(
+                "example_id", "document_id", "evidence"
+            ).iter_rows()
+        }
+
+    @cached_property
+    def found(self) -> dict[str, Floats]:
+        """By reader that says what it read: 1 where that holds the silver evidence, 0 where not, NaN where unknown."""
+        return {
+            entry.name: self.held(read)
+            for entry in self.entries
+            if (read := self.read(entry)) and self.dataset is not None
+        }
+
+    def held(self, read: Mapping[str, Sequence[Evidence]]) -> Floats:
+        """By question, whether these spans hold the silver evidence; NaN where the rule or the reader is silent."""
+        values = np.full(self.examples.height, np.nan)
+        for place, name in enumerate(self.examples["example_id"]):
+            if name in self.gold and name in read:
+                text = self.asked[name].document.page_content
+                spans = [text[piece.start : piece.end] for piece in read[name]]
+                values[place] = first_rank(spans, self.gold[name]) is not None
+        return values
+
+    def row(self, entry: Entry, id_: str) -> list[dict[str, Any]]:
+        """The reader's row for a question, in a list, empty where it was not asked."""
+        return self.rows[entry.name].filter(pl.col("example_id") == id_).to_dicts()
+
+    def values(self, entry: Entry, column: str) -> Floats:
+        """A column of a reader's rows by question, as numbers; NaN where there is none."""
+        return _by_question(self.examples, self.rows[entry.name], pl.col(column))
+
+    def mean(self, values: Floats, mask: Mask | None = None) -> Estimate:
+        """The mean of values per question, over those that are there and within the mask."""
+        chosen = ~np.isnan(values) if mask is None else ~np.isnan(values) & mask
+        return estimate(values[chosen], self.documents[chosen].tolist())
+
+    def accuracy(self, entry: Entry, mask: Mask | None = None) -> Estimate:
+        """The share of a reader's judged answers that are right."""
+        return self.mean(self.outcomes[entry.name], mask)
+
+    @cached_property
+    def overall(self) -> dict[str, Estimate]:
+        """Every reader's accuracy on all questions."""
+        return {entry.name: self.accuracy(entry) for entry in self.entries}
+
+    def together(self, entries: Sequence[Entry], values: Mapping[str, Floats]) -> Floats:
+        """By question, the mean of what these readers have there; NaN where none has anything."""
+        table = np.stack([values[entry.name] for entry in entries])
+        there = ~np.isnan(table)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(there, table, 0).sum(0) / there.sum(0))
+
+    @cached_property
+    def kinds(self) -> dict[str, list[Entry]]:
+        """Entries by what they are called without their group: the same strategy with several models."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            found.setdefault(entry.short, []).append(entry)
+        return found
+
+    def macro(self, entry: Entry) -> Estimate:
+        """LaRA's own average: files within a text type, text types within a task, tasks."""
+        values = self.outcomes[entry.name]
+        chosen = ~np.isnan(values)
+        kept = self.examples.filter(pl.Series(chosen))
+        groups: list[tuple[Hashable, ...]] = kept.select("task", "type", "document_id").rows()
+        return estimate(values[chosen], kept["document_id"].to_list(), groups)
+
+    @cached_property
+    def tokens(self) -> dict[str, Estimate]:
+        """Prompt tokens for an answered question, by reader."""
+        return {
+            entry.name: estimate(rows["prompt_tokens"].cast(pl.Float64), rows["document_id"].to_list())
+            for entry in self.entries
+            for rows in [self.answered(entry).drop_nulls("prompt_tokens")]
+        }
+
+    def pairs(self) -> list[tuple[Entry, Entry]]:
+        """The arms of each group, two and two: long context first, then retrieval, then others."""
+        return [
+            pair
+            for entries in self.groups.values()
+            for pair in combinations(
+                sorted((e for e in entries if e.role != "router"), key=lambda e: ROLES.index(e.role)), 2
+            )
+        ]
+
+    def compare(self, first: Entry, second: Entry, mask: Mask | None = None) -> Comparison:
+        """Two readers, not yet corrected for the number of comparisons."""
+        one, other = self.outcomes[first.name], self.outcomes[second.name]
+        both = ~np.isnan(one) & ~np.isnan(other)
+        if mask is not None:
+            both &= mask
+        clusters = self.documents[both].tolist()
+        return Comparison(
+            first,
+            second,
+            self.mean(one, both),
+            self.mean(other, both),
+            difference(one[both], other[both], clusters),
+        )
+
+    @cached_property
+    def routings(self) -> list[Routing]:
+        """The routers whose two arms are compared too."""
+        return [self._routing(entry) for entry in self.entries if len(set(entry.arms)) == 2]
+
+    def _routing(self, router: Entry) -> Routing:
+        rag, long = map(self.entry, router.arms)
+        values = [self.outcomes[entry.name] for entry in (router, rag, long)]
+        chosen = np.logical_and.reduce([~np.isnan(value) for value in values])
+        routed, first, second = (value[chosen] for value in values)
+        clusters = self.documents[chosen].tolist()
+        top = ceiling(first, second, clusters)
+        return Routing(
+            router,
+            _shares(self.answered(router), (rag, long)),
+            long if (top.second.value or 0) > (top.first.value or 0) else rag,
+            top,
+            score_router(routed, first, second, clusters),
+        )
+
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """Arm against arm, then each router against its better arm, corrected together: one table."""
+        arms = [self.compare(first, second) for first, second in self.pairs()]
+        routers = [
+            Comparison(r.router, r.better, r.score.accuracy, r.top.better, r.score.gain)
+            for r in self.routings
+        ]
+        return corrected([*arms, *routers])
+
+    @property
+    def arm_comparisons(self) -> list[Comparison]:
+        """Those between arms."""
+        return [one for one in self.comparisons if one.first.role != "router"]
+
+    @property
+    def router_comparisons(self) -> list[Comparison]:
+        """Those of a router with its better arm, in the order of `routings`."""
+        return [one for one in self.comparisons if one.first.role == "router"]
+
+
+def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """The comparisons of one table, corrected for their number."""
+    differences = correct([one.difference for one in comparisons])
+    return [
+        Comparison(one.first, one.second, one.first_mean, one.second_mean, corrected_difference)
+        for one, corrected_difference in zip(comparisons, differences, strict=True)
+    ]
+
+
+def make_study(
+    run: StoredRun,
+    prices: Mapping[str, Price] | None = None,
+    dataset: Dataset | None = None,
+    absence: str = "",
+) -> Study:
+    """Arrange a run's rows by reader and question.
+
+    Raises:
+        DataError: if there is no row, or a question stands twice for one reader.
+    """
+    frame = run.frame
+    if frame.is_empty():
+        raise DataError(f"{run.folder}: the results hold no rows, so there is nothing to report")
+    rows = {str(name): part for (name,), part in frame.group_by("reader", maintain_order=True)}
+    for name, part in rows.items():
+        twice = part.filter(pl.col("example_id").is_duplicated())["example_id"]
+        if len(twice):
+            raise DataError(f"{run.folder}: the reader {name!r} has several rows for {twice[0]!r}; keep one")
+    examples = frame.unique("example_id", keep="first", maintain_order=True).with_columns(
+        names_absent=pl.col("metadata").str.json_path_match("$.names_absent") == "true"
+    )
+    failed = pl.col("error").is_not_null() & (
+        (pl.col("answers").list.len() > 0) | (pl.col("answerable") == False)  # noqa: E712 - null is neither
+    )
+    return Study(
+        run=run,
+        entries=line_up(list(rows), run.specs, run.labels),
+        examples=examples,
+        rows=rows,
+        outcomes={name: _by_question(examples, part, pl.col("correct")) for name, part in rows.items()},
+        wrong_if_failed={
+            name: _by_question(examples, part, pl.when(failed).then(False).otherwise(pl.col("correct")))
+            for name, part in rows.items()
+        },
+        prices=prices or {},
+        dataset=dataset,
+        absence=absence,
+    )
+
+
+def _by_question(examples: pl.DataFrame, part: pl.DataFrame, value: pl.Expr) -> Floats:
+    values = part.select("example_id", value=value.cast(pl.Float64))
+    places = examples.select("example_id")
+    joined = places.join(values, on="example_id", how="left", maintain_order="left")
+    return joined["value"].fill_null(float("nan")).to_numpy()
+
+
+def _shares(answered: pl.DataFrame, arms: Sequence[Entry]) -> dict[str, float]:
+    """The share of the answered questions by arm, under the arms' short names; other routes under their own.
+
+    A route is the name that an arm had when its answer was stored, with or without the group.
+    """
+    counts: dict[str, int] = {arm.short: 0 for arm in arms}
+    names = {arm.name: arm.short for arm in arms}
+    for route, count in answered["route"].value_counts(sort=True).iter_rows():
+        name = names.get(route, route)
+        counts[name] = counts.get(name, 0) + count
+    total = answered.height
+    return {name: count / total if total else 0.0 for name, count in counts.items()}

@@ -1,0 +1,1 @@
+"""Sweeps: the settings of a reader crossed, and what they share."""

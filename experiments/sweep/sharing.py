@@ -1,0 +1,237 @@
+"""What the settings of a sweep do alike is done once: chunks, vectors, indexes, refined passages, generations.
+
+`Memory.finish` is given to `build_readers`; it wraps what retrieves, refines and generates. What is remembered is
+remembered with its seconds, and the readers' clock is put forward by them: every answer is charged what it would have
+cost alone. The answers themselves are kept by the store, for this sweep and the next.
+"""
+
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any, TypeVar
+
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
+from langchain_core.retrievers import BaseRetriever
+
+from rlc.data.protocols import Encoder, Floats, Generation, Prompt, TokenEmbeddings
+from rlc.data.records import document_name
+from rlc.data.spec import Spec, fingerprint
+from rlc.experiments.study.ranking import Stage
+from rlc.pipeline.llms.support.delegate import Delegate
+from rlc.pipeline.readers.rag import RagReader
+from rlc.pipeline.readers.support.indexing import Index
+from rlc.pipeline.recipe import ENCODER, LANGUAGE_MODEL, READER, RETRIEVER, STEP
+
+T = TypeVar("T")
+
+# How many of each stage are kept, the last used ones. Settings that retrieve alike run together, document by document,
+# so that indexes and passages are wanted again at once; chunks, vectors and generations by later settings too.
+KEPT = {"chunks": 512, "vectors": 256, "indexes": 16, "passages": 1024, "generations": 100_000}
+
+
+@dataclass
+class Memory:
+    """Results by stage and content, with what they cost."""
+
+    stages: dict[str, Stage] = field(default_factory=lambda: defaultdict(Stage))
+    _kept: dict[str, OrderedDict[Hashable, tuple[Any, float]]] = field(
+        default_factory=lambda: defaultdict(OrderedDict)
+    )
+    _shared: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def now(self) -> float:
+        """A clock on which what was remembered takes as long as it took."""
+        return time.perf_counter() + sum(stage.seconds for stage in self.stages.values())
+
+    def recall(self, stage: str, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made under this key before, else what `make` makes now."""
+        found: dict[Hashable, T] = self.recall_all(stage, {key: None}, lambda _: [make()])
+        return found[key]
+
+    def recall_all(
+        self, stage: str, wanted: Mapping[Hashable, Any], make: Callable[[list[Any]], Sequence[T]]
+    ) -> dict[Hashable, T]:
+        """The same for many: `make` gets those of the wanted things that are not there, and makes them together."""
+        kept, counted = self._kept[stage], self.stages[stage]
+        found: dict[Hashable, T] = {}
+        for key in wanted:
+            if key in kept:
+                found[key], seconds = kept[key]
+                kept.move_to_end(key)
+                counted.served += 1
+                counted.seconds += seconds
+        missing = {key: thing for key, thing in wanted.items() if key not in found}
+        counted.wanted += len(wanted)
+        if missing:
+            started = self.now()
+            made = dict(zip(missing, make(list(missing.values())), strict=True))
+            share = (self.now() - started) / len(missing)
+            kept.update((key, (value, share)) for key, value in made.items() if not _failed(value))
+            found |= made
+            while len(kept) > KEPT[stage]:
+                kept.popitem(last=False)
+        return found
+
+    def count(self, stage: str, wanted: int, served: int) -> None:
+        """Count what is kept elsewhere."""
+        self.stages[stage].wanted += wanted
+        self.stages[stage].served += served
+
+    def finish(self, make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
+        """Make an object of a spec, with this memory; the runs of a sweep share encoders, engines and steps."""
+        identity = fingerprint(spec)
+        if kind == READER.kind:
+            made = make()
+            return _sharing(made, fingerprint(spec["chunker"]), self) if type(made) is RagReader else made
+        if kind not in WRAPPERS:
+            return make()
+        if (kind, identity) not in self._shared:
+            self._shared[kind, identity] = WRAPPERS[kind](make(), identity, self)
+        return self._shared[kind, identity]
+
+
+def _failed(value: object) -> bool:
+    return isinstance(value, Generation) and value.error is not None
+
+
+@dataclass(frozen=True)
+class SharingRagReader(RagReader):
+    """The same reader on the memory's clock."""
+
+    memory: Memory = field(default_factory=Memory, compare=False)
+
+    def now(self) -> float:
+        """The clock of what retrieving costs, in seconds."""
+        return self.memory.now()
+
+
+def _sharing(reader: RagReader, chunking: str, memory: Memory) -> SharingRagReader:
+    settings = {f.name: getattr(reader, f.name) for f in fields(reader) if f.init}
+    chunker = SharedChunker(reader.chunker, chunking, memory)
+    return SharingRagReader(**{**settings, "chunker": chunker, "memory": memory})
+
+
+@dataclass(frozen=True)
+class SharedChunker(BaseDocumentTransformer):
+    """Cuts a document once."""
+
+    chunker: BaseDocumentTransformer
+    identity: str
+    memory: Memory
+
+    def transform_documents(self, documents: Sequence[Document], **kwargs: Any) -> list[Document]:  # noqa: ANN401
+        """The chunks of every document."""
+        return [
+            chunk
+            for document in documents
+            for chunk in self.memory.recall(
+                "chunks",
+                (self.identity, document_name(document), document.page_content),
+                partial(self.chunker.transform_documents, [document], **kwargs),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class SharedIndex:
+    """Indexes the same chunks once."""
+
+    index: Index
+    identity: str
+    memory: Memory
+
+    def __call__(self, documents: Sequence[Document]) -> BaseRetriever:
+        """The retriever over these chunks."""
+        key = (self.identity, tuple(map(id, documents)))
+        # The documents are kept with it: while it is there, no other object can have their ids.
+        return self.memory.recall("indexes", key, lambda: (documents, self.index(documents)))[1]
+
+
+@dataclass(frozen=True)
+class SharedStep:
+    """Refines equal passages for a question once."""
+
+    step: BaseDocumentCompressor
+    identity: str
+    memory: Memory
+
+    def compress_documents(
+        self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
+    ) -> Sequence[Document]:
+        """The refined passages."""
+        passages = fingerprint(
+            [[one.id, one.page_content, repr(sorted(one.metadata.items()))] for one in documents]
+        )
+        return self.memory.recall(
+            "passages",
+            (self.identity, query, passages),
+            lambda: self.step.compress_documents(documents, query, callbacks),
+        )
+
+
+class SharedEncoder:
+    """Embeds a list of texts once."""
+
+    def __init__(self, encoder: Encoder, identity: str, memory: Memory) -> None:
+        self._encoder, self._identity, self._memory = encoder, identity, memory
+        self.name, self.window, self.pooling = encoder.name, encoder.window, encoder.pooling
+        self.dimension, self.tokenizer = encoder.dimension, encoder.tokenizer
+
+    def encode_documents(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors [texts, dimension]."""
+        return self._recall("documents", texts, self._encoder.encode_documents)
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors [texts, dimension], with the query prompt."""
+        return self._recall("queries", texts, self._encoder.encode_queries)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
+        """Token states, computed anew: they are hundreds of times as large."""
+        return self._encoder.encode_tokens(texts)
+
+    def _recall(self, role: str, texts: Sequence[str], encode: Callable[[Sequence[str]], Floats]) -> Floats:
+        return self._memory.recall(
+            "vectors", (self._identity, role, fingerprint(list(texts))), lambda: encode(texts)
+        )
+
+
+@dataclass
+class SharedLLM(Delegate):
+    """Answers equal prompts once."""
+
+    identity: str
+    memory: Memory
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> list[Generation]:
+        """The generations, in order; a failed one is asked for again the next time."""
+        how = [self.identity, max_tokens, list(stop), logprobs, schema, seed]
+        keys = [fingerprint([*how, one.system, one.prefix, one.question]) for one in prompts]
+        found = self.memory.recall_all(
+            "generations",
+            dict(zip(keys, prompts, strict=True)),
+            lambda missing: self.llm.generate(
+                missing, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
+            ),
+        )
+        return [found[key] for key in keys]
+
+
+# By kind; what may stand inside another of its kind (a chunker) is wrapped where it is used.
+WRAPPERS: Mapping[str, Callable[[Any, str, Memory], Any]] = {
+    RETRIEVER.kind: SharedIndex,
+    STEP.kind: SharedStep,
+    ENCODER.kind: SharedEncoder,
+    LANGUAGE_MODEL.kind: SharedLLM,
+}

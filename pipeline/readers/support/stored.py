@@ -1,0 +1,83 @@
+"""A reader that never asks twice."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rlc.data.protocols import Reader
+from rlc.data.records import Answer, Example, Usage
+from rlc.data.spec import fingerprint
+from rlc.data.store import Store
+from rlc.pipeline.readers.support.retrieving import Found, retrieve
+
+FORMAT = 1  # raise it when answers of equal specs change their meaning
+
+
+@dataclass(frozen=True)
+class StoredReader:
+    """Look answers up in the store; let `reader` answer the missing ones and keep what it answered at once.
+
+    `identity` stands for everything about the reader that changes its answers (spec, model revisions). Failed
+    answers are returned but not kept. `name` is the route of answers that name none; it is not kept, since another
+    run may call the same reader otherwise.
+    """
+
+    reader: Reader
+    store: Store
+    identity: str
+    name: str
+
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
+        """Answer the examples, in order."""
+        keys = self.keys(examples)
+        known = self.store.get(keys)
+        missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in known}
+        if missing:
+            fresh = dict(zip(missing, self.reader(list(missing.values())), strict=True))
+            self.store.put({key: answer for key, answer in fresh.items() if answer.error is None})
+            known |= fresh
+        return [self._named(known[key]) for key in keys]
+
+    def _named(self, answer: Answer) -> Answer:
+        return answer if answer.route else replace(answer, route=self.name)
+
+    def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
+        """What the reader retrieves: as stored answers tell, and for the others by asking the reader itself."""
+        keys = self.keys(examples)
+        found = {
+            key: Found(answer.evidence, _searching(answer.usage))
+            for key, answer in self.store.get(keys).items()
+            if answer.evidence
+        }
+        rest = {key: example for key, example in zip(keys, examples, strict=True) if key not in found}
+        if rest:
+            found |= zip(rest, retrieve(self.reader, list(rest.values())), strict=True)
+        return [found[key] for key in keys]
+
+    def missing(self, examples: Sequence[Example]) -> list[Example]:
+        """The examples whose answers are not in the store."""
+        keys = self.keys(examples)
+        known = self.store.present(keys)
+        return [example for example, key in zip(examples, keys, strict=True) if key not in known]
+
+    def keys(self, examples: Sequence[Example]) -> list[str]:
+        """The store's keys: what the reader is, what is asked, and the document (name, kind, text) it is about."""
+        digests: dict[str, str] = {}
+        for example in examples:
+            if example.document_id not in digests:
+                text = example.document.page_content.encode("utf-8", "surrogatepass")
+                digests[example.document_id] = hashlib.blake2b(text, digest_size=16).hexdigest()
+        return [
+            fingerprint([FORMAT, self.identity, example.id, example.question, *about, digests[about[0]]])
+            for example in examples
+            for about in [(example.document_id, str(example.document.metadata.get("kind", "")))]
+        ]
+
+
+def _searching(usage: Usage) -> Usage:
+    """The part of a whole cost that was spent before reading."""
+    return Usage(
+        index_tokens=usage.index_tokens,
+        index_seconds=usage.index_seconds,
+        retrieve_seconds=usage.retrieve_seconds,
+    )

@@ -1,0 +1,156 @@
+"""The command line, as a user meets it."""
+
+import json
+import os
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from rlc.experiments.cli.main import main
+
+COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--router", "auto")
+
+
+def test_compare_prints_a_table_and_keeps_everything(shell, tmp_path):
+    result = shell(*COMPARE)
+    assert "auto (learned)" in result.stdout
+    assert "resolved to learned" in result.stdout
+    assert "mine (own), 3 questions, 2 documents" in result.stdout
+    [folder] = (tmp_path / "runs").glob("mine-own-*")
+    assert {"results.parquet", "recipe.json", "provenance.json", "mlflow.json"} <= {
+        f.name for f in folder.iterdir()
+    }
+
+
+def test_json_is_all_of_stdout(shell):
+    found = json.loads(shell(*COMPARE, "--json", "--no-track").stdout)
+    assert [reader["reader"] for reader in found["readers"]] == ["rag", "long", "auto"]
+    accuracy = found["readers"][0]["accuracy"]
+    assert (accuracy["value"], accuracy["n"]) == (0.5, 2)  # a question without gold is not scored
+    assert accuracy["low"] <= 0.5 <= accuracy["high"]
+    assert len(found["answer"]) == 3
+    assert found["labels"] == {"auto": "auto (learned)"}
+
+
+def test_settings_filters_and_environment(shell):
+    options = ("--no-track", "--json", "--set", "readers.rag.index.k=1", "--where", "document=mill.md")
+    found = json.loads(shell(*COMPARE, *options, RLC_COMPARE_ARMS="rag,long").stdout)
+    assert [reader["n"] for reader in found["readers"]] == [2, 2, 2]
+    found = json.loads(shell(*COMPARE, "--no-track", "--json", RLC_COMPARE_LIMIT="1").stdout)
+    assert [reader["n"] for reader in found["readers"]] == [1, 1, 1]
+
+
+def test_dry_run_reads_nothing(shell, tmp_path):
+    result = shell(*COMPARE, "--dry-run")
+    assert "long: 3 questions, at most" in result.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["compare", "--dataset", "lraa"], 2, "no data set 'lraa'; did you mean 'lara'"),
+        (["compare", "--dataset", "lara", "--data-root", "nowhere"], 1, "LaRA"),
+        (
+            [*COMPARE, "--set", "readers.rag.chunker.siez=3"],
+            2,
+            "readers.rag.chunker.siez: no setting 'siez'; did you",
+        ),
+        (
+            [*COMPARE, "--set", "readers.rag.chunker.use=recusive"],
+            2,
+            "no chunker 'recusive'; did you mean 'recursive'",
+        ),
+        ([*COMPARE, "--set", "readers.rag.chunker.size=0"], 2, "at least 1 token"),
+        (
+            [*COMPARE, "--set", "readers.rag.index.k=0"],
+            2,
+            "refuses its settings: k: Input should be greater than",
+        ),
+        ([*COMPARE, "--router", "lenght"], 2, "no router 'lenght'; did you mean 'length'"),
+        ([*COMPARE, "--arms", "rga"], 2, "no reader 'rga'; did you mean 'rag'"),
+        ([*COMPARE, "--where", "task=none"], 2, "no question is left"),
+        ([*COMPARE, "--limit", "0"], 2, "0 is not in the range"),
+        ([*COMPARE, "--reader", "recorded:gpt-4o"], 2, "recorded answers belong to LaRA"),
+        (["compare", "--recipe", "missing.toml"], 2, "cannot read the recipe"),
+        (["list", "chunker"], 2, "did you mean 'chunkers'"),
+        (["fetch", "model", "minilmm"], 2, "did you mean 'minilm'"),
+        (["fetch", "dataset", "lora"], 2, "did you mean 'lara'"),
+        (["ui"], 1, "run `rlc compare` first"),
+    ],
+    ids=lambda value: " ".join(map(str, value[-2:])) if isinstance(value, list) else None,
+)
+def test_mistakes_are_one_message(shell, words, code, message):
+    result = shell(*words, code=code)
+    assert message in result.stderr
+    assert result.stderr.count("error: ") + result.stderr.count("Error: ") == 1
+
+
+def test_a_setting_refused_by_its_class_names_the_place(shell):
+    result = shell(*COMPARE, "--set", "readers.rag.chunker.size=0", code=2)
+    assert "readers.rag.chunker: " in result.stderr
+
+
+def test_an_unreachable_endpoint_stops_with_advice(shell, tmp_path):
+    endpoint = (
+        'parts.llm={use="endpoint", model="m", window=2000, base_url="http://127.0.0.1:9/v1", retries=0}'
+    )
+    result = shell(*COMPARE, "--set", endpoint, code=1)
+    assert "127.0.0.1:9" in result.stderr
+    assert not list((tmp_path / "runs").glob("*/results.parquet"))
+
+
+def test_a_recipe_of_strings_and_an_empty_document(shell, tmp_path):
+    (tmp_path / "mine" / "empty.txt").write_text(" \n")
+    assert "empty.txt" in shell(*COMPARE, code=1).stderr
+
+
+def test_a_failing_tracking_store_is_a_warning(shell):
+    result = shell(*COMPARE, MLFLOW_TRACKING_URI="sqlite:////proc/nowhere/mlflow.db")
+    assert "warning: MLflow" in result.stderr
+    assert "auto (learned)" in result.stdout
+
+
+def test_a_run_is_tracked_later(shell, tmp_path):
+    shell(*COMPARE, "--no-track")
+    [folder] = (tmp_path / "runs").glob("mine-own-*")
+    assert len(shell("track", folder.name).stdout.strip()) == 32
+    assert (folder / "mlflow.json").is_file()
+
+
+def test_list_names_methods_with_what_they_do(shell):
+    lines = shell("list", "routers").stdout.splitlines()
+    assert lines[0].split()[:4] == ["auto", "(stands", "for", "learned)"]
+    assert "chunkers:" in shell("list").stdout
+
+
+def test_doctor_and_version(shell):
+    assert "disk" in shell("doctor").stdout
+    assert "version" in shell("--version").stdout
+
+
+def test_an_internal_error_is_one_message_and_debug_shows_all(shell, monkeypatch):
+    def broken(**options):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("rlc.experiments.cli.compare.run_compare", broken)
+    result = shell("compare", code=1)
+    assert re.search(r"ZeroDivisionError: oops \(at \S*test_cli:\d+\); --debug", result.stderr)
+    assert isinstance(CliRunner().invoke(main, ["--debug", "compare"]).exception, ZeroDivisionError)
+
+
+def test_mlflow_does_not_report_its_use(shell, monkeypatch):
+    monkeypatch.delenv("MLFLOW_DISABLE_TELEMETRY", raising=False)
+    shell("list", "readers")
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "false")
+    shell("list", "readers")
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "false"
+
+
+def test_a_run_on_a_folder_finds_its_documents_again(shell):
+    found = json.loads(shell(*COMPARE, "--no-track", "--json").stdout)
+    shown = shell("show", found["run"], "Who keeps the lamp").output
+    assert "not at hand" not in shown
+    assert "The lamp was lit in 1871." in shown

@@ -1,0 +1,315 @@
+"""The report's later sections on small runs whose figures can be counted by hand."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rlc.data.records import Answer, Dataset, Document, Evidence, Example, Usage
+from rlc.experiments.report.figures.bins import quantile_bins, within
+from rlc.experiments.report.figures.calibration import calibrated, calibration_plot
+from rlc.experiments.report.figures.plots import style
+from rlc.experiments.report.figures.pricing import choose, curve, price_plot, price_table, priced
+from rlc.experiments.report.records import Section, Table
+from rlc.experiments.report.sections.extremes import extremes
+from rlc.experiments.report.sections.failures import failures
+from rlc.experiments.report.sections.length import length
+from rlc.experiments.report.sections.position import fifths, from_evidence, from_parts, position
+from rlc.experiments.report.sections.pruning import pruning
+from rlc.experiments.report.sections.questions import questions
+from rlc.experiments.report.sections.retrieved import retrieved
+from rlc.experiments.report.sections.routing import routing
+from rlc.experiments.runs.results import row, to_frame
+from rlc.experiments.runs.stored import StoredRun
+from rlc.experiments.scorers.base import Score
+from rlc.experiments.study.router_scores import Scored, scores
+from rlc.experiments.study.study import Study, make_study
+
+COUNT = 20
+BEFORE, GOLD, AFTER = "Nothing is said. " * 9, "The oil was 114 gallons.", " Nobody knew." * 9
+TEXT = BEFORE + GOLD + AFTER
+AT = TEXT.index("114")
+PASSAGE = (AT - 12, AT + 12)  # exactly the sentence of the oil
+RAG = {"use": "rag", "llm": {"use": "scripted", "model": "m"}}
+LONG = {"use": "long", "llm": {"use": "scripted", "model": "m"}}
+SPECS = {
+    "rag": RAG,
+    "pruned": {**RAG, "steps": [{"use": "lexical"}]},
+    "long": LONG,
+    "auto": {"use": "learned", "rag": RAG, "long": LONG},
+}
+
+
+def asked(i: int) -> Example:
+    """Twenty questions on ten documents, the documents of the second half longer."""
+    text = TEXT if i % 10 < 5 else TEXT + " Nobody knew." * 200
+    return Example(
+        f"q{i:02}",
+        f"How much oil, {i}?",
+        Document(id=f"d{i % 10}", page_content=text),
+        ("114 gallons",),
+        task="location",
+        answerable=i >= 2,
+        metadata={"context_order": str(i % 10 // 5) if i < 18 else "full"},
+    )
+
+
+EXAMPLES = tuple(map(asked, range(COUNT)))
+DATA = Dataset("mine", EXAMPLES, {e.document_id: e.document for e in EXAMPLES}, "r")
+
+
+def reader(name, right, *, evidence=None, tokens=100, details=None, text="said", abstained=False):
+    """Rows of a reader; `right(i)` is the verdict, None a failure; `evidence(i)` lists spans and passages."""
+    found = []
+    for i, example in enumerate(EXAMPLES):
+        verdict = right(i)
+        read = tuple(
+            Evidence(example.document_id, *span, passage=passage)
+            for span, passage in (evidence(i) if evidence else ())
+        )
+        answer = Answer(
+            text,
+            name,
+            read,
+            Usage(prompt_tokens=tokens),
+            error="EngineError: it broke" if verdict is None else None,
+            details={"expected_gain": details(i)} if details else {},
+        )
+        score = Score(correct=verdict, reason="words", f1=float(bool(verdict)), abstained=abstained)
+        found.append(row(name, example, answer, score if verdict is not None else Score()))
+    return found
+
+
+def study(*parts, dataset: Dataset | None = DATA) -> Study:
+    frame = to_frame([one for part in parts for one in part])
+    run = StoredRun(Path("a-run"), frame, SPECS, {}, {"dataset": {"name": "mine", "variant": "own"}})
+    return make_study(run, dataset=dataset, absence="" if dataset else "they are elsewhere")
+
+
+def hit(i):  # every other question's evidence is found
+    return [((AT - 5, AT + 8), None)] if i % 2 == 0 else [((0, 16), None)]
+
+
+def cells(table: Table, name: str) -> dict[str, str]:
+    line = next(line for line in table.rows if line[0].text == name)
+    return dict(zip(table.columns, (cell.text for cell in line), strict=True))
+
+
+def drawn(section: Section) -> None:
+    """Every plot can be drawn."""
+    with style():
+        for plot in section.plots:
+            assert plot.draw().axes
+
+
+def test_retrieval_against_answers_by_hand():
+    given = study(reader("rag", lambda i: i % 2 == 0, evidence=hit), reader("long", lambda i: i < 10))
+    found = retrieved(given)
+    assert found is not None
+    line = cells(found.tables[0], "rag")
+    assert line["evidence found"] == "50.0%"
+    assert (line["right where found"], line["right where missed"]) == ("100.0%", "0.0%")
+    # Of the 18 answerable questions 9 were found; long is right on 4 of them, and on 4 of the 9 that were missed.
+    assert (line["long minus it, found"], line["long minus it, missed"]) == ("−55.6", "+44.4")
+    drawn(found)
+    assert retrieved(study(reader("rag", lambda i: True))) is None
+    assert retrieved(study(reader("rag", lambda i: True, evidence=hit), dataset=None)) is None
+
+
+def test_pruning_by_hand():
+    def kept(i):  # half of the questions lose the figure, all lose half of the passage or so
+        half = (PASSAGE[0], AT + 3) if i % 2 == 0 else (AT + 3, PASSAGE[1])
+        return [(half, PASSAGE)]
+
+    given = study(
+        reader("rag", lambda i: True, evidence=lambda i: [(PASSAGE, None)]),
+        reader("pruned", lambda i: i % 2 == 0, evidence=kept),
+        reader("long", lambda i: True),
+    )
+    found = pruning(given)
+    assert found is not None
+    line = cells(found.tables[0], "pruned")
+    assert (line["evidence kept"], line["accuracy"], line["minus unpruned"]) == ("50.0%", "50.0%", "−50.0")
+    assert line["unpruned reader"] == "rag"
+    assert 20 < float(line["tokens removed"].rstrip("%")) < 80
+    drawn(found)
+    absent = pruning(study(reader("pruned", lambda i: True, evidence=kept), dataset=None))
+    assert absent is not None
+    assert "they are elsewhere" in absent.texts[0]
+    assert pruning(study(reader("rag", lambda i: True, evidence=hit))) is None
+
+
+def test_places_by_hand():
+    given = study(reader("rag", lambda i: True), reader("long", lambda i: True))
+    parts = from_parts(given)
+    assert np.isnan(parts[[18, 19]]).all()  # on the whole document
+    assert parts[0] == 0.5  # the only part that any question of its document was written on
+    assert parts[5] == 0.75
+    seen = from_evidence(given)
+    assert np.isnan(seen[[0, 1]]).all()  # not answerable
+    assert seen[2] == pytest.approx(AT / len(TEXT))
+    assert {
+        name: int(mask.sum()) for name, mask in fifths(np.array([0.0, 0.2, 0.99, 1.0, np.nan])).items()
+    } == {
+        "0–20%": 1,
+        "20–40%": 1,
+        "40–60%": 0,
+        "60–80%": 0,
+        "80–100%": 2,
+    }
+    found = position(given)
+    assert found is not None
+    assert [plot.name for plot in found.plots] == ["position-parts", "position-evidence"]
+    drawn(found)
+
+
+def test_without_parts_and_documents_there_is_no_position_and_no_length():
+    plain = [{**one, "metadata": "{}"} for one in reader("rag", lambda i: True)]
+    assert position(study(plain, dataset=None)) is None
+    assert length(study(plain, dataset=None)) is None
+
+
+def test_length_by_hand():
+    found = length(study(reader("rag", lambda i: i % 10 < 5), reader("long", lambda i: True)))
+    assert found is not None
+    short, long = (cell.text for cell in found.tables[0].rows[0][1:])
+    assert (short, long) == ("100.0%", "0.0%")
+    drawn(found)
+
+
+def test_bins_hold_every_finite_value_once():
+    values = np.array([3.0, 1.0, 1.0, 2.0, 9.0, np.nan])
+    bins = quantile_bins(values, 3)
+    assert bins == [(1.0, 1.0), (2.0, 2.0), (3.0, 9.0)]
+    assert [int(within(values, span).sum()) for span in bins] == [2, 1, 2]
+    assert quantile_bins(np.array([np.nan]), 3) == []
+    assert quantile_bins(np.array([2.0, 2.0]), 3) == [(2.0, 2.0)]
+
+
+SCORED = Scored(
+    name="auto",
+    gains=np.array([0.5, 0.2, -0.1, -0.3]),
+    rag=np.array([0.0, 1.0, 1.0, 1.0]),
+    long=np.array([1.0, 1.0, 0.0, 0.0]),
+    rag_tokens=np.full(4, 100.0),
+    long_tokens=np.full(4, 1100.0),
+    documents=["a", "b", "c", "d"],
+    pays_both=False,
+)
+
+
+def test_a_price_by_hand():
+    assert choose(SCORED, 0).tolist() == [True, True, False, False]
+    assert choose(SCORED, 0.3).tolist() == [True, False, False, False]  # 0.3 a thousand, a thousand more
+    assert not choose(SCORED, float("inf")).any()
+    one = priced(SCORED, 0.3)
+    assert (one.whole, one.tokens, one.accuracy.value) == (0.25, 350.0, 1.0)
+    assert priced(replace(SCORED, pays_both=True), 0.3).tokens == 375.0
+    tokens = [point.tokens for point in curve(SCORED)]
+    assert tokens == sorted(tokens, reverse=True)
+    assert tokens[-1] == 100.0
+    rows = price_table([SCORED]).rows
+    assert [row[1].text for row in rows] == ["10%", "75%"]
+    assert [row[4].text for row in rows] == ["100", "600"]
+
+
+def test_calibration_by_hand():
+    found = calibrated(SCORED)
+    assert [(one.predicted, one.seen.value) for one in found] == [
+        (pytest.approx(-0.3), -1.0),
+        (pytest.approx(-0.1), -1.0),
+        (pytest.approx(0.2), 0.0),
+        (pytest.approx(0.5), 1.0),
+    ]
+    with style():
+        assert calibration_plot([SCORED]).draw().axes
+
+
+def test_scores_come_from_the_routers_details():
+    def gain(i):
+        return 0.1 if i < 10 else -0.1
+
+    arms = (reader("rag", lambda i: True), reader("long", lambda i: i < 10, tokens=1000))
+    given = study(*arms, reader("auto", lambda i: None if i == 3 else True, details=gain))
+    [scored], silent = scores(given)
+    assert silent == []
+    assert (len(scored.gains), scored.gains[0], scored.long_tokens[0]) == (20, 0.1, 1000)
+    with style():
+        assert price_plot(given, [scored]).draw().axes
+    section = routing(given)
+    assert section is not None
+    assert [plot.name for plot in section.plots] == ["router-price", "router-calibration"]
+
+
+def test_a_router_without_scores_is_named():
+    arms = (reader("rag", lambda i: True), reader("long", lambda i: i < 10, tokens=1000))
+    section = routing(study(*arms, reader("auto", lambda i: True)))
+    assert section is not None
+    assert not section.plots
+    assert "No curve and no calibration for auto" in section.texts[1]
+
+
+def test_the_questions_furthest_apart_with_evidence_in_colour():
+    given = study(
+        reader("rag", lambda i: i != 7, evidence=lambda i: [((AT, AT + 3), PASSAGE)], text="<b>rag</b>"),
+        reader("long", lambda i: i != 12, text="long's"),
+    )
+    found = extremes(given)
+    assert found is not None
+    assert [block.title for block in found.blocks] == ["How much oil, 7?", "How much oil, 12?"]
+    excerpts = {excerpt.name: excerpt.pieces for excerpt in found.blocks[0].excerpts}
+    assert excerpts["long: right"][0].text == "long's"
+    assert excerpts["rag: wrong"][0].text == "<b>rag</b>"
+    [passage] = [pieces for name, pieces in excerpts.items() if name.startswith("rag, evidence 1")]
+    assert [(p.text, p.state, p.gold) for p in passage] == [
+        (TEXT[PASSAGE[0] : AT], "dropped", False),
+        ("114", "kept", True),
+        (TEXT[AT + 3 : PASSAGE[1]], "dropped", False),
+    ]
+    absent = extremes(study(reader("rag", lambda i: True), reader("long", lambda i: i > 3), dataset=None))
+    assert absent is not None
+    assert "they are elsewhere" in absent.texts[1]
+    assert extremes(study(reader("rag", lambda i: True))) is None
+    assert extremes(study(reader("rag", lambda i: True), reader("long", lambda i: True))) is None
+
+
+def test_every_question_and_every_answer_is_in_the_grid():
+    given = study(
+        reader("rag", lambda i: None if i == 0 else i % 2 == 0, text="x" * 1000),
+        reader("long", lambda i: True),
+        reader("auto", lambda i: True),
+    )
+    rows = given.rows["auto"].with_columns(route=given.rows["long"]["reader"])
+    grid = questions(replace(given, rows={**given.rows, "auto": rows})).grid
+    assert grid is not None
+    assert (len(grid.rows), sum(map(len, grid.details))) == (20, 60)
+    assert grid.columns == ["question", "task", "length", "type", "gold answer", "rag", "long", "auto", "id"]
+    assert grid.rows[0][5] is None  # failed
+    assert grid.rows[1][5] == (0.0, "wrong")
+    assert grid.details[0][0] == ("rag", "failed", None, 100, "EngineError: it broke")
+    assert grid.details[0][2][-1] == "as long"
+    assert "[... 700 characters ...]" in str(grid.details[1][0][-1])
+
+
+def test_wrong_answers_by_kind_count_every_wrong_answer_once():
+    given = study(reader("rag", lambda i: i >= 6, evidence=hit), reader("long", lambda i: True))
+    wrong = cells(failures(given).tables[1], "rag")
+    # 0 and 1 are not answerable, the evidence of 3 and 5 was not found, that of 2 and 4 was.
+    assert wrong == {
+        "reader": "rag",
+        "wrong": "6",
+        "refused": "0",
+        "made up": "2",
+        "evidence missed": "2",
+        "text cut": "0",
+        "other": "2",
+    }
+    silent = study(reader("rag", lambda i: i >= 6, abstained=True))
+    assert cells(failures(silent).tables[1], "rag")["refused"] == "6"
+
+
+def test_metadata_that_is_no_number_has_no_place():
+    odd = [{**one, "metadata": json.dumps({"context_order": "3b"})} for one in reader("rag", lambda i: True)]
+    assert np.isnan(from_parts(study(odd))).all()

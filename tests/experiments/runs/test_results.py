@@ -1,0 +1,47 @@
+"""The results file."""
+
+import polars as pl
+import pytest
+
+from rlc.data.errors import DataError, StoreError
+from rlc.experiments.runs.compare import compare
+from rlc.experiments.runs.results import COLUMNS, read_results, write_results
+
+
+def test_round_trip(dataset, right, tmp_path):
+    frame = compare({"right": right}, dataset)
+    write_results(frame, tmp_path / "results.parquet")
+    assert read_results(tmp_path / "results.parquet").equals(frame)
+    assert [file.name for file in tmp_path.iterdir()] == ["results.parquet"]
+
+
+def test_evidence_that_was_written_before_passages_were_is_read(dataset, right, tmp_path):
+    frame = compare({"right": right}, dataset)
+    old = pl.List(
+        pl.Struct({"document_id": pl.String, "start": pl.Int64, "end": pl.Int64, "score": pl.Float64})
+    )
+    piece = {"document_id": "d", "start": 0, "end": 2, "score": None}
+    written = frame.with_columns(pl.Series("evidence", [[piece]] * frame.height, dtype=old))
+    write_results(written, tmp_path / "old.parquet")
+    assert read_results(tmp_path / "old.parquet")["evidence"][0].to_list() == [{**piece, "passage": None}]
+
+
+def test_every_column_says_what_it_means():
+    assert all(meaning for _, meaning in COLUMNS.values())
+
+
+def test_bad_files_say_what_is_wrong(tmp_path):
+    with pytest.raises(DataError, match="no results at"):
+        read_results(tmp_path / "none.parquet")
+    (tmp_path / "text.parquet").write_text("not parquet")
+    with pytest.raises(DataError, match="not a results file"):
+        read_results(tmp_path / "text.parquet")
+    pl.DataFrame({"reader": ["a"]}).write_parquet(tmp_path / "old.parquet")
+    with pytest.raises(DataError, match="lacks the columns example_id"):
+        read_results(tmp_path / "old.parquet")
+
+
+def test_an_unwritable_place_is_named(dataset, right, tmp_path):
+    frame = compare({"right": right}, dataset)
+    with pytest.raises(StoreError, match="cannot write"):
+        write_results(frame, tmp_path / "missing" / "results.parquet")

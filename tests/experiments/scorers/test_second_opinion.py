@@ -1,0 +1,67 @@
+"""A second opinion on a stored run."""
+
+import json
+
+import pytest
+
+from rlc.data.errors import UsageError
+from rlc.experiments.runs.compare import compare
+from rlc.experiments.scorers.second_opinion import second_opinion
+from rlc.pipeline.llms.scripted import ScriptedLLM
+
+
+@pytest.fixture
+def stored(dataset, right, wrong, tmp_path):
+    """A run's folder with its frame; its answers came from a model called `small`."""
+    del wrong.answers["b1"]
+    (tmp_path / "recipe.json").write_text(json.dumps({"readers": {"rag": {"llm": {"model": "small"}}}}))
+    return tmp_path, compare({"right": right, "wrong": wrong}, dataset)
+
+
+def judge(reply):
+    return ScriptedLLM({"": reply}, name="judge/model")
+
+
+def test_verdicts_are_kept_with_their_source_and_asked_for_once(stored):
+    folder, frame = stored
+    first = judge("Yes.")
+    opinion = second_opinion(folder, frame, first)
+    assert (opinion.judged, opinion.unparsed) == (8, 0)
+    assert opinion.by_reader["right"] == (1.0, 3)
+    assert opinion.by_reader["wrong"] == (
+        pytest.approx(2 / 3),
+        3,
+    )  # the failed answer is wrong without asking
+    assert (
+        opinion.agreement.n == 6 - 1
+    )  # both judged: the rules leave a failed answer and two without gold open
+    lines = [json.loads(line) for line in opinion.file.read_text().splitlines()]
+    assert len(lines) == 8
+    assert set(lines[0]["source"]) == {"judge", "version", "prompt"}
+    second = judge("No")
+    again = second_opinion(folder, frame, second)
+    assert again == opinion
+    assert second.calls == []
+
+
+def test_a_reply_that_is_neither_is_counted_never_right_or_wrong(stored):
+    folder, frame = stored
+    opinion = second_opinion(folder, frame, judge("True, because the answer says so"))
+    assert opinion.unparsed == 5
+    assert opinion.by_reader["right"] == (None, 0)
+
+
+def test_a_cut_last_line_is_asked_again(stored):
+    folder, frame = stored
+    opinion = second_opinion(folder, frame, judge("Yes"))
+    text = opinion.file.read_text()
+    opinion.file.write_text(text[: len(text) - 20])
+    asked = judge("Yes")
+    assert second_opinion(folder, frame, asked).by_reader == opinion.by_reader
+
+
+def test_a_model_does_not_judge_itself_unasked(stored):
+    folder, frame = stored
+    with pytest.raises(UsageError, match="favour their own"):
+        second_opinion(folder, frame, ScriptedLLM({"": "Yes"}, name="small"))
+    second_opinion(folder, frame, ScriptedLLM({"": "Yes"}, name="small"), allow_self=True)

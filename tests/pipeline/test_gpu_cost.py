@@ -1,0 +1,123 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rlc.data.errors import UnsupportedError
+from rlc.pipeline.gpu_cost import (
+    MACHINES,
+    STEP_SECONDS,
+    Decoder,
+    Machine,
+    Reading,
+    Settings,
+    arithmetic_seconds,
+    cache_tokens,
+    decode_seconds,
+    measure_machine,
+    plan,
+    prefill_seconds,
+)
+
+LLAMA = Decoder(32, 4096, 14336, 32, 8, 128, 128256, 131072)
+H100 = MACHINES["h100"]
+TINY = Decoder(
+    layers=2, hidden=8, intermediate=16, heads=4, kv_heads=2, head_dimension=2, vocabulary=10, positions=64
+)
+
+
+def test_sizes_by_hand():
+    # attention: 8x8 (q) + 2 x 8x4 (k, v) + 8x8 (o) = 192; feed-forward: 3 x 8x16 = 384
+    assert TINY.layer_parameters == 2 * (192 + 384)
+    assert TINY.parameters == 2 * 576 + 2 * 80
+    assert replace(TINY, tied=True).parameters == 2 * 576 + 80
+    assert TINY.kv_bytes() == 2 * 2 * 2 * 2 * 2  # keys and values, layers, heads, dimension, bytes
+    assert TINY.kv_bytes("fp8_e4m3") == TINY.kv_bytes() / 2
+    assert TINY.weight_bytes() == 2 * TINY.parameters
+    assert TINY.weight_bytes("fp8") == 2 * 576 + 2 * 160
+
+
+def test_times_by_hand():
+    machine = Machine("m", matrix_rate=1000.0, memory_rate=100.0, memory=1e9)
+    # 2 x 1152 x 3 operations in matrices, 2 x 2 x 4 x 2 x 9 in attention
+    assert arithmetic_seconds(TINY, machine, 3) == pytest.approx((6912 + 288) / 1000)
+    assert prefill_seconds(TINY, machine, 3) == pytest.approx((6912 / 0.9 + 288 / 0.65) / 1000)
+    one = Reading("d", 10, 1, question_tokens=2, answer_tokens=3)
+    kv = 12 * TINY.kv_bytes()
+    step = TINY.weight_bytes() / 100 + STEP_SECONDS
+    assert decode_seconds(TINY, machine, [one], Settings()) == pytest.approx(3 * (step + kv / 100))
+    two = replace(one, questions=2)
+    assert decode_seconds(TINY, machine, [two], Settings()) == pytest.approx(3 * (step + 1.65 * kv / 100))
+
+
+def test_an_8b_llama_on_an_h100_as_it_was_measured():
+    """2026-11-23, vLLM 0.25.1: 444,528 tokens of cache; 1.21 s and 8.90 s of cold prefill; 184.6 ms a question."""
+    assert LLAMA.parameters == pytest.approx(8.03e9, rel=0.01)
+    assert LLAMA.kv_bytes() == 128 * 1024
+    assert cache_tokens(LLAMA, H100, Settings()) == pytest.approx(444_528, rel=0.1)
+    assert prefill_seconds(LLAMA, H100, 32_828) == pytest.approx(1.21, rel=0.25)
+    assert prefill_seconds(LLAMA, H100, 120_060) == pytest.approx(8.90, rel=0.25)
+    grouped = plan(LLAMA, H100, [Reading("d", 32_768, 10)] * 24, Settings(), together=True)
+    assert grouped.question_seconds == pytest.approx(0.1846, rel=0.25)
+
+
+def test_what_does_not_fit_comes_with_settings_that_would():
+    fits = plan(LLAMA, H100, [Reading("a", 100_000, 10)], Settings())
+    assert fits.fits
+    assert fits.advice == ()
+    assert fits.window == 100_124
+    beyond = plan(LLAMA, H100, [Reading("a", 200_000, 10)], Settings())
+    assert not beyond.fits
+    assert "rope_factor = 2" in beyond.advice[0]
+    small = replace(H100, memory=24e9)
+    crowded = plan(LLAMA, small, [Reading("a", 40_000, 10)], Settings())
+    assert not crowded.fits
+    assert "fp8" in crowded.advice[0]
+    assert (
+        "smaller model"
+        in plan(LLAMA, replace(H100, memory=1e9), [Reading("a", 40_000, 10)], Settings()).advice[0]
+    )
+
+
+def test_order_keeps_the_questions_of_a_document_together():
+    order = plan(LLAMA, H100, [Reading("b", 9, 1), Reading("a", 9, 1), Reading("b", 9, 1)], Settings()).order
+    assert order == ("b", "a")
+
+
+@given(tokens=st.integers(1000, 100_000), questions=st.integers(2, 40))
+def test_laws(tokens, questions):
+    readings = [Reading("d", tokens, questions)]
+    once, again = (plan(LLAMA, H100, readings, Settings(keep_prefix=keep)) for keep in (True, False))
+    assert once.seconds < again.seconds
+    assert once.further_seconds < once.question_seconds < once.first_seconds
+    assert once.questions == questions
+    mean = once.first_seconds / questions + (1 - 1 / questions) * once.further_seconds
+    assert mean == pytest.approx(once.question_seconds)
+    side_by_side = plan(LLAMA, H100, readings * 4, Settings(), together=True)
+    assert side_by_side.seconds <= plan(LLAMA, H100, readings * 4, Settings()).seconds * (1 + 1e-9)
+    one, two, all_ = (plan(LLAMA, H100, readings * 4, Settings(), per_batch=n).seconds for n in (1, 2, 9))
+    assert side_by_side.seconds == all_ <= two * (1 + 1e-9)
+    assert two <= one * (1 + 1e-9)
+    fp8 = Settings(kv_cache_dtype="fp8")
+    assert cache_tokens(LLAMA, H100, fp8) > cache_tokens(LLAMA, H100, Settings())
+
+
+def test_configurations():
+    config = {
+        "num_hidden_layers": 2, "hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "vocab_size": 10, "max_position_embeddings": 64, "torch_dtype": "bfloat16",
+    }  # fmt: skip
+    assert Decoder.from_config(config) == TINY
+    with pytest.raises(UnsupportedError, match="num_experts"):
+        Decoder.from_config(config | {"num_experts": 8})
+    with pytest.raises(UnsupportedError, match="sliding_attention"):
+        Decoder.from_config(config | {"layer_types": ["sliding_attention", "full_attention"]})
+
+
+def test_measuring_needs_a_gpu():
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(UnsupportedError, match="h100"):
+        measure_machine()
