@@ -134,6 +134,10 @@ class Scorer(Protocol):
         ...
 
 
+# All that an engine may be; what wraps an engine is each of these that the engine is.
+ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer)
+
+
 @dataclass(frozen=True)
 class TokenEmbeddings:
     """The last hidden states of one text.

@@ -1,57 +1,52 @@
 """The prompts behind a stored answer, made again by the reader that made them, with nobody asked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Example
 from rlc.data.spec import Spec, fingerprint
-from rlc.pipeline.llms.support.delegate import Delegate
+from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, READER
 
 
 @dataclass
-class Listener(Delegate):
-    """An engine's measures with nobody behind them: it counts like the engine, and only notes what it is asked."""
+class PromptRecorder:
+    """Note the prompts that engines are asked, and ask nobody: generations come from the script, then are empty.
 
-    heard: list[Prompt] = field(default_factory=list)
+    A `Memory` of `rlc.pipeline.llms.support.forwarding`. `script` holds texts in the order in which they are wanted.
+    """
 
-    def generate(
+    script: Iterator[str] = field(default_factory=lambda: iter(()))
+    prompts: list[Prompt] = field(default_factory=list)
+
+    def recall_all(
         self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,  # noqa: ARG002 - the engine's face
-        stop: Sequence[str] = (),  # noqa: ARG002
-        logprobs: bool = False,  # noqa: ARG002
-        schema: Mapping[str, Any] | None = None,  # noqa: ARG002
-        seed: int = 0,  # noqa: ARG002
-    ) -> list[Generation]:
-        """Note the prompts; the answers are empty."""
-        self.heard += prompts
-        return [Generation("") for _ in prompts]
+        stage: str,  # noqa: ARG002 - a memory's face
+        wanted: Mapping[Hashable, Prompt],
+        make: Callable[[list[Prompt]], Sequence[Generation]],  # noqa: ARG002 - nobody is asked
+    ) -> dict[Hashable, Generation]:
+        """Note the prompts, and recite."""
+        self.prompts += wanted.values()
+        return {key: Generation(next(self.script, "")) for key in wanted}
 
 
-def rebuild_prompts(spec: Spec, example: Example) -> dict[str, Prompt]:
+def rebuild_prompts(spec: Spec, example: Example, script: Sequence[str] = ()) -> dict[str, Prompt]:
     """The prompts that the reader of this completed spec asks for the example, by their hash.
 
-    No language model is loaded or asked, but a retriever's encoder is.
+    No language model writes anything: `script` says what it wrote, in turn, for readers whose later prompts depend on
+    it. A retriever's encoder is loaded, and an engine that a pruner scores with.
 
     Raises:
         RlcError: if the reader cannot be made here (weights that are absent, a missing key).
     """
-    listeners: list[Listener] = []
+    recorder = PromptRecorder(iter(script))
 
-    def listen(make: Callable[[], Any], kind: str, _: Spec) -> Any:  # noqa: ANN401 - the builder's hook
-        made = make()
-        if kind != LANGUAGE_MODEL.kind:
-            return made
-        listeners.append(Listener(made))
-        return listeners[-1]
+    def record(make: Callable[[], Any], kind: str, _: Spec) -> Any:  # noqa: ANN401 - the builder's hook
+        return forward(make(), recorder) if kind == LANGUAGE_MODEL.kind else make()
 
-    replace(BUILDER, finish=listen).build(spec, READER, "reader")([example])
+    replace(BUILDER, finish=record).build(spec, READER, "reader")([example])
     return {
-        fingerprint([prompt.system, prompt.prefix, prompt.question]): prompt
-        for listener in listeners
-        for prompt in listener.heard
+        fingerprint([prompt.system, prompt.prefix, prompt.question]): prompt for prompt in recorder.prompts
     }

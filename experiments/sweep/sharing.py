@@ -16,11 +16,11 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 from langchain_core.retrievers import BaseRetriever
 
-from rlc.data.protocols import Encoder, Floats, Generation, Prompt, TokenEmbeddings
+from rlc.data.protocols import Encoder, Floats, Generation, TokenEmbeddings
 from rlc.data.records import document_name
 from rlc.data.spec import Spec, fingerprint
 from rlc.experiments.study.ranking import Stage
-from rlc.pipeline.llms.support.delegate import Delegate
+from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.indexing import Index
 from rlc.pipeline.recipe import ENCODER, LANGUAGE_MODEL, READER, RETRIEVER, STEP
@@ -198,40 +198,10 @@ class SharedEncoder:
         )
 
 
-@dataclass
-class SharedLLM(Delegate):
-    """Answers equal prompts once."""
-
-    identity: str
-    memory: Memory
-
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
-    ) -> list[Generation]:
-        """The generations, in order; a failed one is asked for again the next time."""
-        how = [self.identity, max_tokens, list(stop), logprobs, schema, seed]
-        keys = [fingerprint([*how, one.system, one.prefix, one.question]) for one in prompts]
-        found = self.memory.recall_all(
-            "generations",
-            dict(zip(keys, prompts, strict=True)),
-            lambda missing: self.llm.generate(
-                missing, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
-            ),
-        )
-        return [found[key] for key in keys]
-
-
 # By kind; what may stand inside another of its kind (a chunker) is wrapped where it is used.
 WRAPPERS: Mapping[str, Callable[[Any, str, Memory], Any]] = {
     RETRIEVER.kind: SharedIndex,
     STEP.kind: SharedStep,
     ENCODER.kind: SharedEncoder,
-    LANGUAGE_MODEL.kind: SharedLLM,
+    LANGUAGE_MODEL.kind: lambda llm, identity, memory: forward(llm, memory, identity),
 }

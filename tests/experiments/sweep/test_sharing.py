@@ -16,10 +16,10 @@ from rlc.experiments.sweep.sharing import (
     SharedChunker,
     SharedEncoder,
     SharedIndex,
-    SharedLLM,
     SharedStep,
 )
 from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.recipe import build_readers, load_recipe, with_setting
 
 
@@ -51,7 +51,7 @@ def test_the_longest_unused_is_forgotten(monkeypatch):
 
 def test_equal_prompts_are_asked_once_and_failures_again():
     llm = ScriptedLLM(lambda p: Generation("", error="no") if p.question == "bad" else "yes")
-    shared = SharedLLM(llm, "llm", Memory())
+    shared = forward(llm, Memory(), "llm")
     prompts = [Prompt("text", question) for question in ("a", "b", "a", "bad")]
     for _ in range(2):
         assert [one.text for one in shared.generate(prompts, max_tokens=4)] == ["yes", "yes", "yes", ""]
@@ -146,3 +146,28 @@ def test_errors_pass_through():
         with pytest.raises(EngineError):
             memory.recall("chunks", "key", broken)
     assert memory.stages["chunks"].served == 0
+
+
+@pytest.mark.parametrize("pruner", ["cxmi", "longllmlingua"])
+def test_pruners_that_score_with_the_engine_are_swept(tiny_llm_folder, make_example, tmp_path, pruner):
+    recipe = load_recipe(
+        f"""
+        [parts.llm]
+        use = "hf"
+        model = "{tiny_llm_folder}"
+        device = "cpu"
+        dtype = "float32"
+        [readers.rag]
+        use = "rag"
+        llm = "@llm"
+        max_tokens = 2
+        chunker = {{ use = "recursive", size = 8, overlap = 0 }}
+        index = {{ use = "bm25", k = 1 }}
+        steps = [{{ use = "{pruner}", llm = "@llm" }}]
+        """
+    )
+    store = Store(tmp_path)
+    [reader] = build_readers(recipe.completed(), store, Memory().finish).values()
+    [answer] = reader([make_example("q1")])
+    assert answer.error is None
+    store.close()

@@ -1,0 +1,44 @@
+"""An engine behind another is all that the other is."""
+
+import numpy as np
+import pytest
+
+from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Prompt, Scorer, TokenLogprobs
+from rlc.experiments.runs.prompts import PromptRecorder
+from rlc.experiments.sweep.sharing import Memory
+from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.llms.support.forwarding import forward
+
+
+class ScoringScript(ScriptedLLM):
+    """A script that also says how likely a text is: every text is certain."""
+
+    def logprobs(self, contexts, texts):
+        return [TokenLogprobs([(0, len(text))], np.zeros(1, np.float32)) for text in texts]
+
+
+ENGINES = [ScriptedLLM({"": "yes"}), ScoringScript({"": "yes"})]
+
+
+@pytest.mark.parametrize("memory", [Memory(), PromptRecorder()], ids=["sweep", "recorder"])
+@pytest.mark.parametrize("engine", ENGINES, ids=["writes", "scores too"])
+@pytest.mark.parametrize("protocol", ENGINE_PROTOCOLS)
+def test_what_wraps_an_engine_is_all_that_the_engine_is(engine, protocol, memory):
+    assert isinstance(forward(engine, memory), protocol) == isinstance(engine, protocol)
+
+
+def test_scores_come_from_the_engine():
+    wrapped = forward(ScoringScript({}), Memory())
+    assert isinstance(wrapped, LLM)
+    assert isinstance(wrapped, Scorer)
+    [scored] = wrapped.logprobs([""], ["abc"])
+    assert (scored.spans, scored.values.tolist()) == ([(0, 3)], [0.0])
+
+
+def test_a_recorder_recites_its_script_and_asks_nobody():
+    engine = ScriptedLLM({"": "yes"})
+    recorder = PromptRecorder(iter(["first"]))
+    prompts = [Prompt("text", "a"), Prompt("text", "b")]
+    assert [one.text for one in forward(engine, recorder).generate(prompts, max_tokens=4)] == ["first", ""]
+    assert recorder.prompts == prompts
+    assert engine.calls == []
