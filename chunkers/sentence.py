@@ -40,6 +40,7 @@ class SentenceChunker(Chunker):
             return ends[last] if last >= 0 and ends[last] > low else within(low + (high - low) // 2, high)
 
         def begin(low: int, high: int) -> int:
-            return ends[bisect_left(ends, low)] if ends else high
+            first = bisect_left(ends, low)
+            return min(ends[first], high) if first < len(ends) else high
 
         return windows(Ruler(text, self.tokenizer), self.size, self.overlap, cut, begin)

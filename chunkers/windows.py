@@ -65,6 +65,9 @@ def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose, l
     Each span ends where `cut` says, behind its first `least` tokens (and behind the overlap, so that every step
     moves on); the next begins where `begin` says within the last `overlap` tokens. A single character that
     has more than `size` tokens is kept whole.
+
+    Raises:
+        ValueError: if `begin` names a place outside its range, since what lies between would be in no span.
     """
     text = ruler.text
     spans: list[Span] = []
@@ -77,18 +80,26 @@ def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose, l
         spans.append(Span(start, place))
         end = place
         earliest = ruler.back(end, overlap)
-        start = begin(earliest, end) if start < earliest < end < len(text) else end
+        if not start < earliest < end < len(text):
+            start = end
+            continue
+        start = begin(earliest, end)
+        if not earliest <= start <= end:
+            raise ValueError(f"begin must name a place in [{earliest}, {end}], got {start}")
     return spans
 
 
 def _fit(ruler: Ruler, start: int, size: int, least: int, cut: Choose) -> int:
-    budget = size
+    """The end of a span that begins at `start`: the budget of tokens falls until the slice, counted, fits."""
+    budget, limit = size, len(ruler.text)
     while True:
-        high = ruler.forward(start, budget)
+        high = min(ruler.forward(start, budget), limit)
         if high == len(ruler.text) and ruler.count(start, high) <= size:
             return high
         place = cut(min(ruler.forward(start, least), high - 1), high)
         surplus = ruler.count(start, place) - size
         if surplus <= 0 or high == start + 1:
             return place
+        if budget == 0:  # `start` lies inside a token of the whole text, so no token begins where we may cut
+            limit = start + (high - start) // 2
         budget = max(budget - surplus, budget // 2)

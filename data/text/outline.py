@@ -82,9 +82,12 @@ def row_start(text: str, low: int, place: int) -> int:
     A row is a line with a bar, a tab or a gap of three spaces.
     """
     begin = text.rfind("\n", low, place) + 1
+    if (
+        not low < begin < place
+    ):  # the line began before the range: reading it again at every cut would be quadratic
+        return place
     end = text.find("\n", place)
-    line = text[begin : end if end >= 0 else len(text)]
-    return begin if low < begin < place and _ROW.search(line) else place
+    return begin if _ROW.search(text, begin, end if end >= 0 else len(text)) else place
 
 
 def _alone(text: str, match: re.Match[str]) -> bool:

@@ -6,11 +6,11 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from rlc.chunkers import CHUNKERS, RecursiveChunker
+from rlc.chunkers import CHUNKERS, SentenceChunker
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
 from rlc.data.protocols import Generation, TokenEmbeddings
@@ -79,16 +79,17 @@ class Writer:
         return [Generation('["One.", "Two."]' if len(p.question) % 2 else "None.") for p in prompts]
 
 
-def make(name, tokenizer, size=SIZE):
+def make(name, tokenizer, size=SIZE, overlap=0):
     sized = {"size": size, "tokenizer": tokenizer}
+    inner = {"inner": SentenceChunker(**sized, overlap=overlap)}
     settings = {
         "semantic": {**sized, "encoder": Encoder()},
-        "proposition": {"llm": Writer(), "inner": RecursiveChunker(**sized)},
-        "hierarchy": {"sizes": [64, size], "tokenizer": tokenizer},
-        "contextual": {"inner": RecursiveChunker(**sized)},
-        "late": {"encoder": Encoder(), "overlap": 8, "inner": RecursiveChunker(**sized)},
+        "proposition": {"llm": Writer(), **inner},
+        "hierarchy": {"sizes": [4 * size, size], "overlap": overlap, "tokenizer": tokenizer},
+        "contextual": inner,
+        "late": {"encoder": Encoder(), "overlap": 8, **inner},
     }
-    return load(CHUNKERS[name])(**settings.get(name, sized))
+    return load(CHUNKERS[name])(**settings.get(name, {**sized, "overlap": overlap}))
 
 
 every_chunker = pytest.mark.parametrize("name", sorted(CHUNKERS))
@@ -106,6 +107,12 @@ hard = st.sampled_from(
         "3.14 ",
         "\u3000",
         "漢字",
+        "ภาษาไทย",
+        "नमस्ते ",
+        "தமிழ்",
+        "مرحبا ",
+        "한국어 ",
+        ". . . ",
     ]
 )
 texts = st.lists(
@@ -114,7 +121,7 @@ texts = st.lists(
 law = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
-def obey(chunks, text, tokenizer):
+def obey(chunks, text, tokenizer, size=SIZE):
     covered = set()
     for index, chunk in enumerate(chunks):
         start, end = chunk.metadata["start_index"], chunk.metadata["end_index"]
@@ -122,7 +129,7 @@ def obey(chunks, text, tokenizer):
         assert chunk.page_content.strip()
         assert chunk.metadata["chunk_index"] == index
         assert chunk.id.startswith(f"d:{start}-{end}")
-        assert end - start == 1 or tokenizer.count(chunk.page_content) <= SIZE
+        assert end - start == 1 or tokenizer.count(chunk.page_content) <= size
         covered.update(range(start, end))
     assert len({chunk.id for chunk in chunks}) == len(chunks)
     assert all(character.isspace() for i, character in enumerate(text) if i not in covered)
@@ -140,6 +147,20 @@ def test_chunks_are_slices_that_cover_the_text_within_the_size(name, tokenizer, 
     assert [(c.id, c.page_content) for c in again] == [(c.id, c.page_content) for c in chunks]
 
 
+@every_tokenizer
+@every_chunker
+@law
+@given(text=texts, sizes=st.integers(1, 24).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n - 1))))
+@example(text="A short one. " + "word " * 60 + "The end.", sizes=(20, 4))
+@example(text="\xb2 ChapterLowe; ; ;  31A \U000a3c17 \\ " + "." * 100 + " decreased\u0bc4", sizes=(1, 0))
+def test_the_same_at_every_size_and_overlap(name, tokenizer, text, sizes):
+    size, overlap = sizes
+    chunks = make(name, tokenizer, size, overlap).split(Document(page_content=text, id="d"))
+    obey(chunks, text, tokenizer, size)
+    starts = [chunk.metadata["start_index"] for chunk in chunks]
+    assert starts == sorted(starts)
+
+
 @every_chunker
 def test_a_hundred_thousand_characters_without_a_space(name):
     text = "漢" * 50_000 + "ab" * 25_000
@@ -147,7 +168,7 @@ def test_a_hundred_thousand_characters_without_a_space(name):
 
 
 @every_chunker
-@pytest.mark.parametrize("unit", [".", '."', "\n", "a\n", " ", "\t|", "# a\n", "1.", "\x00"])
+@pytest.mark.parametrize("unit", [".", '."', "\n", "a\n", " ", "\t|", "# a\n", "1.", "\x00", "a | b "])
 def test_no_kind_of_text_takes_more_than_linear_time(name, unit):
     text = (unit * 30_000)[:30_000] + "a"
     start = time.process_time()
