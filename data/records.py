@@ -16,6 +16,7 @@ __all__ = [
     "Evidence",
     "Example",
     "Usage",
+    "Wording",
     "document_name",
     "evidence_in",
     "passages_of",
@@ -30,13 +31,49 @@ def document_name(document: Document) -> str:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """Text that a reader was given: a half-open character span of its document.
+
+    Where a pruner kept it of a longer passage, `passage` is that passage's span.
+    """
+
+    document_id: str
+    start: int
+    end: int
+    score: float | None = None
+    passage: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a data set's authors put a text and a question to a model.
+
+    `before` holds `{text}` and is the same for all questions on a document, so that it can be read once; `after` holds
+    `{question}`. `max_tokens` is the length that the authors grant an answer; scores depend on it.
+    """
+
+    before: str
+    after: str
+    max_tokens: int
+
+    def asked(self, question: str) -> str:
+        """What stands after the text."""
+        return self.after.replace("{question}", question)
+
+    def reading(self, text: str) -> str:
+        """The text with what stands before it; with passages in its place for those that retrieve."""
+        return self.before.replace("{text}", text)
+
+
+@dataclass(frozen=True)
 class Example:
     """One question about one document.
 
     `document` carries its `id`, its text in `page_content`, and in `metadata` at least `kind` (book, paper, ...).
     `answers` are accepted gold answers; empty means that the question is answered and costed, not scored.
     `answerable` is False where the document does not hold the answer, so that saying so is right, and None
-    where nobody knows. `metadata` holds what a table may group by (`length`, `type`, ...).
+    where nobody knows. `metadata` holds what a table may group by (`length`, `type`, ...). `gold` are the spans that
+    hold the answer, where the data set marks them. `wording` goes to the model only: `question` alone is searched for.
     """
 
     id: str
@@ -46,6 +83,8 @@ class Example:
     task: str = "qa"
     answerable: bool | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    gold: tuple[Evidence, ...] = ()
+    wording: Wording | None = None
 
     @cached_property
     def document_id(self) -> str:
@@ -58,8 +97,9 @@ class Dataset:
     """Questions with their documents.
 
     `variant` says what the figures may be called: `benchmark` (the published data), `sample` (the bundled one,
-    never mistaken for the benchmark) or `own` (a user's files). `revision` is a digest of everything read, `root`
-    the folder that it was read from, where it has one.
+    never mistaken for the benchmark), `generated` (made here) or `own` (a user's files). `revision` is a digest of
+    everything read, or of every setting that made it; `root` the folder that it was read from, where it has one.
+    `measures` name the scorer of each task; a task without one is the rule judge's.
     """
 
     name: str
@@ -68,6 +108,7 @@ class Dataset:
     revision: str
     variant: str = "own"
     root: Path | None = None
+    measures: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def asked(self) -> frozenset[str]:
@@ -113,20 +154,6 @@ class Usage:
         for usage in usages:
             result = result + usage
         return result
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Text that a reader was given: a half-open character span of its document.
-
-    Where a pruner kept it of a longer passage, `passage` is that passage's span.
-    """
-
-    document_id: str
-    start: int
-    end: int
-    score: float | None = None
-    passage: tuple[int, int] | None = None
 
 
 def evidence_in(document_id: str, evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:

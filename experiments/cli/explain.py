@@ -8,6 +8,7 @@ from typing import Any
 from rlc.data.errors import UsageError
 from rlc.data.text.visible import visible
 from rlc.experiments.report.pages.question import find_id, questions_of
+from rlc.experiments.runs.results import verdict
 from rlc.experiments.runs.stored import open_run
 
 Row = Mapping[str, Any]
@@ -74,5 +75,4 @@ def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
 def _verdict(row: Row) -> str:
     if row["error"] is not None:
         return f"failed: {row['error']}"
-    said = {True: "right", False: "wrong", None: "not judged"}[row["correct"]]
-    return f"{said}, {row['prompt_tokens']:,} prompt tokens"
+    return f"{verdict(row['value'])}, {row['prompt_tokens']:,} prompt tokens"

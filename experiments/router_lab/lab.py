@@ -164,12 +164,12 @@ def results_lab(frame: "pl.DataFrame", dataset: Dataset) -> Lab:
             f"{len(lost)} questions of the results have no document in {dataset.name!r} (the first: {lost[0]}); give "
             "the data set that the results were made on, with --dataset or --data-root"
         )
-    judged = arms.filter(pl.col("correct").is_not_null() | pl.col("error").is_not_null())
+    judged = arms.filter(pl.col("value").is_not_null() | pl.col("error").is_not_null())
     rows = judged.select(
         "model",
         "arm",
         "example_id",
-        pl.col("correct").fill_null(False),
+        pl.col("value").fill_null(0.0).alias("correct"),
         pl.when(pl.col("error").is_null()).then("prediction").alias("prediction"),
         pl.col("prompt_tokens").alias("tokens"),
     )

@@ -51,7 +51,7 @@ def compare(
     Args:
         readers: name to reader, in the order in which they answer a batch (arms before the routers over them).
         dataset: the examples.
-        scorer: what judges an answer; by default the rule-based judge.
+        scorer: what scores an answer; by default the data set's measures, and the rule-based judge where it has none.
         on_batch: told about every finished batch: the reader's name, its examples, their answers.
         schedule: the order of the work; by default document by document, all readers in turn.
 
@@ -62,7 +62,7 @@ def compare(
     Raises:
         RlcError: what would fail every question alike, such as an engine that cannot be reached.
     """
-    score = scorer or default_scorer()
+    score = scorer or default_scorer(dataset.measures)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in readers}
     for name, examples in by_document(readers, dataset.examples) if schedule is None else schedule:
         answers = answer_each(readers[name], examples)

@@ -41,6 +41,13 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "route": (pl.String, "the arm whose text this is"),
     "correct": (pl.Boolean, "the judge's verdict; null where the answer failed or there is no gold answer"),
     "reason": (pl.String, "the rule that decided the verdict"),
+    "measure": (pl.String, "the scorer whose figure `value` is: a data set's own, or rule"),
+    "value": (
+        pl.Float64,
+        "that figure, 0 to 1: what tables average; null where the answer failed or there is no gold",
+    ),
+    "parts": (pl.String, "what the scorer says beside it, as JSON"),
+    "note": (pl.String, "unparsed where the authors' code finds nothing to score or would crash; else empty"),
     "f1": (pl.Float64, "token F1 against the best gold answer, 0 to 1 (SQuAD normalisation)"),
     "contains": (pl.Boolean, "whether a normalised gold answer stands in the answer"),
     "abstained": (pl.Boolean, "whether the answer says that the text does not tell"),
@@ -86,6 +93,10 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
         "route": answer.route or reader,
         "correct": score.correct,
         "reason": score.reason,
+        "measure": score.measure,
+        "value": score.value,
+        "parts": json.dumps(dict(score.parts), sort_keys=True),
+        "note": score.note,
         "f1": score.f1,
         "contains": score.contains,
         "abstained": score.abstained,
@@ -105,6 +116,13 @@ def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
         Evidence(**{**item, "passage": item["passage"] and (item["passage"][0], item["passage"][1])})
         for item in items
     )
+
+
+def verdict(value: float | None) -> str:
+    """A figure in a word: right, wrong, not judged, or its share of the full mark."""
+    if value is None:
+        return "not judged"
+    return {1.0: "right", 0.0: "wrong"}.get(value, f"{100 * value:.0f}%")
 
 
 def to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -145,6 +163,13 @@ def read_results(file: Path) -> pl.DataFrame:
         frame = pl.read_parquet(file)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{file} is not a results file: {error}") from error
+    if "correct" in frame.columns and "value" not in frame.columns:  # written before data sets had measures
+        frame = frame.with_columns(
+            value=pl.col("correct").cast(pl.Float64),
+            measure=pl.lit("rule"),
+            parts=pl.lit("{}"),
+            note=pl.lit(""),
+        )
     missing = [name for name in SCHEMA if name not in frame.columns]
     if missing:
         raise DataError(f"{file} lacks the columns {', '.join(missing)}; was it written by another version?")

@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from rlc.experiments.metrics.amortised import Costs, costs_of
+from rlc.experiments.scorers.measured import UNPARSED
 from rlc.experiments.statistics.intervals import estimate
 
 TASK_ORDER = ("location", "reasoning", "comp", "hallu")
@@ -13,8 +14,9 @@ TASK_ORDER = ("location", "reasoning", "comp", "hallu")
 def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Per reader: accuracy overall and by task, each with n, failures, and what an answer cost on average.
 
-    Accuracy is the share of judged answers that are right, overall with its 95% interval (`low`, `high`); failed answers are counted apart (`failures`), and
-    questions without a gold answer are not judged. Routers also have `shares`: route to share of the questions.
+    Accuracy is the mean `value` of the answers that have one (for the rule judge the share that is right), overall
+    with its 95% interval (`low`, `high`); failed answers are counted apart (`failures`), `unparsed` ones are among
+    them that count 0, and questions without a gold answer are not scored. Routers also have `shares`: route to share of the questions.
     `cost` tells a document's first question from further ones (`rlc.experiments.metrics.amortised`), in computed
     tokens and in seconds; None where a run has none of them, or nothing was timed.
     """
@@ -41,6 +43,7 @@ def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, 
         "reader": reader,
         "n": part.height,
         "failures": part.height - answered.height,
+        "unparsed": part.filter(pl.col("note") == UNPARSED).height,
         "accuracy": {**_accuracy(part), **_interval(part)},
         "tasks": {task: _accuracy(part.filter(pl.col("task") == task)) for task in tasks},
         "f1": answered["f1"].mean(),
@@ -70,9 +73,9 @@ def _split(costs: Costs) -> dict[str, float | None]:
 
 
 def _interval(part: pl.DataFrame) -> dict[str, float | None]:
-    """The 95% interval of the accuracy, clustered by document; open where fewer than two documents are judged."""
-    judged = part.drop_nulls("correct")
-    found = estimate(judged["correct"].cast(pl.Float64).to_numpy(), judged["document_id"].to_list())
+    """The 95% interval of the accuracy, clustered by document; open where fewer than two documents are scored."""
+    scored = part.drop_nulls("value")
+    found = estimate(scored["value"].to_numpy(), scored["document_id"].to_list())
     return {"low": found.low, "high": found.high}
 
 
@@ -82,5 +85,5 @@ def mean_seconds(seconds: pl.Series) -> float | None:
 
 
 def _accuracy(part: pl.DataFrame) -> dict[str, Any]:
-    judged = part["correct"].drop_nulls()
-    return {"value": judged.mean(), "n": len(judged)}
+    scored = part["value"].drop_nulls()
+    return {"value": scored.mean(), "n": len(scored)}

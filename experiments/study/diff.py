@@ -213,6 +213,7 @@ def _paired(rows: pl.DataFrame, column: str) -> Difference:
 
 
 def _flips(rows: pl.DataFrame, *, before: bool) -> list[Flip]:
-    flipped = rows.filter((pl.col("correct") == before) & (pl.col("correct_second") == (not before)))
+    moved = pl.col("value") - pl.col("value_second")
+    flipped = rows.filter(moved > 0 if before else moved < 0)
     columns = ("example_id", "question", "answers", "prediction", "prediction_second")
     return [Flip(*row) for row in flipped.select(columns).iter_rows()]

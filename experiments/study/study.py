@@ -1,7 +1,7 @@
 """The statistics of a run, each worked out once: what all sections of the report stand on.
 
-Outcomes are kept by question: 1 right, 0 wrong, NaN where there is no verdict (the answer failed, there is no gold
-answer, or the reader was not asked). A mean is over the questions with a verdict, a difference over those where both
+Outcomes are kept by question: the figure of its measure (1 right, 0 wrong for the rule judge), NaN where there is none
+(the answer failed, there is no gold answer, or the reader was not asked). A mean is over the questions with a verdict, a difference over those where both
 readers have one, and every interval is clustered by document.
 """
 
@@ -302,9 +302,9 @@ def make_study(
         entries=line_up(list(rows), run.specs, run.labels),
         examples=examples,
         rows=rows,
-        outcomes={name: _by_question(examples, part, pl.col("correct")) for name, part in rows.items()},
+        outcomes={name: _by_question(examples, part, pl.col("value")) for name, part in rows.items()},
         wrong_if_failed={
-            name: _by_question(examples, part, pl.when(failed).then(False).otherwise(pl.col("correct")))
+            name: _by_question(examples, part, pl.when(failed).then(0.0).otherwise(pl.col("value")))
             for name, part in rows.items()
         },
         prices=prices or {},

@@ -13,7 +13,7 @@ from rlc.experiments.tracking.traces import Row, traces_of
 
 # A scorer here is a look into a table: the pauses that MLflow keeps between calls of a model serve nothing.
 UNLIMITED = {"MLFLOW_GENAI_EVAL_PREDICT_RATE_LIMIT": "0", "MLFLOW_GENAI_EVAL_SCORER_RATE_LIMIT": "0"}
-SCORES = ("correct", "f1", "contains", "abstained")
+SCORES = ("value", "correct", "f1", "contains", "abstained")
 
 
 def evaluate(connection: Connection, study: Study, children: Mapping[str, str], parent: str) -> None:

@@ -31,7 +31,7 @@ FILES = ("results.parquet", "recipe.json", "provenance.json", "summary.json")
 QUESTION_COLUMNS = ["example_id", "document_id", "task", "length", "type", "question"]
 TABLE = "answers.json"
 TABLE_COLUMNS = [
-    "example_id", "task", "document_id", "question", "answers", "prediction", "correct", "reason", "f1", "route",
+    "example_id", "task", "document_id", "question", "answers", "prediction", "value", "correct", "reason", "f1", "route",
     "prompt_tokens", "seconds", "error",
 ]  # fmt: skip
 

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from rlc.data.spec import Spec, fingerprint
+from rlc.experiments.runs.results import verdict
 from rlc.experiments.study.lineup import Entry
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
@@ -69,7 +70,7 @@ def steps_of(row: Row, spec: Spec, entry: Entry, text: str | None) -> Step:
         "rlc.reconstructed": "from the stored results; stages have the seconds that were measured",
         "rlc.route": row["route"],
         "rlc.index_seconds": indexed,
-        "rlc.verdict": {True: "right", False: "wrong", None: "none"}[row["correct"]],
+        "rlc.verdict": verdict(row["value"]),
         "rlc.reason": row["reason"],
     }
     outputs = row["prediction"] if row["error"] is None else {"error": row["error"]}

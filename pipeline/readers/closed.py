@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Example
 from rlc.pipeline.prompts import closed_prompt
-from rlc.pipeline.readers.support.asking import Request, ask_all
+from rlc.pipeline.readers.support.asking import Request, ask_all, tokens_of
 
 
 @dataclass(frozen=True)
@@ -19,5 +19,11 @@ class ClosedBookReader:
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
-        requests = [Request(closed_prompt(example.question)) for example in examples]
+        requests = [
+            Request(
+                closed_prompt(example.question, example.wording),
+                max_tokens=tokens_of(example, self.max_tokens),
+            )
+            for example in examples
+        ]
         return ask_all(self.llm, requests, self.max_tokens, self.seed)

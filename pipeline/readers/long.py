@@ -11,7 +11,7 @@ from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.pipeline.context import Fitted, check_policy, fit, reading_order
 from rlc.pipeline.prompts import long_prompt
-from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text
+from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text, tokens_of
 from rlc.retrievers.prune.base import Kept, pruned
 
 BETWEEN = "\n\n"  # stands between passages
@@ -31,7 +31,7 @@ class LongReader:
         llm: reads.
         steps: pruners that refine the document for each question, in turn.
         chunker: cuts the document into passages for the steps; None hands it to them whole.
-        max_tokens: of an answer.
+        max_tokens: of an answer, where the data set's wording does not say.
         overflow: what becomes of a document that does not fit the window: `refuse`, `middle` or `head`.
         seed: of an engine that samples.
     """
@@ -58,7 +58,9 @@ class LongReader:
     def _request(self, example: Example, known: dict[tuple[str, int], Fitted]) -> Request:
         """The prompt; `known` holds documents already fitted, since all ordinary questions leave the same room."""
         kind = str(example.document.metadata.get("kind", ""))
-        room = room_for_text(self.llm, long_prompt(kind, "", example.question), self.max_tokens)
+        max_tokens = tokens_of(example, self.max_tokens)
+        frame = long_prompt(kind, "", example.question, example.wording)
+        room = room_for_text(self.llm, frame, max_tokens)
         started = time.perf_counter()
         passages = self._refined(example) if self.steps else [_as_passage(example.document)]
         usage = Usage(retrieve_seconds=time.perf_counter() - started if self.steps else 0.0)
@@ -71,9 +73,10 @@ class LongReader:
         except (ContextOverflowError, DataError) as error:
             return Request(None, usage=usage, error=f"{type(error).__name__}: {error}")
         return Request(
-            long_prompt(kind, known[key].text, example.question),
+            long_prompt(kind, known[key].text, example.question, example.wording),
             evidence,
             usage + Usage(cut_tokens=known[key].cut_tokens),
+            max_tokens=max_tokens,
         )
 
     def _refined(self, example: Example) -> list[Document]:

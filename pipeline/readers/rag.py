@@ -13,7 +13,7 @@ from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
-from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text
+from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text, tokens_of
 from rlc.pipeline.readers.support.indexing import Index, Indexed, by_name, index_documents
 from rlc.pipeline.readers.support.retrieving import Found
 from rlc.retrievers.base import search
@@ -33,7 +33,7 @@ class RagReader:
         llm: reads.
         steps: rerankers, selectors and pruners that refine what is retrieved, in turn.
         order: in which passages are read: `relevance`, `reverse`, `document` or `sides`.
-        max_tokens: of an answer.
+        max_tokens: of an answer, where the data set's wording does not say.
         overflow: what becomes of passages that do not fit the window: under `refuse` the question fails, else they are
             dropped from the worst up, and counted.
         seed: of an engine that samples.
@@ -148,15 +148,16 @@ class RagReader:
             return Request(None, usage=usage, error=f"ContextOverflowError: {error}")
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
-            rag_prompt(self._kind(example), texts, self._asked(example)),
+            rag_prompt(self._kind(example), texts, self._asked(example), example.wording),
             evidence=tuple(piece for passage in kept for piece in evidence_of(example, passage)),
             usage=usage + Usage(cut_tokens=cut),
+            max_tokens=tokens_of(example, self.max_tokens),
         )
 
     def _fit(self, example: Example, passages: Sequence[Document]) -> tuple[Sequence[Document], int]:
         """The passages that fit the window, best first, and the tokens of the others."""
-        frame = rag_prompt(self._kind(example), [""] * len(passages), self._asked(example))
-        room = room_for_text(self.llm, frame, self.max_tokens)
+        frame = rag_prompt(self._kind(example), [""] * len(passages), self._asked(example), example.wording)
+        room = room_for_text(self.llm, frame, tokens_of(example, self.max_tokens))
         kept, cut = fit_passages([p.page_content for p in passages], room, self.llm.tokenizer, self.overflow)
         return passages[:kept], cut
 

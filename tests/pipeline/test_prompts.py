@@ -1,5 +1,6 @@
 import pytest
 
+from rlc.data.records import Wording
 from rlc.pipeline.prompts import ask, closed_prompt, long_prompt, rag_prompt
 
 
@@ -31,3 +32,11 @@ def test_the_prefix_is_the_same_for_every_question(kind):
 
 def test_braces_in_the_text_stay():
     assert "{x} %s \\n" in long_prompt("paper", "{x} %s \\n", "Who?").prefix
+
+
+def test_the_authors_wording_is_put_around_the_text():
+    wording = Wording("Read.\n{text}\n", "Q: {question}\nA:", 32)
+    whole = long_prompt("book", "Once. {question}", "Who?", wording)
+    assert (whole.prefix, whole.question, whole.system) == ("Read.\nOnce. {question}\n", "Q: Who?\nA:", "")
+    assert rag_prompt("book", ["one", "two"], "Who?", wording).prefix == "Read.\none\n\ntwo\n"
+    assert closed_prompt("Who?", wording).question == "Q: Who?\nA:"

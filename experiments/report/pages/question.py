@@ -17,8 +17,9 @@ from rlc.experiments.report.records import Block, Excerpt, Report, Section
 from rlc.experiments.report.render import render_html
 from rlc.experiments.report.sections.costs import SECONDS, TOKENS
 from rlc.experiments.runs.prompts import rebuild_prompts
-from rlc.experiments.runs.results import evidence_of
+from rlc.experiments.runs.results import evidence_of, verdict
 from rlc.experiments.runs.stored import StoredRun, nearest, open_run
+from rlc.experiments.scorers.measured import RULE
 
 FACTS = ("document_id", "task", "length", "type", "answerable")
 
@@ -177,9 +178,9 @@ def _excerpts(row: Row, example: Example | None, gold: Sequence[Span], character
 
 
 def _verdict(row: Row) -> str:
-    verdict = {True: "right", False: "wrong", None: "no verdict"}[row["correct"]]
     f1 = "" if row["f1"] is None else f", F1 {row['f1']:.2f}"
-    return f"{verdict} ({row['reason']}{f1})"
+    measure = "" if row["measure"] == RULE else f"by {row['measure']}; rule judge: "
+    return f"{verdict(row['value'])} ({measure}{row['reason']}{f1})"
 
 
 def _prompt(row: Row, spec: Spec, example: Example, characters: int) -> Iterator[Excerpt]:

@@ -8,7 +8,7 @@ import numpy as np
 from rlc.data.text.visible import shorten
 from rlc.experiments.report.marks import gold_excerpts, passages, plain
 from rlc.experiments.report.records import Block, Excerpt, Section
-from rlc.experiments.runs.results import evidence_of
+from rlc.experiments.runs.results import evidence_of, verdict
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.lineup import Entry
 from rlc.experiments.study.study import Study
@@ -26,7 +26,7 @@ def extremes(study: Study) -> Section | None:
     pairs = _pairs(study)
     if not pairs:
         return None
-    apart, f1 = (gaps(study, pairs, column) for column in ("correct", "f1"))
+    apart, f1 = (gaps(study, pairs, column) for column in ("value", "f1"))
     ids = study.examples["example_id"].to_list()
     order = sorted(
         (i for i in range(len(ids)) if abs(apart[i]) > 0),
@@ -85,16 +85,16 @@ def _block(study: Study, pairs: Sequence[tuple[Entry, Entry]], id_: str) -> Bloc
 
 def _side(study: Study, arms: Sequence[tuple[Entry, Row]], id_: str) -> list[Excerpt]:
     """One strategy: its verdicts, and the answer and the passages of its first model that has the usual verdict."""
-    judged = [(arm, row) for arm, row in arms if row["correct"] is not None]
+    judged = [(arm, row) for arm, row in arms if row["value"] is not None]
     if not judged:
         return [plain(arms[0][0].short, "failed")] if arms else []
-    right = sum(row["correct"] for _, row in judged)
-    usual = 2 * right >= len(judged)
-    arm, row = next(one for one in judged if one[1]["correct"] == usual)
-    verdict = "right" if usual else "wrong"
+    mean = sum(row["value"] for _, row in judged) / len(judged)
+    arm, row = min(judged, key=lambda one: (abs(one[1]["value"] - mean), -one[1]["value"]))
+    said = verdict(row["value"])
     if len(arms) > 1:
-        verdict = f"right for {right} of {len(judged)}; {arm.group}"
-    found = [plain(f"{arm.short}: {verdict}", row["prediction"], LONGEST_ANSWER)]
+        right = sum(row["value"] == 1 for _, row in judged)
+        said = f"right for {right} of {len(judged)}; {arm.group}"
+    found = [plain(f"{arm.short}: {said}", row["prediction"], LONGEST_ANSWER)]
     text = study.asked[id_].document.page_content if id_ in study.asked else None
     gold = study.gold_places.get(id_, ())
     read = passages(evidence_of(row["evidence"]), row["document_id"], text, gold, LONGEST_PASSAGE)

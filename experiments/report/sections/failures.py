@@ -36,7 +36,7 @@ def _by_reader(study: Study) -> Table:
                 name(entry.label),
                 count(own.height),
                 count(own.height - answered.height),
-                count(answered["correct"].null_count()),
+                count(answered["value"].null_count()),
                 count(answered.filter(pl.col("cut_tokens") > 0).height),
                 count(answered.filter(pl.col("finish_reason") == "length").height),
                 percent(study.overall[entry.name]),

@@ -7,13 +7,13 @@ import numpy as np
 
 from rlc.data.text.visible import shorten
 from rlc.experiments.report.records import Grid, Section, Sortable, Value
+from rlc.experiments.runs.results import verdict
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.lineup import Entry
 from rlc.experiments.study.study import Study
 
 LONGEST_ANSWER = 300
 LONGEST_GOLD = 200
-VERDICTS = {True: "right", False: "wrong", None: "not judged"}
 
 
 def questions(study: Study) -> Section:
@@ -61,7 +61,7 @@ def _shown(right: float, judged: float, several: bool) -> Value:
     if not judged:
         return None
     share = round(right / judged, 4)
-    return Sortable(share, f"{right:.0f} of {judged:.0f}" if several else VERDICTS[right > 0])
+    return Sortable(share, f"{right:.0f} of {judged:.0f}" if several else verdict(right))
 
 
 def _answers(study: Study) -> Mapping[str, list[tuple[Value, ...]]]:
@@ -69,15 +69,15 @@ def _answers(study: Study) -> Mapping[str, list[tuple[Value, ...]]]:
     found: dict[str, list[tuple[Value, ...]]] = {id_: [] for id_ in study.examples["example_id"]}
     for entry in study.entries:
         for row in _rows(study, entry):
-            verdict = "failed" if row["error"] is not None else VERDICTS[row["correct"]]
+            said = "failed" if row["error"] is not None else verdict(row["value"])
             found[row["example_id"]].append(
-                (entry.label, verdict, row["reason"], row["prompt_tokens"], _said(row, entry))
+                (entry.label, said, row["reason"], row["prompt_tokens"], _said(row, entry))
             )
     return found
 
 
 def _rows(study: Study, entry: Entry) -> Iterator[dict[str, Any]]:
-    columns = ("example_id", "error", "correct", "reason", "prompt_tokens", "prediction", "route")
+    columns = ("example_id", "error", "value", "reason", "prompt_tokens", "prediction", "route")
     return study.rows[entry.name].select(columns).iter_rows(named=True)
 
 

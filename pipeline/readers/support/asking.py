@@ -17,20 +17,41 @@ QUESTION_ROOM = 256
 
 @dataclass(frozen=True)
 class Request:
-    """A prompt ready to be asked, with what was spent on making it; or the reason why it could not be made."""
+    """A prompt ready to be asked, with what was spent on making it; or the reason why it could not be made.
+
+    `max_tokens` is the length that the wording of its data set grants the answer; None leaves it to the reader.
+    """
 
     prompt: Prompt | None
     evidence: tuple[Evidence, ...] = ()
     usage: Usage = Usage()
     error: str | None = None
+    max_tokens: int | None = None
 
 
 def ask_all(llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int) -> list[Answer]:
-    """Ask every request that has a prompt, in one batch; those without one become failed answers.
+    """Ask every request that has a prompt, those of one length in one batch; those without become failed answers.
+
+    Args:
+        llm: Answers.
+        requests: In the order of the answers.
+        max_tokens: Of an answer whose request does not say so itself.
+        seed: Of an engine that samples.
 
     Raises:
         EngineError: if the engine does not return one generation for each prompt.
     """
+    lengths: dict[int, list[int]] = {}
+    for i, request in enumerate(requests):
+        lengths.setdefault(request.max_tokens or max_tokens, []).append(i)
+    answers: dict[int, Answer] = {}
+    for length, places in lengths.items():
+        batch = _ask(llm, [requests[i] for i in places], length, seed)
+        answers |= zip(places, batch, strict=True)
+    return [answers[i] for i in range(len(requests))]
+
+
+def _ask(llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int) -> list[Answer]:
     prompts = [request.prompt for request in requests if request.prompt is not None]
     generations = llm.generate(prompts, max_tokens=max_tokens, seed=seed) if prompts else []
     if len(generations) != len(prompts):
@@ -40,6 +61,11 @@ def ask_all(llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int) -
         _failed(request) if request.prompt is None else _answered(request, request.prompt, next(rest))
         for request in requests
     ]
+
+
+def tokens_of(example: Example, max_tokens: int) -> int:
+    """The length of an answer: what its data set's wording grants, else the reader's own."""
+    return example.wording.max_tokens if example.wording else max_tokens
 
 
 def room_for_text(llm: LLM, frame: Prompt, max_tokens: int) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example, Usage
@@ -61,16 +61,19 @@ class StoredReader:
         return [example for example, key in zip(examples, keys, strict=True) if key not in known]
 
     def keys(self, examples: Sequence[Example]) -> list[str]:
-        """The store's keys: what the reader is, what is asked, and the document (name, kind, text) it is about."""
+        """The store's keys: what the reader is, what is asked and in which words, and the document (name, kind, text)."""
         digests: dict[str, str] = {}
         for example in examples:
             if example.document_id not in digests:
                 text = example.document.page_content.encode("utf-8", "surrogatepass")
                 digests[example.document_id] = hashlib.blake2b(text, digest_size=16).hexdigest()
         return [
-            fingerprint([FORMAT, self.identity, example.id, example.question, *about, digests[about[0]]])
+            fingerprint(
+                [FORMAT, self.identity, example.id, example.question, *about, digests[about[0]], *worded]
+            )
             for example in examples
             for about in [(example.document_id, str(example.document.metadata.get("kind", "")))]
+            for worded in [[asdict(example.wording)] if example.wording else []]
         ]
 
 

@@ -161,7 +161,7 @@ def test_bad_input(made, frame):
         results_lab(frame.filter(pl.col("reader").str.ends_with("rag")), made)
     with pytest.raises(DataError, match="24 questions of the results have no document in 'made'"):
         results_lab(frame, made.where(lambda e: e.document_id < "d06"))
-    unjudged = frame.with_columns(pl.lit(None, dtype=pl.Boolean).alias("correct"))
+    unjudged = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("value"))
     with pytest.raises(DataError, match="judged"):
         results_lab(unjudged, made)
     alike = results_lab(frame.with_columns(pl.lit(True).alias("correct")), made)

@@ -5,7 +5,7 @@ import pytest
 
 from rlc.data.errors import DataError, StoreError
 from rlc.experiments.runs.compare import compare
-from rlc.experiments.runs.results import COLUMNS, read_results, write_results
+from rlc.experiments.runs.results import COLUMNS, read_results, verdict, write_results
 
 
 def test_round_trip(dataset, right, tmp_path):
@@ -24,6 +24,16 @@ def test_evidence_that_was_written_before_passages_were_is_read(dataset, right, 
     written = frame.with_columns(pl.Series("evidence", [[piece]] * frame.height, dtype=old))
     write_results(written, tmp_path / "old.parquet")
     assert read_results(tmp_path / "old.parquet")["evidence"][0].to_list() == [{**piece, "passage": None}]
+
+
+def test_results_of_before_measures_were_are_read(dataset, right, tmp_path):
+    frame = compare({"right": right}, dataset)
+    write_results(frame.drop("measure", "value", "parts", "note"), tmp_path / "old.parquet")
+    assert read_results(tmp_path / "old.parquet").equals(frame)
+
+
+def test_a_figure_in_a_word():
+    assert [verdict(value) for value in (1.0, 0.0, 0.25, None)] == ["right", "wrong", "25%", "not judged"]
 
 
 def test_every_column_says_what_it_means():

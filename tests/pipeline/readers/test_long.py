@@ -1,6 +1,7 @@
 import pytest
 
 from rlc.data.errors import EngineUnavailableError
+from rlc.data.records import Wording
 from rlc.pipeline import context
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.prompts import long_prompt
@@ -45,6 +46,16 @@ def test_the_prompt_by_hand(make_example):
     assert (call.max_tokens, call.seed) == (9, 4)
     assert answer.usage.cut_tokens == 0
     assert answer.evidence == ()
+
+
+def test_the_authors_wording_and_answer_length_win(make_example):
+    llm = ScriptedLLM({"Q: Who?": "Ann", "Who?": "Bob"})
+    wording = Wording("Read: {text}", "Q: {question}", 5)
+    examples = [make_example("a", text="Once."), make_example("b", text="Once.", wording=wording)]
+    answers = LongReader(llm, max_tokens=9)(examples)
+    lengths = {call.max_tokens: [prompt.prefix for prompt in call.prompts] for call in llm.calls}
+    assert lengths == {9: [long_prompt("book", "Once.", "Who?").prefix], 5: ["Read: Once."]}
+    assert len({answer.prompt_hash for answer in answers}) == 2
 
 
 @pytest.mark.parametrize("overflow", ["middle", "head"])

@@ -5,7 +5,8 @@ from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransfo
 from langchain_core.retrievers import BaseRetriever
 
 from rlc.chunkers import RecursiveChunker
-from rlc.data.records import passages_of
+from rlc.data.protocols import Prompt
+from rlc.data.records import Wording, passages_of
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.prompts import ask as ask_text
 from rlc.pipeline.readers.rag import RagReader
@@ -208,3 +209,20 @@ def test_evidence_of_pruned_passages_is_what_was_kept_of_them(make_example):
     assert ANIMALS["zoo"][piece.start : piece.end].strip() == "A tiger swims in the river."
     assert passages_of(pruned) == whole
     assert passages_of(whole) == whole
+
+
+def test_the_authors_wording_goes_to_the_model_and_not_to_the_search(make_example):
+    searched = []
+
+    class Search(BaseRetriever):
+        def _get_relevant_documents(self, query, *, run_manager):
+            searched.append(query)
+            return [Document(id="p", page_content="The lion sleeps.")]
+
+    llm = ScriptedLLM(lambda prompt: "A")
+    wording = Wording("Passages:\n{text}\n", "Choose A or B. {question}", 3)
+    example = make_example("a", "Who sleeps?", ANIMALS["zoo"], wording=wording)
+    make(llm, index=lambda documents: Search())([example])
+    [call] = llm.calls
+    assert call.prompts == (Prompt("Passages:\nThe lion sleeps.\n", "Choose A or B. Who sleeps?"),)
+    assert (searched, call.max_tokens) == (["Who sleeps?"], 3)

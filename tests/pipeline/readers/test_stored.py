@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from rlc.data.records import Answer, Usage
+from rlc.data.records import Answer, Usage, Wording
 from rlc.data.store import Store
 from rlc.pipeline.readers.support.deferred import DeferredReader
 from rlc.pipeline.readers.support.stored import StoredReader
@@ -95,6 +95,8 @@ def test_the_key_holds_all_that_changes_the_answer(stored, make_example):
         make_example("a", "Who?", "other text", "d", kind="book"),
         make_example("a", "Who?", "text", "e", kind="book"),
         make_example("a", "Who?", "text", "d", kind="paper"),
+        make_example("a", "Who?", "text", "d", kind="book", wording=Wording("{text}", "{question}", 3)),
+        make_example("a", "Who?", "text", "d", kind="book", wording=Wording("{text}", "{question}", 4)),
     ]
     keys = [reader.keys([e])[0] for e in (example, *others)] + stored("other").keys([example])
     assert len(set(keys)) == len(keys)

@@ -1,0 +1,55 @@
+"""What a data set's own scorer says of one answer, and the table of these scorers."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from rlc.data.errors import UsageError, unknown
+from rlc.data.lazy import load
+from rlc.data.records import Example
+
+RULE = "rule"
+UNPARSED = "unparsed"  # upstream's code finds no answer here, or crashes
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The authors' figure for one answer.
+
+    `value` in [0, 1] is the headline of the task, `parts` what stands beside it. `note` is `unparsed` where upstream's
+    code would crash or finds nothing to score: the value is 0 then, and the answer is counted apart.
+    """
+
+    value: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.value) and 0 <= self.value <= 1):
+            raise ValueError(f"a measure lies in [0, 1], got {self.value!r}")
+
+
+Measure = Callable[[str, Example], Measured]
+
+# Name -> scorer. The name is the data set's and the metric's; the module names the upstream commit.
+SCORERS: Mapping[str, str] = {
+    "ruler:match-all": "rlc.experiments.scorers.ruler:match_all",
+    "ruler:match-part": "rlc.experiments.scorers.ruler:match_part",
+}
+
+
+def unparsed() -> Measured:
+    """0 for an answer in which there is nothing that the authors' code could score."""
+    return Measured(0.0, note=UNPARSED)
+
+
+def scorer_of(name: str) -> Measure:
+    """The scorer of that name.
+
+    Raises:
+        UsageError: if there is none, with the nearest.
+    """
+    if name not in SCORERS:
+        raise UsageError(unknown("measure", name, ["authors", RULE, *SCORERS]))
+    found: Measure = load(SCORERS[name])
+    return found
