@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.documents import BaseDocumentTransformer, Document
 
@@ -34,6 +34,8 @@ class Chunker(BaseDocumentTransformer, ABC):
     `index_tokens`. A `suffix` in a span's metadata is taken out and ends the id, for methods that give one span
     to several chunks.
     """
+
+    VERSION: ClassVar[int] = 1
 
     @abstractmethod
     def spans(self, text: str) -> list[Span]:

@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 from rlc.chunkers.base import Chunker, Span, check_text, to_chunks
 from rlc.chunkers.proposition_writers import EngineWriter, Seq2SeqWriter, Writer, Written
 from rlc.chunkers.sentence import SentenceChunker
-from rlc.data.protocols import LLM
+from rlc.data.protocols import LLM, Weights
 from rlc.data.text.sentences import split_sentences
 
 
@@ -38,7 +38,7 @@ class PropositionChunker(Chunker):
     """
 
     llm: LLM | None = None
-    model: str = ""
+    model: Weights = ""
     inner: Chunker = field(default_factory=lambda: SentenceChunker(size=128))
     max_tokens: int = 512
     guided: bool = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 from rlc.data.records import Answer, Example, Usage
 
 Floats = NDArray[np.float32]
+
+# Annotated, so that a plain string may be given: a NewType would make every `HfLLM("minilm")` a type error.
+Weights = Annotated[str, "names a model's weights"]
+"""What names a model's weights: an alias, a folder or a Hugging Face id.
+
+What identifies the weights of a setting of this type is part of every result, so that answers of other weights are not
+taken for these. A setting `revision` beside it names the revision of a Hugging Face id.
+"""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rlc.data.errors import RlcError, SpecError, unknown
 from rlc.data.lazy import load
+from rlc.data.protocols import Weights
 
 Spec = dict[str, Any]
 Finish = Callable[[Callable[[], Any], str, Spec], Any]  # gets what makes an object, its kind and its spec
@@ -45,15 +46,17 @@ def flatten(value: object, prefix: str = "") -> dict[str, str]:
 class Family:
     """The methods of one kind, and how a spec of that kind becomes an object.
 
-    `constructor` is called in place of the class where it is named; `deferred` gives back that call with the
-    settings bound, for things that still wait for their documents. A bare string names an entry, or, where there
-    is a `shorthand`, stands for `{use = shorthand, model = string}`, with `names` where that says another setting than
-    `model`. An alias is written out as the entry that it stands for, so that a spec keeps its meaning when the alias
-    moves on.
+    `types` are the annotations of settings that are built from this family: a class stands for its subclasses too,
+    anything else for itself. `constructor` is called in place of the class where it is named; `deferred` gives back
+    that call with the settings bound, for things that still wait for their documents. A bare string names an entry,
+    or, where there is a `shorthand`, stands for `{use = shorthand, model = string}`, with `names` where that says
+    another setting than `model`. An alias is written out as the entry that it stands for, so that a spec keeps its
+    meaning when the alias moves on.
     """
 
     kind: str
     table: Mapping[str, str]
+    types: Sequence[object] = ()
     constructor: str = ""
     deferred: bool = False
     shorthand: str = ""
@@ -66,29 +69,56 @@ class Family:
             return {"use": self.shorthand, self.names: name}
         return {"use": name}
 
+    def method(self, name: str, path: str) -> Any:  # noqa: ANN401 - a class or a function
+        """The class (or function) of an entry.
+
+        Raises:
+            SpecError: if there is no such entry, with the nearest names.
+        """
+        name = self.aliases.get(name, name)
+        if name not in self.table:
+            raise SpecError(f"{path}: {unknown(self.kind, name, [*self.table, *self.aliases])}")
+        return load(self.table[name])
+
     def maker(self, name: str, path: str) -> Callable[..., Any]:
         """What to call for an entry.
 
         Raises:
             SpecError: if there is no such entry, with the nearest names.
         """
-        if name not in self.table:
-            raise SpecError(f"{path}: {unknown(self.kind, name, [*self.table, *self.aliases])}")
-        target = load(self.table[name])
-        made: Callable[..., Any] = getattr(target, self.constructor) if self.constructor else target
+        method = self.method(name, path)
+        made: Callable[..., Any] = getattr(method, self.constructor) if self.constructor else method
         return made
+
+    def parameters(self, name: str, path: str) -> dict[str, inspect.Parameter]:
+        """The settings of an entry by name; what a deferred one gets later, from elsewhere, is none.
+
+        Raises:
+            SpecError: if there is no such entry, with the nearest names.
+        """
+        parameters = list(inspect.signature(self.maker(name, path), eval_str=True).parameters.values())
+        return {
+            p.name: p
+            for p in parameters[1 if self.deferred else 0 :]
+            if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
+        }
+
+    def makes(self, annotation: object) -> bool:
+        """Whether a setting of this annotation is built from this family."""
+        return any(kind in (annotation, *getattr(annotation, "__mro__", ())) for kind in self.types)
 
 
 @dataclass(frozen=True)
 class Builder:
     """Completes and builds specs.
 
-    `families` maps a setting's name to the family that its value is built from: `llm` wherever it stands,
-    `reader.index` in the specs of readers only. A list is built item by item. `finish` may
-    wrap or put off the making of an object (it gets what makes it, its kind and its completed spec).
+    A setting is built from the family whose `types` its annotation names, whatever the setting is called: `LLM`, or
+    `LLM | None`. One that holds many, `Sequence[LLM]`, is built item by item; one that may also be a string,
+    `Tokenizer | str`, keeps a string as it is. `finish` may wrap or put off the making of an object (it gets what
+    makes it, its kind and its completed spec).
     """
 
-    families: Mapping[str, Family]
+    families: Sequence[Family]
     finish: Finish = lambda make, kind, spec: make()  # noqa: ARG005
 
     def complete(self, spec: object, family: Family, path: str) -> Spec:
@@ -99,7 +129,7 @@ class Builder:
         """
         settings = _normalise(spec, family, path)
         name = settings.pop("use")
-        parameters = _parameters(family.maker(name, path), skip=1 if family.deferred else 0)
+        parameters = family.parameters(name, path)
         for key in settings:
             if key not in parameters:
                 raise SpecError(f"{path}.{key}: {unknown('setting', key, parameters)}")
@@ -111,22 +141,36 @@ class Builder:
                     f"{path}: the setting {key!r} is missing; {name!r} takes {', '.join(parameters)}"
                 )
             if key in settings or type(value) in PLAIN:
-                completed[key] = self._complete_value(family, parameter, value, f"{path}.{key}")
+                completed[key] = self._complete_value(parameter.annotation, value, f"{path}.{key}")
         return completed
 
-    def _family(self, owner: Family, key: str) -> Family | None:
-        return self.families.get(f"{owner.kind}.{key}") or self.families.get(key)
+    def family_of(self, annotation: object) -> Family | None:
+        """The family that a setting of this annotation, or each of its items, is built from; None for plain data."""
+        for kind in _alternatives(annotation):
+            for family in self.families:
+                if family.makes(kind) or (_holds_many(kind) and family.makes(typing.get_args(kind)[0])):
+                    return family
+        return None
 
-    def _complete_value(
-        self, owner: Family, parameter: inspect.Parameter, value: object, path: str
-    ) -> object:
-        # A parameter whose default is a string takes strings, whatever its name (the dense retriever's `index`).
-        family = None if isinstance(parameter.default, str) else self._family(owner, parameter.name)
-        if family is None:
-            return _checked(value, parameter.annotation, path)
+    def walk(self, completed: Spec, family: Family, path: str) -> Iterator[tuple[Family, str, Spec]]:
+        """Every spec inside a completed one, itself first, with its family and its place."""
+        yield family, path, completed
+        for key, parameter in family.parameters(completed["use"], path).items():
+            inner = self.family_of(parameter.annotation)
+            value = completed.get(key)
+            for i, item in enumerate(value if isinstance(value, list) else [value]):
+                if inner is not None and isinstance(item, dict):
+                    place = f"{path}.{key}[{i}]" if isinstance(value, list) else f"{path}.{key}"
+                    yield from self.walk(item, inner, place)
+
+    def _complete_value(self, annotation: object, value: object, path: str) -> object:
+        family = self.family_of(annotation)
+        if family is None or (isinstance(value, str) and str in map(_plain, _alternatives(annotation))):
+            return _checked(value, annotation, path)
         if value is None:
             return None
-        if isinstance(value, list) != _holds_many(parameter.annotation):
+        many = not any(family.makes(kind) for kind in _alternatives(annotation))
+        if isinstance(value, list) != many:
             wanted = f"one {family.kind}" if isinstance(value, list) else f"a list, one {family.kind} an item"
             raise SpecError(f"{path}: expected {wanted}, got {value!r}")
         if isinstance(value, list):
@@ -152,8 +196,9 @@ class Builder:
 
     def _make(self, completed: Spec, family: Family, path: str) -> Any:  # noqa: ANN401
         make = family.maker(completed["use"], path)
+        parameters = family.parameters(completed["use"], path)
         arguments = {
-            key: self._build_value(family, key, value, f"{path}.{key}")
+            key: self._build_value(parameters[key].annotation, value, f"{path}.{key}")
             for key, value in completed.items()
             if key != "use"
         }
@@ -166,8 +211,8 @@ class Builder:
         except (TypeError, ValueError) as error:
             raise SpecError(f"{path}: {error}") from error
 
-    def _build_value(self, owner: Family, key: str, value: Any, path: str) -> object:  # noqa: ANN401 - plain data
-        family = self._family(owner, key)
+    def _build_value(self, annotation: object, value: Any, path: str) -> object:  # noqa: ANN401 - plain data
+        family = self.family_of(annotation)
         if family is None or not isinstance(value, dict | list):  # a completed spec is never a bare string
             return value
         if isinstance(value, list):
@@ -184,19 +229,37 @@ def _normalise(spec: object, family: Family, path: str) -> Spec:
     return {**spec, "use": family.aliases.get(spec["use"], spec["use"])}
 
 
-def _parameters(make: Callable[..., Any], skip: int) -> dict[str, inspect.Parameter]:
-    """The settings by name; the first `skip` parameters come later, from elsewhere."""
-    parameters = list(inspect.signature(make).parameters.values())[skip:]
-    return {p.name: p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+def _alternatives(annotation: object) -> tuple[Any, ...]:
+    """What a value may be: the members of a union, or the annotation alone."""
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return typing.get_args(annotation) if union else (annotation,)
+
+
+def _plain(annotation: object) -> Any:  # noqa: ANN401 - whatever an annotation is
+    return str if annotation == Weights else annotation
+
+
+def names_weights(annotation: object) -> bool:
+    """Whether a setting of this annotation may name a model's weights."""
+    return Weights in _alternatives(annotation)
+
+
+def _holds_many(annotation: object) -> bool:
+    return typing.get_origin(annotation) in (Sequence, tuple, list)
 
 
 def _checked(value: object, annotation: object, path: str) -> object:
-    """Hold a value to a plain type; a whole number where a fraction is wanted becomes one (1 and 1.0 are equal)."""
-    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    kinds = typing.get_args(annotation) if union else (annotation,)
-    if PLAIN.issuperset(kinds) and type(value) not in kinds:
+    """Hold a value to plain types and choices; a whole number where a fraction is wanted becomes one (1 equals 1.0)."""
+    kinds = [_plain(kind) for kind in _alternatives(annotation)]
+    choices = [
+        one for kind in kinds if typing.get_origin(kind) is typing.Literal for one in typing.get_args(kind)
+    ]
+    kinds = [kind for kind in kinds if typing.get_origin(kind) is not typing.Literal]
+    if PLAIN.issuperset(kinds) and type(value) not in kinds and value not in choices:
         if type(value) is int and float in kinds:
             return float(value)
+        if choices:
+            raise SpecError(f"{path}: {unknown('choice', value, map(str, choices))}")
         wanted = " or ".join(kind.__name__ for kind in kinds if kind is not types.NoneType)
         raise SpecError(f"{path}: expected {wanted}, got {value!r}")
     try:
@@ -204,7 +267,3 @@ def _checked(value: object, annotation: object, path: str) -> object:
     except (TypeError, ValueError) as error:
         raise SpecError(f"{path}: {value!r} cannot be written down as a setting: {error}") from error
     return value
-
-
-def _holds_many(annotation: object) -> bool:
-    return typing.get_origin(annotation) in (Sequence, tuple, list)

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlc.data.errors import WeightsError
-from rlc.data.protocols import Tokenizer
+from rlc.data.protocols import Tokenizer, Weights
 
 if TYPE_CHECKING:
     import tokenizers
+
+
+APPROXIMATE = "approximate"  # names no model
 
 
 class FastTokenizer:
@@ -40,7 +43,7 @@ class ApproximateTokenizer:
     tokens as the usual byte-pair vocabularies, slightly more on names and tables.
     """
 
-    name = "approximate"
+    name = APPROXIMATE
     _piece = re.compile(r"[^\W\d_]{1,6}|\d{1,3}|[^\w\s]|_")
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
@@ -53,13 +56,13 @@ class ApproximateTokenizer:
 
 
 @cache
-def load_tokenizer(model: str) -> Tokenizer:
+def load_tokenizer(model: Weights) -> Tokenizer:
     """The tokenizer of a model: `approximate`, an alias, a folder, or a Hugging Face id.
 
     Raises:
         WeightsError: if the model has no fast tokenizer (a `tokenizer.json`), or a damaged one.
     """
-    if model == "approximate":
+    if model == APPROXIMATE:
         return ApproximateTokenizer()
     from tokenizers import Tokenizer as HuggingFaceTokenizer
 

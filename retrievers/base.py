@@ -1,9 +1,9 @@
 """What all retrievers share: one open method, `search`, for many queries at once."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -18,6 +18,8 @@ from rlc.data.errors import UnsupportedError
 
 Where = Mapping[str, Any]
 """A metadata filter: `{"source": "report"}` keeps the documents whose metadata has exactly these values."""
+RetrieverFactory = Callable[[Sequence[Document]], BaseRetriever]
+"""Makes a retriever over documents, such as `BM25Retriever.from_documents`."""
 
 
 class Retriever(BaseRetriever):
@@ -29,6 +31,8 @@ class Retriever(BaseRetriever):
     Attributes:
         k: how many documents a query gets, at most; `invoke(query, k=3)` overrides it for one call.
     """
+
+    VERSION: ClassVar[int] = 1
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 

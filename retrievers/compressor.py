@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -12,6 +12,8 @@ from pydantic import ConfigDict
 
 class Compressor(BaseDocumentCompressor):
     """A step after retrieval. Subclasses say what becomes of the documents, in `refine`, without changing them."""
+
+    VERSION: ClassVar[int] = 1
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 

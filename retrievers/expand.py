@@ -14,8 +14,7 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
 from rlc.data.errors import DataError
-from rlc.retrievers.base import Retriever, Where, id_of, scored, search
-from rlc.retrievers.fuse import Member
+from rlc.retrievers.base import Retriever, RetrieverFactory, Where, id_of, scored, search
 
 # Chunkers leave out chunks of white space alone; anything wider is text that these chunks do not hold.
 LARGEST_GAP = 32
@@ -116,7 +115,7 @@ class NeighbourRetriever(ExpandingRetriever):
         cls,
         documents: Sequence[Document],
         *,
-        index: Member,
+        index: RetrieverFactory,
         k: int = 5,
         depth: int = 50,
         before: int = 1,
@@ -169,7 +168,13 @@ class ParentRetriever(ExpandingRetriever):
 
     @classmethod
     def from_documents(
-        cls, documents: Sequence[Document], *, index: Member, k: int = 5, depth: int = 50, level: int = 0
+        cls,
+        documents: Sequence[Document],
+        *,
+        index: RetrieverFactory,
+        k: int = 5,
+        depth: int = 50,
+        level: int = 0,
     ) -> Self:
         """Index chunks that carry `source`, `start_index`, `end_index` and `parents`; see `NeighbourRetriever`."""
         return cls(retriever=index(documents), sources=by_source(documents), k=k, depth=depth, level=level)

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Prompt
-from rlc.retrievers.base import Retriever, Where, id_of, scored, search
-from rlc.retrievers.fuse import Member, reciprocal_rank_fusion
+from rlc.retrievers.base import Retriever, RetrieverFactory, Where, id_of, scored, search
+from rlc.retrievers.fuse import reciprocal_rank_fusion
 
 REWRITE = (
     "Write {count} other ways to ask the following question, with other words for the same things. "
@@ -98,7 +98,7 @@ class MultiQueryRetriever(ExpansionRetriever):
         cls,
         documents: Sequence[Document],
         *,
-        index: Member,
+        index: RetrieverFactory,
         llm: LLM,
         k: int = 5,
         depth: int = 50,
@@ -139,7 +139,7 @@ class HydeRetriever(ExpansionRetriever):
         cls,
         documents: Sequence[Document],
         *,
-        index: Member,
+        index: RetrieverFactory,
         llm: LLM,
         k: int = 5,
         depth: int = 50,

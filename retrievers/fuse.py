@@ -1,7 +1,7 @@
 """Fusion: several rankings of the same documents become one."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -10,14 +10,12 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import Field, model_validator
 
 from rlc.data.errors import UnsupportedError
-from rlc.retrievers.base import Retriever, Where, id_of, scored, search
+from rlc.retrievers.base import Retriever, RetrieverFactory, Where, id_of, scored, search
 from rlc.retrievers.compressor import score_of
 from rlc.retrievers.fuse_batch import Rows, reciprocal_rank_fusion_batch, weighted_score_fusion_batch
 from rlc.retrievers.fuse_scores import Scores, checked_weights
 
 Fusion = Literal["rrf", "min-max", "z", "dbsf"]
-Member = Callable[[Sequence[Document]], BaseRetriever]
-"""Makes a retriever over documents, such as `BM25Retriever.from_documents`."""
 Ranking = dict[str, Document]
 """What one retriever found for one query: documents by id, best first."""
 
@@ -84,7 +82,7 @@ class HybridRetriever(Retriever):
         cls,
         documents: Sequence[Document],
         *,
-        members: Sequence[Member],
+        members: Sequence[RetrieverFactory],
         k: int = 5,
         depth: int = 50,
         weights: Sequence[float] | None = None,

@@ -28,12 +28,12 @@ from rlc.data.sets import lara
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
 from rlc.experiments.bench.base import BenchRecord, Figures, peak_memory, peer, race, say
-from rlc.retrievers.base import top_k
+from rlc.retrievers.base import RetrieverFactory, top_k
 from rlc.retrievers.bm25 import BM25Retriever, lucene
 from rlc.retrievers.dense import DenseRetriever, IndexKind, build_candidates, nearest
 from rlc.retrievers.encoders.cache import CachedEncoder
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, unit
-from rlc.retrievers.fuse import HybridRetriever, Member, reciprocal_rank_fusion
+from rlc.retrievers.fuse import HybridRetriever, reciprocal_rank_fusion
 from rlc.retrievers.fuse_batch import reciprocal_rank_fusion_batch
 from rlc.retrievers.index.analyse import Analyser
 from rlc.retrievers.index.storage import IndexReader, IndexWriter
@@ -328,7 +328,7 @@ def pipeline(examples: Sequence[Example]) -> Figures:
         chunks = RecursiveChunker(size=SIZE, overlap=OVERLAP, tokenizer=tokenizer).transform_documents(
             [document]
         )
-        members: list[Member] = [
+        members: list[RetrieverFactory] = [
             BM25Retriever.from_documents,
             partial(DenseRetriever.from_documents, encoder=encoder),
         ]

@@ -13,15 +13,14 @@ from rlc.data.protocols import Tokenizer
 from rlc.data.records import Example
 from rlc.experiments.metrics.evidence import holds
 from rlc.experiments.statistics.resample import Floats
-from rlc.retrievers.base import search
-from rlc.retrievers.fuse import Member
+from rlc.retrievers.base import RetrieverFactory, search
 
 DEPTH = 50  # chunks looked at: ten times five small ones
 Rank = Callable[[Sequence[Document], Sequence[Example]], list[list[Document]]]
 """The chunks of one document and questions on it -> the chunks of each question, best first."""
 
 
-def by(index: Member, depth: int = DEPTH) -> Rank:
+def by(index: RetrieverFactory, depth: int = DEPTH) -> Rank:
     """Rank with a retriever."""
     return lambda chunks, examples: search(index(chunks), [example.question for example in examples], depth)
 

@@ -22,7 +22,7 @@ from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.experiments.study.study import make_study
 from rlc.experiments.tracking.keeper import FAILED, FINISHED, KILLED, Keeper
 from rlc.experiments.tracking.place import TrackingError, is_tracked
-from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL
+from rlc.pipeline.recipe import BUILDER, LLM
 
 BANNER = (
     "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
@@ -169,7 +169,7 @@ def _print_plan(run: Run, as_json: bool) -> None:
         print_plans(plans_for(run.specs, run.dataset, gpu), gpu, as_json)
         return
     engines = {
-        name: BUILDER.build(spec["llm"], LANGUAGE_MODEL, f"readers.{name}.llm")
+        name: BUILDER.build(spec["llm"], LLM, f"readers.{name}.llm")
         for name, spec in run.specs.items()
         if isinstance(spec.get("llm"), dict)
     }

@@ -66,12 +66,12 @@ def llm(run: str, model: str, settings: tuple[str, ...], out: Path, allow_self: 
     from rlc.experiments.cli.choose import engine_spec
     from rlc.experiments.runs.stored import open_run
     from rlc.experiments.scorers.second_opinion import second_opinion
-    from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, Recipe, with_settings
+    from rlc.pipeline.recipe import BUILDER, LLM, Recipe, with_settings
 
     stored = open_run(run, out)
     recipe = Recipe({"judge": {}}, {"llm": engine_spec(model)})
     spec = with_settings(recipe, [f"parts.llm.{setting}" for setting in settings]).parts["llm"]
-    engine = BUILDER.build(BUILDER.complete(spec, LANGUAGE_MODEL, "judge"), LANGUAGE_MODEL, "judge")
+    engine = BUILDER.build(BUILDER.complete(spec, LLM, "judge"), LLM, "judge")
     opinion = second_opinion(stored.folder, stored.frame, engine, allow_self=allow_self)
     click.echo(
         f"{opinion.judge} judged {opinion.judged} answers; {opinion.unparsed} replies were neither yes nor no"

@@ -27,11 +27,12 @@ from rlc.experiments.chunk_lab.ranks import Cut, Rank, by, cut, read_shares
 from rlc.experiments.metrics.evidence import first_rank, silver
 from rlc.experiments.statistics.intervals import estimate
 from rlc.experiments.statistics.resample import Floats
+from rlc.retrievers.base import RetrieverFactory
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.dense import DenseRetriever
 from rlc.retrievers.encoders.cache import CachedEncoder
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder
-from rlc.retrievers.fuse import HybridRetriever, Member
+from rlc.retrievers.fuse import HybridRetriever
 from rlc.retrievers.select import conformal_threshold
 
 ALPHAS = (0.05, 0.1, 0.2)
@@ -116,7 +117,11 @@ def report(examples: Sequence[Example], encoder: Encoder, tokenizer: Tokenizer) 
     kept = [example for example in examples if example.id in gold]
     dense = partial(DenseRetriever.from_documents, encoder=encoder)
     hybrid = partial(HybridRetriever.from_documents, members=[BM25Retriever.from_documents, dense])
-    indexes: dict[str, Member] = {"BM25": BM25Retriever.from_documents, "dense": dense, "hybrid": hybrid}
+    indexes: dict[str, RetrieverFactory] = {
+        "BM25": BM25Retriever.from_documents,
+        "dense": dense,
+        "hybrid": hybrid,
+    }
     cuts = cut(RecursiveChunker(size=600, overlap=100, tokenizer=tokenizer), kept, tokenizer)
     table = {name: ranked(by(index, ALL), cuts, gold) for name, index in indexes.items()}
     table |= {f"{name}, fixed k": by_rank(rows) for name, rows in table.items()}

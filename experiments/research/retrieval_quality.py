@@ -26,11 +26,12 @@ from rlc.data.tokens import load_tokenizer
 from rlc.experiments.chunk_lab.ranks import Cut, Rank, at_random, by, cut, from_the_start, oracle, read_shares
 from rlc.experiments.metrics.evidence import first_rank, silver
 from rlc.experiments.statistics.intervals import difference, estimate
+from rlc.retrievers.base import RetrieverFactory
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.dense import DenseRetriever
 from rlc.retrievers.encoders.cache import CachedEncoder
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder
-from rlc.retrievers.fuse import HybridRetriever, Member
+from rlc.retrievers.fuse import HybridRetriever
 from rlc.retrievers.index.analyse import Analyser
 
 KS = (1, 3, 5, 10)
@@ -94,7 +95,7 @@ def tuning_documents(examples: Sequence[Example]) -> set[str]:
 def searching(encoder: Encoder) -> dict[str, Rank]:
     """What is compared."""
     dense = partial(DenseRetriever.from_documents, encoder=encoder)
-    members: list[Member] = [BM25Retriever.from_documents, dense]
+    members: list[RetrieverFactory] = [BM25Retriever.from_documents, dense]
     return {
         "BM25": by(BM25Retriever.from_documents),
         "dense": by(dense),
@@ -119,7 +120,10 @@ def methods(
 def candidates(cuts: Mapping[int, Sequence[Cut]]) -> list[Method]:
     """The recipes that the tuning half chooses from, by size; each reads as many tokens as 600-token chunks do."""
     stemmed = partial(BM25Retriever.from_documents, stemmer="english", stopwords="english")
-    indexes: dict[str, Member] = {"": BM25Retriever.from_documents, ", stems, no stop words": stemmed}
+    indexes: dict[str, RetrieverFactory] = {
+        "": BM25Retriever.from_documents,
+        ", stems, no stop words": stemmed,
+    }
     return [
         Method(f"BM25, {size} tokens{name}", cuts[size], by(index), 600 // size)
         for size in cuts

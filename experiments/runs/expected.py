@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rlc.data import protocols
 from rlc.data.errors import DataError, UnsupportedError
-from rlc.data.protocols import LLM
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.experiments.runs.forecast import estimates, measure_speeds
 from rlc.experiments.runs.plans import machine_installed, plans
 from rlc.experiments.runs.progress import Pace
 from rlc.experiments.runs.run import Run, write_json
-from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL
+from rlc.pipeline.recipe import BUILDER, LLM
 
 FILE = "estimate.json"
 PROBED = ("hf", "hf-kv")  # loaded into this process for the run anyway, and asked for nothing but time
@@ -33,22 +33,20 @@ class Engines:
     """
 
     inner: Finish = BUILDER.finish
-    made: dict[str, LLM] = field(default_factory=dict)
+    made: dict[str, protocols.LLM] = field(default_factory=dict)
 
     def finish(self, make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
         """Make an object of a spec; an engine once."""
-        if kind != LANGUAGE_MODEL.kind:
+        if kind != LLM.kind:
             return self.inner(make, kind, spec)
         key = fingerprint(spec)
         if key not in self.made:
             self.made[key] = self.inner(make, kind, spec)
         return self.made[key]
 
-    def of(self, spec: Spec, path: str) -> LLM:
+    def of(self, spec: Spec, path: str) -> protocols.LLM:
         """The engine of a completed spec."""
-        made: LLM = self.finish(
-            lambda: replace(BUILDER).build(spec, LANGUAGE_MODEL, path), LANGUAGE_MODEL.kind, spec
-        )
+        made: protocols.LLM = self.finish(lambda: replace(BUILDER).build(spec, LLM, path), LLM.kind, spec)
         return made
 
 

@@ -8,7 +8,7 @@ from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Example
 from rlc.data.spec import Spec, fingerprint
 from rlc.pipeline.llms.support.forwarding import forward
-from rlc.pipeline.recipe import BUILDER, LANGUAGE_MODEL, READER
+from rlc.pipeline.recipe import BUILDER, LLM, READER
 
 
 @dataclass
@@ -44,7 +44,7 @@ def rebuild_prompts(spec: Spec, example: Example, script: Sequence[str] = ()) ->
     recorder = PromptRecorder(iter(script))
 
     def record(make: Callable[[], Any], kind: str, _: Spec) -> Any:  # noqa: ANN401 - the builder's hook
-        return forward(make(), recorder) if kind == LANGUAGE_MODEL.kind else make()
+        return forward(make(), recorder) if kind == LLM.kind else make()
 
     replace(BUILDER, finish=record).build(spec, READER, "reader")([example])
     return {

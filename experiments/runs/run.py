@@ -48,7 +48,7 @@ class Run:
     @property
     def models(self) -> dict[str, str]:
         """Revisions of the models that the specs name."""
-        return revisions(dict(self.specs))
+        return {model: at for spec in self.specs.values() for model, at in revisions(spec).items()}
 
     def readers(self, store: Store, finish: Finish = BUILDER.finish) -> dict[str, Reader]:
         """The readers, each keeping its answers in the store."""

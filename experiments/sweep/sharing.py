@@ -22,8 +22,8 @@ from rlc.data.spec import Spec, fingerprint
 from rlc.experiments.study.ranking import Stage
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.rag import RagReader
-from rlc.pipeline.readers.support.indexing import Index
-from rlc.pipeline.recipe import ENCODER, LANGUAGE_MODEL, READER, RETRIEVER, STEP
+from rlc.pipeline.recipe import ENCODER, LLM, READER, RETRIEVER, STEP
+from rlc.retrievers.base import RetrieverFactory
 
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ class SharedChunker(BaseDocumentTransformer):
 class SharedIndex:
     """Indexes the same chunks once."""
 
-    index: Index
+    index: RetrieverFactory
     identity: str
     memory: Memory
 
@@ -203,5 +203,5 @@ WRAPPERS: Mapping[str, Callable[[Any, str, Memory], Any]] = {
     RETRIEVER.kind: SharedIndex,
     STEP.kind: SharedStep,
     ENCODER.kind: SharedEncoder,
-    LANGUAGE_MODEL.kind: lambda llm, identity, memory: forward(llm, memory, identity),
+    LLM.kind: lambda llm, identity, memory: forward(llm, memory, identity),
 }

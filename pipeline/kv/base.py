@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +34,8 @@ class Eviction(ABC):
     Args:
         ratio: the share that is evicted, in [0, 1); 0 changes nothing.
     """
+
+    VERSION: ClassVar[int] = 1
 
     ratio: float = 0.5
 

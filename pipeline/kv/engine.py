@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Prompt
+from rlc.data.protocols import Prompt, Weights
 from rlc.pipeline.kv.base import Eviction, Layer
 from rlc.pipeline.llms.hf import HfLLM
 
@@ -34,7 +34,7 @@ class KvLLM(HfLLM):
 
     def __init__(
         self,
-        model: str,
+        model: Weights,
         kv: Eviction,
         *,
         window: int | None = None,

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedError
-from rlc.data.protocols import Generation, Prompt, Tokenizer
+from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import load_tokenizer
@@ -78,13 +78,15 @@ class EndpointLLM:
         EngineUnavailableError: if a server elsewhere needs a key and the variable is not set.
     """
 
+    VERSION: ClassVar[int] = 1
+
     def __init__(
         self,
         model: str,
         window: int,
         base_url: str | Sequence[str] = "http://localhost:8000/v1",
         api_key_env: str = "OPENAI_API_KEY",
-        tokenizer: Tokenizer | str = "approximate",
+        tokenizer: Tokenizer | Weights = "approximate",
         *,
         concurrency: int = 8,
         retries: int = 5,

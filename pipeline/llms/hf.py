@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
 from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError
-from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs
+from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs, Weights
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
@@ -44,9 +44,11 @@ class HfLLM:
         revision: a hub revision.
     """
 
+    VERSION: ClassVar[int] = 1
+
     def __init__(
         self,
-        model: str,
+        model: Weights,
         *,
         window: int | None = None,
         dtype: str = "auto",

@@ -4,7 +4,7 @@ import functools
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from langchain_core.language_models import BaseChatModel
@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable
 
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.lazy import load
-from rlc.data.protocols import Generation, Prompt, Tokenizer
+from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms.support.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens
@@ -38,6 +38,8 @@ class LangChainLLM:
     A message without `usage_metadata` is counted with `tokenizer`.
     """
 
+    VERSION: ClassVar[int] = 1
+
     def __init__(
         self,
         model: BaseChatModel | None = None,
@@ -45,7 +47,7 @@ class LangChainLLM:
         window: int,
         target: str = "",
         arguments: Mapping[str, Any] | None = None,
-        tokenizer: Tokenizer | str = "approximate",
+        tokenizer: Tokenizer | Weights = "approximate",
         concurrency: int = 8,
     ) -> None:
         if (model is None) == (not target):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer
@@ -34,6 +34,8 @@ class ScriptedLLM:
     error; its usage is counted here all the same. The cache is one prefix deep, as a local engine's: a prompt
     whose system text and prefix equal those of the prompt before it has them cached.
     """
+
+    VERSION: ClassVar[int] = 1
 
     def __init__(
         self,

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from rlc.data.errors import EngineUnavailableError, MissingExtraError
-from rlc.data.protocols import Generation, Prompt, Tokenizer
+from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
@@ -62,12 +62,14 @@ class VllmLLM:
         ValueError: on a setting out of range, such as a window beyond the model's positions.
     """
 
+    VERSION: ClassVar[int] = 1
+
     # Questions on several documents are decoded side by side, where the weights are read once for all of them.
     documents_together = 8
 
     def __init__(
         self,
-        model: str,
+        model: Weights,
         *,
         window: int | None = None,
         dtype: str = "auto",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Example
@@ -12,6 +13,8 @@ from rlc.pipeline.readers.support.asking import Request, ask_all, tokens_of
 @dataclass(frozen=True)
 class ClosedBookReader:
     """Ask the question alone. The control that shows memorisation: what it gets right, no arm had to read."""
+
+    VERSION: ClassVar[int] = 1
 
     llm: LLM
     max_tokens: int = 64

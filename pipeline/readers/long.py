@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
@@ -35,6 +36,8 @@ class LongReader:
         overflow: what becomes of a document that does not fit the window: `refuse`, `middle` or `head`.
         seed: of an engine that samples.
     """
+
+    VERSION: ClassVar[int] = 1
 
     llm: LLM
     steps: Sequence[BaseDocumentCompressor] = ()

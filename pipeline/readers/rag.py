@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
@@ -14,9 +14,9 @@ from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
 from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text, tokens_of
-from rlc.pipeline.readers.support.indexing import Index, Indexed, by_name, index_documents
+from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents
 from rlc.pipeline.readers.support.retrieving import Found
-from rlc.retrievers.base import search
+from rlc.retrievers.base import RetrieverFactory, search
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,10 @@ class RagReader:
         where: keep only passages whose metadata has these values.
     """
 
+    VERSION: ClassVar[int] = 1
+
     chunker: BaseDocumentTransformer
-    index: Index
+    index: RetrieverFactory
     llm: LLM
     steps: Sequence[BaseDocumentCompressor] = ()
     order: str = "relevance"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from rlc.data.errors import DataError
 from rlc.data.protocols import Tokenizer
@@ -37,6 +37,8 @@ class RecordedReader:
 
     Source: LaRA, arXiv 2502.09977 (5 chunks of 600 tokens, documents cut to 127,000).
     """
+
+    VERSION: ClassVar[int] = 1
 
     root: str
     model: str

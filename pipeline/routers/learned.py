@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example, Usage, evidence_in
@@ -38,6 +38,8 @@ class LearnedRouter:
             these are fewer where answers are in the store already, and a decision must not depend on that.
             `rlc compare --price` and `--budget` set it to the mean of the questions that they ask.
     """
+
+    VERSION: ClassVar[int] = 1
 
     rag: Reader
     long: Reader

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example, evidence_in
@@ -20,6 +21,8 @@ class LearnedAfterRagRouter(LearnedRouter):
     Where it falls through, both arms are paid. A RAG answer that failed is always asked again. Settings and details
     are those of `LearnedRouter`.
     """
+
+    VERSION: ClassVar[int] = 1
 
     fit: str = SHIPPED
 

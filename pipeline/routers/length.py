@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from rlc.data.protocols import Reader, Tokenizer
 from rlc.data.records import Answer, Example
@@ -16,6 +17,8 @@ class LengthRouter:
     Long context is ahead on short documents and for strong models, retrieval on long ones (LaRA,
     arXiv 2502.09977). The threshold is a setting, not a finding: choose it for your reader's window and price.
     """
+
+    VERSION: ClassVar[int] = 1
 
     rag: Reader
     long: Reader

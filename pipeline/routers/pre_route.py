@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Generation, Prompt, Reader
@@ -33,6 +34,8 @@ class PreRoute:
 
     Source: the idea of Pre-Route, arXiv 2605.10235, from its abstract.
     """
+
+    VERSION: ClassVar[int] = 1
 
     rag: Reader
     long: Reader

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
@@ -22,6 +23,8 @@ class SelfRoute:
     Source: Li et al., Retrieval Augmented Generation or Long-Context LLMs?, EMNLP 2024 industry track,
     arXiv 2407.16833.
     """
+
+    VERSION: ClassVar[int] = 1
 
     rag: Reader
     long: Reader

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,8 @@ class TableRouter:
         fit: A shipped table's name, or a file of `rlc router fit`.
         reader: The model whose measured strength to use; an unknown one has the row `any`, and the details say so.
     """
+
+    VERSION: ClassVar[int] = 1
 
     rag: Reader
     long: Reader

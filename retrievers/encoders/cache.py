@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class CachedEncoder:
     Attributes:
         embedded: how many texts were not in the file, so far.
     """
+
+    VERSION: ClassVar[int] = 1
 
     def __init__(self, encoder: Encoder, *, file: Path | str | None = None) -> None:
         self._encoder = encoder

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from rlc.data.errors import DataError, UnsupportedError
 from rlc.data.lazy import load
-from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer
+from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
 from rlc.data.tokens import load_tokenizer
 from rlc.retrievers.encoders.sentence_transformer import unit
 
@@ -26,6 +26,8 @@ class LangChainEncoder:
         name: identifies model and settings in tables and caches; the class's name and settings by default.
     """
 
+    VERSION: ClassVar[int] = 1
+
     pooling = "unknown"
 
     def __init__(
@@ -34,7 +36,7 @@ class LangChainEncoder:
         *,
         window: int,
         settings: Mapping[str, Any] | None = None,
-        tokenizer: Tokenizer | str = "approximate",
+        tokenizer: Tokenizer | Weights = "approximate",
         name: str | None = None,
     ) -> None:
         made = load(embeddings)(**(settings or {})) if isinstance(embeddings, str) else embeddings

@@ -2,12 +2,12 @@
 
 import copy
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from rlc.data.errors import DataError, WeightsError
-from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer
+from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import FastTokenizer
 from rlc.data.weights import resolve, revision_of
@@ -46,9 +46,11 @@ class SentenceEncoder:
         pooled: how many texts have been pooled over windows so far.
     """
 
+    VERSION: ClassVar[int] = 1
+
     def __init__(
         self,
-        model: str,
+        model: Weights,
         *,
         revision: str | None = None,
         window: int | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from rlc.data.errors import WeightsError
-from rlc.data.protocols import Floats
+from rlc.data.protocols import Floats, Weights
 from rlc.data.weights import resolve
 from rlc.retrievers.encoders.windows import Window, batches, windows_of
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
@@ -39,7 +39,7 @@ class LLMLingua2Pruner(SentencePruner):
     Source: Pan et al., LLMLingua-2, ACL Findings 2024, arXiv 2403.12968.
     """
 
-    model: str
+    model: Weights
     ratio: Share | None = 0.5
     revision: str | None = None
     force: Sequence[str] = ()

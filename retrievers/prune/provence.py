@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 from pydantic import Field
 
 from rlc.data.errors import DataError
-from rlc.data.protocols import Floats
+from rlc.data.protocols import Floats, Weights
 from rlc.retrievers.base import scored
 from rlc.retrievers.encoders.windows import batches
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner
@@ -72,7 +72,7 @@ class ProvencePruner(SentencePruner):
     Source: Chirkova et al., Provence, ICLR 2025, arXiv 2501.16214.
     """
 
-    model: str = "provence-mini"
+    model: Weights = "provence-mini"
     revision: str | None = None
     rounding: Literal["probability", "decision"] = "probability"
     title: Literal["metadata", "first-sentence", "none"] = "metadata"

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from rlc.data.errors import DataError, WeightsError
-from rlc.data.protocols import Floats
+from rlc.data.protocols import Floats, Weights
 from rlc.data.weights import resolve
 from rlc.retrievers.encoders.probe import Dtype, faster_dtype, random_tokens
 from rlc.retrievers.encoders.windows import batches, cut_texts, pair_windows
@@ -33,7 +33,7 @@ class CrossEncoderReranker(Reranker):
         device: `cpu`, `cuda`, ...; None takes the best there is.
     """
 
-    model: str
+    model: Weights
     revision: str | None = None
     window: int | None = Field(default=None, ge=8)
     long_text: Literal["pool", "refuse"] = "pool"

