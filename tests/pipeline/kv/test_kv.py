@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from rlc.data.errors import SpecError
 from rlc.data.lazy import load
 from rlc.data.protocols import LLM, Prompt
+from rlc.pipeline import recipe
 from rlc.pipeline.kv import KV, KvLLM, RandomEviction, SnapKV, StreamingLLM
 from rlc.pipeline.kv.base import Layer
 from rlc.pipeline.kv.engine import thinned
 from rlc.pipeline.llms.hf import HfLLM
-from rlc.pipeline.recipe import BUILDER, LLM
 
 DOCUMENT = "The cat saw the other theme. Nobody knows the weather there. " * 4
 PROMPTS = [Prompt(DOCUMENT, question, "sys") for question in ("Who saw the theme?", "Why?")]
@@ -156,11 +156,11 @@ def test_a_thinned_cache_is_a_slice_of_the_whole(engine):
 
 def test_in_a_recipe(tiny_llm_folder):
     spec = {"use": "hf-kv", "model": str(tiny_llm_folder), "kv": {"use": "snapkv", "ratio": 0.25}}
-    completed = BUILDER.complete(spec, LLM, "llm")
+    completed = recipe.BUILDER.complete(spec, recipe.LLM, "llm")
     assert completed["kv"] == {"use": "snapkv", "ratio": 0.25, "observed": 32, "kernel": 5}
-    assert BUILDER.build(completed, LLM, "llm")._eviction == SnapKV(ratio=0.25)
+    assert recipe.BUILDER.build(completed, recipe.LLM, "llm")._eviction == SnapKV(ratio=0.25)
     with pytest.raises(SpecError, match="kv"):
-        BUILDER.complete({"use": "hf", "model": "m", "kv": "snapkv"}, LLM, "llm")
+        recipe.BUILDER.complete({"use": "hf", "model": "m", "kv": "snapkv"}, recipe.LLM, "llm")
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1e-6])

@@ -12,8 +12,8 @@ import pytest
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import LLM, Prompt
 from rlc.experiments.runs.execute import documents_together
+from rlc.pipeline import recipe
 from rlc.pipeline.llms.endpoint import EndpointLLM, _seconds
-from rlc.pipeline.recipe import BUILDER, LLM
 
 PROMPT = Prompt("Doc. ", "Q?", "Be brief.")
 
@@ -406,7 +406,7 @@ def test_several_servers_are_a_setting_like_any():
         "window": 9,
         "base_url": ["http://localhost:1/v1", "http://localhost:2/v1"],
     }
-    completed = BUILDER.complete(spec, LLM, "llm")
+    completed = recipe.BUILDER.complete(spec, recipe.LLM, "llm")
     assert completed["base_url"] == spec["base_url"]
     assert documents_together({"long": {"llm": completed}}) == 2
     with pytest.raises(ValueError, match="empty list"):
