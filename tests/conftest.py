@@ -87,3 +87,23 @@ def tiny_llm_folder(tmp_path_factory):
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def scripted_recipe():
+    """A recipe of both arms over a scripted engine, as text: no weights, answers at once."""
+    return """
+[parts.llm]
+use = "scripted"
+answers = { "" = "Ada keeps the lamp." }
+
+[readers.rag]
+use = "rag"
+chunker = { use = "recursive", size = 16 }
+index = { use = "bm25", k = 2 }
+llm = "@llm"
+
+[readers.long]
+use = "long"
+llm = "@llm"
+"""

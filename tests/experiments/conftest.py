@@ -67,26 +67,6 @@ def wrong():
     return Scripted({"a1": "Bob.", "a2": "Ada built it.", "b1": "$1,200", "b2": "Rain."})
 
 
-@pytest.fixture(scope="session")
-def scripted_recipe():
-    """A recipe of both arms over a scripted engine, as text: no weights, answers at once."""
-    return """
-[parts.llm]
-use = "scripted"
-answers = { "" = "Ada keeps the lamp." }
-
-[readers.rag]
-use = "rag"
-chunker = { use = "recursive", size = 16 }
-index = { use = "bm25", k = 2 }
-llm = "@llm"
-
-[readers.long]
-use = "long"
-llm = "@llm"
-"""
-
-
 @pytest.fixture
 def shell(tmp_path, monkeypatch, scripted_recipe):
     """Runs `rlc ...` in an empty folder that holds a recipe and two documents with questions."""

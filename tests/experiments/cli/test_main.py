@@ -136,7 +136,7 @@ def test_an_internal_error_is_one_message_and_debug_shows_all(shell, monkeypatch
 
     monkeypatch.setattr("rlc.experiments.cli.compare.run_compare", broken)
     result = shell("compare", code=1)
-    assert re.search(r"ZeroDivisionError: oops \(at \S*test_cli:\d+\); --debug", result.stderr)
+    assert re.search(r"ZeroDivisionError: oops \(at \S*test_main:\d+\); --debug", result.stderr)
     assert isinstance(CliRunner().invoke(main, ["--debug", "compare"]).exception, ZeroDivisionError)
 
 
