@@ -71,6 +71,9 @@ def tabulate(
 ) -> Clusters:
     """Sum rows by cluster and, with `groups`, by the cells of a nested mean (see `nested_weights`).
 
+    Where every cell belongs to one cluster (the cells of LaRA's macro average are files), the cell hangs on its cluster:
+    its mean becomes one row of the cell around it. Only so does a document that is drawn twice count twice.
+
     Raises:
         ValueError: if lengths differ or a value is not a finite number.
     """
@@ -87,6 +90,12 @@ def tabulate(
         raise ValueError(f"every row needs one of each, got {lengths}")
     cluster, names = _codes(clusters)
     cell, cells = _codes(cell_of_row)
+    owners = len(set(zip(cell.tolist(), cluster.tolist(), strict=True)))
+    if owners == len(cells) > 1 and all(cells):
+        sizes = np.bincount(cell)
+        first = np.unique(cell, return_index=True)[1]
+        means = np.bincount(cell, weights=rows) / sizes
+        return tabulate(means, [clusters[i] for i in first], [key[:-1] for key in cells])
 
     def summed(weights: Floats) -> Floats:
         sums = np.bincount(cluster * len(cells) + cell, weights=weights, minlength=len(names) * len(cells))

@@ -457,3 +457,16 @@ def test_false_findings_stay_rare_and_detectable_ones_are_found():
     assert false_findings / 500 <= 0.08
     assert np.mean(detectable) == pytest.approx(effect, rel=0.03)
     assert 0.72 <= findings / 500 <= 0.88
+
+
+def test_a_file_that_is_a_cell_is_drawn_with_its_document():
+    """Files a, b (task x) and c (task y): a replicate that holds a twice and c is ((a + a) / 2 + c) / 2."""
+    values, files = [1.0, 0.0, 0.2, 1.0], ["a", "a", "b", "c"]
+    cells = [("x", "a"), ("x", "a"), ("x", "b"), ("y", "c")]
+    table = tabulate(values, files, cells)
+    assert table.statistic() == pytest.approx(((0.5 + 0.2) / 2 + 1) / 2)
+    by_hand = set()
+    for drawn in itertools.product("abc", repeat=3):
+        x = [{"a": 0.5, "b": 0.2}[name] for name in drawn if name != "c"]
+        by_hand.add(round(np.mean([np.mean(part) for part in (x, [1.0] * drawn.count("c")) if part]), 9))
+    assert set(np.round(table.replicates(2_000, seed=0), 9)) == by_hand
