@@ -132,7 +132,7 @@ def _break_even_costs(one: Draw) -> tuple[Costs, Costs]:
 def _crossing(one: Draw) -> float:
     long, rag = _break_even_costs(one)
     loads = _load(long) - _load(rag)
-    return loads / (rag.values[~rag.first].mean() - long.values[~long.first].mean())
+    return float(loads / (rag.values[~rag.first].mean() - long.values[~long.first].mean()))
 
 
 def _load(costs: Costs) -> float:
@@ -162,10 +162,10 @@ class Statistic:
 
 STATISTICS: Mapping[str, Statistic] = {
     "share right, recall, tokens removed": Statistic(
-        lambda d: _limits(estimate(d.long, d.documents)), lambda d: d.long.mean()
+        lambda d: _limits(estimate(d.long, d.documents)), lambda d: float(d.long.mean())
     ),
     "prompt tokens, seconds, dollars": Statistic(
-        lambda d: _limits(estimate(d.tokens, d.documents)), lambda d: d.tokens.mean()
+        lambda d: _limits(estimate(d.tokens, d.documents)), lambda d: float(d.tokens.mean())
     ),
     "one bin of a plot": Statistic(
         lambda d: _limits(estimate((d.long - d.rag)[::10], d.documents[::10])),
@@ -184,11 +184,11 @@ STATISTICS: Mapping[str, Statistic] = {
         lambda d: tabulate(d.long - d.rag, d.documents, d.cells).statistic(),
     ),
     "oracle's headroom, noise floor": Statistic(
-        lambda d: _limits(estimate(_headroom(d), d.documents)), lambda d: _headroom(d).mean()
+        lambda d: _limits(estimate(_headroom(d), d.documents)), lambda d: float(_headroom(d).mean())
     ),
     "router's gain over the better arm": Statistic(
         lambda d: _limits(difference(d.router, better_arm(d.rag, d.long), d.documents, flips=1)),
-        lambda d: _gained(d).mean(),
+        lambda d: float(_gained(d).mean()),
     ),
     "router's regret": Statistic(
         lambda d: _limits(estimate(oracle_outcomes(d.rag, d.long) - d.router, d.documents)),
