@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from langchain_core.documents import BaseDocumentTransformer, Document
 
 from rlc.data.errors import DataError
+from rlc.data.protocols import Tokenizer
 from rlc.data.records import document_name
+from rlc.data.tokens import count_once, densest
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,17 @@ class Chunker(BaseDocumentTransformer, ABC):
     @abstractmethod
     def spans(self, text: str) -> list[Span]:
         """Return the spans to keep, in reading order; they may overlap."""
+
+    def largest(self, text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+        """Bound the tokens of any chunk of the text without cutting it, then those of a chunk's parents, nearest first.
+
+        A chunker with a `size` of its own `tokenizer` gives what so many of its tokens have at most in the other's;
+        any other the whole text, which no chunk exceeds.
+        """
+        size, own = getattr(self, "size", None), getattr(self, "tokenizer", None)
+        if size is None or own is None:
+            return (count_once(tokenizer, text),)
+        return (densest(text, size, own, tokenizer),)
 
     def split(self, document: Document) -> list[Document]:
         """Cut one document.

@@ -8,7 +8,7 @@ from langchain_core.documents import Document
 from rlc.chunkers.base import Chunker, Span, check_text
 from rlc.chunkers.section import SectionChunker
 from rlc.data.errors import ContextOverflowError, EngineError
-from rlc.data.protocols import LLM, Prompt
+from rlc.data.protocols import LLM, Prompt, Tokenizer
 from rlc.data.tokens import head
 
 REQUEST = (
@@ -33,6 +33,10 @@ class ContextualChunker(Chunker):
     fields: Sequence[str] = ("title", "section")
     llm: LLM | None = None
     max_tokens: int = 100
+
+    def largest(self, text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+        """Bound the chunks as `inner` does: page contents are its slices."""
+        return self.inner.largest(text, tokenizer)
 
     def spans(self, text: str) -> list[Span]:
         """Return the inner chunker's spans; the context needs the document and comes with `split`."""

@@ -9,7 +9,7 @@ from rlc.chunkers.recursive import RecursiveChunker
 from rlc.chunkers.section import SectionChunker
 from rlc.data.protocols import Tokenizer
 from rlc.data.text.outline import Outline
-from rlc.data.tokens import ApproximateTokenizer
+from rlc.data.tokens import ApproximateTokenizer, densest
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class HierarchyChunker(Chunker):
         if self.emit not in ("leaves", "all"):
             raise ValueError(f"emit must be 'leaves' or 'all', got {self.emit!r}")
         check_size(self.sizes[-1], self.overlap)
+
+    def largest(self, text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+        """Bound the chunks of the smallest scale, then of each larger one; of all scales, where all are chunks."""
+        scales = tuple(densest(text, size, self.tokenizer, tokenizer) for size in reversed(self.sizes))
+        return scales if self.emit == "leaves" else scales[-1:]
 
     def spans(self, text: str) -> list[Span]:
         """Return the chunks' spans."""

@@ -11,7 +11,7 @@ from rlc.chunkers.recursive import first_word, last_separator
 from rlc.chunkers.sentence import SentenceChunker
 from rlc.chunkers.windows import Ruler, windows
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Encoder, Floats
+from rlc.data.protocols import Encoder, Floats, Tokenizer
 
 _SPECIAL = 2  # tokens that a model adds around a text
 _GROUP = 16  # macro windows embedded at a time, so that memory does not grow with the document
@@ -60,6 +60,10 @@ class LateChunker(Chunker):
     @property
     def _window(self) -> int:
         return self.encoder.window - _SPECIAL if self.window is None else self.window
+
+    def largest(self, text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+        """Bound the chunks as `inner` does: page contents are its slices."""
+        return self.inner.largest(text, tokenizer)
 
     def spans(self, text: str) -> list[Span]:
         """Return the inner chunker's spans with their vectors."""

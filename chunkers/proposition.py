@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 from rlc.chunkers.base import Chunker, Span, check_text, to_chunks
 from rlc.chunkers.proposition_writers import EngineWriter, Seq2SeqWriter, Writer, Written
 from rlc.chunkers.sentence import SentenceChunker
-from rlc.data.protocols import LLM, Weights
+from rlc.data.protocols import LLM, Tokenizer, Weights
 from rlc.data.text.sentences import split_sentences
 
 
@@ -52,6 +52,10 @@ class PropositionChunker(Chunker):
     def fallbacks(self) -> int:
         """The passages that fell to their sentences so far."""
         return len(self._events)
+
+    def largest(self, text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+        """Bound the chunks as `inner` does: page contents are its slices."""
+        return self.inner.largest(text, tokenizer)
 
     def spans(self, text: str) -> list[Span]:
         """Return the propositions' spans, the title unknown."""

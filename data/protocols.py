@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,6 +186,14 @@ class Encoder(Protocol):
             UnsupportedError: if the model cannot give token embeddings.
         """
         ...
+
+
+Role = Literal["rag", "long", "both", "closed", "router"]
+"""What a reader stands for in tables, colours and sentences: retrieving, reading the document, both, neither, choosing."""
+
+
+Pays = Literal["chosen", "all"]
+"""What a router is charged: the arm that it chose, or every arm that it asked on the way."""
 
 
 class Reader(Protocol):

@@ -5,6 +5,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rlc.data.errors import WeightsError
 from rlc.data.protocols import Tokenizer, Weights
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 
 APPROXIMATE = "approximate"  # names no model
+EDGE = 4  # tokens that a cut inside words may add to a slice
 
 
 class FastTokenizer:
@@ -101,6 +104,22 @@ def _tokenizer_file(model: str) -> Path:
 def count_once(tokenizer: Tokenizer, text: str) -> int:
     """`tokenizer.count(text)`, remembered: whole documents are counted by every reader that meets them."""
     return tokenizer.count(text)
+
+
+@lru_cache(maxsize=1024)
+def densest(text: str, size: int, own: Tokenizer, other: Tokenizer) -> int:
+    """The most tokens of `other` in any `size` neighbouring tokens of `own`, at most those of the whole text.
+
+    Where both are one, `size` itself. A slice that is cut inside a word may be counted in a few pieces more.
+    """
+    whole = count_once(other, text)
+    if own.name == other.name:
+        return min(size, whole)
+    ours = [0, *(start for start, _ in own.offsets(text)[1:]), len(text)]
+    theirs = np.sort([start for start, _ in other.offsets(text)])
+    begun = np.searchsorted(theirs, ours)  # tokens of the other that begin before each of ours
+    reach = min(size, len(ours) - 1)
+    return min(whole, int((begun[reach:] - begun[:-reach]).max()) + EDGE)
 
 
 def head(tokenizer: Tokenizer, text: str, tokens: int) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
 from rlc.data.errors import UnsupportedError
+from rlc.data.loads import ChunkLoad, PassageLoad
 
 Where = Mapping[str, Any]
 """A metadata filter: `{"source": "report"}` keeps the documents whose metadata has exactly these values."""
@@ -37,6 +38,19 @@ class Retriever(BaseRetriever):
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     k: int = Field(default=5, ge=1)
+
+    @classmethod
+    def hands_out(cls, chunks: ChunkLoad, *, k: int = 5, **settings: Any) -> PassageLoad:  # noqa: ANN401
+        """Bound what a question gets of such chunks, under settings of `from_documents`; nothing is indexed.
+
+        Passages are chunks, or as large as those of the retrievers that stand in the settings.
+        """
+        values = [
+            one for value in settings.values() for one in (value if isinstance(value, list) else [value])
+        ]
+        inner = [load.largest for value in values if (load := handed_out(value, chunks))]
+        largest = max(inner, default=chunks.largest[0])
+        return PassageLoad(k, largest, k * largest)
 
     @abstractmethod
     def search(
@@ -120,6 +134,17 @@ def search(
         )
     wanted: dict[str, Any] = {} if k is None else {"k": k}
     return [list(found)[:k] for found in retriever.batch(list(queries), **wanted)]
+
+
+def handed_out(make: object, chunks: ChunkLoad) -> PassageLoad | None:
+    """Bound what a question gets of a retriever that is still to be made; None where nobody can say.
+
+    `make` is `from_documents` of one of rlc's retrievers, or a `functools.partial` of it with settings.
+    """
+    kind = getattr(getattr(make, "func", make), "__self__", None)
+    if not (isinstance(kind, type) and issubclass(kind, Retriever)):
+        return None
+    return kind.hands_out(chunks, **getattr(make, "keywords", {}))
 
 
 def text_of(document: Document) -> str:

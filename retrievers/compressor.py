@@ -9,6 +9,8 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import ConfigDict
 
+from rlc.data.loads import PassageLoad
+
 
 class Compressor(BaseDocumentCompressor):
     """A step after retrieval. Subclasses say what becomes of the documents, in `refine`, without changing them."""
@@ -16,6 +18,10 @@ class Compressor(BaseDocumentCompressor):
     VERSION: ClassVar[int] = 1
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    def lets_through(self, load: PassageLoad) -> PassageLoad:
+        """Bound what goes on to the reader of such passages: all of them, unless a subclass promises less."""
+        return load
 
     @abstractmethod
     def refine(self, documents: Sequence[Document], query: str) -> list[Document]:

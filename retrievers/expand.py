@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Self
+from typing import Any, Self
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field
 
 from rlc.data.errors import DataError
+from rlc.data.loads import ChunkLoad, PassageLoad
 from rlc.retrievers.base import Retriever, RetrieverFactory, Where, id_of, scored, search
 
 # Chunkers leave out chunks of white space alone; anything wider is text that these chunks do not hold.
@@ -55,6 +56,17 @@ class ExpandingRetriever(Retriever):
     retriever: BaseRetriever
     sources: Mapping[str, Sequence[Document]]
     depth: int = Field(default=50, ge=1)
+
+    @classmethod
+    def hands_out(cls, chunks: ChunkLoad, *, k: int = 5, depth: int = 50, **settings: Any) -> PassageLoad:  # noqa: ANN401
+        """Bound the grown passages: as many chunks as are looked at, all grown; they share no text."""
+        grown = min(max(depth, k) * cls.grown(chunks, **settings), chunks.whole)
+        return PassageLoad(k, grown, grown)
+
+    @classmethod
+    @abstractmethod
+    def grown(cls, chunks: ChunkLoad, **settings: Any) -> int:  # noqa: ANN401
+        """Bound the tokens that one found chunk grows to."""
 
     @abstractmethod
     def grow(self, chunk: Document, source: Sequence[Document]) -> tuple[int, int]:
@@ -140,6 +152,11 @@ class NeighbourRetriever(ExpandingRetriever):
             after=after,
         )
 
+    @classmethod
+    def grown(cls, chunks: ChunkLoad, *, before: int = 1, after: int = 1, **_: Any) -> int:  # noqa: ANN401
+        """The chunk and its neighbours, all of full size."""
+        return (before + 1 + after) * chunks.largest[0]
+
     def grow(self, chunk: Document, source: Sequence[Document]) -> tuple[int, int]:
         """From the start of the first neighbour to the end of the last; a gap in the chunks ends it."""
         starts = [other.metadata["start_index"] for other in source]
@@ -178,6 +195,11 @@ class ParentRetriever(ExpandingRetriever):
     ) -> Self:
         """Index chunks that carry `source`, `start_index`, `end_index` and `parents`; see `NeighbourRetriever`."""
         return cls(retriever=index(documents), sources=by_source(documents), k=k, depth=depth, level=level)
+
+    @classmethod
+    def grown(cls, chunks: ChunkLoad, *, level: int = 0, **_: Any) -> int:  # noqa: ANN401
+        """A parent of full size; a chunk without parents."""
+        return chunks.largest[min(level + 1, len(chunks.largest) - 1)]
 
     def grow(self, chunk: Document, source: Sequence[Document]) -> tuple[int, int]:  # noqa: ARG002 - the base's names
         """The parent's span; a chunk without parents is its own."""

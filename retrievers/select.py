@@ -7,6 +7,7 @@ import numpy as np
 from langchain_core.documents import Document
 from pydantic import Field
 
+from rlc.data.loads import PassageLoad
 from rlc.data.protocols import Encoder, Floats, Tokenizer
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.retrievers.base import text_of
@@ -73,6 +74,10 @@ class Top(Compressor):
 
     k: int = Field(ge=1)
 
+    def lets_through(self, load: PassageLoad) -> PassageLoad:
+        """The first `k`."""
+        return load.at_most(self.k)
+
     def refine(self, documents: Sequence[Document], query: str) -> list[Document]:  # noqa: ARG002 - the base's names
         """The first documents."""
         return list(documents[: self.k])
@@ -122,6 +127,10 @@ class MaximalMarginalRelevance(Compressor):
     encoder: Encoder
     k: int = Field(default=5, ge=1)
     trade: float = Field(default=0.5, ge=0, le=1)
+
+    def lets_through(self, load: PassageLoad) -> PassageLoad:
+        """`k` of them."""
+        return load.at_most(self.k)
 
     def refine(self, documents: Sequence[Document], query: str) -> list[Document]:
         """The chosen documents, in the order in which they were chosen."""

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rlc.data.protocols import LLM
+from rlc.data.loads import PromptLoad
+from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.prompts import closed_prompt
-from rlc.pipeline.readers.support.asking import Request, ask_all, tokens_of
+from rlc.pipeline.readers.support.asking import MARGIN, Request, ask_all, tokens_of
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class ClosedBookReader:
     """Ask the question alone. The control that shows memorisation: what it gets right, no arm had to read."""
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role] = "closed"
 
     llm: LLM
     max_tokens: int = 64
@@ -30,3 +32,16 @@ class ClosedBookReader:
             for example in examples
         ]
         return ask_all(self.llm, requests, self.max_tokens, self.seed)
+
+    def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:
+        """Bound the prompts: a question each, and no text."""
+        return [
+            PromptLoad(
+                document=example.document_id,
+                tokens=0,
+                questions=1,
+                question_tokens=self.llm.count(closed_prompt(example.question, example.wording)) + MARGIN,
+                answer_tokens=tokens_of(example, self.max_tokens),
+            )
+            for example in examples
+        ]

@@ -8,11 +8,21 @@ from typing import ClassVar
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
 from rlc.data.errors import ContextOverflowError, DataError
-from rlc.data.protocols import LLM
+from rlc.data.loads import PassageLoad, PromptLoad
+from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Evidence, Example, Usage
+from rlc.data.tokens import count_once
 from rlc.pipeline.context import Fitted, check_policy, fit, reading_order
 from rlc.pipeline.prompts import long_prompt
-from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text, tokens_of
+from rlc.pipeline.readers.support.asking import (
+    MARGIN,
+    Request,
+    ask_all,
+    evidence_of,
+    room_for_text,
+    tokens_of,
+)
+from rlc.pipeline.readers.support.indexing import let_through
 from rlc.retrievers.prune.base import Kept, pruned
 
 BETWEEN = "\n\n"  # stands between passages
@@ -38,6 +48,7 @@ class LongReader:
     """
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role] = "long"
 
     llm: LLM
     steps: Sequence[BaseDocumentCompressor] = ()
@@ -57,6 +68,49 @@ class LongReader:
         answers = ask_all(self.llm, requests, self.max_tokens, self.seed)
         by_place = dict(zip(order, answers, strict=True))
         return [by_place[i] for i in range(len(examples))]
+
+    def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
+        """Bound the prompts: a document is read once and each of its questions after it, or once for each with steps.
+
+        None where a step cannot say, or a chunker that repeats text hands the document on in passages.
+        """
+        groups: dict[str, list[Example]] = {}
+        for example in examples:
+            groups.setdefault(example.id if self.steps else example.document_id, []).append(example)
+        loads = [self._load(group) for group in groups.values()]
+        known = [load for load in loads if load is not None]
+        return known if len(known) == len(loads) else None
+
+    def _load(self, examples: Sequence[Example]) -> PromptLoad | None:
+        document = examples[0].document
+        kind = str(document.metadata.get("kind", ""))
+        frames = [long_prompt(kind, "", example.question, example.wording) for example in examples]
+        lengths = [tokens_of(example, self.max_tokens) for example in examples]
+        tokens = self._text_tokens(document)
+        if tokens is None:
+            return None
+        room = max(0, *(room_for_text(self.llm, *one) for one in zip(frames, lengths, strict=True)))
+        read = tokens if self.overflow == "refuse" else min(tokens, room)
+        return PromptLoad(
+            document=examples[0].document_id,
+            tokens=read,
+            questions=len(examples),
+            question_tokens=max(map(self.llm.count, frames)) + MARGIN,
+            answer_tokens=max(lengths),
+            cut_tokens=max(0, tokens - room),
+        )
+
+    def _text_tokens(self, document: Document) -> int | None:
+        """Bound the tokens of what is read of a document, before it is fitted to the window."""
+        whole = count_once(self.llm.tokenizer, document.page_content)
+        if not self.steps:
+            return whole
+        if self.chunker is not None and getattr(self.chunker, "overlap", None) != 0:
+            return None
+        # Where it is cut, a passage is followed by `BETWEEN`, which is no longer than the shortest passage.
+        tokens = whole if self.chunker is None else 2 * whole
+        load = let_through(self.steps, PassageLoad(whole, whole, tokens))
+        return None if load is None else load.tokens
 
     def _request(self, example: Example, known: dict[tuple[str, int], Fitted]) -> Request:
         """The prompt; `known` holds documents already fitted, since all ordinary questions leave the same room."""

@@ -9,12 +9,20 @@ from typing import Any, ClassVar
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
 from rlc.data.errors import ContextOverflowError, DataError, UsageError
-from rlc.data.protocols import LLM
+from rlc.data.loads import PassageLoad, PromptLoad
+from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
-from rlc.pipeline.readers.support.asking import Request, ask_all, evidence_of, room_for_text, tokens_of
-from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents
+from rlc.pipeline.readers.support.asking import (
+    MARGIN,
+    Request,
+    ask_all,
+    evidence_of,
+    room_for_text,
+    tokens_of,
+)
+from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents, passage_load
 from rlc.pipeline.readers.support.retrieving import Found
 from rlc.retrievers.base import RetrieverFactory, search
 
@@ -44,6 +52,7 @@ class RagReader:
     """
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role] = "rag"
 
     chunker: BaseDocumentTransformer
     index: RetrieverFactory
@@ -83,6 +92,36 @@ class RagReader:
         self._held.clear()
         self._held.update({e.id: (e, request) for e, request in zip(examples, requests, strict=True)})
         return [Found(request.evidence, request.usage) for request in requests]
+
+    def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
+        """Bound the prompts: a question's passages are as many and as large as the parts allow.
+
+        None where chunker, retriever or a step cannot say.
+        """
+        passages: dict[str, PassageLoad | None] = {}
+        loads = [self._load(example, passages) for example in examples]
+        known = [load for load in loads if load is not None]
+        return known if len(known) == len(loads) else None
+
+    def _load(self, example: Example, known: dict[str, PassageLoad | None]) -> PromptLoad | None:
+        """The prompt's bounds; `known` holds those of the passages by what is searched."""
+        documents = list(self._documents.values()) or [example.document]
+        key = "" if self._documents else example.document_id
+        if key not in known:
+            known[key] = passage_load(self.chunker, self.index, self.steps, documents, self.llm.tokenizer)
+        load = known[key]
+        if load is None:
+            return None
+        frame = rag_prompt(self._kind(example), [""] * load.passages, self._asked(example), example.wording)
+        max_tokens = tokens_of(example, self.max_tokens)
+        room = max(0, room_for_text(self.llm, frame, max_tokens))
+        return PromptLoad(
+            document=example.document_id,
+            tokens=load.tokens if self.overflow == "refuse" else min(load.tokens, room),
+            questions=1,
+            question_tokens=self.llm.count(frame) + MARGIN + load.passages,  # a token more where each begins
+            answer_tokens=max_tokens,
+        )
 
     def now(self) -> float:
         """The clock of what retrieving costs, in seconds."""

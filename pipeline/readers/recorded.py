@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from rlc.data.errors import DataError
-from rlc.data.protocols import Tokenizer
+from rlc.data.loads import PromptLoad
+from rlc.data.protocols import Role, Tokenizer
 from rlc.data.records import Answer, Example, Usage
 from rlc.data.sets.lara import load_predictions
 from rlc.data.tokens import ApproximateTokenizer, count_once
@@ -39,6 +40,7 @@ class RecordedReader:
     """
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role | None] = None  # that of its arm, which the setting `arm` says
 
     root: str
     model: str
@@ -66,6 +68,10 @@ class RecordedReader:
         """What BM25 finds: a stand-in, for the passages that the model was given were not recorded."""
         passages = bm25_evidence(examples, k=self.chunks, size=self.chunk_size)
         return [Found(evidence) for evidence in passages]
+
+    def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:  # noqa: ARG002 - the readers' face
+        """Nothing: the answers are there already."""
+        return []
 
     def _answer(self, example: Example, recordings: Mapping[str, _Recording]) -> Answer:
         if example.id not in recordings:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from rlc.data.protocols import Reader
+from rlc.data.protocols import Pays, Reader, Role
 from rlc.data.records import Answer, Example, Usage, evidence_in
 from rlc.pipeline.readers.support.retrieving import Found, retrieve
 from rlc.pipeline.routers.support.decide import Decider
@@ -40,6 +40,8 @@ class LearnedRouter:
     """
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role] = "router"
+    pays: ClassVar[Pays] = "chosen"
 
     rag: Reader
     long: Reader

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from rlc.data.protocols import Reader
+from rlc.data.protocols import Pays, Reader
 from rlc.data.records import Answer, Example, evidence_in
 from rlc.pipeline.readers.support.retrieving import Found, retrieve
 from rlc.pipeline.routers.learned import LearnedRouter, known_before
@@ -23,6 +23,7 @@ class LearnedAfterRagRouter(LearnedRouter):
     """
 
     VERSION: ClassVar[int] = 1
+    pays: ClassVar[Pays] = "all"
 
     fit: str = SHIPPED
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from rlc.data.protocols import Reader, Tokenizer
+from rlc.data.protocols import Pays, Reader, Role, Tokenizer
 from rlc.data.records import Answer, Example
 from rlc.data.tokens import ApproximateTokenizer, count_once
 from rlc.pipeline.routers.support.split import answer_split
@@ -19,6 +19,8 @@ class LengthRouter:
     """
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role] = "router"
+    pays: ClassVar[Pays] = "chosen"
 
     rag: Reader
     long: Reader

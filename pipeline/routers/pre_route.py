@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rlc.data.errors import EngineError
-from rlc.data.protocols import LLM, Generation, Prompt, Reader
+from rlc.data.loads import PromptLoad
+from rlc.data.protocols import LLM, Generation, Pays, Prompt, Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.routers.support.price import estimated_tokens
 from rlc.pipeline.routers.support.split import answer_split
@@ -36,6 +37,8 @@ class PreRoute:
     """
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role] = "router"
+    pays: ClassVar[Pays] = "chosen"
 
     rag: Reader
     long: Reader
@@ -63,6 +66,19 @@ class PreRoute:
                 details={**answer.details, "said": reply.text.strip(), "understood": bool(choice)},
             )
             for answer, reply, choice in zip(answers, replies, choices, strict=True)
+        ]
+
+    def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:
+        """Bound what deciding reads; what its arms read is theirs to say."""
+        return [
+            PromptLoad(
+                document=example.document_id,
+                tokens=0,
+                questions=1,
+                question_tokens=self.llm.count(self.prompt(example)),
+                answer_tokens=self.max_tokens,
+            )
+            for example in examples
         ]
 
     def prompt(self, example: Example) -> Prompt:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from rlc.data.protocols import Reader
+from rlc.data.protocols import Pays, Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.data.text.abstention import abstains
 
@@ -25,6 +25,8 @@ class SelfRoute:
     """
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role] = "router"
+    pays: ClassVar[Pays] = "all"
 
     rag: Reader
     long: Reader

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
-from rlc.data.protocols import Reader
+from rlc.data.protocols import Pays, Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.routers.support.gain_model import STRENGTHS
 from rlc.pipeline.routers.support.price import estimated_tokens
@@ -110,6 +110,8 @@ class TableRouter:
     """
 
     VERSION: ClassVar[int] = 1
+    role: ClassVar[Role] = "router"
+    pays: ClassVar[Pays] = "chosen"
 
     rag: Reader
     long: Reader

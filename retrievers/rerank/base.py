@@ -7,6 +7,7 @@ import numpy as np
 from langchain_core.documents import Document
 from pydantic import Field
 
+from rlc.data.loads import PassageLoad
 from rlc.data.protocols import Floats
 from rlc.retrievers.base import scored, text_of, top_k
 from rlc.retrievers.compressor import Compressor
@@ -23,6 +24,10 @@ class Reranker(Compressor):
     """
 
     top: int | None = Field(default=None, ge=1)
+
+    def lets_through(self, load: PassageLoad) -> PassageLoad:
+        """The best `top`."""
+        return load if self.top is None else load.at_most(self.top)
 
     @abstractmethod
     def scores(self, query: str, texts: Sequence[str]) -> Floats:

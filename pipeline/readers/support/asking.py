@@ -13,6 +13,7 @@ from rlc.data.spec import fingerprint
 # The prefix must not depend on the question, or no engine could keep it; so every question is given the same room,
 # and a longer one the next power of two.
 QUESTION_ROOM = 256
+MARGIN = 16  # tokens may join differently where texts meet
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,7 @@ def room_for_text(llm: LLM, frame: Prompt, max_tokens: int) -> int:
     reserved = QUESTION_ROOM
     while reserved < question:
         reserved *= 2
-    margin = 16  # tokens may join differently where texts meet
-    return llm.window - max_tokens - (llm.count(frame) - question) - reserved - margin
+    return llm.window - max_tokens - (llm.count(frame) - question) - reserved - MARGIN
 
 
 def evidence_of(example: Example, passage: Document) -> list[Evidence]:

@@ -4,13 +4,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from langchain_core.documents import BaseDocumentTransformer, Document
+from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ValidationError
 
+from rlc.chunkers.base import Chunker
 from rlc.data.errors import UsageError
+from rlc.data.loads import ChunkLoad, PassageLoad
+from rlc.data.protocols import Tokenizer
 from rlc.data.records import Usage, document_name
-from rlc.retrievers.base import RetrieverFactory
+from rlc.data.tokens import count_once
+from rlc.retrievers.base import RetrieverFactory, handed_out
+from rlc.retrievers.compressor import Compressor
 
 
 class Indexed(NamedTuple):
@@ -41,6 +46,35 @@ def index_documents(
         said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise UsageError(f"the retriever refuses its settings: {said}") from error
     return Indexed(retriever, Usage(index_tokens=tokens, index_seconds=now() - started))
+
+
+def passage_load(
+    chunker: BaseDocumentTransformer,
+    index: RetrieverFactory,
+    steps: Sequence[BaseDocumentCompressor],
+    documents: Sequence[Document],
+    tokenizer: Tokenizer,
+) -> PassageLoad | None:
+    """Bound the passages that a question gets, in tokens of `tokenizer`; None where a part cannot say.
+
+    The chunker says how large a chunk may be, the retriever how many it hands out and how they grow, every step what it
+    lets through. Parts that are not rlc's say nothing.
+    """
+    if not isinstance(chunker, Chunker):
+        return None
+    bounds = [chunker.largest(document.page_content, tokenizer) for document in documents]
+    whole = sum(count_once(tokenizer, document.page_content) for document in documents)
+    load = handed_out(index, ChunkLoad(tuple(map(max, zip(*bounds, strict=True))), whole))
+    return let_through(steps, load)
+
+
+def let_through(steps: Sequence[BaseDocumentCompressor], load: PassageLoad | None) -> PassageLoad | None:
+    """Bound what the steps leave of passages; None where one cannot say."""
+    for step in steps:
+        if load is None or not isinstance(step, Compressor):
+            return None
+        load = step.lets_through(load)
+    return load
 
 
 def by_name(documents: Sequence[Document]) -> Mapping[str, Document]:
