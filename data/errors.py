@@ -19,7 +19,7 @@ class UsageError(RlcError, ValueError):
 
 
 class SpecError(UsageError):
-    """A spec or recipe that cannot be built; the message begins with the place, such as `readers.rag.index`."""
+    """A spec or recipe that cannot be built; the message begins with the place, such as `readers.rag.retriever`."""
 
 
 class DataError(RlcError):

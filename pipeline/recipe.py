@@ -69,6 +69,10 @@ class Recipe:
     readers: Mapping[str, Spec]
     parts: Mapping[str, Spec] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for tables in ("readers", "parts"):
+            object.__setattr__(self, tables, present_names(getattr(self, tables)))
+
     def only(self, names: Sequence[str]) -> "Recipe":
         """The same recipe with these readers, in this order; the others may still be named by them.
 
@@ -144,6 +148,29 @@ def _pinned(value: Any) -> Any:  # noqa: ANN401 - plain data
             return {**value, "revision": collection_revision(found), "documents": len(found)}
         return {key: _pinned(inner) for key, inner in value.items()}
     return [_pinned(inner) for inner in value] if isinstance(value, list) else value
+
+
+def present_names(value: Any) -> Any:  # noqa: ANN401 - plain data
+    """Specs with their settings called as they are now: what makes a retriever was `index`, and is `retriever`."""
+    if isinstance(value, Mapping):
+        return {_present_name(key, value): present_names(inner) for key, inner in value.items()}
+    return [present_names(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _present_name(key: str, spec: Mapping[str, Any]) -> str:
+    if key != "index" or "retriever" in spec:
+        return key
+    method = spec.get("use")
+    # The dense retriever's `index` is a kind of FAISS.
+    own = method in RETRIEVERS and key in RETRIEVER.parameters(str(method), key)
+    return key if own else "retriever"
+
+
+def _first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
+    """A completed spec with its settings called as they were when the first answers were stored."""
+    if isinstance(value, Mapping):
+        return {"index" if key == "retriever" else key: _first_names(inner) for key, inner in value.items()}
+    return [_first_names(inner) for inner in value] if isinstance(value, list) else value
 
 
 def resolve_router(name: str) -> str:
@@ -225,20 +252,21 @@ def with_setting(recipe: Recipe, path: str, value: object, place: str = "") -> R
     said = f"{place}{path}"
     for i, name in enumerate(folders):
         step = _step(table, name, said)
-        if isinstance(table, Mapping) and name not in table:
+        folders[i] = str(step)
+        if isinstance(table, Mapping) and step not in table:
             raise SpecError(f"{said}: {unknown('setting', name, table)}")
         inner = table[step]
         if isinstance(inner, str):  # a bare name, such as chunker = "recursive", gets settings of its own
             reached = ".".join(folders[: i + 1])
             inner = table[step] = _spelled_out(inner, f"{place}{reached}", built.get(reached))
         table = inner
-    table[_step(table, key, said)] = value
+    table[_step(table, key, said)] = present_names(value)
     return Recipe(root["readers"], root["parts"])
 
 
 def _step(table: object, name: str, said: str) -> Any:  # noqa: ANN401 - a table's key or a list's index
     if isinstance(table, Mapping):
-        return name
+        return "retriever" if name == "index" and "retriever" in table else _present_name(name, table)
     if not isinstance(table, list):
         raise SpecError(f"{said}: there is no {name!r} in {table!r}, which is a value and no table")
     if not name.isdecimal() or int(name) >= len(table):
@@ -330,7 +358,7 @@ def identity(spec: Spec) -> str:
         for family, place, inner in BUILDER.walk(spec, READER, "reader")
         if (version := getattr(family.method(inner["use"], place), "VERSION", 1)) != 1
     }
-    return fingerprint([spec, revisions(spec), *([versions] if versions else [])])
+    return fingerprint([_first_names(spec), revisions(spec), *([versions] if versions else [])])
 
 
 def revisions(spec: Spec, family: Family = READER) -> dict[str, str]:

@@ -127,7 +127,7 @@ class NeighbourRetriever(ExpandingRetriever):
         cls,
         documents: Sequence[Document],
         *,
-        index: RetrieverFactory,
+        retriever: RetrieverFactory,
         k: int = 5,
         depth: int = 50,
         before: int = 1,
@@ -137,14 +137,14 @@ class NeighbourRetriever(ExpandingRetriever):
 
         Args:
             documents: at least one chunk.
-            index: makes the retriever that finds chunks, such as `BM25Retriever.from_documents`.
+            retriever: makes the retriever that finds chunks, such as `BM25Retriever.from_documents`.
             k: how many passages a query gets.
             depth: how many chunks are looked at for them.
             before: how many chunks before a found one are read.
             after: how many chunks after it.
         """
         return cls(
-            retriever=index(documents),
+            retriever=retriever(documents),
             sources=by_source(documents),
             k=k,
             depth=depth,
@@ -188,13 +188,15 @@ class ParentRetriever(ExpandingRetriever):
         cls,
         documents: Sequence[Document],
         *,
-        index: RetrieverFactory,
+        retriever: RetrieverFactory,
         k: int = 5,
         depth: int = 50,
         level: int = 0,
     ) -> Self:
         """Index chunks that carry `source`, `start_index`, `end_index` and `parents`; see `NeighbourRetriever`."""
-        return cls(retriever=index(documents), sources=by_source(documents), k=k, depth=depth, level=level)
+        return cls(
+            retriever=retriever(documents), sources=by_source(documents), k=k, depth=depth, level=level
+        )
 
     @classmethod
     def grown(cls, chunks: ChunkLoad, *, level: int = 0, **_: Any) -> int:  # noqa: ANN401

@@ -98,7 +98,7 @@ class MultiQueryRetriever(ExpansionRetriever):
         cls,
         documents: Sequence[Document],
         *,
-        index: RetrieverFactory,
+        retriever: RetrieverFactory,
         llm: LLM,
         k: int = 5,
         depth: int = 50,
@@ -106,9 +106,9 @@ class MultiQueryRetriever(ExpansionRetriever):
         max_tokens: int = 200,
         count: int = 3,
     ) -> Self:
-        """Index the documents with `index`; the other settings are the fields."""
+        """Index the documents with `retriever`; the other settings are the fields."""
         return cls(
-            retriever=index(documents),
+            retriever=retriever(documents),
             llm=llm,
             k=k,
             depth=depth,
@@ -139,16 +139,16 @@ class HydeRetriever(ExpansionRetriever):
         cls,
         documents: Sequence[Document],
         *,
-        index: RetrieverFactory,
+        retriever: RetrieverFactory,
         llm: LLM,
         k: int = 5,
         depth: int = 50,
         include_query: bool = True,
         max_tokens: int = 200,
     ) -> Self:
-        """Index the documents with `index`; the other settings are the fields."""
+        """Index the documents with `retriever`; the other settings are the fields."""
         return cls(
-            retriever=index(documents),
+            retriever=retriever(documents),
             llm=llm,
             k=k,
             depth=depth,

@@ -100,7 +100,7 @@ answers = { "" = "Ada keeps the lamp." }
 [readers.rag]
 use = "rag"
 chunker = { use = "recursive", size = 16 }
-index = { use = "bm25", k = 2 }
+retriever = { use = "bm25", k = 2 }
 llm = "@llm"
 
 [readers.long]

@@ -280,7 +280,7 @@ def real(
     llm = {"use": "vllm", "model": model}
     arms: dict[str, Any] = {
         "rag": {
-            "use": "rag", "llm": llm, "max_tokens": answer, "index": {"use": "bm25", "k": 5},
+            "use": "rag", "llm": llm, "max_tokens": answer, "retriever": {"use": "bm25", "k": 5},
             "chunker": {"use": "recursive", "size": 600, "overlap": 60, "tokenizer": model},
         },
         "long": {"use": "long", "llm": llm, "max_tokens": answer},

@@ -32,7 +32,7 @@ size = 256                # tokens of a chunk
 overlap = 32
 tokenizer = "minilm"      # whose tokens are counted
 
-[readers.rag.index]       # how to find:
+[readers.rag.retriever]   # how to find:
 $retrievers
 use = "hybrid"
 k = 5                     # passages that are read
@@ -71,7 +71,7 @@ $routers
 # `rlc sweep $file` crosses these settings of `rag` and ranks them.
 [sweep.axes]
 "readers.rag.chunker.size" = [128, 256]
-"readers.rag.index.k" = [3, 5]
+"readers.rag.retriever.k" = [3, 5]
 """)
 
 

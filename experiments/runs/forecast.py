@@ -54,7 +54,7 @@ def estimate(name: str, spec: Spec, dataset: Dataset, window: int, tokenizer: To
             name, len(questions), prompt, sum(read.values()) + sum(questions), answer * len(questions), cut
         )
     if spec["use"] == "rag":
-        passages = int(spec["index"].get("k", 5)) * int(spec["chunker"].get("size", 512))
+        passages = int(spec["retriever"].get("k", 5)) * int(spec["chunker"].get("size", 512))
         prompt = passages * len(questions) + sum(questions)
         return Estimate(name, len(questions), prompt, prompt, answer * len(questions), 0)
     if spec["use"] == "closed":

@@ -89,7 +89,7 @@ def readings(spec: Spec, dataset: Dataset, window: int, tokenizer: Tokenizer) ->
         ]
     passages = 0
     if spec["use"] == "rag":
-        passages = int(spec["index"].get("k", 5)) * int(spec["chunker"].get("size", 512))
+        passages = int(spec["retriever"].get("k", 5)) * int(spec["chunker"].get("size", 512))
     return [Reading(key, passages, 1, one, answer) for key, asked in questions.items() for one in asked]
 
 

@@ -18,7 +18,7 @@ from rlc.experiments.runs.provenance import provenance
 from rlc.experiments.runs.results import write_results
 from rlc.experiments.runs.summary import summarise
 from rlc.pipeline.readers.support.stored import StoredReader
-from rlc.pipeline.recipe import BUILDER, Recipe, build_readers, revisions
+from rlc.pipeline.recipe import BUILDER, Recipe, build_readers, identity, revisions
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,10 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The same for the same question asked again: data, selection, specs and model revisions."""
+        """The same for the same question asked again: data, selection, and what the readers are."""
         examples = [example.id for example in self.dataset.examples]
-        asked = [self.dataset.revision, examples, list(self.specs), self.specs, self.models]
+        specs = {name: identity(spec) for name, spec in self.specs.items()}
+        asked = [self.dataset.revision, examples, list(specs), specs]
         return f"{_slug(self.dataset.name)}-{self.dataset.variant}-{fingerprint(asked)[:10]}"
 
     @property

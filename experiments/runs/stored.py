@@ -15,6 +15,7 @@ from rlc.data.records import Dataset
 from rlc.data.spec import Spec
 from rlc.data.text.visible import visible
 from rlc.experiments.runs.results import read_results
+from rlc.pipeline.recipe import present_names
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def open_run(run: str, out: Path) -> StoredRun:
     recipe, provenance = _read_json(folder / "recipe.json"), _read_json(folder / "provenance.json")
     if not isinstance(recipe.get("readers"), dict) or not isinstance(recipe.get("labels"), dict):
         raise DataError(f"{folder / 'recipe.json'}: expected readers and labels, got {sorted(recipe)}")
-    return StoredRun(folder, frame, recipe["readers"], recipe["labels"], provenance)
+    return StoredRun(folder, frame, present_names(recipe["readers"]), recipe["labels"], provenance)
 
 
 def known_runs(out: Path) -> list[str]:

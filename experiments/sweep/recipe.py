@@ -9,7 +9,7 @@
     "readers.rag.chunker.size" = [128, 256]
     "readers.rag.order" = ["relevance", "document"]
 
-    [sweep.axes."readers.rag.index"]        # or named alternatives for a whole part
+    [sweep.axes."readers.rag.retriever"]    # or named alternatives for a whole part
     bm25 = { use = "bm25", k = 5 }
     dense = { use = "dense", encoder = "minilm", k = 5 }
 

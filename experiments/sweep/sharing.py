@@ -139,7 +139,7 @@ class SharedChunker(BaseDocumentTransformer):
 class SharedIndex:
     """Indexes the same chunks once."""
 
-    index: RetrieverFactory
+    make_retriever: RetrieverFactory
     identity: str
     memory: Memory
 
@@ -147,7 +147,7 @@ class SharedIndex:
         """The retriever over these chunks."""
         key = (self.identity, tuple(map(id, documents)))
         # The documents are kept with it: while it is there, no other object can have their ids.
-        return self.memory.recall("indexes", key, lambda: (documents, self.index(documents)))[1]
+        return self.memory.recall("indexes", key, lambda: (documents, self.make_retriever(documents)))[1]
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def cheapest_first(
     groups: dict[tuple[int, str], list[str]] = {}
     for name, spec in specs.items():
         engine = engines.setdefault(fingerprint(spec.get("llm")), len(engines))
-        alike = [spec.get("chunker"), spec.get("index"), None if "chunker" in spec else name]
+        alike = [spec.get("chunker"), spec.get("retriever"), None if "chunker" in spec else name]
         groups.setdefault((engine, fingerprint(alike)), []).append(name)
 
     def price(group: tuple[int, str]) -> tuple[bool, int, float]:

@@ -37,7 +37,7 @@ class RagReader:
 
     Args:
         chunker: cuts documents into passages.
-        index: makes a retriever from passages.
+        retriever: makes a retriever from passages.
         llm: reads.
         steps: rerankers, selectors and pruners that refine what is retrieved, in turn.
         order: in which passages are read: `relevance`, `reverse`, `document` or `sides`.
@@ -55,7 +55,7 @@ class RagReader:
     role: ClassVar[Role] = "rag"
 
     chunker: BaseDocumentTransformer
-    index: RetrieverFactory
+    retriever: RetrieverFactory
     llm: LLM
     steps: Sequence[BaseDocumentCompressor] = ()
     order: str = "relevance"
@@ -108,7 +108,7 @@ class RagReader:
         documents = list(self._documents.values()) or [example.document]
         key = "" if self._documents else example.document_id
         if key not in known:
-            known[key] = passage_load(self.chunker, self.index, self.steps, documents, self.llm.tokenizer)
+            known[key] = passage_load(self.chunker, self.retriever, self.steps, documents, self.llm.tokenizer)
         load = known[key]
         if load is None:
             return None
@@ -164,11 +164,11 @@ class RagReader:
     def _indexed(self, document: Document) -> Indexed:
         """The index to search, and what making it has cost just now."""
         if self.collection is None:
-            return index_documents(self.chunker, self.index, [document], self.now)
+            return index_documents(self.chunker, self.retriever, [document], self.now)
         if self._kept:
             return Indexed(self._kept[0].retriever, Usage())
         try:
-            self._kept.append(index_documents(self.chunker, self.index, self.collection, self.now))
+            self._kept.append(index_documents(self.chunker, self.retriever, self.collection, self.now))
         except DataError as error:
             raise UsageError(f"the collection cannot be indexed, so no question could be: {error}") from error
         return self._kept[0]

@@ -66,10 +66,10 @@ RETRIEVER_SETTINGS = {
     "dense": {"encoder": Letters()},
     "maxsim": {"encoder": Letters()},
     "hybrid": {"members": [BM25, BM25]},
-    "multi-query": {"index": BM25, "llm": WRITER},
-    "hyde": {"index": BM25, "llm": WRITER},
-    "neighbours": {"index": BM25},
-    "parents": {"index": BM25},
+    "multi-query": {"retriever": BM25, "llm": WRITER},
+    "hyde": {"retriever": BM25, "llm": WRITER},
+    "neighbours": {"retriever": BM25},
+    "parents": {"retriever": BM25},
 }
 
 
@@ -115,7 +115,7 @@ def test_no_retriever_hands_out_more_than_it_says(name, examples):
 
 @pytest.mark.parametrize("name", sorted(set(READERS) - {"recorded"}))
 def test_every_reader_says_what_it_reads(name, examples):
-    settings = {"rag": {"chunker": RecursiveChunker(size=16), "index": BM25}}.get(name, {})
+    settings = {"rag": {"chunker": RecursiveChunker(size=16), "retriever": BM25}}.get(name, {})
     reader = load(READERS[name])(llm=engine(), **settings)
     assert isinstance(reader, Foreseeable)
     bounded(reader, examples)

@@ -37,7 +37,7 @@ def echo(prompt):
 def make(name, llm):
     """A reader of the table; a new entry says here what it needs."""
     settings = {
-        "rag": {"chunker": RecursiveChunker(size=16), "index": BM25Retriever.from_documents, "llm": llm},
+        "rag": {"chunker": RecursiveChunker(size=16), "retriever": BM25Retriever.from_documents, "llm": llm},
         "long": {"llm": llm},
         "closed": {"llm": llm},
     }

@@ -57,10 +57,10 @@ SETTINGS = {
         ]
     },
     "maxsim": {"encoder": WordStates(DeterministicFakeEmbedding(size=16), window=100)},
-    "multi-query": {"index": load(RETRIEVERS["bm25"]).from_documents, "llm": Echo()},
-    "hyde": {"index": load(RETRIEVERS["bm25"]).from_documents, "llm": Echo()},
-    "neighbours": {"index": load(RETRIEVERS["bm25"]).from_documents, "before": 0, "after": 0},
-    "parents": {"index": load(RETRIEVERS["bm25"]).from_documents},
+    "multi-query": {"retriever": load(RETRIEVERS["bm25"]).from_documents, "llm": Echo()},
+    "hyde": {"retriever": load(RETRIEVERS["bm25"]).from_documents, "llm": Echo()},
+    "neighbours": {"retriever": load(RETRIEVERS["bm25"]).from_documents, "before": 0, "after": 0},
+    "parents": {"retriever": load(RETRIEVERS["bm25"]).from_documents},
 }
 every_retriever = pytest.mark.parametrize("name", sorted(RETRIEVERS))
 

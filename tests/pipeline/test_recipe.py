@@ -13,6 +13,7 @@ from rlc.pipeline.recipe import (
     build_readers,
     identity,
     load_recipe,
+    present_names,
     resolve_router,
     revisions,
     with_settings,
@@ -30,7 +31,7 @@ threshold = 12
 [readers.rag]
 use = "rag"
 chunker = "recursive"
-index = { use = "hybrid", members = ["bm25", { use = "bm25", k = 7 }] }
+retriever = { use = "hybrid", members = ["bm25", { use = "bm25", k = 7 }] }
 llm = "@llm"
 
 [readers.long]
@@ -65,14 +66,14 @@ def test_references_are_written_out(recipe):
     assert specs["rag"]["llm"] == specs["long"]["llm"] == {
         "use": "scripted", "answers": {"": "yes"}, "window": 8192, "name": "scripted", "tokenizer": None,
     }  # fmt: skip
-    assert [member["k"] for member in specs["rag"]["index"]["members"]] == [5, 7]
+    assert [member["k"] for member in specs["rag"]["retriever"]["members"]] == [5, 7]
     assert "@" not in json.dumps(specs)
 
 
 def test_a_part_may_name_a_part_and_stand_in_a_list(recipe):
     parts = {**recipe.parts, "words": {"use": "bm25", "k": 9}, "same": "@words"}
-    rag = {**recipe.readers["rag"], "index": {"use": "hybrid", "members": ["@same", "@words"]}}
-    members = Recipe({"rag": rag}, parts).completed()["rag"]["index"]["members"]
+    rag = {**recipe.readers["rag"], "retriever": {"use": "hybrid", "members": ["@same", "@words"]}}
+    members = Recipe({"rag": rag}, parts).completed()["rag"]["retriever"]["members"]
     assert members[0] == members[1]
     assert members[0]["k"] == 9
 
@@ -115,8 +116,8 @@ def test_naming_the_same_part_twice_is_no_circle(recipe):
         ({"llm": "@lm"}, "readers.rag.llm: no part or reader 'lm'; did you mean 'llm'? known: llm, "),
         ({"chunker": "recusive"}, "readers.rag.chunker: no chunker 'recusive'; did you mean 'recursive'?"),
         (
-            {"index": {"use": "hybrid", "members": ["@bm"]}},
-            "readers.rag.index.members[0]: no part or reader 'bm'",
+            {"retriever": {"use": "hybrid", "members": ["@bm"]}},
+            "readers.rag.retriever.members[0]: no part or reader 'bm'",
         ),
         ({"steps": ["nothing"]}, "readers.rag.steps[0]: no step 'nothing'"),
         ({"steps": "cross-encoder"}, "readers.rag.steps: expected a list"),
@@ -175,8 +176,8 @@ def test_settings_by_path(recipe):
         recipe,
         [
             "readers.rag.chunker.size=300",  # a bare name gets settings
-            "readers.rag.index.members.0.k=9",  # also in a list
-            "readers.rag.index.members.1={ use = 'bm25', k = 2 }",
+            "readers.rag.retriever.members.0.k=9",  # also in a list
+            "readers.rag.retriever.members.1={ use = 'bm25', k = 2 }",
             "parts.llm.name = tester ",
             "readers.long.overflow=head",
             "readers.mine.threshold=0",
@@ -184,7 +185,7 @@ def test_settings_by_path(recipe):
         ],
     ).completed()
     assert changed["rag"]["chunker"]["size"] == 300
-    assert [member["k"] for member in changed["rag"]["index"]["members"]] == [9, 2]
+    assert [member["k"] for member in changed["rag"]["retriever"]["members"]] == [9, 2]
     assert changed["long"]["llm"]["name"] == changed["mine"]["rag"]["llm"]["name"] == "tester"
     assert (changed["long"]["overflow"], changed["mine"]["threshold"]) == ("head", 0)
     assert changed["mine"]["tokenizer"] == {"use": "tokenizer", "model": "approximate"}
@@ -192,7 +193,7 @@ def test_settings_by_path(recipe):
 
 def test_settings_leave_the_recipe_alone(recipe):
     before = json.dumps([recipe.readers, recipe.parts])
-    with_settings(recipe, ["readers.rag.index.members.0.k=9", "parts.llm.window=1"])
+    with_settings(recipe, ["readers.rag.retriever.members.0.k=9", "parts.llm.window=1"])
     assert json.dumps([recipe.readers, recipe.parts]) == before
 
 
@@ -210,10 +211,19 @@ def test_a_bare_model_gets_settings_too():
         ("=3", "--set =3: expected path=value"),
         ("readers.rga.size=3", "--set readers.rga.size: no setting 'rga'; did you mean 'rag'?"),
         ("reader.rag.x=3", "--set reader.rag.x: no setting 'reader'; did you mean 'readers'?"),
-        ("readers.rag.index.members.2.k=3", "--set readers.rag.index.members.2.k: no item '2'; known: 0, 1"),
-        ("readers.rag.index.members.x.k=3", "--set readers.rag.index.members.x.k: no item 'x'; known: 0, 1"),
-        ("readers.rag.index.members.2=bm25", "--set readers.rag.index.members.2: no item '2'; known: 0, 1"),
-        ("readers.rag.index.members.-1=bm25", "--set readers.rag.index.members.-1: no item '-1'"),
+        (
+            "readers.rag.retriever.members.2.k=3",
+            "--set readers.rag.retriever.members.2.k: no item '2'; known: 0, 1",
+        ),
+        (
+            "readers.rag.retriever.members.x.k=3",
+            "--set readers.rag.retriever.members.x.k: no item 'x'; known: 0, 1",
+        ),
+        (
+            "readers.rag.retriever.members.2=bm25",
+            "--set readers.rag.retriever.members.2: no item '2'; known: 0, 1",
+        ),
+        ("readers.rag.retriever.members.-1=bm25", "--set readers.rag.retriever.members.-1: no item '-1'"),
         ("readers.mine.threshold.x=3", "--set readers.mine.threshold.x: there is no 'x' in 3"),
         ("readers.mine.threshold.x.y=3", "--set readers.mine.threshold.x.y: there is no 'x' in 3"),
         (
@@ -323,7 +333,12 @@ PROPOSITIONS = {"use": "proposition", "model": "org/model"}
     "spec",
     [
         long(KV_SPEC),
-        {"use": "rag", "chunker": PROPOSITIONS, "index": "bm25", "llm": {"use": "scripted", "answers": {}}},
+        {
+            "use": "rag",
+            "chunker": PROPOSITIONS,
+            "retriever": "bm25",
+            "llm": {"use": "scripted", "answers": {}},
+        },
         long({"use": "endpoint", "model": "m", "window": 10, "tokenizer": "org/model"}),
         router(long({"use": "scripted", "answers": {}}), long({"use": "vllm", "model": "org/model"})),
         {**router(*[long({"use": "scripted", "answers": {}})] * 2), "tokenizer": "org/model"},
@@ -361,12 +376,29 @@ def test_answers_of_an_older_version_are_asked_anew(recipe, store, make_example,
     assert build_readers(specs, store)["rag"].missing(examples) == examples
 
 
-def test_an_identity_of_an_older_release_still_stands():
-    spec = long({"use": "hf", "model": "org/model", "revision": "abc"})
-    [completed] = Recipe({"a": spec}).completed().values()
-    assert identity(completed) == "2ab6c2debfad38e71bffc5f6084a42ce", (
-        "what older releases stored is asked anew"
-    )
+def test_identities_of_older_releases_still_stand():
+    """Otherwise what they stored is asked anew. Settings are spelled as they were then."""
+    answers = {"use": "scripted", "answers": {"": "yes"}}
+    rag = {
+        "use": "rag", "chunker": "recursive", "index": {"use": "neighbours", "index": "bm25"},
+        "llm": answers, "steps": [{"use": "top", "k": 2}],
+    }  # fmt: skip
+    whole = long({"use": "hf", "model": "org/model", "revision": "abc"})
+    specs = Recipe({"rag": rag, "whole": whole}).completed()
+    assert identity(specs["rag"]) == "a1c84e67e3169c11657d3278d167171d"
+    assert identity(specs["whole"]) == "2ab6c2debfad38e71bffc5f6084a42ce"
+
+
+def test_what_makes_a_retriever_may_still_be_called_index(recipe):
+    old = load_recipe(TEXT.replace("retriever =", "index ="))
+    assert old == recipe
+    assert present_names({"use": "dense", "index": "hnsw"}) == {"use": "dense", "index": "hnsw"}
+    settings = ["readers.rag.index.k=9", "readers.rag.index.members.1.k=2"]
+    changed = with_settings(old, settings).completed()["rag"]["retriever"]
+    assert (changed["k"], changed["members"][1]["k"]) == (9, 2)
+    dense = with_settings(recipe, ["readers.rag.index={ use = 'dense', encoder = 'minilm' }"])
+    spec = with_settings(dense, ["readers.rag.retriever.index=hnsw"]).completed()["rag"]["retriever"]
+    assert (spec["use"], spec["index"]) == ("dense", "hnsw")
 
 
 def test_a_model_that_is_nowhere_is_found_before_any_question(store):

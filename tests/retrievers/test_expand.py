@@ -31,7 +31,7 @@ def words():
 
 
 def test_neighbours_by_hand():
-    retriever = NeighbourRetriever.from_documents(words(), index=index, before=1, after=2)
+    retriever = NeighbourRetriever.from_documents(words(), retriever=index, before=1, after=2)
     (found,) = retriever.invoke("delta")
     assert found.page_content == "gamma delta epsilon zeta"
     assert found.page_content == TEXT[found.metadata["start_index"] : found.metadata["end_index"]]
@@ -40,7 +40,7 @@ def test_neighbours_by_hand():
 
 
 def test_neighbours_that_overlap_become_one():
-    retriever = NeighbourRetriever.from_documents(words(), index=index, k=1)
+    retriever = NeighbourRetriever.from_documents(words(), retriever=index, k=1)
     (found,) = retriever.invoke("delta zeta")
     assert found.page_content == "gamma delta epsilon zeta eta"
     assert len(found.metadata["hits"]) == 2
@@ -50,7 +50,7 @@ def test_neighbours_that_overlap_become_one():
 
 def test_neighbours_stop_at_the_end_of_the_text_and_at_other_sources():
     other = cut("omega", [(0, 5)], source="u")
-    retriever = NeighbourRetriever.from_documents([*words(), *other], index=index, before=9, after=9)
+    retriever = NeighbourRetriever.from_documents([*words(), *other], retriever=index, before=9, after=9)
     assert retriever.invoke("alpha")[0].page_content == TEXT
     assert retriever.invoke("omega")[0].page_content == "omega"
 
@@ -60,10 +60,10 @@ def test_parents_by_hand():
         *cut(TEXT, [(0, 11), (11, 23)], parents=[[0, 23], [0, len(TEXT)]]),
         *cut(TEXT, [(23, 36), (36, len(TEXT))], parents=[[23, len(TEXT)], [0, len(TEXT)]]),
     ]
-    near = ParentRetriever.from_documents(children, index=index)
+    near = ParentRetriever.from_documents(children, retriever=index)
     assert [d.page_content for d in near.invoke("alpha delta")] == [TEXT[:23]]
     assert [d.page_content for d in near.invoke("kappa")] == [TEXT[23:]]
-    far = ParentRetriever.from_documents(children, index=index, level=5)
+    far = ParentRetriever.from_documents(children, retriever=index, level=5)
     assert [d.page_content for d in far.invoke("kappa")] == [TEXT]
 
 
@@ -78,9 +78,9 @@ def test_any_covered_span_is_its_slice(size, overlap, data):
 
 def test_bad_input():
     with pytest.raises(DataError, match="lacks source, start_index or end_index"):
-        NeighbourRetriever.from_documents([Document("x")], index=index)
+        NeighbourRetriever.from_documents([Document("x")], retriever=index)
     far = "x" * 100
     with pytest.raises(DataError, match="hold no text at 10"):
         assemble(cut(far, [(0, 10), (60, 100)]), 0, 100)
     with pytest.raises(TypeError, match="afer"):
-        NeighbourRetriever.from_documents(words(), index=index, afer=2)
+        NeighbourRetriever.from_documents(words(), retriever=index, afer=2)

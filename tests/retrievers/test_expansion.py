@@ -27,14 +27,14 @@ class Writer:
 
 def test_other_words_find_what_the_query_does_not(documents):
     llm = Writer("1. Which bird?\n- Who sings?\n\nWhat rose?\nToo many")
-    retriever = MultiQueryRetriever.from_documents(documents, index=index, llm=llm, count=2)
+    retriever = MultiQueryRetriever.from_documents(documents, retriever=index, llm=llm, count=2)
     assert retriever.expand(["robin"]) == [["robin", "Which bird?", "Who sings?"]]
     assert [d.id for d in retriever.invoke("robin")] == ["d3"]
     assert "robin" in llm.asked[0]
 
 
 def test_rankings_are_fused(documents):
-    retriever = MultiQueryRetriever.from_documents(documents, index=index, llm=Writer("cat dog"))
+    retriever = MultiQueryRetriever.from_documents(documents, retriever=index, llm=Writer("cat dog"))
     first = retriever.invoke("dog")[0]
     assert first.id == "d1"
     assert first.metadata["relevance_score"] == pytest.approx(2 / 61)
@@ -42,7 +42,7 @@ def test_rankings_are_fused(documents):
 
 def test_hyde_searches_for_the_passage(documents):
     retriever = HydeRetriever.from_documents(
-        documents, index=index, llm=Writer("Net income rose."), include_query=False
+        documents, retriever=index, llm=Writer("Net income rose."), include_query=False
     )
     assert [d.id for d in retriever.invoke("cat")] == ["d2"]
     assert [d.id for d in retriever.invoke("cat", where={"source": "pets"})] == []
@@ -50,14 +50,14 @@ def test_hyde_searches_for_the_passage(documents):
 
 def test_a_batch_is_one_call(documents):
     llm = Writer("bird")
-    partial(HydeRetriever.from_documents, index=index, llm=llm)(documents).batch(["a", "b"])
+    partial(HydeRetriever.from_documents, retriever=index, llm=llm)(documents).batch(["a", "b"])
     assert len(llm.asked) == 2
 
 
 def test_bad_answers(documents):
-    failing = HydeRetriever.from_documents(documents, index=index, llm=Writer(error="no memory"))
+    failing = HydeRetriever.from_documents(documents, retriever=index, llm=Writer(error="no memory"))
     with pytest.raises(EngineError, match="expanded no query: no memory"):
         failing.invoke("cat")
-    silent = HydeRetriever.from_documents(documents, index=index, llm=Writer(" "), include_query=False)
+    silent = HydeRetriever.from_documents(documents, retriever=index, llm=Writer(" "), include_query=False)
     with pytest.raises(EngineError, match="wrote nothing to search for"):
         silent.invoke("cat")

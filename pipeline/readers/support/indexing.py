@@ -27,7 +27,7 @@ class Indexed(NamedTuple):
 
 def index_documents(
     chunker: BaseDocumentTransformer,
-    index: RetrieverFactory,
+    make_retriever: RetrieverFactory,
     documents: Sequence[Document],
     now: Callable[[], float] = time.perf_counter,
 ) -> Indexed:
@@ -41,7 +41,7 @@ def index_documents(
     chunks = chunker.transform_documents(documents)
     tokens = sum(chunk.metadata.get("index_tokens", 0) for chunk in chunks)
     try:
-        retriever = index(chunks)
+        retriever = make_retriever(chunks)
     except ValidationError as error:  # a setting is off, so every question would fail alike
         said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise UsageError(f"the retriever refuses its settings: {said}") from error

@@ -34,7 +34,7 @@ def test_json_is_all_of_stdout(shell):
 
 
 def test_settings_filters_and_environment(shell):
-    options = ("--no-track", "--json", "--set", "readers.rag.index.k=1", "--where", "document=mill.md")
+    options = ("--no-track", "--json", "--set", "readers.rag.retriever.k=1", "--where", "document=mill.md")
     found = json.loads(shell(*COMPARE, *options, RLC_COMPARE_ARMS="rag,long").stdout)
     assert [reader["n"] for reader in found["readers"]] == [2, 2, 2]
     found = json.loads(shell(*COMPARE, "--no-track", "--json", RLC_COMPARE_LIMIT="1").stdout)
@@ -64,7 +64,7 @@ def test_dry_run_reads_nothing(shell, tmp_path):
         ),
         ([*COMPARE, "--set", "readers.rag.chunker.size=0"], 2, "at least 1 token"),
         (
-            [*COMPARE, "--set", "readers.rag.index.k=0"],
+            [*COMPARE, "--set", "readers.rag.retriever.k=0"],
             2,
             "refuses its settings: k: Input should be greater than",
         ),

@@ -39,7 +39,7 @@ def test_what_the_long_arm_reads(data):
 
 
 def test_what_the_retrieving_arm_reads(data):
-    spec = {"use": "rag", "max_tokens": 32, "index": {"k": 3}, "chunker": {"size": 100}}
+    spec = {"use": "rag", "max_tokens": 32, "retriever": {"k": 3}, "chunker": {"size": 100}}
     read = readings(spec, data, 512, Characters())
     assert [r.tokens for r in read] == [300, 300, 300]
     assert [r.question_tokens for r in read] == [68, 75, 68]

@@ -24,7 +24,7 @@ answers = { "lamp" = "Ada.", "" = "The text does not mention it." }
 [readers.rag]
 use = "rag"
 chunker = { use = "recursive", size = 16 }
-index = { use = "bm25", k = 2 }
+retriever = { use = "bm25", k = 2 }
 llm = "@llm"
 
 [readers.long]

@@ -162,7 +162,7 @@ def test_pruners_that_score_with_the_engine_are_swept(tiny_llm_folder, make_exam
         llm = "@llm"
         max_tokens = 2
         chunker = {{ use = "recursive", size = 8, overlap = 0 }}
-        index = {{ use = "bm25", k = 1 }}
+        retriever = {{ use = "bm25", k = 1 }}
         steps = [{{ use = "{pruner}", llm = "@llm" }}]
         """
     )

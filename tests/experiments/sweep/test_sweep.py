@@ -17,7 +17,7 @@ from rlc.pipeline.recipe import load_recipe, read_tables
 
 SWEEP = """
 [sweep.axes]
-"readers.rag.index.k" = [2, 1]
+"readers.rag.retriever.k" = [2, 1]
 "readers.rag.order" = ["relevance", "document"]
 
 [sweep.axes."readers.rag.chunker"]
@@ -37,13 +37,13 @@ def test_every_combination_is_a_completed_spec_named_by_what_differs(read):
     specs = read(SWEEP).specs()
     assert len(specs) == 8
     spec = specs["k=1 order=document chunker=words"]
-    assert (spec["index"]["k"], spec["order"], spec["chunker"]["size"]) == (1, "document", 8)
+    assert (spec["retriever"]["k"], spec["order"], spec["chunker"]["size"]) == (1, "document", 8)
     assert spec["chunker"]["use"] == "recursive"
 
 
 def test_a_whole_part_is_set_before_its_settings(read):
-    text = '[sweep.axes]\n"readers.rag.index.k" = [3]\n[sweep.axes."readers.rag.index"]\na = { use = "bm25", k = 9 }'
-    assert read(text).specs()["k=3 index=a"]["index"]["k"] == 3
+    text = '[sweep.axes]\n"readers.rag.retriever.k" = [3]\n[sweep.axes."readers.rag.retriever"]\na = { use = "bm25", k = 9 }'
+    assert read(text).specs()["k=3 retriever=a"]["retriever"]["k"] == 3
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_a_whole_part_is_set_before_its_settings(read):
         ('[sweep]\ntuning = 0\n[sweep.axes]\n"readers.rag.order" = ["document"]', "sweep.tuning: expected the share"),
         ('[sweep]\nagainst = "long"\n[sweep.axes]\n"readers.rag.order" = ["document"]', "sweep.against: expected a list"),
         ('[sweep.axes]\n"readers.rag.order" = []', 'sweep.axes."readers.rag.order": expected a list of values'),
-        ('[sweep.axes]\n"readers.rag.index" = [{use = "bm25"}]', "has no name to be told by; write a table"),
+        ('[sweep.axes]\n"readers.rag.retriever" = [{use = "bm25"}]', "has no name to be told by; write a table"),
         ('[sweep.axes]\n"readers.rag.order" = ["document", "document"]', "expected values that differ"),
-        ('[sweep.axes]\n"readers.rag.index.k" = ' + str(list(range(1, 502))), "501 settings, more than 500"),
+        ('[sweep.axes]\n"readers.rag.retriever.k" = ' + str(list(range(1, 502))), "501 settings, more than 500"),
     ],
 )  # fmt: skip
 def test_what_is_off_is_said_with_its_place(read, text, message):
@@ -163,7 +163,7 @@ def test_a_sweep_from_file_to_report(shell, tmp_path):
     assert (found["tuning"]["questions"], found["test"]["questions"]) == (2, 2)
     assert [one["reader"] for one in found["against"]] == ["rag", "long"]
     assert {one["axis"] for one in found["effects"]} == {
-        "readers.rag.index.k", "readers.rag.order", "readers.rag.chunker",
+        "readers.rag.retriever.k", "readers.rag.order", "readers.rag.chunker",
     }  # fmt: skip
     assert "No setting can be told apart" in found["answer"][0]
     assert found["stages"]["chunks"]["served"] > 0

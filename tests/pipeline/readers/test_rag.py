@@ -26,7 +26,7 @@ def index(documents):
 
 
 def make(llm=SAID, **settings):
-    return RagReader(**{"chunker": RecursiveChunker(size=8), "index": index, "llm": llm, **settings})
+    return RagReader(**{"chunker": RecursiveChunker(size=8), "retriever": index, "llm": llm, **settings})
 
 
 def ask(make_example, question, name="zoo", id_=None):
@@ -87,7 +87,7 @@ def test_answers_keep_the_order_of_interleaved_documents(make_example):
 def test_a_document_is_indexed_once_and_its_first_question_pays(make_example):
     watch = Watch()
     examples = [ask(make_example, q, name) for q in ("Who swims?", "Who eats?") for name in ANIMALS]
-    costs = [answer.usage for answer in make(index=watch)(examples)]
+    costs = [answer.usage for answer in make(retriever=watch)(examples)]
     assert len(watch.sizes) == 2
     assert [usage.index_seconds > 0.009 for usage in costs] == [True, True, False, False]
     assert [usage.index_seconds for usage in costs[2:]] == [0, 0]
@@ -180,7 +180,7 @@ def test_another_librarys_retriever_will_do(make_example):
         def _get_relevant_documents(self, query, *, run_manager):
             return [Document(page_content="no place in any document"), *self.documents[:1]]
 
-    [answer] = make(index=lambda documents: First(documents=documents))([ask(make_example, "Who swims?")])
+    [answer] = make(retriever=lambda documents: First(documents=documents))([ask(make_example, "Who swims?")])
     assert "no place in any document" in answer.text
     assert [(e.start, e.score) for e in answer.evidence] == [(0, None)], "what has no place is no evidence"
 
@@ -222,7 +222,7 @@ def test_the_authors_wording_goes_to_the_model_and_not_to_the_search(make_exampl
     llm = ScriptedLLM(lambda prompt: "A")
     wording = Wording("Passages:\n{text}\n", "Choose A or B. {question}", 3)
     example = make_example("a", "Who sleeps?", ANIMALS["zoo"], wording=wording)
-    make(llm, index=lambda documents: Search())([example])
+    make(llm, retriever=lambda documents: Search())([example])
     [call] = llm.calls
     assert call.prompts == (Prompt("Passages:\nThe lion sleeps.\n", "Choose A or B. Who sleeps?"),)
     assert (searched, call.max_tokens) == (["Who sleeps?"], 3)

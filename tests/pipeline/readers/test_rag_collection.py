@@ -25,7 +25,7 @@ RECIPE = """
 [readers.rag]
 use = "rag"
 chunker = {{ use = "recursive", size = 8 }}
-index = {{ use = "bm25", k = 1 }}
+retriever = {{ use = "bm25", k = 1 }}
 llm = {{ use = "scripted", answers = {{ "" = "bees" }} }}
 collection = "{}"
 """
@@ -42,9 +42,9 @@ class Watch:
         return BM25Retriever.from_documents(documents, k=3)
 
 
-def make(collection=LIBRARY, index=None, **settings):
+def make(collection=LIBRARY, retriever=None, **settings):
     llm = ScriptedLLM(lambda prompt: prompt.prefix)
-    return RagReader(RecursiveChunker(size=8), index or Watch(), llm, collection=collection, **settings)
+    return RagReader(RecursiveChunker(size=8), retriever or Watch(), llm, collection=collection, **settings)
 
 
 def ask(make_example, question, name="zoo"):
@@ -74,7 +74,7 @@ def test_a_collection_of_one_document_is_the_document(make_example, questions):
 
 def test_it_is_indexed_once_and_the_first_question_pays(make_example):
     watch = Watch()
-    reader = make(index=watch)
+    reader = make(retriever=watch)
     questions = [ask(make_example, q, name) for name in TEXTS for q in ("Who swims?", "Who eats?")]
     batches = [reader(questions[:2]), reader(questions[2:])]
     assert len(watch.sizes) == 1
