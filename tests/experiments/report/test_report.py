@@ -334,6 +334,13 @@ def test_unknown_runs_name_the_nearest(tmp_path):
         open_run("any", tmp_path / "nowhere")
 
 
+def test_a_stored_run_may_call_its_retriever_index(tmp_path):
+    folder = save(arms(), tmp_path / "run")
+    recipe = {"readers": {"rag": {"use": "rag", "index": {"use": "bm25", "k": 3}}}, "labels": {}}
+    (folder / "recipe.json").write_text(json.dumps(recipe))
+    assert open_run("run", tmp_path).specs["rag"] == {"use": "rag", "retriever": {"use": "bm25", "k": 3}}
+
+
 def test_broken_runs_say_what_is_broken(tmp_path):
     folder = save(arms(), tmp_path / "run")
     (folder / "recipe.json").write_text("[]")
