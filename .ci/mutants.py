@@ -20,8 +20,9 @@ SHELVES = ("data", "chunkers", "retrievers", "pipeline", "experiments")
 LEAST = 0.75
 TESTS = {
     "data/store.py": ["data/test_store.py"],
-    "retrievers/fuse.py": ["retrievers/test_fuse.py", "retrievers/test_fuse_scores.py"],
-    "retrievers/fuse_scores.py": ["retrievers/test_fuse_scores.py"],
+    "retrievers/hybrid.py": ["retrievers/test_hybrid.py"],
+    "retrievers/fuse/batch.py": ["retrievers/fuse/test_batch.py"],
+    "retrievers/fuse/scores.py": ["retrievers/fuse/test_scores.py"],
     "pipeline/context.py": ["pipeline/test_context.py"],
     "experiments/statistics/intervals.py": ["experiments/statistics/test_intervals.py"],
     "experiments/statistics/resample.py": ["experiments/statistics/test_intervals.py"],

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from rlc.chunkers.base import Chunker, Span, check_size
-from rlc.chunkers.windows import Ruler, windows
+from rlc.chunkers.support.windows import Ruler, windows
 from rlc.data.protocols import Tokenizer
 from rlc.data.tokens import ApproximateTokenizer
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import first_word, last_separator
 from rlc.chunkers.sentence import SentenceChunker
-from rlc.chunkers.windows import Ruler, windows
+from rlc.chunkers.support.windows import Ruler, windows
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Encoder, Floats, Tokenizer
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from langchain_core.documents import Document
 
 from rlc.chunkers.base import Chunker, Span, check_text, to_chunks
-from rlc.chunkers.proposition_writers import EngineWriter, Seq2SeqWriter, Writer, Written
 from rlc.chunkers.sentence import SentenceChunker
+from rlc.chunkers.support.proposition_writers import EngineWriter, Seq2SeqWriter, Writer, Written
 from rlc.data.protocols import LLM, Tokenizer, Weights
 from rlc.data.text.sentences import split_sentences
 

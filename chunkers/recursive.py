@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rlc.chunkers.base import Chunker, Span, check_size
-from rlc.chunkers.windows import Choose, Ruler, windows
+from rlc.chunkers.support.windows import Choose, Ruler, windows
 from rlc.data.protocols import Tokenizer
 from rlc.data.text.sentences import sentence_ends
 from rlc.data.tokens import ApproximateTokenizer

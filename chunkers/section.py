@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import SEPARATORS, first_word, last_separator
-from rlc.chunkers.windows import Ruler, windows
+from rlc.chunkers.support.windows import Ruler, windows
 from rlc.data.protocols import Tokenizer
 from rlc.data.text.outline import Outline, row_start
 from rlc.data.tokens import ApproximateTokenizer

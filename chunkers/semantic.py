@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import RecursiveChunker
-from rlc.chunkers.windows import Ruler
+from rlc.chunkers.support.windows import Ruler
 from rlc.data.protocols import Encoder, Floats, Tokenizer
 from rlc.data.text.sentences import splitter
 from rlc.data.tokens import ApproximateTokenizer

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import SEPARATORS, last_separator
-from rlc.chunkers.windows import Ruler, windows
+from rlc.chunkers.support.windows import Ruler, windows
 from rlc.data.protocols import Tokenizer
 from rlc.data.text.sentences import splitter
 from rlc.data.tokens import ApproximateTokenizer

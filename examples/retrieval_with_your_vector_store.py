@@ -9,7 +9,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from rlc.retrievers.bm25 import BM25Retriever
-from rlc.retrievers.fuse import HybridRetriever
+from rlc.retrievers.hybrid import HybridRetriever
 
 DOCUMENTS = [
     Document(id="a", page_content="The harbour light was built in 1871 by Ada Lowe."),

@@ -33,11 +33,13 @@ from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.support.deferred import DeferredReader
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ROUTERS
-from rlc.retrievers import ENCODERS, RETRIEVERS, SELECTORS
+from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import RetrieverFactory
+from rlc.retrievers.encoders import ENCODERS
 from rlc.retrievers.prune import PRUNERS
-from rlc.retrievers.prune.checkpoints import MINI, packaged_revision
+from rlc.retrievers.prune.support.checkpoints import MINI, packaged_revision
 from rlc.retrievers.rerank import RERANKERS
+from rlc.retrievers.select import SELECTORS
 
 READER = Family("reader", {**READERS, **ROUTERS}, [protocols.Reader], aliases={"auto": AUTO})
 CHUNKER = Family("chunker", CHUNKERS, [BaseDocumentTransformer])

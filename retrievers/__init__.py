@@ -1,28 +1,22 @@
-"""Which text reaches the reader."""
+"""Retrievers: the documents nearest to a query; encoders and selectors can be had from here, too.
+
+`BM25Retriever`, `DenseRetriever`, `HybridRetriever`, `MaxSimRetriever`, `MultiQueryRetriever`, `HydeRetriever`,
+`NeighbourRetriever`, `ParentRetriever`.
+"""
 
 from rlc.data.lazy import lazy_attributes
+from rlc.retrievers.encoders import ENCODERS
+from rlc.retrievers.select import SELECTORS
 
 RETRIEVERS = {
     "bm25": "rlc.retrievers.bm25:BM25Retriever",
     "dense": "rlc.retrievers.dense:DenseRetriever",
-    "hybrid": "rlc.retrievers.fuse:HybridRetriever",
+    "hybrid": "rlc.retrievers.hybrid:HybridRetriever",
     "maxsim": "rlc.retrievers.maxsim:MaxSimRetriever",
-    "multi-query": "rlc.retrievers.expansion:MultiQueryRetriever",
-    "hyde": "rlc.retrievers.expansion:HydeRetriever",
-    "neighbours": "rlc.retrievers.expand:NeighbourRetriever",
-    "parents": "rlc.retrievers.expand:ParentRetriever",
-}
-ENCODERS = {
-    "sentence-transformer": "rlc.retrievers.encoders.sentence_transformer:SentenceEncoder",
-    "langchain": "rlc.retrievers.encoders.langchain:LangChainEncoder",
-    "cached": "rlc.retrievers.encoders.cache:CachedEncoder",
-}
-SELECTORS = {
-    "top": "rlc.retrievers.select:Top",
-    "token-budget": "rlc.retrievers.select:TokenBudget",
-    "score-drop": "rlc.retrievers.select:ScoreDrop",
-    "conformal": "rlc.retrievers.select:Conformal",
-    "mmr": "rlc.retrievers.select:MaximalMarginalRelevance",
+    "multi-query": "rlc.retrievers.multi_query:MultiQueryRetriever",
+    "hyde": "rlc.retrievers.hyde:HydeRetriever",
+    "neighbours": "rlc.retrievers.neighbours:NeighbourRetriever",
+    "parents": "rlc.retrievers.parents:ParentRetriever",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS, SELECTORS)

@@ -9,6 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from rlc.chunkers import CHUNKERS
+from rlc.pipeline.kv import KV
+from rlc.pipeline.llms import LLMS
+from rlc.pipeline.readers import READERS
+from rlc.pipeline.routers import ROUTERS
+from rlc.retrievers import RETRIEVERS
+from rlc.retrievers.encoders import ENCODERS
+from rlc.retrievers.prune import PRUNERS
+from rlc.retrievers.rerank import RERANKERS
+from rlc.retrievers.select import SELECTORS
+
 ROOT = Path(__file__).resolve().parent.parent
 SHELVES = ("data", "chunkers", "retrievers", "pipeline", "experiments")
 # What experiments/ is made of; those of one row do not know each other.
@@ -25,6 +36,22 @@ ROOMS = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}
 FILES = [file for shelf in SHELVES for file in sorted((ROOT / shelf).rglob("*.py"))]
+
+# Folders whose every file is a method, and the modules that the tables name.
+FAMILIES = (
+    "chunkers",
+    "retrievers",
+    "retrievers/encoders",
+    "retrievers/prune",
+    "retrievers/rerank",
+    "retrievers/select",
+    "pipeline/kv",
+    "pipeline/llms",
+    "pipeline/readers",
+    "pipeline/routers",
+)
+TABLES = (CHUNKERS, RETRIEVERS, ENCODERS, PRUNERS, RERANKERS, SELECTORS, KV, LLMS, READERS, ROUTERS)
+METHODS = {target.partition(":")[0] for table in TABLES for target in table.values()}
 
 # A library that only these files may import.
 DOORS = {
@@ -87,6 +114,19 @@ def test_light_packages_load_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_familys_folder_lists_methods_only(family):
+    files = {
+        "rlc." + ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        for file in (ROOT / family).glob("*.py")
+        if file.stem not in {"__init__", "base"}
+    }
+    named = {module for module in METHODS if module.rpartition(".")[0] == f"rlc.{family.replace('/', '.')}"}
+    assert files == named, (
+        "what is no method lives in support/; a method without a table line cannot be chosen"
+    )
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))

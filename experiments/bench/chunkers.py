@@ -19,7 +19,7 @@ import numpy as np
 
 from rlc.chunkers import LateChunker, RecursiveChunker, SemanticChunker, SentenceChunker
 from rlc.chunkers.recursive import first_word, last_separator
-from rlc.chunkers.windows import Ruler, windows
+from rlc.chunkers.support.windows import Ruler, windows
 from rlc.data.protocols import Encoder
 from rlc.data.text.sentences import split_sentences
 from rlc.data.text.words import WordCache

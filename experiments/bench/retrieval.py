@@ -31,10 +31,11 @@ from rlc.experiments.bench.base import BenchRecord, Figures, peak_memory, peer, 
 from rlc.retrievers.base import RetrieverFactory, top_k
 from rlc.retrievers.bm25 import BM25Retriever, lucene
 from rlc.retrievers.dense import DenseRetriever, IndexKind, build_candidates, nearest
-from rlc.retrievers.encoders.cache import CachedEncoder
+from rlc.retrievers.encoders.cached import CachedEncoder
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, unit
-from rlc.retrievers.fuse import HybridRetriever, reciprocal_rank_fusion
-from rlc.retrievers.fuse_batch import reciprocal_rank_fusion_batch
+from rlc.retrievers.fuse.batch import reciprocal_rank_fusion_batch
+from rlc.retrievers.fuse.ranks import reciprocal_rank_fusion
+from rlc.retrievers.hybrid import HybridRetriever
 from rlc.retrievers.index.analyse import Analyser
 from rlc.retrievers.index.storage import IndexReader, IndexWriter
 

@@ -13,9 +13,11 @@ from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import AUTO, ROUTERS
-from rlc.retrievers import ENCODERS, RETRIEVERS, SELECTORS
+from rlc.retrievers import RETRIEVERS
+from rlc.retrievers.encoders import ENCODERS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
+from rlc.retrievers.select import SELECTORS
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "datasets": DATASETS,

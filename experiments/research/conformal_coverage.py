@@ -30,10 +30,10 @@ from rlc.experiments.statistics.resample import Floats
 from rlc.retrievers.base import RetrieverFactory
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.dense import DenseRetriever
-from rlc.retrievers.encoders.cache import CachedEncoder
+from rlc.retrievers.encoders.cached import CachedEncoder
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder
-from rlc.retrievers.fuse import HybridRetriever
-from rlc.retrievers.select import conformal_threshold
+from rlc.retrievers.hybrid import HybridRetriever
+from rlc.retrievers.select.conformal import conformal_threshold
 
 ALPHAS = (0.05, 0.1, 0.2)
 SPLITS = 20

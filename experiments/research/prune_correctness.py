@@ -27,8 +27,8 @@ from rlc.experiments.scorers.base import Score, Scorer, default_scorer
 from rlc.experiments.statistics.intervals import correct, difference, estimate
 from rlc.pipeline.prompts import rag_prompt
 from rlc.retrievers.prune.base import Asked, Judged, Pruner, SentencePruner
-from rlc.retrievers.prune.checkpoints import MINI, packaged_revision
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.checkpoints import MINI, packaged_revision
+from rlc.retrievers.prune.support.units import Unit
 
 
 class KnownWorth(SentencePruner):

@@ -29,7 +29,7 @@ from rlc.experiments.research.pruner_data import Question, lara, natural_questio
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.statistics.intervals import correct, difference, estimate, ratio
 from rlc.retrievers.prune.base import Asked, SentencePruner
-from rlc.retrievers.prune.units import units
+from rlc.retrievers.prune.support.units import units
 
 Floats = NDArray[np.float64]
 GOALS = {"nq five passages": (0.75, 0.95), "nq gold passage": (0.30, 0.90), "LaRA location": (0.50, 0.90)}

@@ -23,7 +23,7 @@ from rlc.data.records import Dataset, Example
 from rlc.data.tokens import load_tokenizer
 from rlc.experiments.metrics.evidence import holds, normalise, silver
 from rlc.retrievers.bm25 import BM25Retriever
-from rlc.retrievers.prune.units import Unit, units
+from rlc.retrievers.prune.support.units import Unit, units
 
 SPLITS = ("train", "tune", "test")
 TASKS = ("location", "reasoning", "comp", "hallu")

@@ -29,9 +29,9 @@ from rlc.experiments.statistics.intervals import difference, estimate
 from rlc.retrievers.base import RetrieverFactory
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.dense import DenseRetriever
-from rlc.retrievers.encoders.cache import CachedEncoder
+from rlc.retrievers.encoders.cached import CachedEncoder
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder
-from rlc.retrievers.fuse import HybridRetriever
+from rlc.retrievers.hybrid import HybridRetriever
 from rlc.retrievers.index.analyse import Analyser
 
 KS = (1, 3, 5, 10)

@@ -36,7 +36,7 @@ from rlc.experiments.research.pruner_features import (
 if TYPE_CHECKING:
     import torch
 
-    from rlc.retrievers.prune.network import PruningNetwork
+    from rlc.retrievers.prune.support.network import PruningNetwork
 
 BASE = "minilm"
 
@@ -122,7 +122,7 @@ def build(
     from safetensors.torch import load_file
     from transformers import AutoModel
 
-    from rlc.retrievers.prune.network import adapt, merge, mini
+    from rlc.retrievers.prune.support.network import adapt, merge, mini
 
     torch.manual_seed(settings.seed)
     # On a CPU the fused attention's backward pass takes longer than all the rest.
@@ -159,7 +159,7 @@ def train(
     import torch
     from safetensors.torch import save_file
 
-    from rlc.retrievers.prune.network import extract
+    from rlc.retrievers.prune.support.network import extract
 
     out.mkdir(parents=True, exist_ok=True)
     network, own = build(base, settings, start)
@@ -211,7 +211,7 @@ def train(
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     if (
         settings.rank
-    ):  # the two files that rlc.retrievers.prune.checkpoints reads, under these names in weights/
+    ):  # the two files that rlc.retrievers.prune.support.checkpoints reads, under these names in weights/
         save_file(extract(network, own), out / "provence-mini.safetensors")
         config = {"base": BASE, "base_sha256": ALIASES[BASE].sha256, "window": WINDOW, **asdict(settings)}
         (out / "provence-mini.json").write_text(json.dumps(config, indent=2) + "\n")

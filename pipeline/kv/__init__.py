@@ -7,6 +7,5 @@ KV = {
     "snapkv": "rlc.pipeline.kv.snapkv:SnapKV",
     "random": "rlc.pipeline.kv.random_eviction:RandomEviction",
 }
-ENGINES = {"engine": "rlc.pipeline.kv.engine:KvLLM"}
 
-__getattr__, __dir__ = lazy_attributes(__name__, KV, ENGINES)
+__getattr__, __dir__ = lazy_attributes(__name__, KV)

@@ -8,9 +8,5 @@ READERS = {
     "recorded": "rlc.pipeline.readers.recorded:RecordedReader",
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
 }
-WRAPPERS = {
-    "deferred": "rlc.pipeline.readers.support.deferred:DeferredReader",
-    "stored": "rlc.pipeline.readers.support.stored:StoredReader",
-}
 
-__getattr__, __dir__ = lazy_attributes(__name__, READERS, WRAPPERS)
+__getattr__, __dir__ = lazy_attributes(__name__, READERS)

@@ -11,8 +11,8 @@ from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import FastTokenizer
 from rlc.data.weights import resolve, revision_of
-from rlc.retrievers.encoders.probe import Dtype, faster_dtype, random_tokens
-from rlc.retrievers.encoders.windows import Window, batches, cut_texts, windows_of
+from rlc.retrievers.encoders.support.probe import Dtype, faster_dtype, random_tokens
+from rlc.retrievers.encoders.support.windows import Window, batches, cut_texts, windows_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

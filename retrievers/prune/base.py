@@ -12,8 +12,8 @@ from rlc.data.errors import DataError
 from rlc.data.protocols import Floats, Tokenizer
 from rlc.data.text.sentences import splitter
 from rlc.data.tokens import ApproximateTokenizer
-from rlc.retrievers.compressor import Compressor
-from rlc.retrievers.prune.units import Unit, units, with_headers
+from rlc.retrievers.prune.support.units import Unit, units, with_headers
+from rlc.retrievers.support.compressor import Compressor
 
 Span = tuple[int, int]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -10,7 +10,7 @@ from pydantic import Field
 from rlc.data.errors import DataError, EngineError
 from rlc.data.protocols import LLM, Floats, Prompt, Scorer
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.units import Unit
 
 SYSTEM = "You answer a question from passages, in a few words."
 REQUEST = "Question: {query}\nAnswer in a few words."

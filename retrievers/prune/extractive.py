@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr
 from rlc.data.errors import DataError, EngineError
 from rlc.data.protocols import LLM, Floats, Generation, Prompt
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.units import Unit
 
 SYSTEM = "You copy out the parts of a passage that help to answer a question."
 REQUEST = (

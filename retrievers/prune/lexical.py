@@ -7,7 +7,7 @@ import numpy as np
 
 from rlc.retrievers.index.analyse import Analyser
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.units import Unit
 
 
 class LexicalPruner(SentencePruner):

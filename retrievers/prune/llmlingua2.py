@@ -11,9 +11,9 @@ from pydantic import Field
 from rlc.data.errors import WeightsError
 from rlc.data.protocols import Floats, Weights
 from rlc.data.weights import resolve
-from rlc.retrievers.encoders.windows import Window, batches, windows_of
+from rlc.retrievers.encoders.support.windows import Window, batches, windows_of
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.units import Unit
 
 _WORD = re.compile(r"\S+\s*")
 

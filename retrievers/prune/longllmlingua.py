@@ -9,7 +9,7 @@ from pydantic import Field
 
 from rlc.data.protocols import Floats, Scorer, TokenLogprobs
 from rlc.retrievers.prune.base import Asked, Kept, Pruner, Share, Span, joined
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.units import Unit
 
 RESTRICTION = " We can get the answer to this question in the given documents."
 

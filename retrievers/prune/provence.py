@@ -13,13 +13,13 @@ from pydantic import Field
 from rlc.data.errors import DataError
 from rlc.data.protocols import Floats, Weights
 from rlc.retrievers.base import scored
-from rlc.retrievers.encoders.windows import batches
+from rlc.retrievers.encoders.support.windows import batches
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.units import Unit
 from rlc.retrievers.rerank.base import before
 
 if TYPE_CHECKING:
-    from rlc.retrievers.prune.checkpoints import Checkpoint
+    from rlc.retrievers.prune.support.checkpoints import Checkpoint
 
 TITLE_TOKENS = 32
 STEP = 8  # tokens by which the room of a block is tried
@@ -213,7 +213,7 @@ class ProvencePruner(SentencePruner):
     def _loaded(self) -> "Checkpoint":
         import torch
 
-        from rlc.retrievers.prune.checkpoints import load_checkpoint
+        from rlc.retrievers.prune.support.checkpoints import load_checkpoint
 
         checkpoint = load_checkpoint(self.model, self.revision)
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -6,7 +6,7 @@ import numpy as np
 
 from rlc.data.protocols import Encoder
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.units import Unit
 
 
 class SimilarityPruner(SentencePruner):

@@ -10,7 +10,7 @@ from pydantic import Field
 from rlc.data.loads import PassageLoad
 from rlc.data.protocols import Floats
 from rlc.retrievers.base import scored, text_of, top_k
-from rlc.retrievers.compressor import Compressor
+from rlc.retrievers.support.compressor import Compressor
 
 
 class Reranker(Compressor):

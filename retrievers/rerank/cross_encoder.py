@@ -11,8 +11,8 @@ from pydantic import Field, PrivateAttr
 from rlc.data.errors import DataError, WeightsError
 from rlc.data.protocols import Floats, Weights
 from rlc.data.weights import resolve
-from rlc.retrievers.encoders.probe import Dtype, faster_dtype, random_tokens
-from rlc.retrievers.encoders.windows import batches, cut_texts, pair_windows
+from rlc.retrievers.encoders.support.probe import Dtype, faster_dtype, random_tokens
+from rlc.retrievers.encoders.support.windows import batches, cut_texts, pair_windows
 from rlc.retrievers.rerank.base import Reranker
 
 

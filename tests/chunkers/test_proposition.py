@@ -4,7 +4,7 @@ import pytest
 
 from rlc.chunkers import PropositionChunker, SentenceChunker
 from rlc.chunkers.proposition import parse
-from rlc.chunkers.proposition_writers import RULES, Seq2SeqWriter
+from rlc.chunkers.support.proposition_writers import RULES, Seq2SeqWriter
 from rlc.data.errors import EngineError, WeightsError
 from rlc.data.protocols import Generation
 from rlc.data.records import Document, Usage

@@ -11,10 +11,10 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
 from rlc.data.tokens import ApproximateTokenizer
-from rlc.retrievers.compressor import Compressor
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.prune.base import Judged, Kept, Pruner, SentencePruner, Share, joined, pruned
-from rlc.retrievers.prune.units import Unit
+from rlc.retrievers.prune.support.units import Unit
+from rlc.retrievers.support.compressor import Compressor
 
 every_pruner = pytest.mark.parametrize("name", sorted(PRUNERS))
 

@@ -5,9 +5,9 @@ import pytest
 from langchain_core.documents import BaseDocumentCompressor, Document
 
 from rlc.data.lazy import load
-from rlc.retrievers.compressor import Compressor
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.rerank.base import Reranker
+from rlc.retrievers.support.compressor import Compressor
 
 every_reranker = pytest.mark.parametrize("name", sorted(RERANKERS))
 

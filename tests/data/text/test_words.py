@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from rlc.chunkers.windows import Ruler
+from rlc.chunkers.support.windows import Ruler
 from rlc.data.errors import WeightsError
 from rlc.data.text.words import WordCache, cuts_at_spaces_first, is_edge, with_word_cache
 from rlc.data.tokens import ApproximateTokenizer, FastTokenizer, load_tokenizer

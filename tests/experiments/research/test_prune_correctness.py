@@ -7,7 +7,7 @@ from rlc.experiments.research import prune_correctness as correctness
 from rlc.experiments.research.pruner_data import Question, labelled
 from rlc.experiments.scorers.base import default_scorer
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.retrievers.prune.checkpoints import packaged_revision
+from rlc.retrievers.prune.support.checkpoints import packaged_revision
 
 TOKENIZER = ApproximateTokenizer()
 TEXTS = [

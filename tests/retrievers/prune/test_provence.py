@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 
 from rlc.data.errors import DataError, WeightsError
 from rlc.retrievers.prune.base import Asked
-from rlc.retrievers.prune.checkpoints import Calibration
 from rlc.retrievers.prune.provence import ProvencePruner, evenly_packed, packed
-from rlc.retrievers.prune.units import units
+from rlc.retrievers.prune.support.checkpoints import Calibration
+from rlc.retrievers.prune.support.units import units
 
 QUERY = "net income"
 TEXT = "the cat sat on the mat. The dog sat. Net income rose."

@@ -8,9 +8,9 @@ from langchain_core.documents import Document
 from rlc.data.errors import WeightsError
 from rlc.data.weights import ALIASES, resolve
 from rlc.pipeline.recipe import revisions
-from rlc.retrievers.prune import checkpoints
-from rlc.retrievers.prune.checkpoints import MINI, WEIGHTS, load_checkpoint, packaged_revision
 from rlc.retrievers.prune.provence import ProvencePruner
+from rlc.retrievers.prune.support import checkpoints
+from rlc.retrievers.prune.support.checkpoints import MINI, WEIGHTS, load_checkpoint, packaged_revision
 
 PASSAGES = [
     "The ferry was built in Oslo. It was launched by Queen Sonja in 1988. Its engines came from Finland. "

@@ -1,0 +1,1 @@
+"""Token windows and the writers of propositions: what several chunkers, or one of them, cut with."""

@@ -1,0 +1,1 @@
+"""Windows of texts too long for an encoder, and the probe for the faster number format."""

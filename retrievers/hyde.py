@@ -1,0 +1,21 @@
+"""Query expansion by a hypothetical passage."""
+
+from rlc.retrievers.support.expansion import ExpansionRetriever
+
+PASSAGE = "Write a short passage that answers the following question.\n\nQuestion: {query}"
+
+
+class HydeRetriever(ExpansionRetriever):
+    """Searches for a passage that might answer the query: an invented one is nearer to the true one than a question.
+
+    Source: Gao et al., HyDE, ACL 2023, arXiv 2212.10496. There the vectors of query and passages are averaged;
+    here their rankings are fused, so that any retriever can be asked.
+    """
+
+    def request(self, query: str) -> str:
+        """Ask for a passage."""
+        return PASSAGE.format(query=query)
+
+    def queries_in(self, answer: str) -> list[str]:
+        """The passage."""
+        return [answer.strip()] if answer.strip() else []

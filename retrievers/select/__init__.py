@@ -1,0 +1,16 @@
+"""Selectors: how much of a ranking to keep.
+
+`Top`, `TokenBudget`, `ScoreDrop`, `Conformal`, `MaximalMarginalRelevance`.
+"""
+
+from rlc.data.lazy import lazy_attributes
+
+SELECTORS = {
+    "top": "rlc.retrievers.select.top:Top",
+    "token-budget": "rlc.retrievers.select.token_budget:TokenBudget",
+    "score-drop": "rlc.retrievers.select.score_drop:ScoreDrop",
+    "conformal": "rlc.retrievers.select.conformal:Conformal",
+    "mmr": "rlc.retrievers.select.mmr:MaximalMarginalRelevance",
+}
+
+__getattr__, __dir__ = lazy_attributes(__name__, SELECTORS)

@@ -1,0 +1,23 @@
+"""Selection of a fixed number of documents."""
+
+from collections.abc import Sequence
+
+from langchain_core.documents import Document
+from pydantic import Field
+
+from rlc.data.loads import PassageLoad
+from rlc.retrievers.support.compressor import Compressor
+
+
+class Top(Compressor):
+    """The first `k`."""
+
+    k: int = Field(ge=1)
+
+    def lets_through(self, load: PassageLoad) -> PassageLoad:
+        """The first `k`."""
+        return load.at_most(self.k)
+
+    def refine(self, documents: Sequence[Document], query: str) -> list[Document]:  # noqa: ARG002 - the base's names
+        """The first documents."""
+        return list(documents[: self.k])
