@@ -220,18 +220,6 @@ def minimum_detectable(
     return float((t.ppf(1 - alpha / 2, clusters - 1) + t.ppf(power, clusters - 1)) * standard_error)
 
 
-def design_effect(values: ArrayLike, clusters: Sequence[Hashable]) -> float | None:
-    """How many times larger clustering makes the variance of the mean; None where it cannot be told.
-
-    n / design effect is the number of independent questions that would say as much.
-    """
-    rows = finite(values)
-    table = tabulate(rows, clusters)
-    if len(table.sums) < 2 or not np.ptp(rows):
-        return None
-    return float(table.standard_error() ** 2 / (rows.var(ddof=1) / len(rows)))
-
-
 def _estimate(
     table: Clusters, n: int, scale: tuple[float, float] | None, level: float, replicates: int, seed: int
 ) -> Estimate:

@@ -47,11 +47,6 @@ class CrossEncoderReranker(Reranker):
         """How many passages have been read in windows so far."""
         return self._pooled
 
-    @property
-    def chosen_dtype(self) -> Dtype:
-        """What the transformer runs in; the model is loaded to find out."""
-        return "bfloat16" if str(self._loaded[0].dtype) == "torch.bfloat16" else "float32"
-
     def scores(self, query: str, texts: Sequence[str]) -> Floats:
         """Logits, float32 [texts].
 

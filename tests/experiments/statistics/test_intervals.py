@@ -10,7 +10,6 @@ from rlc.experiments.statistics.intervals import (
     Difference,
     Estimate,
     correct,
-    design_effect,
     difference,
     estimate,
     holm,
@@ -405,16 +404,6 @@ def test_minimum_detectable_by_hand():
     """Many clusters: (1.960 + 0.842) standard errors, the textbook's 2.8."""
     assert minimum_detectable(0.01, 100_000) == pytest.approx(0.02802, abs=1e-5)
     assert minimum_detectable(0.1, 5) == pytest.approx(0.1 * (2.776 + 0.941), abs=1e-4)  # t tables, 4 degrees
-
-
-def test_design_effect_by_hand():
-    """Ten documents of five equal answers each: (n - 1) / (documents - 1)."""
-    values = np.repeat([1, 0, 1, 0, 0, 1, 1, 1, 0, 1], 5)
-    assert design_effect(values, np.repeat(np.arange(10), 5).tolist()) == pytest.approx(49 / 9)
-    assert design_effect(values, list(range(50))) == pytest.approx(1)
-    assert design_effect([1, 1, 0, 0], list("aabb")) == pytest.approx(3 / 1)
-    assert design_effect([1, 1], ["a", "b"]) is None
-    assert design_effect([1, 0], ["a", "a"]) is None
 
 
 # --- simulations with known effects: 200 questions in 40 documents
