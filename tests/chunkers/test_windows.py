@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlc.chunkers.windows import Ruler, windows
+from rlc.chunkers.support.windows import Ruler, windows
 from rlc.data.tokens import ApproximateTokenizer
 
 TEXT = "one two three four five six seven eight"

@@ -15,7 +15,7 @@ from rlc.data.protocols import Tokenizer
 from rlc.data.records import Usage, document_name
 from rlc.data.tokens import count_once
 from rlc.retrievers.base import RetrieverFactory, handed_out
-from rlc.retrievers.compressor import Compressor
+from rlc.retrievers.support.compressor import Compressor
 
 
 class Indexed(NamedTuple):
