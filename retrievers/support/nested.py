@@ -22,14 +22,14 @@ class NestedRetriever(Retriever):
     HELD: ClassVar[frozenset[str]] = frozenset({"retriever", "retrievers", "sources"})
 
     @classmethod
-    def hold(cls, documents: Sequence[Document], *, index: RetrieverFactory) -> dict[str, Any]:
+    def hold(cls, documents: Sequence[Document], *, retriever: RetrieverFactory) -> dict[str, Any]:
         """Make the fields that hold something.
 
         Args:
             documents: at least one.
-            index: makes the retriever that is searched, such as `BM25Retriever.from_documents`.
+            retriever: makes the retriever that is searched, such as `BM25Retriever.from_documents`.
         """
-        return {"retriever": index(documents)}
+        return {"retriever": retriever(documents)}
 
     @classmethod
     def from_documents(cls, documents: Sequence[Document], **settings: Any) -> Self:  # noqa: ANN401 - the fields' types

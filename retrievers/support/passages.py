@@ -59,9 +59,9 @@ class ExpandingRetriever(NestedRetriever):
     depth: int = Field(default=50, ge=1)
 
     @classmethod
-    def hold(cls, documents: Sequence[Document], *, index: RetrieverFactory) -> dict[str, Any]:
+    def hold(cls, documents: Sequence[Document], *, retriever: RetrieverFactory) -> dict[str, Any]:
         """Index chunks that carry `source`, `start_index` and `end_index`, and keep them by source."""
-        return {"retriever": index(documents), "sources": by_source(documents)}
+        return {"retriever": retriever(documents), "sources": by_source(documents)}
 
     @classmethod
     def hands_out(cls, chunks: ChunkLoad, *, k: int = 5, depth: int = 50, **settings: Any) -> PassageLoad:  # noqa: ANN401

@@ -10,8 +10,8 @@ def test_parents_by_hand(cut):
         *cut(TEXT, [(0, 11), (11, 23)], parents=[[0, 23], [0, len(TEXT)]]),
         *cut(TEXT, [(23, 36), (36, len(TEXT))], parents=[[23, len(TEXT)], [0, len(TEXT)]]),
     ]
-    near = ParentRetriever.from_documents(children, index=index)
+    near = ParentRetriever.from_documents(children, retriever=index)
     assert [d.page_content for d in near.invoke("alpha delta")] == [TEXT[:23]]
     assert [d.page_content for d in near.invoke("kappa")] == [TEXT[23:]]
-    far = ParentRetriever.from_documents(children, index=index, level=5)
+    far = ParentRetriever.from_documents(children, retriever=index, level=5)
     assert [d.page_content for d in far.invoke("kappa")] == [TEXT]

@@ -11,14 +11,14 @@ index = BM25Retriever.from_documents
 
 def test_a_batch_is_one_call(documents, writer):
     llm = writer("bird")
-    partial(HydeRetriever.from_documents, index=index, llm=llm)(documents).batch(["a", "b"])
+    partial(HydeRetriever.from_documents, retriever=index, llm=llm)(documents).batch(["a", "b"])
     assert len(llm.asked) == 2
 
 
 def test_bad_answers(documents, writer):
-    failing = HydeRetriever.from_documents(documents, index=index, llm=writer(error="no memory"))
+    failing = HydeRetriever.from_documents(documents, retriever=index, llm=writer(error="no memory"))
     with pytest.raises(EngineError, match="expanded no query: no memory"):
         failing.invoke("cat")
-    silent = HydeRetriever.from_documents(documents, index=index, llm=writer(" "), include_query=False)
+    silent = HydeRetriever.from_documents(documents, retriever=index, llm=writer(" "), include_query=False)
     with pytest.raises(EngineError, match="wrote nothing to search for"):
         silent.invoke("cat")

@@ -16,7 +16,7 @@ def test_the_fields_of_a_class_are_the_settings_of_its_constructor():
     assert settings(ParentRetriever) == {"k": 5, "depth": 50, "level": 0}
     assert [*inspect.signature(MultiQueryRetriever.from_documents).parameters] == [
         "documents",
-        "index",
+        "retriever",
         "k",
         "llm",
         "depth",
