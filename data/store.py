@@ -3,26 +3,41 @@
 One SQLite file holds them (transactions make every write whole or absent, also under kill -9, and several processes
 may read and write at once). The key is a fingerprint of everything that changes the answer: the reader's spec, the
 revisions of its models, the document, the question. Failed answers are not kept, so the next run tries them again.
+
+SQLite has no checksums, so every answer is stored behind a digest of its key and itself: `0123456789abcdef {"text": ...}`.
+Answers that were stored before digests begin with the brace and are taken as they are.
 """
 
 import dataclasses
+import hashlib
 import json
 import sqlite3
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from rlc.data.errors import StoreError
+from rlc.data.errors import DataError, StoreError
 from rlc.data.records import Answer, Evidence, Usage
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID"
+ALL = "SELECT key, answer FROM answers ORDER BY key"
 LONGEST_WAIT = 60.0  # seconds to wait for another writer
 LARGEST_QUERY = 500  # SQLite bounds the number of parameters
+
+# What another form of a stored text ends in.
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+Record = TypeVar("Record", Answer, Usage, Evidence)
 
 
 class Store:
     """A folder's answers, in `answers.sqlite`.
+
+    An answer that cannot be read counts as missing, and its key is in `unreadable`. Where the file itself is damaged,
+    it is moved aside, and a new one begins with every answer that could be saved.
 
     Raises:
         StoreError: where the file cannot be made, read or written (a read-only folder, a full disk, another file).
@@ -30,72 +45,146 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "answers.sqlite"
+        self.unreadable: set[str] = set()
+        self._renewed: set[str] = set()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.file, timeout=LONGEST_WAIT, check_same_thread=False)
-            _keep_log(self._connection)
-            with self._connection:
-                self._connection.execute(SCHEMA)
+            try:
+                self._connection = self._open()
+            except sqlite3.DatabaseError as error:
+                self._salvage(error)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
-                f"cannot open the store {self.file}: {error}; give a writable folder with --out"
+                f"cannot open the store {self.file}: {error}; give a writable folder with --out, or move the file away "
+                "if it is no store"
             ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        connection = self._connect()
+        _keep_log(connection)
+        with connection:
+            connection.execute(SCHEMA)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.file, timeout=LONGEST_WAIT, check_same_thread=False)
+        # A damaged text is no reason to give up the others.
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        return connection
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The answers that are there, by key."""
-        try:
-            return {key: decode(text) for key, text in self._select("key, answer", keys)}
-        except (ValueError, TypeError, KeyError) as error:
-            raise StoreError(self._unreadable(error)) from error
+        answers: dict[str, Answer] = {}
+        for key, stored in self._rows(keys):
+            try:
+                answers[key] = unseal(key, stored)
+            except UNREADABLE:
+                self.unreadable.add(key)
+        return answers
 
     def present(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys that have an answer."""
-        return {key for (key,) in self._select("key", keys)}
+        """Those of the keys that have an answer which can be read."""
+        return set(self.get(keys))
 
-    def _select(self, columns: str, keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
-        try:
-            for start in range(0, len(keys), LARGEST_QUERY):
-                part = keys[start : start + LARGEST_QUERY]
-                marks = ",".join("?" * len(part))
-                query = f"SELECT {columns} FROM answers WHERE key IN ({marks})"  # noqa: S608 - columns are our own
-                yield from self._connection.execute(query, part)
-        except sqlite3.Error as error:
-            raise StoreError(self._unreadable(error)) from error
+    def _rows(self, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+        wanted = [key for key in keys if key not in self._renewed]
+        for start in range(0, len(wanted), LARGEST_QUERY):
+            part = wanted[start : start + LARGEST_QUERY]
+            try:
+                yield from self._select(part)
+            except sqlite3.DatabaseError as error:
+                try:
+                    self._salvage(error)
+                except sqlite3.Error:
+                    raise StoreError(
+                        f"{self._refused('read', error)}; move the file away to begin a new one"
+                    ) from error
+                yield from self._select(part)
 
-    def _unreadable(self, error: Exception) -> str:
-        return f"cannot read the store {self.file}: {error}; move the file away to begin a new one"
+    def _select(self, keys: Sequence[str]) -> list[tuple[str, str]]:
+        marks = ",".join("?" * len(keys))
+        query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - only question marks
+        return self._connection.execute(query, keys).fetchall()
 
     def put(self, answers: Mapping[str, Answer]) -> None:
         """Keep them, all or none; a key that is there already is replaced.
 
         Raises:
-            StoreError: if they cannot be written, or the details of one are not plain data.
+            DataError: if the details of one are not plain data.
+            StoreError: if they cannot be written.
+        """
+        self.write({key: seal(key, answer) for key, answer in answers.items()})
+
+    def write(self, rows: Mapping[str, str]) -> None:
+        """Keep sealed answers by key, all or none.
+
+        Raises:
+            StoreError: if they cannot be written.
         """
         try:
-            rows = [(key, encode(answer)) for key, answer in answers.items()]
-        except TypeError as error:
-            raise StoreError(
-                f"cannot keep an answer: its details must be plain data, as JSON has it: {error}"
-            ) from error
-        try:
             with self._connection:
-                self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
+                self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows.items())
         except sqlite3.Error as error:
             raise StoreError(
-                f"cannot write to the store {self.file}: {error}; what was stored before is safe: "
-                "free some space or the folder, then run the same command again"
+                f"{self._refused('write to', error)}; what was stored before is safe: free some space or the folder, "
+                "then run the same command again"
             ) from error
+        self._renewed.difference_update(rows)
+        self.unreadable.difference_update(rows)
 
-    def forget(self, keys: Sequence[str]) -> None:
-        """Drop these answers, so that they are asked for again."""
+    def renew(self, keys: Sequence[str]) -> None:
+        """Count these answers as missing, for this store object, until they are put again; the file keeps them till then."""
+        self._renewed.update(keys)
+
+    @property
+    def renewed(self) -> frozenset[str]:
+        """The keys that `renew` named and that have not been put since."""
+        return frozenset(self._renewed)
+
+    def _salvage(self, error: sqlite3.DatabaseError) -> None:
+        """Move a damaged file aside and begin a new one with the answers that can be read from its two ends.
+
+        Raises:
+            sqlite3.DatabaseError: the error itself, where it tells of something else than damage.
+            StoreError: if the new file cannot be made; the damaged one is where it was, or beside it.
+        """
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:  # the low byte is the kind
+            raise error
+        rows = self._readable()
+        aside = self.file.with_name(f"answers.damaged-{time.time_ns()}.sqlite")
+        part = self.file.with_name("answers.part.sqlite")
         try:
-            with self._connection:
-                self._connection.executemany("DELETE FROM answers WHERE key = ?", [(key,) for key in keys])
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"cannot write to the store {self.file}: {error}; free some space or the folder, then run the same "
-                "command again"
-            ) from error
+            part.unlink(missing_ok=True)
+            with closing(sqlite3.connect(part)) as fresh, fresh:
+                fresh.execute(SCHEMA)
+                fresh.executemany("INSERT INTO answers VALUES (?, ?)", rows.items())
+            for ending in ("", "-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    self.file.with_name(self.file.name + ending).rename(aside.with_name(aside.name + ending))
+            part.rename(self.file)
+            self._connection = self._open()
+        except (OSError, sqlite3.Error) as failure:
+            raise StoreError(self._refused("save", failure)) from error
+        warnings.warn(
+            f"the store {self.file} was damaged ({error}): {len(rows)} answers were saved, the others are asked again; "
+            f"the damaged file is {aside}",
+            stacklevel=2,
+        )
+
+    def _readable(self) -> dict[str, str]:
+        rows: dict[str, str] = {}
+        with closing(self._connect()) as damaged:
+            damaged.execute("PRAGMA writable_schema=ON")  # else a file that was cut short is not read at all
+            for order in ("", " DESC"):
+                with suppress(sqlite3.DatabaseError):
+                    for key, stored in damaged.execute(ALL + order):
+                        with suppress(*UNREADABLE):
+                            unseal(key, stored)
+                            rows[key] = stored
+        return rows
+
+    def _refused(self, doing: str, error: Exception) -> str:
+        return f"cannot {doing} the store {self.file}: {error}"
 
     def __len__(self) -> int:
         """The number of answers."""
@@ -124,20 +213,52 @@ def _keep_log(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def encode(answer: Answer) -> str:
-    """An answer as JSON, in ASCII: a model may write half a character, which SQLite does not take."""
-    return json.dumps(dataclasses.asdict(answer))
+def seal(key: str, answer: Answer) -> str:
+    """An answer as JSON behind a digest of its key and itself.
+
+    The JSON is ASCII: a model may write half a character, which SQLite does not take.
+
+    Raises:
+        DataError: if its details are not plain data.
+    """
+    try:
+        text = json.dumps(dataclasses.asdict(answer))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"cannot keep an answer: its details must be plain data, as JSON has it: {error}"
+        ) from error
+    return f"{_digest(key, text)} {text}"
 
 
-def decode(text: str) -> Answer:
-    """The answer back."""
+def unseal(key: str, stored: str) -> Answer:
+    """The answer back. Fields that this version does not know are left out, missing ones take their defaults.
+
+    Raises:
+        ValueError: if the digest is another, or the text is no JSON; one of `UNREADABLE` if it is no answer.
+    """
+    text = stored
+    if not stored.startswith("{"):
+        digest, _, text = stored.partition(" ")
+        if digest != _digest(key, text):
+            raise ValueError(f"the answer {key} is not as it was written")
     fields = json.loads(text)
-    fields["usage"] = Usage(**fields["usage"])
-    fields["evidence"] = tuple(map(_evidence, fields["evidence"]))
-    return Answer(**fields)
+    usage = _record(Usage, fields.get("usage", {}))
+    evidence = tuple(_evidence(item) for item in fields.get("evidence", ()))
+    return _record(
+        Answer, {"route": "", **fields, "text": fields["text"], "usage": usage, "evidence": evidence}
+    )
 
 
-def _evidence(item: dict[str, Any]) -> Evidence:
+def _digest(key: str, text: str) -> str:
+    return hashlib.blake2b(f"{key}\n{text}".encode(), digest_size=8).hexdigest()
+
+
+def _record(kind: type[Record], fields: Mapping[str, Any]) -> Record:
+    known = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{name: value for name, value in fields.items() if name in known})
+
+
+def _evidence(item: Mapping[str, Any]) -> Evidence:
     """JSON knows no tuples, and answers that were stored before passages were have none."""
     passage = item.get("passage")
-    return Evidence(**{**item, "passage": passage and tuple(passage)})
+    return _record(Evidence, {**item, "passage": passage and tuple(passage)})

@@ -16,9 +16,9 @@ from rlc.data.errors import (
     WeightsError,
 )
 from rlc.data.protocols import Reader
-from rlc.data.records import Answer, Dataset, Example
-from rlc.experiments.runs.results import row, to_frame
-from rlc.experiments.scorers.base import Scorer, default_scorer
+from rlc.data.records import Answer, Dataset, Example, Usage
+from rlc.experiments.runs.results import Rows, row
+from rlc.experiments.scorers.base import Score, Scorer, default_scorer
 
 OnBatch = Callable[[str, Sequence[Example], Sequence[Answer]], None]
 Schedule = Iterable[tuple[str, Sequence[Example]]]
@@ -63,18 +63,31 @@ def compare(
         RlcError: what would fail every question alike, such as an engine that cannot be reached.
     """
     score = scorer or default_scorer(dataset.measures)
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in readers}
+    rows = Rows()
     for name, examples in by_document(readers, dataset.examples) if schedule is None else schedule:
         answers = answer_each(readers[name], examples)
         if on_batch:
             on_batch(name, examples, answers)
-        rows[name] += [
-            row(name, example, answer, score(example, answer))
+        rows.add(
+            scored_row(name, example, answer, score)
             for example, answer in zip(examples, answers, strict=True)
-        ]
-    return to_frame(
-        [one for name in readers for one in sorted(rows[name], key=lambda r: str(r["example_id"]))]
-    )
+        )
+    return rows.frame(list(readers))
+
+
+def scored_row(name: str, example: Example, answer: Answer, score: Scorer) -> dict[str, Any]:
+    """The row of one answer; what cannot be judged, or has no place in the table, fails this answer alone."""
+    try:
+        return row(name, example, answer, score(example, answer))
+    except Exception as error:  # noqa: BLE001 - an answer's text is anything, and no text may stop the run
+        failed = replace(
+            answer,
+            usage=Usage(),
+            evidence=(),
+            details={},
+            error=f"cannot be judged or counted: {describe(error)}",
+        )
+        return row(name, example, failed, Score(reason="failed"))
 
 
 def by_document(

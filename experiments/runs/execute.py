@@ -45,7 +45,7 @@ def execute(
     try:
         readers = run.readers(store, engines.finish)
         if not resume:
-            run.forget(readers, store)
+            run.renew(readers, store)
         missing = run.missing(readers)
         if keeper and any(missing.values()):
             keeper.start()

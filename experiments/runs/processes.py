@@ -10,9 +10,10 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sqlite3
 import sys
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -22,7 +23,7 @@ from rlc.data.errors import EngineUnavailableError, RlcError
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
 from rlc.data.spec import Spec
-from rlc.data.store import Store
+from rlc.data.store import Store, unseal
 from rlc.experiments.runs.compare import answer_each
 from rlc.pipeline.recipe import build_readers
 
@@ -32,27 +33,38 @@ GRACE = 5.0  # seconds that a worker gets to end by itself
 class SendingStore(Store):
     """A worker's view of the store: it reads the file, and hands on what it would write."""
 
-    def __init__(self, folder: Path, send: Callable[[Mapping[str, Answer]], None]) -> None:
+    def __init__(
+        self, folder: Path, send: Callable[[Mapping[str, str]], None], renewed: Collection[str] = ()
+    ) -> None:
         super().__init__(folder)
         self._send = send
-        self._own: dict[str, Answer] = {}
+        self._own: dict[str, str] = {}
+        self.renew(list(renewed))
 
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The answers that are there, by key; this worker's own among them."""
-        own = {key: self._own[key] for key in keys if key in self._own}
+        own = {key: unseal(key, self._own[key]) for key in keys if key in self._own}
         return super().get([key for key in keys if key not in own]) | own
 
-    def put(self, answers: Mapping[str, Answer]) -> None:
+    def forget_own(self) -> None:
+        """Let go of what was sent, once it is in the file."""
+        self._own.clear()
+
+    def write(self, rows: Mapping[str, str]) -> None:
         """Send them to be kept."""
-        self._own |= answers
-        self._send(answers)
+        self._own |= rows
+        self._send(rows)
+
+    def _salvage(self, error: sqlite3.DatabaseError) -> None:
+        """Only the process that writes may replace the file."""
+        raise error
 
 
 @dataclass(frozen=True)
 class Keep:
-    """Answers for the store, by key."""
+    """Sealed answers for the store, by key."""
 
-    answers: Mapping[str, Answer]
+    rows: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -181,7 +193,7 @@ class Pool:
             yield from self._buried(worker)
             return
         if isinstance(said, Keep):
-            self.store.put(said.answers)
+            self.store.write(said.rows)
         elif isinstance(said, Answered):
             worker.open.remove(said.reader)
             self._arrived[said.reader] = said.answers
@@ -208,14 +220,22 @@ class Pool:
         context = multiprocessing.get_context("spawn")  # torch and CUDA do not survive a fork
         ours, theirs = context.Pipe()
         process = context.Process(
-            target=work, args=(theirs, dict(self.specs), self.folder, self.count), daemon=True
+            target=work,
+            args=(theirs, dict(self.specs), self.folder, self.count, self.store.renewed),
+            daemon=True,
         )
         process.start()
         theirs.close()  # the worker's end: when the worker dies, ours tells so
         return Worker(process, ours)
 
 
-def work(connection: Connection, specs: Mapping[str, Spec], folder: Path, workers: int) -> None:
+def work(
+    connection: Connection,
+    specs: Mapping[str, Spec],
+    folder: Path,
+    workers: int,
+    renewed: Collection[str] = (),
+) -> None:
     """A worker's whole life: batches in, answers out, until the connection closes."""
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
@@ -224,11 +244,12 @@ def work(connection: Connection, specs: Mapping[str, Spec], folder: Path, worker
         signal.SIGTERM, lambda *_: sys.exit(143)
     )  # leave by an exception, so that engines are closed
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
-    store = SendingStore(folder, lambda answers: connection.send(Keep(dict(answers))))
+    store = SendingStore(folder, lambda rows: connection.send(Keep(dict(rows))), renewed)
     try:
         readers = build_readers(specs, store)
         while True:
             batch: list[Example] = connection.recv()
+            store.forget_own()  # what was sent before this batch was handed out is in the file
             for name, reader in readers.items():
                 connection.send(Answered(name, answer_each(reader, batch)))
             connection.send(Done())

@@ -3,8 +3,9 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import polars as pl
 
 from rlc.data.errors import DataError, StoreError
 from rlc.data.records import Answer, Evidence, Example
+from rlc.data.text.visible import shorten
 from rlc.experiments.scorers.base import Score
 
 EVIDENCE = pl.List(
@@ -74,11 +76,22 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "metadata": (pl.String, "the example's own metadata, as JSON"),
 }
 SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
+LARGEST = 2**63  # what a column of whole numbers can hold
+BLOCK = 1_000  # rows
 
 
 def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str, Any]:
-    """One row."""
+    """One row.
+
+    Raises:
+        DataError: if a figure of the answer has no place in the table, such as a count that is negative or endless.
+    """
     usage = {name: getattr(answer.usage, name) for name in COLUMNS if hasattr(answer.usage, name)}
+    for name, value in usage.items():
+        _check(name, value, whole=SCHEMA[name] == pl.Int64)
+    for piece in answer.evidence:
+        for place in (piece.start, piece.end, *(piece.passage or ())):
+            _check("a place of the evidence", place, whole=True)
     return {
         "reader": reader,
         "example_id": example.id,
@@ -89,7 +102,7 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
         "question": example.question,
         "answers": list(example.answers),
         "answerable": example.answerable,
-        "prediction": answer.text,
+        "prediction": whole_characters(answer.text),
         "route": answer.route or reader,
         "correct": score.correct,
         "reason": score.reason,
@@ -103,11 +116,44 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
         **usage,
         "finish_reason": answer.finish_reason,
         "prompt_hash": answer.prompt_hash,
-        "error": answer.error,
+        "error": answer.error and whole_characters(answer.error),
         "evidence": [asdict(piece) for piece in answer.evidence],
-        "details": json.dumps(dict(answer.details), sort_keys=True, ensure_ascii=False),
+        "details": whole_characters(json.dumps(dict(answer.details), sort_keys=True, ensure_ascii=False)),
         "metadata": json.dumps(dict(example.metadata), sort_keys=True, ensure_ascii=False, default=str),
     }
+
+
+def _check(name: str, value: object, *, whole: bool) -> None:
+    if not isinstance(value, Integral if whole else Real) or not 0 <= float(value) < LARGEST:
+        raise DataError(f"{name} must be a number from 0 to 2^63, got {shorten(repr(value), 40)}")
+
+
+def whole_characters(text: str) -> str:
+    """The text with halves of surrogate pairs, which no file can hold, as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@dataclass
+class Rows:
+    """Rows on their way into a frame: as Python objects they take many times the memory, so they wait in blocks only."""
+
+    _waiting: list[dict[str, Any]] = field(default_factory=list)
+    _blocks: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take rows, in any order."""
+        self._waiting += rows
+        if len(self._waiting) >= BLOCK:
+            self._blocks.append(to_frame(self._waiting))
+            self._waiting = []
+
+    def frame(self, readers: Sequence[str]) -> pl.DataFrame:
+        """All rows, sorted by reader (as given) and example."""
+        rank = pl.col("reader").replace_strict(
+            {name: i for i, name in enumerate(readers)}, return_dtype=pl.Int64
+        )
+        whole = pl.concat([*self._blocks, to_frame(self._waiting)])
+        return whole.sort(rank, "example_id", maintain_order=True) if readers else whole
 
 
 def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:

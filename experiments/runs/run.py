@@ -63,11 +63,11 @@ class Run:
             if isinstance(reader, StoredReader)
         }
 
-    def forget(self, readers: Mapping[str, Reader], store: Store) -> None:
-        """Drop the stored answers to this run's questions."""
+    def renew(self, readers: Mapping[str, Reader], store: Store) -> None:
+        """Have every question of this run asked again; a stored answer stays until the new one replaces it."""
         for reader in readers.values():
             if isinstance(reader, StoredReader):
-                store.forget(reader.keys(self.dataset.examples))
+                store.renew(reader.keys(self.dataset.examples))
 
     def execute(
         self,

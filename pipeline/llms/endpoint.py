@@ -4,7 +4,7 @@ import functools
 import ipaddress
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +14,7 @@ import httpx
 from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
+from rlc.data.completed import in_order
 from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
@@ -140,7 +141,24 @@ class EndpointLLM:
         schema: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> list[Generation]:
-        """Answer every prompt, in order; a request that failed for good is a generation with an error.
+        """Answer every prompt, in order: see `generate_as_completed`."""
+        return in_order(
+            self.generate_as_completed(
+                prompts, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
+            )
+        )
+
+    def generate_as_completed(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answer every prompt, each with its place as it ends; a request that failed for good is a generation with an error.
 
         Raises:
             UnsupportedError: if the server sends no log-probabilities, or refuses them or the schema by name.
@@ -150,7 +168,9 @@ class EndpointLLM:
         headers = {"Authorization": f"Bearer {self._key}"}
         # A proxy named in the environment has no business between this process and its own machine.
         with httpx.Client(headers=headers, trust_env=not self._local) as client:
-            return ask_by_prefix(prompts, functools.partial(self._ask, client, settings), self._concurrency)
+            yield from ask_by_prefix(
+                prompts, functools.partial(self._ask, client, settings), self._concurrency
+            )
 
     def _settings(
         self,

@@ -3,13 +3,14 @@
 import hashlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
+from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs, Weights
 from rlc.data.records import Usage
@@ -109,7 +110,24 @@ class HfLLM:
         schema: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> list[Generation]:
-        """Answer every prompt, in order; a prompt that fails carries its error and the others go on.
+        """Answer every prompt, in order: see `generate_as_completed`."""
+        return in_order(
+            self.generate_as_completed(
+                prompts, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
+            )
+        )
+
+    def generate_as_completed(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answer every prompt, each with its place as it ends; a prompt that fails carries its error and the others go on.
 
         Raises:
             ValueError: if `max_tokens` is below 1.
@@ -120,18 +138,17 @@ class HfLLM:
             raise ValueError(f"max_tokens must be at least 1, got {max_tokens}")
         if schema is not None:
             raise UnsupportedError("the hf engine cannot follow a schema; use an endpoint that can")
-        generations = []
-        for prompt in prompts:
+        for i, prompt in enumerate(prompts):
             try:
-                generations.append(self._answer(prompt, max_tokens, stop, logprobs, seed))
+                generation = self._answer(prompt, max_tokens, stop, logprobs, seed)
             except (
                 ContextOverflowError
             ) as error:  # found before anything is computed: the cache is still good
-                generations.append(_failed(error))
+                generation = _failed(error)
             except (RuntimeError, MemoryError) as error:  # torch's own failures are RuntimeErrors
                 self._forget()
-                generations.append(_failed(error))
-        return generations
+                generation = _failed(error)
+            yield i, generation
 
     def logprobs(self, contexts: Sequence[str], texts: Sequence[str]) -> list[TokenLogprobs]:
         """How likely every token of each text is, given its context: see `rlc.data.protocols.Scorer`.

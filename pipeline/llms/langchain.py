@@ -3,7 +3,7 @@
 import functools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import httpx
@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 
+from rlc.data.completed import in_order
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.lazy import load
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
@@ -74,9 +75,26 @@ class LangChainLLM:
         stop: Sequence[str] = (),
         logprobs: bool = False,
         schema: Mapping[str, Any] | None = None,
-        seed: int = 0,  # noqa: ARG002 - the protocol's; the model has its own
+        seed: int = 0,
     ) -> list[Generation]:
-        """Answer every prompt, in order; a call that failed is a generation with an error.
+        """Answer every prompt, in order: see `generate_as_completed`."""
+        return in_order(
+            self.generate_as_completed(
+                prompts, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
+            )
+        )
+
+    def generate_as_completed(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,  # noqa: ARG002 - the protocol's; the model has its own
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answer every prompt, each with its place as it ends; a call that failed is a generation with an error.
 
         Raises:
             UnsupportedError: if the model has no structured output, sends no log-probabilities, or is asked for
@@ -92,7 +110,7 @@ class LangChainLLM:
         else:
             settings: dict[str, Any] = {"max_tokens": max_tokens, "stop": list(stop) or None}
             ask = functools.partial(self._ask, settings | ({"logprobs": True} if logprobs else {}))
-        return ask_by_prefix(prompts, ask, self._concurrency)
+        yield from ask_by_prefix(prompts, ask, self._concurrency)
 
     def _ask(self, settings: Mapping[str, Any], prompt: Prompt) -> Generation:
         start = time.perf_counter()

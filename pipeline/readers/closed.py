@@ -1,14 +1,15 @@
 """Reading nothing: what the model knows by heart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rlc.data.completed import in_order
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.prompts import closed_prompt
-from rlc.pipeline.readers.support.asking import MARGIN, Request, ask_all, tokens_of
+from rlc.pipeline.readers.support.asking import MARGIN, Request, ask_as_completed, tokens_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class ClosedBookReader:
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
+        return in_order(self.answer_as_completed(examples))
+
+    def answer_as_completed(self, examples: Sequence[Example], /) -> Iterator[tuple[int, Answer]]:
+        """Yield each answer with its example's place."""
         requests = [
             Request(
                 closed_prompt(example.question, example.wording),
@@ -31,7 +36,7 @@ class ClosedBookReader:
             )
             for example in examples
         ]
-        return ask_all(self.llm, requests, self.max_tokens, self.seed)
+        return ask_as_completed(self.llm, requests, self.max_tokens, self.seed)
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:
         """Bound the prompts: a question each, and no text."""

@@ -1,12 +1,13 @@
 """Reading everything: the whole document in the prompt."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
+from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, DataError
 from rlc.data.loads import PassageLoad, PromptLoad
 from rlc.data.protocols import LLM, Role
@@ -17,7 +18,7 @@ from rlc.pipeline.prompts import long_prompt
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     Request,
-    ask_all,
+    ask_as_completed,
     evidence_of,
     room_for_text,
     tokens_of,
@@ -62,12 +63,15 @@ class LongReader:
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
+        return in_order(self.answer_as_completed(examples))
+
+    def answer_as_completed(self, examples: Sequence[Example], /) -> Iterator[tuple[int, Answer]]:
+        """Yield each answer with its example's place."""
         order = sorted(range(len(examples)), key=lambda i: examples[i].document_id)  # stable: neighbours stay
         fitted: dict[tuple[str, int], Fitted] = {}
         requests = [self._request(examples[i], fitted) for i in order]
-        answers = ask_all(self.llm, requests, self.max_tokens, self.seed)
-        by_place = dict(zip(order, answers, strict=True))
-        return [by_place[i] for i in range(len(examples))]
+        for i, answer in ask_as_completed(self.llm, requests, self.max_tokens, self.seed):
+            yield order[i], answer
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
         """Bound the prompts: a document is read once and each of its questions after it, or once for each with steps.

@@ -1,13 +1,14 @@
 """Retrieving, then reading: some passages of the document in the prompt."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
+from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, DataError, UsageError
 from rlc.data.loads import PassageLoad, PromptLoad
 from rlc.data.protocols import LLM, Role
@@ -17,7 +18,7 @@ from rlc.pipeline.prompts import rag_prompt
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     Request,
-    ask_all,
+    ask_as_completed,
     evidence_of,
     room_for_text,
     tokens_of,
@@ -84,7 +85,11 @@ class RagReader:
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
-        return ask_all(self.llm, self._requests(examples), self.max_tokens, self.seed)
+        return in_order(self.answer_as_completed(examples))
+
+    def answer_as_completed(self, examples: Sequence[Example], /) -> Iterator[tuple[int, Answer]]:
+        """Yield each answer with its example's place."""
+        return ask_as_completed(self.llm, self._requests(examples), self.max_tokens, self.seed)
 
     def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
         """What the examples would be read with; it is kept until the next call, for answering some of them."""

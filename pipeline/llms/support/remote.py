@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from rlc.data.protocols import Generation, Prompt, Tokenizer
@@ -39,12 +39,13 @@ def is_json(text: str) -> bool:
 
 def ask_by_prefix(
     prompts: Sequence[Prompt], ask: Callable[[Prompt], Generation], concurrency: int
-) -> list[Generation]:
+) -> Iterator[tuple[int, Generation]]:
     """Ask up to `concurrency` prompts at once, the first of each prefix before its siblings.
 
     A server can serve a prefix from its cache only once it has computed it: eight questions on one document sent
     together would all pay for the document. Siblings go before the next document, while the cache still holds
-    theirs. Results keep the order of the prompts. An exception from `ask` ends the asking and is raised.
+    theirs. Each result is yielded with its prompt's place as it ends. An exception from `ask` ends the asking and is
+    raised.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for i, prompt in enumerate(prompts):
@@ -52,7 +53,6 @@ def ask_by_prefix(
         groups.setdefault(key, []).append(i)
     ready = deque((group[0], group[1:]) for group in groups.values())
     running: dict[Future[Generation], tuple[int, list[int]]] = {}
-    results: dict[int, Generation] = {}
     with ThreadPoolExecutor(concurrency) as pool:
         while ready or running:
             while ready and len(running) < concurrency:
@@ -61,6 +61,5 @@ def ask_by_prefix(
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 i, siblings = running.pop(future)
-                results[i] = future.result()
                 ready.extendleft((sibling, []) for sibling in reversed(siblings))
-    return [results[i] for i in range(len(prompts))]
+                yield i, future.result()

@@ -1,10 +1,11 @@
 """From prompts to answers: what all readers that ask a language model share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from langchain_core.documents import Document
 
+from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Generation, Prompt
 from rlc.data.records import Answer, Evidence, Example, Usage
@@ -30,38 +31,43 @@ class Request:
     max_tokens: int | None = None
 
 
-def ask_all(llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int) -> list[Answer]:
-    """Ask every request that has a prompt, those of one length in one batch; those without become failed answers.
+def ask_as_completed(
+    llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int
+) -> Iterator[tuple[int, Answer]]:
+    """Ask every request that has a prompt, those of one length in one batch; yield each answer with its place.
+
+    Requests without a prompt become failed answers.
 
     Args:
         llm: Answers.
-        requests: In the order of the answers.
+        requests: What is asked.
         max_tokens: Of an answer whose request does not say so itself.
         seed: Of an engine that samples.
 
     Raises:
         EngineError: if the engine does not return one generation for each prompt.
     """
-    lengths: dict[int, list[int]] = {}
-    for i, request in enumerate(requests):
-        lengths.setdefault(request.max_tokens or max_tokens, []).append(i)
-    answers: dict[int, Answer] = {}
-    for length, places in lengths.items():
-        batch = _ask(llm, [requests[i] for i in places], length, seed)
-        answers |= zip(places, batch, strict=True)
-    return [answers[i] for i in range(len(requests))]
+    lengths: dict[int, list[tuple[int, Prompt]]] = {}
+    for place, request in enumerate(requests):
+        if request.prompt is None:
+            yield place, _failed(request)
+        else:
+            lengths.setdefault(request.max_tokens or max_tokens, []).append((place, request.prompt))
+    for length, batch in lengths.items():
+        prompts = [prompt for _, prompt in batch]
+        returned = 0
+        for i, generation in generations_as_completed(llm, prompts, max_tokens=length, seed=seed):
+            returned += 1
+            if i < len(batch):
+                place, prompt = batch[i]
+                yield place, _answered(requests[place], prompt, generation)
+        if returned != len(prompts):
+            raise EngineError(f"{llm.name} returned {returned} generations to {len(prompts)} prompts")
 
 
-def _ask(llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int) -> list[Answer]:
-    prompts = [request.prompt for request in requests if request.prompt is not None]
-    generations = llm.generate(prompts, max_tokens=max_tokens, seed=seed) if prompts else []
-    if len(generations) != len(prompts):
-        raise EngineError(f"{llm.name} returned {len(generations)} generations to {len(prompts)} prompts")
-    rest = iter(generations)
-    return [
-        _failed(request) if request.prompt is None else _answered(request, request.prompt, next(rest))
-        for request in requests
-    ]
+def ask_all(llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int) -> list[Answer]:
+    """Ask as `ask_as_completed` does; the answers come in the requests' order."""
+    return in_order(ask_as_completed(llm, requests, max_tokens, seed))
 
 
 def tokens_of(example: Example, max_tokens: int) -> int:

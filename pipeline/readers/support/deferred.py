@@ -1,9 +1,10 @@
 """A reader that is made when it is first asked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from rlc.data.completed import answers_as_completed
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
 from rlc.pipeline.readers.support.retrieving import Found, retrieve
@@ -18,6 +19,10 @@ class DeferredReader:
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
         return self._reader(examples)
+
+    def answer_as_completed(self, examples: Sequence[Example], /) -> Iterator[tuple[int, Answer]]:
+        """Yield each answer with its example's place."""
+        return answers_as_completed(self._reader, examples)
 
     def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
         """What the reader retrieves, where it shows it."""

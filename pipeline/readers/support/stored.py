@@ -1,9 +1,12 @@
 """A reader that never asks twice."""
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
+from rlc.data.completed import answers_as_completed
+from rlc.data.errors import DataError, RlcError
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example, Usage
 from rlc.data.spec import fingerprint
@@ -11,11 +14,12 @@ from rlc.data.store import Store
 from rlc.pipeline.readers.support.retrieving import Found, retrieve
 
 FORMAT = 1  # raise it when answers of equal specs change their meaning
+NAMED = 5  # questions in a warning
 
 
 @dataclass(frozen=True)
 class StoredReader:
-    """Look answers up in the store; let `reader` answer the missing ones and keep what it answered at once.
+    """Look answers up in the store; let `reader` answer the missing ones and keep each as soon as it is there.
 
     `identity` stands for everything about the reader that changes its answers (spec, model revisions). Failed
     answers are returned but not kept. `name` is the route of answers that name none; it is not kept, since another
@@ -33,10 +37,24 @@ class StoredReader:
         known = self.store.get(keys)
         missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in known}
         if missing:
-            fresh = dict(zip(missing, self.reader(list(missing.values())), strict=True))
-            self.store.put({key: answer for key, answer in fresh.items() if answer.error is None})
-            known |= fresh
+            asked = list(missing)
+            for place, answer in answers_as_completed(self.reader, list(missing.values())):
+                known[asked[place]] = self._kept(asked[place], answer)
+        if unanswered := [key for key in missing if key not in known]:
+            raise RlcError(
+                f"{self.name} returned {len(missing) - len(unanswered)} answers to {len(missing)} questions; it must "
+                "return one each, in order"
+            )
         return [self._named(known[key]) for key in keys]
+
+    def _kept(self, key: str, answer: Answer) -> Answer:
+        if answer.error is not None:
+            return answer
+        try:
+            self.store.put({key: answer})
+        except DataError as error:
+            return replace(answer, error=f"DataError: {error}")
+        return answer
 
     def _named(self, answer: Answer) -> Answer:
         return answer if answer.route else replace(answer, route=self.name)
@@ -55,10 +73,17 @@ class StoredReader:
         return [found[key] for key in keys]
 
     def missing(self, examples: Sequence[Example]) -> list[Example]:
-        """The examples whose answers are not in the store."""
+        """The examples whose answers are not in the store; those that are there and unreadable are named in a warning."""
         keys = self.keys(examples)
         known = self.store.present(keys)
-        return [example for example, key in zip(examples, keys, strict=True) if key not in known]
+        pairs = list(zip(examples, keys, strict=True))
+        if damaged := [example.id for example, key in pairs if key in self.store.unreadable]:
+            warnings.warn(
+                f"{len(damaged)} stored answers of {self.name} cannot be read and are asked again: "
+                f"{', '.join(damaged[:NAMED])}{', ...' * (len(damaged) > NAMED)}",
+                stacklevel=2,
+            )
+        return [example for example, key in pairs if key not in known]
 
     def keys(self, examples: Sequence[Example]) -> list[str]:
         """The store's keys: what the reader is, what is asked and in which words, and the document (name, kind, text)."""

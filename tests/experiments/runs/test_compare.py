@@ -1,11 +1,14 @@
 """The loop: every reader, every example, no row missing."""
 
+import json
+
 import pytest
 
 from rlc.data.errors import EngineUnavailableError, RlcError
-from rlc.data.records import Answer
+from rlc.data.records import Answer, Evidence, Usage
 from rlc.experiments.runs.compare import batches, compare
-from rlc.experiments.runs.results import SCHEMA
+from rlc.experiments.runs.results import SCHEMA, write_results
+from rlc.experiments.runs.summary import summarise
 
 
 def test_a_row_per_reader_and_example_with_verdicts(dataset, right, wrong):
@@ -60,3 +63,38 @@ def test_on_batch_hears_of_every_batch(dataset, right):
         {"right": right}, dataset, on_batch=lambda name, examples, answers: heard.append((name, len(answers)))
     )
     assert heard == [("right", 2), ("right", 2)]
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        Answer("It is 1e999 m, or 10 x 10^999, or 1e" + "9" * 4301, ""),
+        Answer("half a \ud800 character", ""),
+        Answer("x", "", usage=Usage(prompt_tokens=10**30)),
+        Answer("x", "", usage=Usage(output_tokens=-1)),
+        Answer("x", "", usage=Usage(prompt_tokens=1.5)),
+        Answer("x", "", usage=Usage(prompt_tokens=None)),
+        Answer("x", "", usage=Usage(seconds=float("inf"))),
+        Answer("x", "", usage=Usage(seconds=float("nan"))),
+        Answer("x", "", evidence=(Evidence("a", 0, 2**63),)),
+        Answer("x", "", details={"x": object()}),
+    ],
+)
+def test_no_answer_can_stop_the_run(dataset, tmp_path, poison):
+    def read(examples, /):
+        return [poison if e.id == "a1" else Answer("Ada.", "") for e in examples]
+
+    frame = compare({"read": read}, dataset)
+    assert frame["example_id"].to_list() == ["a1", "a2", "b1", "b2"]
+    assert frame["error"].null_count() >= 3
+    for error in frame["error"].drop_nulls():
+        assert error.startswith("cannot be judged or counted: ")
+    write_results(frame, tmp_path / "results.parquet")
+    json.dumps(summarise(frame), allow_nan=False)
+
+
+def test_rows_are_sorted_however_they_arrive_and_wait(dataset, right, wrong, monkeypatch):
+    whole = compare({"right": right, "wrong": wrong}, dataset)
+    monkeypatch.setattr("rlc.experiments.runs.results.BLOCK", 1)
+    backwards = [(name, [e]) for e in reversed(dataset.examples) for name in ("wrong", "right")]
+    assert compare({"right": right, "wrong": wrong}, dataset, schedule=backwards).equals(whole)

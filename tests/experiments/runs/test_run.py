@@ -89,13 +89,15 @@ def test_another_setting_is_another_run_and_asks_again(dataset, tmp_path):
     assert {name: len(ids) for name, ids in missing.items()} == {"rag": 4, "long": 0, "auto": 4}
 
 
-def test_forget_asks_again(dataset, tmp_path):
+def test_renew_asks_again_and_drops_nothing_before_there_is_a_new_answer(dataset, tmp_path):
     execute(run_of(dataset, tmp_path))
     run = run_of(dataset, tmp_path)
     store = Store(tmp_path)
     readers = run.readers(store)
-    run.forget(readers, store)
+    kept = len(store)
+    run.renew(readers, store)
     assert all(len(ids) == 4 for ids in run.missing(readers).values())
+    assert len(store) == kept
     store.close()
 
 

@@ -2,10 +2,18 @@ from dataclasses import replace
 
 import pytest
 
+from rlc.chunkers import RecursiveChunker
+from rlc.data.errors import RlcError
+from rlc.data.protocols import Generation
 from rlc.data.records import Answer, Usage, Wording
 from rlc.data.store import Store
+from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.readers.closed import ClosedBookReader
+from rlc.pipeline.readers.long import LongReader
+from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.deferred import DeferredReader
 from rlc.pipeline.readers.support.stored import StoredReader
+from rlc.retrievers import BM25Retriever
 
 
 class Counting:
@@ -140,6 +148,60 @@ def test_a_deferred_reader_is_made_once_and_only_when_it_is_asked(store, make_ex
 
 def test_a_reader_that_returns_too_few_is_found_out(store, make_example):
     reader = StoredReader(lambda examples: [], store, "i", "arm")
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(RlcError, match="arm returned 0 answers to 1 questions"):
         reader([make_example("a")])
     assert len(store) == 0
+
+
+def test_answers_are_kept_one_by_one_as_they_are_completed(store, make_example):
+    class Slow:
+        def answer_as_completed(self, examples, /):
+            yield 2, Answer("third", "")
+            yield 0, Answer("first", "")
+            raise KeyboardInterrupt
+
+    reader = StoredReader(Slow(), store, "i", "arm")
+    examples = [make_example(c) for c in "abc"]
+    with pytest.raises(KeyboardInterrupt):
+        reader(examples)
+    assert [example.id for example in reader.missing(examples)] == ["b"]
+
+
+@pytest.mark.parametrize("reader", ["long", "closed", "rag"])
+def test_an_engine_that_dies_leaves_what_it_answered(store, make_example, reader):
+    class Dying(ScriptedLLM):
+        def generate_as_completed(self, prompts, *, max_tokens, seed):
+            yield 0, Generation("one")
+            yield 1, Generation("two")
+            raise MemoryError
+
+    llm = Dying({})
+    readers = {
+        "long": LongReader(llm),
+        "closed": ClosedBookReader(llm),
+        "rag": RagReader(RecursiveChunker(16), BM25Retriever.from_documents, llm),
+    }
+    stored = StoredReader(DeferredReader(lambda: readers[reader]), store, "i", "arm")
+    with pytest.raises(MemoryError):
+        stored([make_example(c) for c in "abc"])
+    assert len(store) == 2
+
+
+def test_details_that_cannot_be_kept_fail_their_answer_only(store, make_example):
+    def answer(examples, /):
+        return [Answer(e.id, "", details={"x": object() if e.id == "a" else 1}) for e in examples]
+
+    first, second = StoredReader(answer, store, "i", "arm")([make_example("a"), make_example("b")])
+    assert first.error.startswith("DataError: cannot keep an answer: its details must be plain data")
+    assert (second.error, len(store)) == (None, 1)
+
+
+def test_an_unreadable_answer_is_named_and_asked_again(stored, store, make_example):
+    reader = stored()
+    examples = [make_example(c, f"{c}?") for c in "ab"]
+    first = reader(examples)
+    store.write({reader.keys(examples)[0]: "0123 damaged"})
+    with pytest.warns(UserWarning, match="1 stored answers of arm cannot be read and are asked again: a$"):
+        assert [example.id for example in reader.missing(examples)] == ["a"]
+    assert reader(examples) == first
+    assert reader.missing(examples) == []
