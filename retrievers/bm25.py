@@ -5,12 +5,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from langchain_core.documents import Document
 
-from rlc.data.errors import unknown
+from rlc.data.errors import StoreError, unknown
 from rlc.retrievers.base import Retriever, Where, text_of, top_k
 from rlc.retrievers.index.analyse import Analyser
 from rlc.retrievers.index.collection import Collection
@@ -26,6 +26,8 @@ class BM25Retriever(Retriever):
 
     Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, doi:10.1561/1500000019.
     """
+
+    VERSION: ClassVar[int] = 2  # raised with the terms that a text gives: what was indexed is no longer found
 
     collection: Collection
     analyser: Analyser
@@ -101,21 +103,28 @@ class BM25Retriever(Retriever):
         writer.text("vocabulary.json", json.dumps(list(self.vocabulary)))
         for name in ("impacts", "documents", "starts"):
             writer.array(name, getattr(self.postings, name))
-        writer.commit("bm25", asdict(self.analyser))
+        writer.commit("bm25", {**asdict(self.analyser), "version": self.VERSION})
 
     @classmethod
     def open(cls, folder: Path | str, *, k: int = 5) -> Self:
         """Open a saved index by memory map.
 
         Raises:
-            StoreError: if there is none, or a file is missing, truncated or changed.
+            StoreError: if there is none, a file is missing, truncated or changed, or its terms were cut by an
+                earlier version of the analyser.
         """
         reader = IndexReader.open(Path(folder), "bm25")
+        settings = dict(reader.settings)
+        if (version := settings.pop("version", 1)) != cls.VERSION:
+            raise StoreError(
+                f"the index in {folder} was made by version {version} of BM25's analyser and queries are cut by version "
+                f"{cls.VERSION}, so words would not be found: build it again and save it"
+            )
         collection = reader.collection()
         arrays = {name: reader.array(name) for name in ("impacts", "documents", "starts")}
         return cls(
             collection=collection,
-            analyser=Analyser(**reader.settings),
+            analyser=Analyser(**settings),
             vocabulary={term: i for i, term in enumerate(json.loads(reader.text("vocabulary.json")))},
             postings=Postings(count=len(collection), **arrays),
             k=k,

@@ -30,6 +30,7 @@ An optional key that is null counts as absent; any other key is an error.
 """
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -118,11 +119,18 @@ def _document_of(documents: Mapping[str, Document], row: Row) -> Document:
         some = ", ".join(map(repr, sorted(documents)[:3]))
         raise row.fault(f"names no document, and there are {len(documents)}: add 'document', such as {some}")
     if name not in documents:
+        alike = [document for known, document in documents.items() if _composed(known) == _composed(name)]
+        if len(alike) == 1:  # a name that another system spells with its marks apart
+            return alike[0]
         near = difflib.get_close_matches(name, documents, n=3, cutoff=0.3) or sorted(documents)[:3]
         raise row.fault(
             f"no document {name!r} among the {len(documents)} read; nearest: {', '.join(map(repr, near))}"
         )
     return documents[name]
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _answers(row: Row) -> tuple[str, ...]:

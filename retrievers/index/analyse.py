@@ -1,9 +1,13 @@
 """Texts to terms, for sparse retrieval."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+import regex
+
+from rlc.data.text.cut import grams, is_unspaced, space_out
+from rlc.data.text.fold import fold
 
 # Lucene's English list: short, because a stop word is a term of some question ("to be or not to be").
 ENGLISH = frozenset(
@@ -44,8 +48,9 @@ ENGLISH = frozenset(
     ]
 )
 
-_WORDS = re.compile(r"\w+")
-_WHOLE_NUMBERS = re.compile(
+_HAN = regex.compile(r"\p{Script=Han}\p{M}*")
+_WORDS = regex.compile(r"\w+")
+_WHOLE_NUMBERS = regex.compile(
     r"\d+-[a-z]{1,2}\b"  # 10-k
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\w)%?"  # 1,093,095
     r"|\d+(?:\.\d+)*(?!\w)%?"  # 3.5%
@@ -55,7 +60,10 @@ _WHOLE_NUMBERS = re.compile(
 
 @dataclass(frozen=True)
 class Analyser:
-    """How a text becomes terms: lower case, words and numbers, then stop words out, then stems.
+    """How a text becomes terms: folded, cut into words and numbers, then stop words out, then stems.
+
+    Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese become pairs of letters, and Han letters stand for
+    themselves besides, for one alone is often a word.
 
     Attributes:
         stopwords: `"english"` (Lucene's list), own words, or None: nothing is left out.
@@ -84,10 +92,14 @@ class Analyser:
 
     def many(self, texts: Sequence[str]) -> list[list[str]]:
         """The terms of each text; every distinct word is stemmed once."""
-        pattern = _WHOLE_NUMBERS if self.whole_numbers else _WORDS
-        found = [pattern.findall(text.lower()) for text in texts]
+        found = [self._words(fold(text)) for text in texts]
         terms = {word: self._term(word) for words in found for word in words}
         return [[term for word in words if (term := terms[word])] for words in found]
+
+    def _words(self, folded: str) -> list[str]:
+        pattern = _WHOLE_NUMBERS if self.whole_numbers else _WORDS
+        words: list[str] = pattern.findall(space_out(folded))
+        return [part for word in words for part in _parts(word)] if is_unspaced(folded) else words
 
     def _term(self, word: str) -> str:
         """The term of a word, or nothing for a stop word."""
@@ -109,3 +121,9 @@ class Analyser:
 
         stem: Callable[[str], str] = Stemmer.Stemmer(self.stemmer).stemWord
         return stem
+
+
+def _parts(word: str) -> list[str]:
+    """A word as `grams`, and its Han letters besides."""
+    pairs = grams(word)
+    return pairs if len(pairs) == 1 else [*_HAN.findall(word), *pairs]

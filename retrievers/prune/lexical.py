@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class LexicalPruner(SentencePruner):
     (FILCO), arXiv 2311.08377. There it labels training data, with the answer on the question's side where that is
     known; here it filters by itself.
     """
+
+    VERSION: ClassVar[int] = 2  # words of all scripts
 
     threshold: Share = 0.05
     stopwords: str | None = "english"

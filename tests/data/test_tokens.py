@@ -34,6 +34,14 @@ def test_pieces_by_hand():
     assert APPROXIMATE.count(text) == len(pieces)
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("灯塔由艾达洛建造", 8), ("등대는", 3), ("ที่นี่", 2), ("маяка", 2), ("हिन्दी", 1), ("lighthouse", 2)],
+)
+def test_scripts_have_their_own_pieces(text, count):
+    assert APPROXIMATE.count(text) == count
+
+
 @given(text=st.text())
 def test_pieces_cover_all_but_white_space(text):
     offsets = APPROXIMATE.offsets(text)

@@ -1,3 +1,4 @@
+import json
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 from rank_bm25 import BM25Okapi
 
-from rlc.data.errors import DataError
+from rlc.data.errors import DataError, StoreError
 from rlc.retrievers.bm25 import BM25Retriever
 
 ENGINES = ["bm25s", "rank-bm25"]
@@ -133,3 +134,26 @@ def test_text_to_embed_is_what_is_indexed():
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         BM25Retriever.from_documents(docs("a cat"), **settings)
+
+
+@pytest.mark.parametrize(
+    ("texts", "query"),
+    [
+        (("灯塔由艾达·洛于一八七一年建造。", "渔船每周二到达港口。"), "谁建造了灯塔？"),
+        (("ประภาคารสร้างโดยเอดาในปี พ.ศ. ๒๔๑๔", "เรือมาถึงท่าทุกวันอังคาร"), "ใครสร้างประภาคาร"),
+        (("등대는 에이다 로가 지었다", "배는 화요일에 온다"), "누가 등대를 지었나"),
+        (("The ﬁnancial re\u0301sume\u0301", "Other words"), "financial résumé"),
+    ],
+)
+def test_words_of_all_scripts_are_found(texts, query):
+    documents = [Document(id=str(i), page_content=text) for i, text in enumerate(texts)]
+    assert BM25Retriever.from_documents(documents, k=1).invoke(query)[0].id == "0"
+
+
+def test_an_index_of_an_earlier_analyser_is_refused(tmp_path):
+    BM25Retriever.from_documents([Document(id="a", page_content="a lamp")]).save(tmp_path)
+    manifest = json.loads((tmp_path / "index.json").read_text())
+    del manifest["settings"]["version"]  # as the first version wrote it
+    (tmp_path / "index.json").write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match=r"version 1 of BM25's analyser .* build it again"):
+        BM25Retriever.open(tmp_path)

@@ -36,7 +36,7 @@ def parts(study: Study) -> dict[str, Mask]:
 
 def _natural(value: str) -> tuple[tuple[int, str], ...]:
     """Sorts 32k before 128k."""
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", value))
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", value))
 
 
 def by_groups(study: Study) -> Section:

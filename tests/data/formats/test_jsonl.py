@@ -114,6 +114,16 @@ def test_a_broken_document_is_named(tmp_path, row, reason):
     assert reason in str(caught.value)
 
 
+def test_a_name_with_its_marks_apart_is_the_same_name(tmp_path):
+    (tmp_path / "documents.jsonl").write_text(
+        '{"id": "cafe\u0301", "text": "It is open."}\n', encoding="utf-8"
+    )
+    question = {"question": "Open?", "document": "caf\u00e9"}
+    (tmp_path / "questions.jsonl").write_text(json.dumps(question), encoding="utf-8")
+    [example] = load(tmp_path).examples
+    assert example.document_id == "cafe\u0301"
+
+
 def test_no_questions_teaches_how_to_write_one(tmp_path):
     with pytest.raises(
         DataError, match=r'holds no questions.*\{"question": "\.\.\.", "document": "handbook"'

@@ -13,7 +13,15 @@ from rlc.retrievers.index.analyse import Analyser
         ("rose 3.5% to 12.25", ["rose", "3.5%", "to", "12.25"]),
         ("in 2019, 2020", ["in", "2019", "2020"]),
         ("the 3rd Q3 long-term", ["the", "3rd", "q3", "long", "term"]),
-        ("Straße Überraschung", ["straße", "überraschung"]),
+        ("STRASSE Überraschung", ["strasse", "überraschung"]),
+        (
+            "e\u0301te\u0301 ﬁnance con\u200btract ge\u00adkündigt",
+            ["été", "finance", "contract", "gekündigt"],
+        ),
+        ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
+        ("灯塔于1871年", ["灯", "塔", "于", "灯塔", "塔于", "1871", "年"]),
+        ("ทะเล", ["ทะ", "ะเ", "เล"]),
+        ("등대는", ["등대", "대는"]),
         ("", []),
     ],
 )
