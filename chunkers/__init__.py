@@ -7,6 +7,7 @@ CHUNKERS = {
     "fixed": "rlc.chunkers.fixed:FixedChunker",
     "hierarchy": "rlc.chunkers.hierarchy:HierarchyChunker",
     "late": "rlc.chunkers.late:LateChunker",
+    "passages": "rlc.chunkers.passages:PassagesChunker",
     "proposition": "rlc.chunkers.proposition:PropositionChunker",
     "recursive": "rlc.chunkers.recursive:RecursiveChunker",
     "section": "rlc.chunkers.section:SectionChunker",

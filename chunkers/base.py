@@ -80,6 +80,7 @@ class Chunker(BaseDocumentTransformer, ABC):
 def to_chunks(document: Document, spans: Sequence[Span]) -> list[Document]:
     """Slice a document; blank spans are left out."""
     text, source = document.page_content, document_name(document)
+    kept = {key: value for key, value in document.metadata.items() if key != "passages"}  # a chunk marks none
     chunks: list[Document] = []
     for span in spans:
         content = text[span.start : span.end]
@@ -97,7 +98,7 @@ def to_chunks(document: Document, spans: Sequence[Span]) -> list[Document]:
             Document(
                 id=f"{source}:{span.start}-{span.end}{suffix}",
                 page_content=content,
-                metadata={**document.metadata, **place, **extra},
+                metadata={**kept, **place, **extra},
             )
         )
     return chunks

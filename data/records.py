@@ -99,7 +99,8 @@ class Dataset:
     `variant` says what the figures may be called: `benchmark` (the published data), `sample` (the bundled one,
     never mistaken for the benchmark), `generated` (made here) or `own` (a user's files). `revision` is a digest of
     everything read, or of every setting that made it; `root` the folder that it was read from, where it has one.
-    `measures` name the scorer of each task; a task without one is the rule judge's.
+    `measures` name the scorer of each task; a task without one is the rule judge's. `settings` are the specs by which
+    a set of the table can be had again; `notes` are sentences that must stand beside every figure on it.
     """
 
     name: str
@@ -109,6 +110,8 @@ class Dataset:
     variant: str = "own"
     root: Path | None = None
     measures: Mapping[str, str] = field(default_factory=dict)
+    settings: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def asked(self) -> frozenset[str]:

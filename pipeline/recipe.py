@@ -64,6 +64,9 @@ COLLECTION = Family(
 BUILDER = Builder((READER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, LLM, TOKENIZER, COLLECTION))
 
 
+BESIDE = ("dataset", "sweep")  # tables of a recipe file that are no part of the recipe
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Specs of readers by name, and the parts that they share."""
@@ -181,13 +184,29 @@ def resolve_router(name: str) -> str:
 
 
 def load_recipe(source: Path | str) -> Recipe:
-    """Read a recipe file, or a text of that form. A `[sweep]` table is no part of it (`rlc.experiments.sweep.recipe`).
+    """Read a recipe file, or a text of that form.
+
+    A `[sweep]` table (`rlc.experiments.sweep.recipe`) and a `[dataset]` (`dataset_specs`) are no part of it.
 
     Raises:
         SpecError: if it cannot be read or is not a recipe.
     """
     tables = read_tables(source)
-    return recipe_of({key: table for key, table in tables.items() if key != "sweep"})
+    return recipe_of({key: table for key, table in tables.items() if key not in BESIDE})
+
+
+def dataset_specs(source: Path | str) -> list[Spec]:
+    """The data sets that a recipe asks about: its `[dataset]` or `[[dataset]]` tables, as they stand; none without.
+
+    Raises:
+        SpecError: if it cannot be read, or a table names no data set.
+    """
+    tables = read_tables(source).get("dataset", [])
+    specs = [tables] if isinstance(tables, Mapping) else tables
+    for spec in specs:
+        if not isinstance(spec, Mapping) or "use" not in spec:
+            raise SpecError(f'dataset: expected a table such as [dataset] use = "ruler", got {spec!r}')
+    return [dict(spec) for spec in specs]
 
 
 def read_tables(source: Path | str) -> dict[str, Any]:
@@ -214,7 +233,7 @@ def recipe_of(tables: Mapping[str, Any]) -> Recipe:
     """
     for key, table in tables.items():
         if key not in ("readers", "parts"):
-            raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts', 'sweep'])}")
+            raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts', *BESIDE])}")
         if not isinstance(table, Mapping):
             raise SpecError(f"{key}: expected [{key}.NAME] tables, got {table!r}")
     if not tables.get("readers"):

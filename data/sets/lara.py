@@ -12,10 +12,13 @@ prediction files lack rows, so they are matched by file and question and never b
 """
 
 import functools
+import json
+import os
 import re
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,6 +27,8 @@ from langchain_core.documents import Document
 from rlc.data.errors import DataError, UsageError, unknown
 from rlc.data.formats.files import Row, digest, numbered, read_rows, read_text, short_digest
 from rlc.data.records import Dataset, Example
+from rlc.data.sets.card import Card, Git, Part
+from rlc.data.sets.fetch import check, folder_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,12 +36,108 @@ if TYPE_CHECKING:
 TASKS = ("location", "reasoning", "comp", "hallu")
 LAYOUT = "datasets/<length>/<type>/<file> and datasets/query/<length>_<type>_<task>.jsonl"
 
+SAMPLE = Path(__file__).parents[1] / "sample"  # documents and questions of this project's own, in this layout
+CARD = Card(
+    name="lara",
+    title="LaRA",
+    paper="arXiv:2502.09977",
+    source=Git(
+        "https://github.com/Alibaba-NLP/LaRA",
+        "c17155376f4e708bce3c1659facd19886d75a5eb",
+        keep=("LICENSE", "datasets/", "evaluation/prediction/"),
+    ),
+    licence="MIT",
+    parts={task: Part() for task in TASKS},
+    upstream="Alibaba-NLP/LaRA@c171553",
+    language=("en",),
+    unit="tokens",
+    lengths="32k, 128k",
+    questions=2326,
+    judge="GPT-4o",
+    bibtex="""@article{li2025lara,
+  title={LaRA: Benchmarking Retrieval-Augmented Generation and Long-Context LLMs},
+  author={Li, Kuan and Zhang, Liwen and Jiang, Yong and Xie, Pengjun and Huang, Fei and Wang, Shuai and Cheng, Minhao},
+  journal={arXiv preprint arXiv:2502.09977},
+  year={2025}
+}""",
+    note="Answers of eleven models with both arms are recorded: --reader recorded:all.",
+)
+
+_PUBLISHED_LENGTHS = {"32k", "128k"}
+_RECOVERABLE = "128k_book_location.jsonl"  # so large with its passages that mirrors leave it out
+_LFS_POINTER = b"version https://git-lfs"
 _GROUP = rf"(?P<length>\d+k)_(?P<type>[a-z]+)_(?P<task>{'|'.join(TASKS)})\.jsonl"
 _Key = tuple[str, str, str, str, str]  # length, type, task, file, question
 _QUERIES = re.compile(_GROUP)
 _PREDICTIONS = re.compile(rf"(?P<arm>full|rag)_preds_.+_{_GROUP}")
 _PAPER = re.compile(r"^<paper \d+>", re.MULTILINE)
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z]\w*[a-z]")  # capitalised inside a sentence
+
+
+def dataset(root: str = "") -> Dataset:
+    """LaRA from `root`, else `RLC_DATA`, else the cache; where none is given or fetched, the bundled sample.
+
+    The sample is told by `variant="sample"`. A place that is given and does not hold LaRA is an error.
+
+    Raises:
+        DataError: where the place does not hold LaRA, or the fetched files are no longer what was fetched.
+    """
+    if given := root or os.environ.get("RLC_DATA", ""):
+        return read(Path(given).expanduser())
+    return read(check(CARD)) if folder_of(CARD).exists() else load(SAMPLE, variant="sample")
+
+
+def read(root: Path) -> Dataset:
+    """Read LaRA's layout; only the published lengths may be called the benchmark."""
+    if root.resolve() == SAMPLE.resolve():
+        return load(SAMPLE, variant="sample")
+    dataset = load(root)
+    lengths = {example.metadata["length"] for example in dataset.examples}
+    return dataset if lengths <= _PUBLISHED_LENGTHS else replace(dataset, variant="own")
+
+
+def prepare(root: Path) -> None:
+    """Hold freshly brought files to be LaRA, and recover what mirrors leave out.
+
+    Raises:
+        DataError: where they are not, or hold nothing to recover it from.
+    """
+    if not (root / "datasets" / "query").is_dir():
+        raise DataError("the archive holds no datasets/query, so it is not LaRA; fetch it again")
+    path = root / "datasets" / "query" / _RECOVERABLE
+    absent = not path.is_file() or path.read_bytes().startswith(_LFS_POINTER)
+    if absent and (root / "datasets" / "128k" / "book").is_dir():
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in recovered_questions(root))
+        path.write_text("".join(lines), encoding="utf-8")
+
+
+def recovered_questions(root: Path) -> list[dict[str, Any]]:
+    """The rows of `128k_book_location.jsonl`, without their passages, from what models answered to them.
+
+    Every row that a model was asked stands in its prediction file with the gold answer; the longest file counts,
+    since some lack rows.
+
+    Raises:
+        DataError: where no prediction file holds them.
+    """
+    files = sorted(_predictions(root).glob(f"*/*_preds_*_{_RECOVERABLE}"))
+    if not files:
+        raise DataError(
+            f"{root}: holds neither datasets/query/{_RECOVERABLE} nor predictions to recover it from: fetch it again"
+        )
+    return max((read_rows(path, _asked) for path in files), key=len)
+
+
+def _asked(row: Row) -> dict[str, Any]:
+    return {
+        "type": row.text("type"),
+        "level": "location",
+        "length": "128k",
+        "file": row.text("file"),
+        "context_order": row.values.get("context_order"),
+        "question": row.text("question"),
+        "answer": row.text("ground_truth"),
+    }
 
 
 def load(root: Path, *, variant: str = "benchmark", strict: bool = True) -> Dataset:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from rlc.data.datasets import load_dataset, load_sets
 from rlc.data.errors import UsageError
 from rlc.data.records import Dataset
 from rlc.data.sets.lara import recorded_models
@@ -11,8 +12,19 @@ from rlc.experiments.runs.selection import limit as limit_to
 from rlc.experiments.runs.selection import where
 from rlc.experiments.runs.shipped import recipe_file
 from rlc.pipeline.llms import LLMS
-from rlc.pipeline.recipe import Recipe, load_recipe, takes_seed, with_settings
+from rlc.pipeline.recipe import Recipe, dataset_specs, load_recipe, takes_seed, with_settings
 from rlc.pipeline.routers import MEASURED, PRICED
+
+
+def choose_dataset(words: str | None, data_root: Path | None, recipe: Path | None = None) -> Dataset:
+    """The data set of `--dataset`, else that of the recipe, else LaRA.
+
+    Raises:
+        UsageError: on an unknown name, part or setting.
+        DataError: where the data is not here, or cannot be read.
+    """
+    specs = dataset_specs(recipe_file(recipe)) if words is None and recipe is not None else []
+    return load_sets(specs, data_root) if specs else load_dataset(words or "lara", data_root)
 
 
 def choose_questions(dataset: Dataset, conditions: Sequence[str], limit: int | None, seed: int) -> Dataset:

@@ -50,7 +50,7 @@ RETRIEVERS = ("bm25", "dense", "hybrid")
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def chunks(
-    dataset: str,
+    dataset: str | None,
     data_root: Path | None,
     conditions: tuple[str, ...],
     documents: int | None,
@@ -65,11 +65,11 @@ def chunks(
 ) -> None:
     """Compare chunkers on location questions: how often do the best chunks that fit a budget hold the answer?"""
     from rlc.chunkers import PropositionChunker
-    from rlc.data.datasets import load_dataset
     from rlc.data.tokens import load_tokenizer
     from rlc.experiments.chunk_lab.methods import DEFAULT, LEFT_OUT, build_chunker, chunker_spec
     from rlc.experiments.chunk_lab.quality import curves, questions, table
     from rlc.experiments.chunk_lab.section import as_data, page, write_page
+    from rlc.experiments.cli.choose import choose_dataset
     from rlc.experiments.cli.compare import BANNER
     from rlc.experiments.report.render import render_markdown
     from rlc.experiments.runs.selection import where
@@ -80,7 +80,7 @@ def chunks(
     shared = {"encoder": vectors, "tokenizer": counter}
     specs = {text: chunker_spec(text, shared) for text in chunkers or DEFAULT}
     rankings = _rankings(retrievers or RETRIEVERS, vectors)
-    data = where(load_dataset(dataset, data_root), conditions)
+    data = where(choose_dataset(dataset, data_root), conditions)
     asked = questions(data, documents, seed)
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")

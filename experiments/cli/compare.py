@@ -8,8 +8,13 @@ from pathlib import Path
 
 import click
 
-from rlc.data.datasets import load_dataset
-from rlc.experiments.cli.choose import choose_questions, choose_recipes, priced, questions_per_document
+from rlc.experiments.cli.choose import (
+    choose_dataset,
+    choose_questions,
+    choose_recipes,
+    priced,
+    questions_per_document,
+)
 from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import sentences
 from rlc.experiments.runs.caveats import caveats
@@ -18,7 +23,9 @@ from rlc.experiments.runs.forecast import estimates, measure_speeds
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.run import Outcome, Run, plan_run
 from rlc.experiments.runs.scope import scopes, searched
+from rlc.experiments.runs.selection import measured_by, scored_by
 from rlc.experiments.runs.stored import StoredRun, open_run
+from rlc.experiments.scorers.measured import AUTHORS
 from rlc.experiments.study.study import make_study
 from rlc.experiments.tracking.keeper import FAILED, FINISHED, KILLED, Keeper
 from rlc.experiments.tracking.place import TrackingError, is_tracked
@@ -31,7 +38,7 @@ BANNER = (
 
 
 def run_compare(
-    dataset: str,
+    dataset: str | None,
     data_root: Path | None,
     arms: str,
     routers: Sequence[str],
@@ -51,13 +58,15 @@ def run_compare(
     system_metrics: bool = False,
     workers: int = 1,
     documents_per_batch: int | None = None,
+    measure: str = AUTHORS,
 ) -> None:
     """Run a comparison and print it.
 
     Raises:
         RlcError: with what the user can mend.
     """
-    data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
+    data = choose_questions(choose_dataset(dataset, data_root, recipe), conditions, limit, seed)
+    data = measured_by(data, measure)
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")
     recipes = {
@@ -133,7 +142,8 @@ def _print_outcome(outcome: Outcome, answer: Sequence[str], costs: Sequence[str]
     from rlc.experiments.cli.console import print_table, summary_table
 
     data = run.dataset
-    title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {len(data.asked)} documents"
+    title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {len(data.asked)} documents; "
+    title += f"scored by {scored_by(data)}"
     print_table(summary_table(outcome.summaries, title, run.labels))
     for line in [*answer, "", *costs, "", *notes(outcome)]:
         click.echo(line)

@@ -11,9 +11,8 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from rlc.data.datasets import load_dataset
 from rlc.data.errors import StoreError
-from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
+from rlc.experiments.cli.choose import changed, choose_dataset, choose_questions, engine_spec
 from rlc.experiments.cli.compare import BANNER, log_run
 from rlc.experiments.cli.console import print_table
 from rlc.experiments.report.cells import NONE, interval, percent_text, points_text
@@ -35,7 +34,7 @@ from rlc.pipeline.recipe import load_recipe, read_tables
 
 def run_sweep(
     recipe: Path,
-    dataset: str,
+    dataset: str | None,
     data_root: Path | None,
     settings: Sequence[str],
     reader: str | None,
@@ -55,7 +54,7 @@ def run_sweep(
         RlcError: with what the user can mend.
     """
     sweep = read_sweep(recipe, settings, reader, seed)
-    data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
+    data = choose_questions(choose_dataset(dataset, data_root, recipe), conditions, limit, seed)
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")
     plan = plan_sweep(sweep, data, seed, out)

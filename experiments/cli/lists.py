@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rlc.chunkers import CHUNKERS
-from rlc.data.datasets import DATASETS
+from rlc.data.sets import SETS
 from rlc.data.weights import ALIASES
 from rlc.experiments.runs.shipped import purpose, recipe_names
 from rlc.pipeline.kv import KV
@@ -20,7 +20,7 @@ from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.select import SELECTORS
 
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "datasets": DATASETS,
+    "datasets": SETS,
     "chunkers": CHUNKERS,
     "encoders": ENCODERS,
     "retrievers": RETRIEVERS,

@@ -6,7 +6,6 @@ Heavy libraries are imported by the commands that need them, so that `rlc --help
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from rlc.experiments.cli.options import (
     DATA_ROOT,
     DATASET,
     LIMIT,
+    MEASURE,
     OUT,
     RECIPE,
     RESUME,
@@ -128,6 +128,7 @@ def main(debug: bool) -> None:
 )
 @WHERE
 @LIMIT
+@MEASURE
 @click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")
 @click.option(
     "--price",
@@ -191,16 +192,24 @@ def plan(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named ab
 
 @main.command("list")
 @click.argument("kind", required=False, shell_complete=kinds)
-def list_(kind: str | None) -> None:
-    """List what a recipe can name: chunkers, retrievers, routers, ..."""
+@click.argument("name", required=False)
+def list_(kind: str | None, name: str | None) -> None:
+    """List what a recipe can name: chunkers, retrievers, routers, ...; data sets with where they are, or one by NAME."""
     from rlc.experiments.cli.lists import TABLES, describe
 
     if kind is not None and kind not in TABLES:
         from rlc.data.errors import unknown
 
         raise UsageError(unknown("kind", kind, TABLES))
+    if kind == "datasets":
+        from rlc.experiments.cli.datasets import print_card, print_datasets
+
+        return print_card(name) if name else print_datasets()
+    if name is not None:
+        raise UsageError(f"only data sets have a card: rlc list datasets {name}, or rlc list {kind}")
     for line in describe([kind] if kind else list(TABLES)):
         click.echo(line)
+    return None
 
 
 @main.group()
@@ -218,17 +227,21 @@ def fetch_model(name: str) -> None:
 
 
 @fetch.command("dataset")
-@click.argument("name")
-def fetch_dataset(name: str) -> None:
-    """Fetch a public data set at its pinned revision."""
-    from rlc.data.errors import unknown
-    from rlc.data.sets.fetch import fetch_lara
-    from rlc.data.weights import cache_folder
+@click.argument("name", shell_complete=named("datasets"))
+@click.option(
+    "--from",
+    "origin",
+    type=click.Path(path_type=Path),
+    help="A file, archive or folder that you brought, in place of the network.",
+)
+@click.option(
+    "--accept", "accepted", default="", metavar="TERMS", help="The terms of the data set, as it writes them."
+)
+def fetch_dataset(name: str, origin: Path | None, accepted: str) -> None:
+    """Fetch a public data set at its pinned revision, or take it from a file that you brought."""
+    from rlc.data.datasets import fetch_dataset as fetch_files
 
-    fetchers: dict[str, Callable[[Path], Path]] = {"lara": fetch_lara}
-    if name not in fetchers:
-        raise UsageError(unknown("data set to fetch", name, fetchers))
-    click.echo(fetchers[name](cache_folder()))
+    click.echo(fetch_files(name, origin, accepted))
 
 
 @main.command()

@@ -15,12 +15,20 @@ OUT = click.option(
 
 # Which questions.
 DATASET = click.option(
-    "--dataset", default="lara", help="A data set's name, or a folder of documents.", shell_complete=datasets
+    "--dataset",
+    help="A data set of `rlc list datasets`, with parts and settings (longbench:hotpotqa; ruler:vt,length=4096), or a "
+    "folder of documents.  [default: the recipe's, else lara]",
+    shell_complete=datasets,
+)
+MEASURE = click.option(
+    "--measure",
+    default="authors",
+    help="What scores an answer: the authors' scorer where the data set has one, rule (the rule judge), or a scorer.",
 )
 DATA_ROOT = click.option(
     "--data-root",
     type=click.Path(path_type=Path),
-    help="Where LaRA lies (else RLC_DATA, else the cache, else the bundled sample).",
+    help="Where the files of the data set lie (else the cache; LaRA: else RLC_DATA, and the sample if there is none).",
 )
 WHERE = click.option(
     "--where", "conditions", multiple=True, metavar="FIELD=VALUE", help="Keep some questions: length=32k."

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from rlc.data.datasets import load_dataset
-from rlc.experiments.cli.choose import choose_questions, choose_recipes
+from rlc.experiments.cli.choose import choose_dataset, choose_questions, choose_recipes
 from rlc.experiments.metrics.amortised import BreakEven, crossing
 from rlc.experiments.report.sections.amortised import in_words
 from rlc.experiments.runs.plans import machine_named, plans
@@ -18,7 +17,7 @@ from rlc.pipeline.gpu_cost import GIB, Machine, Plan, measure_machine
 
 
 def run_plan(
-    dataset: str,
+    dataset: str | None,
     data_root: Path | None,
     arms: str,
     recipe: Path | None,
@@ -37,7 +36,7 @@ def run_plan(
         RlcError: with what the user can mend.
     """
     gpu = measure_machine() if measure else machine_named(machine)
-    data = choose_questions(load_dataset(dataset, data_root), conditions, limit, seed)
+    data = choose_questions(choose_dataset(dataset, data_root, recipe), conditions, limit, seed)
     recipes = choose_recipes(recipe, settings, readers, seed, data)
     run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], [], Path())
     print_plans(plans(run.specs, data, gpu), gpu, as_json)

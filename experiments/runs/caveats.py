@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rlc.data.datasets import card_of
+from rlc.data.sets.card import SENSES, Sense
 from rlc.data.spec import Spec
 from rlc.pipeline.routers import MEASURED
 
@@ -19,7 +21,26 @@ def caveats(specs: Mapping[str, Spec], data: Mapping[str, Any]) -> list[str]:
         f"the collection {name} lacks {count} of the {data['documents']} documents that are asked about"
         for name, count in data.get("outside_collections", {}).items()
     ]
-    return outside + _flattered(specs, data)
+    return [*data.get("notes", ()), *_senses(data), *outside, *_flattered(specs, data)]
+
+
+def _senses(data: Mapping[str, Any]) -> list[str]:
+    """A sentence for each sense that a comparison on these parts has other than the usual one, and who judges."""
+    senses: dict[Sense, list[str]] = {}
+    lines = []
+    for spec in data.get("settings", ()):
+        card = card_of(spec["use"])
+        parts = spec.get("part", list(card.parts))
+        for part in parts if isinstance(parts, list) else [parts]:
+            if (sense := card.parts[part].sense) != "both":
+                senses.setdefault(sense, []).append(part)
+        if card.judge and not data.get("measures"):
+            lines.append(
+                f"{card.title}: the figures are the rule judge's (its authors ask {card.judge}); ask one with "
+                "`rlc judge llm`"
+            )
+    lines += [f"{', '.join(dict.fromkeys(parts))}: {SENSES[sense]}" for sense, parts in senses.items()]
+    return list(dict.fromkeys(lines))
 
 
 def _flattered(specs: Mapping[str, Spec], data: Mapping[str, Any]) -> list[str]:

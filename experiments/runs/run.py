@@ -39,6 +39,8 @@ class Run:
         examples = [example.id for example in self.dataset.examples]
         specs = {name: identity(spec) for name, spec in self.specs.items()}
         asked = [self.dataset.revision, examples, list(specs), specs]
+        if self.dataset.measures:
+            asked.append(dict(self.dataset.measures))
         return f"{_slug(self.dataset.name)}-{self.dataset.variant}-{fingerprint(asked)[:10]}"
 
     @property

@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from rlc.data.datasets import card_of
 from rlc.data.errors import UsageError, unknown
 from rlc.data.records import Dataset, Example
+from rlc.experiments.scorers.measured import AUTHORS, RULE, scorer_of
 
 FIELDS = ("task", "document", "id")
 
@@ -50,6 +53,30 @@ def limit(dataset: Dataset, count: int, seed: int) -> Dataset:
     )
     chosen = {example_id for _, _, example_id in turns[:count]}
     return dataset.where(lambda example: example.id in chosen)
+
+
+def measured_by(dataset: Dataset, name: str) -> Dataset:
+    """The same questions, scored as the authors do (`authors`), by the rule judge (`rule`) or by a scorer.
+
+    Raises:
+        UsageError: on an unknown name.
+    """
+    if name == AUTHORS:
+        return dataset
+    if name == RULE:
+        return replace(dataset, measures={})
+    scorer_of(name)
+    return replace(dataset, measures={example.task: name for example in dataset.examples})
+
+
+def scored_by(dataset: Dataset) -> str:
+    """Whose figures these are, for a table's head."""
+    tasks = {example.task for example in dataset.examples}
+    measures = sorted({measure for task, measure in dataset.measures.items() if task in tasks})
+    judges = sorted({card_of(spec["use"]).judge for spec in dataset.settings} - {""})
+    if tasks - dataset.measures.keys():
+        measures.append(f"the rule judge (authors: {', '.join(judges)})" if judges else "the rule judge")
+    return ", ".join(measures)
 
 
 def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from rlc.data.datasets import DATASETS, load_dataset
+from rlc.data.datasets import load_completed, load_dataset
 from rlc.data.errors import DataError, UsageError
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
@@ -45,14 +45,16 @@ class StoredRun:
         """
         name, revision = self.data.get("name"), self.data.get("revision")
         where = "give its folder with --data-root"
-        if data_root is not None:
-            dataset = load_dataset(str(data_root.expanduser().resolve()))
-        elif self.data.get("variant") == "sample":
+        root = self.data.get("root")
+        lay = Path(root) if root and Path(root).is_dir() else None
+        if self.data.get("variant") == "sample" and data_root is None:
             dataset = load_dataset("sample")
-        elif (root := self.data.get("root")) and Path(root).is_dir():
-            dataset = load_dataset(root)
-        elif name in DATASETS:
-            dataset = load_dataset(str(name))
+        elif settings := self.data.get("settings"):
+            dataset = load_completed(settings, data_root or lay)
+        elif place := data_root or lay:
+            dataset = load_dataset(str(place.expanduser().resolve()))
+        elif name == "lara":  # of before settings were kept
+            dataset = load_dataset(name)
         else:
             raise DataError(f"the documents of {name!r} are not at hand; {where}")
         if dataset.revision != revision:

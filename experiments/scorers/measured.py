@@ -8,6 +8,7 @@ from rlc.data.errors import UsageError, unknown
 from rlc.data.lazy import load
 from rlc.data.records import Example
 
+AUTHORS = "authors"  # whatever the data set names
 RULE = "rule"
 UNPARSED = "unparsed"  # upstream's code finds no answer here, or crashes
 
@@ -50,6 +51,6 @@ def scorer_of(name: str) -> Measure:
         UsageError: if there is none, with the nearest.
     """
     if name not in SCORERS:
-        raise UsageError(unknown("measure", name, ["authors", RULE, *SCORERS]))
+        raise UsageError(unknown("measure", name, [AUTHORS, RULE, *SCORERS]))
     found: Measure = load(SCORERS[name])
     return found

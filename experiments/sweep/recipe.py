@@ -25,7 +25,7 @@ from typing import Any
 
 from rlc.data.errors import SpecError, unknown
 from rlc.data.spec import Spec, fingerprint
-from rlc.pipeline.recipe import Recipe, recipe_of, with_setting
+from rlc.pipeline.recipe import BESIDE, Recipe, recipe_of, with_setting
 
 KEYS = ("reader", "against", "tuning", "axes")
 SAYS_LITTLE = ("use", "model")  # as last words of a path: the word before them says more
@@ -100,7 +100,7 @@ def sweep_of(tables: Mapping[str, Any], builtin: Recipe) -> Sweep:
     for key in table:
         if key not in KEYS:
             raise SpecError(f"sweep.{key}: {unknown('setting', key, KEYS)}")
-    rest = {key: value for key, value in tables.items() if key != "sweep"}
+    rest = {key: value for key, value in tables.items() if key not in BESIDE}
     recipe = recipe_of(rest) if rest.get("readers") else _over(builtin, rest)
     reader = str(table.get("reader", "rag"))
     known = [name for name in (reader, "long") if name in recipe.readers]

@@ -87,6 +87,7 @@ def make(name, tokenizer, size=SIZE, overlap=0):
         "proposition": {"llm": Writer(), **inner},
         "hierarchy": {"sizes": [4 * size, size], "overlap": overlap, "tokenizer": tokenizer},
         "contextual": inner,
+        "passages": inner,
         "late": {"encoder": Encoder(), "overlap": 8, **inner},
     }
     return load(CHUNKERS[name])(**settings.get(name, {**sized, "overlap": overlap}))

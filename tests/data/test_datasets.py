@@ -3,9 +3,11 @@ import shutil
 
 import pytest
 
-from rlc.data.datasets import DATASETS, SAMPLE, load_dataset
-from rlc.data.errors import DataError, UsageError
+from rlc.data.datasets import load_completed, load_dataset, load_sets, parse
+from rlc.data.errors import DataError, UsageError, WeightsError
 from rlc.data.lazy import load
+from rlc.data.sets import SETS
+from rlc.data.sets.lara import SAMPLE
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +17,7 @@ def _nothing_at_hand(monkeypatch, tmp_path):
 
 
 def test_every_name_leads_to_a_loader():
-    assert all(callable(load(target)) for target in DATASETS.values())
+    assert all(callable(load(target)) for target in SETS.values())
 
 
 def test_lara_is_the_sample_where_nothing_is_at_hand():
@@ -77,6 +79,51 @@ def test_a_folder_is_read_by_what_it_holds(small_lara, tmp_path):
 def test_unknown_names_teach():
     with pytest.raises(
         UsageError,
-        match=r"no data set 'lahra'; did you mean 'lara'\?.*known: lara, sample.*lahra is no folder",
+        match=r"no data set 'lahra'; did you mean 'lara'\?.*known: .*lara, .*sample.*lahra is no folder",
     ):
         load_dataset("lahra")
+
+
+def test_words_are_parts_and_settings():
+    assert parse("ruler") == {"use": "ruler"}
+    assert parse("ruler:vt, fwe,length=1024+2048,seed=1,haystack=a:b") == {
+        "use": "ruler", "part": ["vt", "fwe"], "length": [1024, 2048], "seed": 1, "haystack": "a:b",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ruler:niah_singel_1", "no part 'niah_singel_1'; did you mean 'niah_single_1'"),
+        ("ruler:vt,lenght=9", "lenght: no setting 'lenght'; did you mean 'length'"),
+        ("ruler:vt,length=long", "expected int, got 'long'"),
+        ("ruler:vt,length=60", "length=60: the question, the answer and what is hidden take"),
+        ("ruler:qa_1", "which are not shipped: give their file with qa=FILE"),
+        ("ruler:vt,haystack=nowhere", "nowhere: no such folder"),
+        ("ruler:vt,tokenizer=nobody/nothing", "no fast tokenizer for 'nobody/nothing'"),
+    ],
+)
+def test_bad_words_teach(words, said):
+    with pytest.raises((UsageError, DataError, WeightsError), match=said):
+        load_dataset(words)
+
+
+def test_parts_and_lengths_are_merged_and_named():
+    dataset = load_dataset("ruler:vt,fwe,length=1024+2048,questions=2")
+    assert dataset.name == "ruler:vt,fwe,length=1024+2048,questions=2"
+    assert len({example.id for example in dataset.examples}) == len(dataset.documents) == 8
+    assert dataset.measures == {"vt": "ruler:match-all", "fwe": "ruler:match-all"}
+    assert load_completed(dataset.settings).revision == dataset.revision
+
+
+def test_two_sets_are_joined_under_their_names():
+    joined = load_sets([parse("ruler:vt,length=1024,questions=1"), parse("sample")])
+    assert {example.task for example in joined.examples} > {"ruler:vt", "lara:location"}
+    assert joined.measures == {"ruler:vt": "ruler:match-all"}
+    assert (joined.name, joined.variant) == ("ruler:vt,length=1024,questions=1+sample", "own")
+
+
+def test_parts_of_one_file_are_its_tasks():
+    dataset = load_dataset("sample:location")
+    assert {example.task for example in dataset.examples} == {"location"}
+    assert dataset.revision == load_dataset("sample").revision

@@ -2,13 +2,23 @@ import io
 import json
 import tarfile
 import threading
+import zipfile
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from rlc.data.errors import DataError
-from rlc.data.sets.fetch import check_lara, fetch_lara, lara_folder, recovered_questions
-from rlc.data.sets.lara import load
+from rlc.data.errors import DataError, UsageError
+from rlc.data.sets.card import Card, Hub, Part
+from rlc.data.sets.fetch import check, fetch, folder_of
+from rlc.data.sets.lara import CARD, load, prepare, recovered_questions
+
+fetch_lara = partial(fetch, CARD, prepare=prepare)
+lara_folder = partial(folder_of, CARD)
+check_lara = partial(check, CARD)
+TERMS = Card(
+    "x", "X", "", Hub("a/x", files=("*.jsonl",)), "Non-commercial", {"one": Part()}, terms="X License"
+)
 
 
 def packed(files: dict[str, str | bytes], *links: str) -> bytes:
@@ -210,3 +220,52 @@ def test_what_is_recovered_equals_the_real_rows():
     lines = (root / "datasets/query/128k_book_location.jsonl").read_text(encoding="utf-8").splitlines()
     real = [{key: value for key, value in json.loads(line).items() if key != "context"} for line in lines]
     assert recovered_questions(root) == real
+
+
+def zipped(path, files):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_terms_must_be_accepted_in_their_words(tmp_path):
+    with pytest.raises(UsageError, match=r'Non-commercial.*--accept "X License"'):
+        fetch(TERMS, tmp_path)
+    archive = zipped(tmp_path / "x.zip", {"rows.jsonl": "{}"})
+    folder = fetch(TERMS, tmp_path, origin=archive, accepted="x license")
+    assert [path.name for path in folder.iterdir()] == ["rows.jsonl"]
+    record = json.loads(folder.with_suffix(".json").read_text())
+    assert (record["accepted"], record["url"]) == ("x license", str(archive))
+
+
+def test_files_that_were_brought_are_held_to_the_first_ones(tmp_path):
+    first = zipped(tmp_path / "a.zip", {"rows.jsonl": "{}"})
+    folder = fetch(TERMS, tmp_path, origin=first, accepted="X License")
+    folder.rename(tmp_path / "away")
+    other = zipped(tmp_path / "b.zip", {"rows.jsonl": "[]"})
+    with pytest.raises(DataError, match="the first fetch brought"):
+        fetch(TERMS, tmp_path, origin=other, accepted="X License")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [({"../evil.jsonl": "x"}, "leads out of its folder"), ({"a/": ""}, "holds no file of X")],
+)
+def test_a_zip_that_will_not_do_is_refused(tmp_path, files, said):
+    with pytest.raises(DataError, match=said):
+        fetch(TERMS, tmp_path / "c", origin=zipped(tmp_path / "x.zip", files), accepted="X License")
+    assert not list(tmp_path.rglob("evil*"))
+
+
+def test_a_damaged_zip_and_a_missing_file_are_named(tmp_path):
+    (tmp_path / "x.zip").write_text("no zip")
+    with pytest.raises(DataError, match=r"x\.zip: is damaged or no zip file"):
+        fetch(TERMS, tmp_path / "c", origin=tmp_path / "x.zip", accepted="X License")
+    with pytest.raises(DataError, match="no such file or folder"):
+        fetch(TERMS, tmp_path / "c", origin=tmp_path / "y.zip", accepted="X License")
+
+
+def test_a_hub_that_is_not_reached_says_what_to_do_instead(tmp_path):
+    with pytest.raises(DataError, match=r"datasets/a/x: cannot be fetched.*rlc fetch dataset x --from"):
+        fetch(TERMS, tmp_path, accepted="X License")
