@@ -38,7 +38,8 @@ class Generation:
     """What a language model answered. `error` says why there is no text; the batch around it is unharmed.
 
     `finish_reason` is `stop`, `length` or `error`. `logprobs` holds one log-probability (natural) per new token
-    where it was asked for.
+    of the text where it was asked for. `thought` is what the model thought aloud before it answered; it is no part of
+    `text`. `note` says what a reader of the figures should know of an answer that is none the less one.
     """
 
     text: str
@@ -46,6 +47,8 @@ class Generation:
     usage: Usage = Usage()
     logprobs: tuple[float, ...] | None = None
     error: str | None = None
+    thought: str = ""
+    note: str = ""
 
 
 @runtime_checkable

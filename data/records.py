@@ -128,27 +128,42 @@ class Usage:
     """What an answer cost. Token counts are the reader's own; seconds are wall time.
 
     `prompt_tokens` counts what the model was given, `cached_tokens` the part of it whose keys and values were
-    already there, `cut_tokens` what the fitting policy left out of the document, `index_tokens` what preparing
-    the document cost in model tokens. `first_token_seconds` runs from the call to the first new token.
-    Adding two usages adds every figure: a strategy that asks twice pays twice.
+    already there, `output_tokens` all new ones, `thought_tokens` the part of those that was thought aloud, `cut_tokens`
+    what the fitting policy left out of the document, `index_tokens` what preparing the document cost in model tokens.
+    `first_token_seconds` runs from the call to the first new token; it is None where nobody timed that token, or there
+    was none. Adding two usages adds every figure: a strategy that asks twice pays twice. The sum of a time that is
+    known and one that is not known is not known.
     """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
+    thought_tokens: int = 0
     cut_tokens: int = 0
     index_tokens: int = 0
     index_seconds: float = 0.0
     retrieve_seconds: float = 0.0
     queue_seconds: float = 0.0
-    first_token_seconds: float = 0.0
+    first_token_seconds: float | None = None
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
     seconds: float = 0.0
 
     def __add__(self, other: "Usage") -> "Usage":
         """Both costs together."""
-        return Usage(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+        sums = {
+            f.name: getattr(self, f.name) + getattr(other, f.name)
+            for f in fields(self)
+            if f.default is not None
+        }
+        # What wrote nothing, such as a search, has no first token and leaves the other's as it is.
+        first = [
+            usage.first_token_seconds
+            for usage in (self, other)
+            if usage.output_tokens or usage.first_token_seconds
+        ]
+        known = [seconds for seconds in first if seconds is not None]
+        return Usage(**sums, first_token_seconds=sum(known) if known and len(known) == len(first) else None)
 
     @classmethod
     def total(cls, usages: Iterable["Usage"]) -> "Usage":

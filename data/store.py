@@ -243,6 +243,8 @@ def unseal(key: str, stored: str) -> Answer:
             raise ValueError(f"the answer {key} is not as it was written")
     fields = json.loads(text)
     usage = _record(Usage, fields.get("usage", {}))
+    # Answers that were stored before a time could be unknown have 0 there.
+    usage = dataclasses.replace(usage, first_token_seconds=usage.first_token_seconds or None)
     evidence = tuple(_evidence(item) for item in fields.get("evidence", ()))
     return _record(
         Answer, {"route": "", **fields, "text": fields["text"], "usage": usage, "evidence": evidence}

@@ -50,7 +50,7 @@ def measure(model: str, questions: int, max_tokens: int) -> dict[str, object]:
 
 def summary(answers: list[Generation]) -> dict[str, float]:
     """Mean seconds to the first token, and the whole time."""
-    first = [answer.usage.first_token_seconds for answer in answers]
+    first = [answer.usage.first_token_seconds or 0.0 for answer in answers]  # hf times every one
     return {
         "first_token": sum(first) / len(first),
         "first_token_after_the_first_question": sum(first[1:]) / len(first[1:]),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+import polars as pl
 
 from rlc.experiments.cli.choose import (
     choose_dataset,
@@ -161,12 +162,25 @@ def notes(outcome: Outcome) -> list[str]:
                 f"{summary['reader']}: {summary['cut_answers']} of {summary['n']} answers were given on a text that "
                 f"did not fit the window (overflow = {spec['overflow']})"
             )
+        if summary["thoughts"]:
+            lines.append(
+                f"{summary['reader']}: {summary['thoughts']} answers came after a thought, of "
+                f"{summary['thought_tokens']:.0f} tokens on average; thoughts are not judged, and their tokens are paid"
+            )
+    lines += answer_notes(outcome.frame)
     errors = outcome.frame.drop_nulls("error")
     for reader, error, count in (
         errors.group_by("reader", "error").len().sort("reader", "error").head(5).iter_rows()
     ):
         lines.append(f"{reader}: {count} failed: {error}")
     return [*lines, f"results: {run.folder}", f"more: rlc report {run.folder}"]
+
+
+def answer_notes(frame: pl.DataFrame) -> list[str]:
+    """What engines noted beside their answers, each note once a reader with the number of its answers."""
+    noted = frame.select("reader", note=pl.col("details").str.json_path_match("$.note")).drop_nulls("note")
+    counts = noted.group_by("reader", "note").len().sort("reader", "note")
+    return [f"{reader}: {count} answers {note}" for reader, note, count in counts.iter_rows()]
 
 
 def _print_plan(run: Run, as_json: bool) -> None:

@@ -56,12 +56,16 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "prompt_tokens": (pl.Int64, "tokens that the model was given, by its own tokenizer"),
     "cached_tokens": (pl.Int64, "those of them that were not computed again"),
     "output_tokens": (pl.Int64, "new tokens"),
+    "thought_tokens": (pl.Int64, "those of them that were thought aloud, before the answer"),
     "cut_tokens": (pl.Int64, "tokens of the text that did not fit and were left out"),
     "index_tokens": (pl.Int64, "model tokens spent on preparing the document"),
     "index_seconds": (pl.Float64, "cutting and indexing the document, on its first question"),
     "retrieve_seconds": (pl.Float64, "finding and refining the evidence"),
     "queue_seconds": (pl.Float64, "waiting for the engine"),
-    "first_token_seconds": (pl.Float64, "from the call to the first new token, retrieval included"),
+    "first_token_seconds": (
+        pl.Float64,
+        "from the call to the first new token, retrieval included; null where nobody timed it",
+    ),
     "prefill_seconds": (pl.Float64, "computing the prompt"),
     "decode_seconds": (pl.Float64, "computing the answer"),
     "seconds": (pl.Float64, "all of it"),
@@ -216,6 +220,8 @@ def read_results(file: Path) -> pl.DataFrame:
             parts=pl.lit("{}"),
             note=pl.lit(""),
         )
+    if "thought_tokens" not in frame.columns:  # written before thoughts were counted
+        frame = frame.with_columns(pl.lit(0, pl.Int64).alias("thought_tokens"))
     missing = [name for name in SCHEMA if name not in frame.columns]
     if missing:
         raise DataError(f"{file} lacks the columns {', '.join(missing)}; was it written by another version?")

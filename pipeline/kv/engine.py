@@ -8,6 +8,7 @@ from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Prompt, Weights
 from rlc.pipeline.kv.base import Eviction, Layer
 from rlc.pipeline.llms.hf import HfLLM
+from rlc.pipeline.llms.support.thought import ROOM
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,8 @@ class KvLLM(HfLLM):
         prefill_step: prompt tokens computed at a time.
         temperature: 0 decodes greedily.
         template: `chat` or `plain`.
+        thinking: asks for a thought before the answer, or for none; None leaves it to the chat template.
+        thinking_tokens: room for a thought beside the answer.
         device: a torch device, or `auto`.
         revision: a hub revision.
     """
@@ -42,6 +45,8 @@ class KvLLM(HfLLM):
         prefill_step: int = 1024,
         temperature: float = 0.0,
         template: str = "chat",
+        thinking: bool | None = False,
+        thinking_tokens: int = ROOM,
         device: str = "auto",
         revision: str | None = None,
     ) -> None:
@@ -52,6 +57,8 @@ class KvLLM(HfLLM):
             prefill_step=prefill_step,
             temperature=temperature,
             template=template,
+            thinking=thinking,
+            thinking_tokens=thinking_tokens,
             device=device,
             revision=revision,
         )

@@ -16,6 +16,7 @@ from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs, Wei
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
+from rlc.pipeline.llms.support import thought
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.stopping import cut_at_stop
@@ -41,6 +42,9 @@ class HfLLM:
         keep_prefix: whether to keep the cache between prompts.
         temperature: 0 decodes greedily; above 0 samples, seeded by the call's seed and the prompt.
         template: `chat` uses the model's own chat template; `plain` joins the parts with blank lines.
+        thinking: False asks the chat template for an answer without a thought before it, True for a thought; None
+            leaves it to the template. The thought is no part of the answer.
+        thinking_tokens: room for a thought beside the answer's `max_tokens`, where the model may think.
         device: a torch device, or `auto`.
         revision: a hub revision.
     """
@@ -57,6 +61,8 @@ class HfLLM:
         keep_prefix: bool = True,
         temperature: float = 0.0,
         template: str = "chat",
+        thinking: bool | None = False,
+        thinking_tokens: int = thought.ROOM,
         device: str = "auto",
         revision: str | None = None,
     ) -> None:
@@ -64,6 +70,8 @@ class HfLLM:
             raise ValueError(f"prefill_step must be at least 1, got {prefill_step}")
         if temperature < 0:
             raise ValueError(f"temperature must not be negative, got {temperature}")
+        if thinking_tokens < 0:
+            raise ValueError(f"thinking_tokens must not be negative, got {thinking_tokens}")
         if dtype not in ("auto", "float32", "bfloat16", "float16"):
             raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {dtype!r}")
         self.name = model
@@ -73,7 +81,8 @@ class HfLLM:
         self._step = prefill_step
         self._keep_prefix = keep_prefix
         self._temperature = temperature
-        self._chat = Chat(model, self._place, revision, template)
+        self._chat = Chat(model, self._place, revision, template, thinking)
+        self._thinking_tokens = thinking_tokens
         self._device = device
         self._window = window
         self._held: list[int] = []  # the token ids whose keys and values are in the cache
@@ -88,8 +97,13 @@ class HfLLM:
 
     @cached_property
     def window(self) -> int:
-        """Usable context in tokens, prompt and answer together."""
-        return self._window or self._positions
+        """Usable context in tokens, prompt and answer together; the room for a thought is set aside."""
+        return (self._window or self._positions) - self._thinking_room
+
+    @cached_property
+    def _thinking_room(self) -> int:
+        """Tokens set aside for a thought; none for a model that does not think."""
+        return self._thinking_tokens if self._thinking_tokens and self._chat.thinks else 0
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -206,9 +220,10 @@ class HfLLM:
             kept = self._keep_shared(ids)
             logits = self._prefill(ids[kept:])
             prefilled = time.perf_counter()
-            tokens, scores, text, reason = self._decode(logits, ids, max_tokens, stop, seed)
+            limit = max_tokens + self._thinking_room
+            tokens, scores, text, reason = self._decode(logits, ids, limit, stop, seed)
         ended = time.perf_counter()
-        return Generation(
+        raw = Generation(
             text=text,
             finish_reason=reason,
             usage=Usage(
@@ -222,6 +237,7 @@ class HfLLM:
             ),
             logprobs=tuple(scores) if logprobs else None,
         )
+        return thought.separate_thought(raw, self.tokenizer, max_tokens, opened=self._chat.opens_thought)
 
     def _keep_shared(self, ids: list[int]) -> int:
         """Cut the cache back to what it shares with `ids`; return how many tokens that is."""
@@ -285,15 +301,12 @@ class HfLLM:
                 token = int(torch.multinomial(weights, 1, generator=generator))
             tokens.append(token)
             scores.append(float(log_probabilities[token]))
-            text, stopped = cut_at_stop(self._decode_text(tokens), stop)
+            text, stopped = cut_at_stop(self._chat.decode(tokens), stop)
             if stopped or token in self._end_tokens:
                 return tokens, scores, text.strip(), "stop"
             if len(tokens) == max_tokens:
                 return tokens, scores, text.strip(), "length"
             logits = self._forward([token])
-
-    def _decode_text(self, tokens: list[int]) -> str:
-        return str(self._chat.codec.decode(tokens, skip_special_tokens=True))
 
     # -- the cache -----------------------------------------------------------------------------------------------
 

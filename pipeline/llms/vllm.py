@@ -1,6 +1,7 @@
 """vLLM in a process of its own: long documents are read once, and the memory is free when the process ends."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.child import Child, ChildDiedError, Message
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.remote import FINISH_REASONS, is_json
+from rlc.pipeline.llms.support.thought import ROOM, separate_thought
 
 WORKER = "rlc.pipeline.llms.support.vllm_worker"
 ROPES = ("yarn", "linear", "dynamic")
@@ -51,6 +53,9 @@ class VllmLLM:
         cuda_graphs: record the decoding steps; off, loading is faster and decoding slower.
         temperature: 0 decodes greedily.
         template: `chat` uses the model's own chat template; `plain` joins the parts with blank lines.
+        thinking: False asks the chat template for an answer without a thought before it, True for a thought; None
+            leaves it to the template. The thought is no part of the answer.
+        thinking_tokens: room for a thought beside the answer's `max_tokens`, where the model may think.
         revision: a hub revision.
         after_crash: settings of this class that replace the others when a dead engine is started again.
         extra: further arguments of `vllm.LLM`; they override ours.
@@ -89,6 +94,8 @@ class VllmLLM:
         cuda_graphs: bool = True,
         temperature: float = 0.0,
         template: str = "chat",
+        thinking: bool | None = False,
+        thinking_tokens: int = ROOM,
         revision: str | None = None,
         after_crash: Mapping[str, Any] | None = None,
         extra: Mapping[str, Any] | None = None,
@@ -105,7 +112,7 @@ class VllmLLM:
         self.name = model
         self._settings = settings
         self._place = resolve(model)
-        self._chat = Chat(model, self._place, revision, template)
+        self._chat = Chat(model, self._place, revision, template, thinking)
         self._child: Child | None = None
         self._deaths = 0
         self.loaded: Message = {}  # what the running engine said of itself: version, device, cache_tokens, load_seconds
@@ -117,8 +124,13 @@ class VllmLLM:
 
     @cached_property
     def window(self) -> int:
-        """Usable context in tokens, prompt and answer together."""
-        return self._settings["window"] or self._positions
+        """Usable context in tokens, prompt and answer together; the room for a thought is set aside."""
+        return (self._settings["window"] or self._positions) - self._thinking_room
+
+    @cached_property
+    def _thinking_room(self) -> int:
+        """Tokens set aside for a thought; none for a model that does not think."""
+        return self._settings["thinking_tokens"] if self._chat.thinks else 0
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -156,6 +168,7 @@ class VllmLLM:
             "seed": seed,
             "logprobs": 0 if logprobs else None,
             "schema": None if schema is None else dict(schema),
+            "skip_special_tokens": not self._chat.marks_are_special,
         }
         ids = [self._chat.encode(prompts[i]) for i in order]
         answers = dict(zip(order, self.generate_ids(ids, sampling), strict=True))
@@ -179,7 +192,8 @@ class VllmLLM:
     def _ask(self, prompts: list[list[int]], sampling: Message) -> list[Generation]:
         child = self._running()
         try:
-            reply = child.ask({"prompts": prompts, "sampling": sampling})
+            limit = sampling["max_tokens"] + self._thinking_room
+            reply = child.ask({"prompts": prompts, "sampling": sampling | {"max_tokens": limit}})
         except ChildDiedError as error:
             self._child = None
             self._deaths += 1
@@ -188,7 +202,7 @@ class VllmLLM:
             return [Generation("", "error", error=f"vLLM refused the prompts: {reply['refused']}")] * len(
                 prompts
             )
-        return [_generation(answer, sampling) for answer in reply["answers"]]
+        return [self._generation(answer, sampling) for answer in reply["answers"]]
 
     def _running(self) -> Child:
         if self._child is None:
@@ -222,6 +236,22 @@ class VllmLLM:
             raise EngineUnavailableError(f"vLLM cannot run: {said['refused']}; use the engine hf or endpoint")
         self.loaded = said
         return child
+
+    def _generation(self, answer: Message, sampling: Message) -> Generation:
+        raw = Generation(
+            str(answer["text"]).strip(),
+            FINISH_REASONS.get(answer["finish_reason"], "error"),
+            Usage(**{key: answer[key] for key in USAGE}),
+            None if sampling["logprobs"] is None else tuple(answer["logprobs"]),
+        )
+        if raw.finish_reason == "error":
+            return replace(raw, error=f"vLLM ended the answer with {answer['finish_reason']!r}")
+        most = int(sampling["max_tokens"])
+        spoken = separate_thought(raw, self.tokenizer, most, opened=self._chat.opens_thought)
+        if spoken.error is None and sampling["schema"] is not None and not is_json(spoken.text):
+            said = f"a schema was given and no JSON came: {spoken.text[:80]!r}"
+            return replace(spoken, finish_reason="error", error=said)
+        return spoken
 
     def _unfit(self, length: int, room: int) -> Generation:
         reason = f"a prompt of {length} tokens does not fit: the window of {self.window} leaves {room} beside the answer"
@@ -258,6 +288,8 @@ def check(settings: Mapping[str, Any]) -> None:
         )
     if settings["temperature"] < 0 or settings["kv_offload_gib"] < 0:
         raise ValueError("temperature and kv_offload_gib must not be negative")
+    if settings["thinking_tokens"] < 0:
+        raise ValueError(f"thinking_tokens must not be negative, got {settings['thinking_tokens']}")
 
 
 def arguments(settings: Mapping[str, Any], model: str, config: Mapping[str, Any]) -> Message:
@@ -311,16 +343,3 @@ def environment(settings: Mapping[str, Any]) -> dict[str, str]:
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
         **invariant,
     }
-
-
-def _generation(answer: Message, sampling: Message) -> Generation:
-    usage = Usage(**{key: answer[key] for key in USAGE})
-    text = str(answer["text"]).strip()
-    if answer["finish_reason"] not in FINISH_REASONS:
-        return Generation(
-            text, "error", usage, error=f"vLLM ended the answer with {answer['finish_reason']!r}"
-        )
-    if sampling["schema"] is not None and not is_json(text):
-        return Generation(text, "error", usage, error=f"a schema was given and no JSON came: {text[:80]!r}")
-    scores = None if sampling["logprobs"] is None else tuple(answer["logprobs"])
-    return Generation(text, FINISH_REASONS[answer["finish_reason"]], usage, scores)

@@ -12,6 +12,7 @@ TOKENS = {
     "prompt_tokens": "prompt",
     "cached_tokens": "of it cached",
     "output_tokens": "output",
+    "thought_tokens": "of it thought",
     "cut_tokens": "cut from the text",
     "index_tokens": "for the index",
 }

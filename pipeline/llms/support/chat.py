@@ -2,14 +2,17 @@
 
 import re
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlc.data.errors import UnsupportedError, WeightsError
 from rlc.data.protocols import Prompt
+from rlc.pipeline.llms.support.thought import HARMONY, has_marks, opens_thought
 
 TEMPLATES = ("chat", "plain")
+STAND_INS = {"<": "‹", "[": "⁅"}  # for the first character of a control mark that stands in a text
 DOCUMENTS_KEPT = 8
 SETTLED = 64  # characters before a border that may still be cut into other tokens by what follows it
 
@@ -29,13 +32,22 @@ class Chat:
         place: its folder or Hugging Face id.
         revision: a hub revision.
         template: `chat` uses the model's own chat template; `plain` joins the parts with blank lines.
+        thinking: asks the chat template for a thought before the answer, or for none; None leaves it to the template.
+
+    A control mark of the model's that stands in a prompt's text (`<|im_end|>` in a paper on language models) stays
+    text: its first character is written as one that looks like it, so that no document can end the user's turn.
 
     Raises:
         ValueError: on an unknown template.
     """
 
     def __init__(
-        self, name: str, place: Path | str, revision: str | None = None, template: str = "chat"
+        self,
+        name: str,
+        place: Path | str,
+        revision: str | None = None,
+        template: str = "chat",
+        thinking: bool | None = None,
     ) -> None:
         if template not in TEMPLATES:
             raise ValueError(f"template must be 'chat' or 'plain', got {template!r}")
@@ -43,6 +55,7 @@ class Chat:
         self._place = place
         self._revision = revision
         self._template = template
+        self._thinking = thinking
         self._heads: OrderedDict[str, _Head | None] = OrderedDict()
 
     @cached_property
@@ -69,16 +82,16 @@ class Chat:
 
     def render(self, prompt: Prompt) -> str:
         """The text that the model sees."""
-        user = prompt.prefix + prompt.question
+        system, user = self._as_text(prompt.system), self._as_text(prompt.prefix + prompt.question)
         if self._template == "plain":
-            return "\n\n".join(part for part in (prompt.system, user) if part)
+            return "\n\n".join(part for part in (system, user) if part)
         from jinja2.exceptions import TemplateError
 
-        messages = [{"role": "system", "content": prompt.system}] if prompt.system else []
+        messages = [{"role": "system", "content": system}] if system else []
         try:
             return self._apply([*messages, {"role": "user", "content": user}])
         except TemplateError:  # some templates know no system role
-            return self._apply([{"role": "user", "content": f"{prompt.system}\n\n{user}"}])
+            return self._apply([{"role": "user", "content": f"{system}\n\n{user}"}])
 
     def encode(self, prompt: Prompt) -> list[int]:
         """The prompt's token ids, those of the whole text at once.
@@ -92,7 +105,8 @@ class Chat:
             return self._ids(text)
         key = f"{prompt.system}\0{prompt.prefix}"
         if key not in self._heads:
-            ids, head = self._first(text, text.find(prompt.prefix) + len(prompt.prefix))
+            prefix = self._as_text(prompt.prefix)
+            ids, head = self._first(text, text.find(prefix) + len(prefix))
             self._heads[key] = head
             while len(self._heads) > DOCUMENTS_KEPT:
                 self._heads.popitem(last=False)
@@ -101,6 +115,54 @@ class Chat:
         if head is None or not text.startswith(head.text):
             return self._ids(text)
         return head.ids + self._ids(text[len(head.text) :], special=False)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of new tokens, without control marks but for those that part thought from answer."""
+        return str(self.codec.decode([token for token in tokens if token not in self._silent]))
+
+    @cached_property
+    def opens_thought(self) -> bool:
+        """Whether every prompt ends within a thought, whatever `thinking` asks for."""
+        return self._template == "chat" and opens_thought(self.render(Prompt("", "?")))
+
+    @cached_property
+    def thinks(self) -> bool:
+        """Whether a thought may come before the answer."""
+        if self._template == "plain" or self._thinking is not None:
+            return self.opens_thought or bool(self._thinking)
+        return has_marks(str(self.codec.chat_template))
+
+    @cached_property
+    def _silent(self) -> frozenset[int]:
+        """Control tokens that are no part of what was said."""
+        added = self.codec.added_tokens_decoder
+        return frozenset(i for i, token in added.items() if token.special and not self._parts(token.content))
+
+    @cached_property
+    def marks_are_special(self) -> bool:
+        """Whether a text without special tokens lacks the marks that part thought from answer."""
+        added = self.codec.added_tokens_decoder.values()
+        return any(token.special and self._parts(token.content) for token in added)
+
+    def _parts(self, mark: str) -> bool:
+        """Whether a mark is needed to part thought from answer; Harmony's channels need the marks around them too."""
+        return has_marks(mark) or (mark in HARMONY and "<|channel|>" in self.codec.get_added_vocab())
+
+    @cached_property
+    def _control(self) -> re.Pattern[str] | None:
+        """What the tokenizer would take for a mark: special tokens, and added ones that the template writes."""
+        added = self.codec.added_tokens_decoder.values()
+        template = str(self.codec.chat_template or "")
+        marks = {token.content for token in added if token.special or token.content in template}
+        marks |= {mark for mark in ("[INST]", "[/INST]") if mark in template}  # plain text to some tokenizers
+        longest_first = sorted((mark for mark in marks if mark[:1] in STAND_INS), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def _as_text(self, text: str) -> str:
+        """The text with its control marks disarmed; as many characters."""
+        if self._control is None:
+            return text
+        return self._control.sub(lambda mark: STAND_INS[mark[0][0]] + mark[0][1:], text)
 
     def _first(self, text: str, border: int) -> tuple[list[int], _Head | None]:
         """All token ids of a text, and its head, if the part before `border` can be kept."""
@@ -127,4 +189,10 @@ class Chat:
         return list(self.codec(text, add_special_tokens=special and self._special)["input_ids"])
 
     def _apply(self, messages: list[dict[str, str]]) -> str:
-        return str(self.codec.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        # Templates know the wish by either name, and what one does not know it ignores.
+        wish = (
+            {} if self._thinking is None else dict.fromkeys(("enable_thinking", "thinking"), self._thinking)
+        )
+        return str(
+            self.codec.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **wish)
+        )

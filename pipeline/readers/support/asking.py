@@ -119,14 +119,16 @@ def _answered(request: Request, prompt: Prompt, generation: Generation) -> Answe
         finish_reason=generation.finish_reason,
         prompt_hash=fingerprint([prompt.system, prompt.prefix, prompt.question]),
         error=generation.error,
+        details={"note": generation.note} if generation.note else {},
     )
 
 
 def _with_total(usage: Usage) -> Usage:
     """Finding the evidence comes before the first token and belongs to the whole time."""
     before = _before(usage)
+    first = usage.first_token_seconds
     return replace(
-        usage, seconds=usage.seconds + before, first_token_seconds=usage.first_token_seconds + before
+        usage, seconds=usage.seconds + before, first_token_seconds=None if first is None else first + before
     )
 
 
