@@ -1,5 +1,6 @@
 """Files that others wrote: every fault is a `DataError` that names the file, the line and the reason."""
 
+import codecs
 import hashlib
 import json
 import warnings
@@ -53,6 +54,26 @@ def decode(raw: bytes, name: str, encoding: str = "utf-8") -> str:
     if not text.strip():
         raise DataError(f"{name}: holds no text; fill it or take it away")
     return text
+
+
+def check_name(name: str) -> str:
+    """A file's name, which becomes a document's.
+
+    Raises:
+        DataError: if it is not UTF-8, as in old archives: no result could be written under it.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"the file name {name!a} is not UTF-8; rename the file (`convmv -f latin1 -t utf8`)"
+        ) from error
+    return name
+
+
+def leads_out(root: Path, path: Path) -> bool:
+    """Whether a link among the files below `root` leads to a file elsewhere, which is none of the data set."""
+    return not path.resolve().is_relative_to(root.resolve())
 
 
 def read_text(path: Path) -> str:
@@ -118,14 +139,21 @@ def read_rows(path: Path, make: Callable[[Row], Made], *, strict: bool = True) -
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; check its name, and the folder that it is looked for in")
+    if leads_out(path.parent, path):
+        raise DataError(f"{path}: is a link to a file elsewhere; put the file itself into the folder")
+    raw = read_bytes(path)
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(
+            f"{path}: is UTF-16, as PowerShell writes it; convert it first (`iconv -f UTF-16 -t UTF-8`)"
+        )
     made: list[Made] = []
     faults: list[DataError] = []
     # Not str.splitlines: JSON strings may hold U+2028 and other characters at which that would cut.
-    for line, raw in enumerate(read_bytes(path).removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        if not raw.strip():
+    for line, text in enumerate(raw.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+        if not text.strip():
             continue
         try:
-            made.append(make(_parse(path, line, raw)))
+            made.append(make(_parse(path, line, text)))
         except DataError as fault:
             if strict:
                 raise

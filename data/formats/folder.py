@@ -4,6 +4,7 @@ The documents are all such files in the folder and below it, hidden ones left ou
 the folder, such as `reports/2024.pdf`; the questions are written as `rlc.data.formats.jsonl` says.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,20 +13,30 @@ from typing import Any
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import digest, read_text
+from rlc.data.formats.files import check_name, digest, leads_out, read_text
 from rlc.data.formats.html import read_html
 from rlc.data.formats.jsonl import read_questions
 from rlc.data.formats.pdf import read_pdf
 from rlc.data.records import Dataset
+
+# A picture in the text itself: no reader sees it, and it takes the place of thousands of words.
+_PICTURE = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=_-]{64,}")
 
 
 def _plain(path: Path) -> tuple[str, dict[str, Any]]:
     return read_text(path), {}
 
 
+def _markdown(path: Path) -> tuple[str, dict[str, Any]]:
+    text, pictures = _PICTURE.subn("", read_text(path))
+    if pictures:
+        warnings.warn(f"{path}: {pictures} embedded picture(s) left out", stacklevel=3)
+    return text, {}
+
+
 _READERS: Mapping[str, Callable[[Path], tuple[str, dict[str, Any]]]] = {
     ".txt": _plain,
-    ".md": _plain,
+    ".md": _markdown,
     ".html": read_html,
     ".htm": read_html,
     ".pdf": read_pdf,
@@ -61,8 +72,11 @@ def load_documents(root: Path) -> dict[str, Document]:
         name = path.relative_to(root)
         if not path.is_file() or any(part.startswith(".") for part in name.parts):
             continue
+        check_name(name.as_posix())
         read = _READERS.get(path.suffix.lower())
-        if read is not None:
+        if leads_out(root, path):
+            passed.append(f"{name.as_posix()} (a link out of the folder)")
+        elif read is not None:
             text, metadata = read(path)
             metadata = {"kind": "document", "title": path.stem, **metadata}
             documents[name.as_posix()] = Document(id=name.as_posix(), page_content=text, metadata=metadata)

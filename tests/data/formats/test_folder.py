@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -143,3 +144,47 @@ def test_where_it_lies_is_kept_so_that_a_run_finds_its_documents_again(tmp_path)
     (tmp_path / "a.txt").write_text("Plain.")
     ask(tmp_path, {"question": "What?"})
     assert load(tmp_path).root == tmp_path
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    own, secret = tmp_path / "own", tmp_path / "secret.txt"
+    own.mkdir()
+    secret.write_text("TOP SECRET")
+    (own / "a.txt").write_text("Ada keeps the lamp.")
+    (own / "b.txt").symlink_to(own / "a.txt")
+    (own / "note.txt").symlink_to(secret)
+    with pytest.warns(UserWarning, match=r"note\.txt \(a link out of the folder\)"):
+        documents = load_documents(own)
+    assert sorted(documents) == ["a.txt", "b.txt"]
+    (own / "questions.jsonl").symlink_to(secret)
+    with (
+        pytest.warns(UserWarning, match="link out"),
+        pytest.raises(DataError, match="is a link to a file elsewhere"),
+    ):
+        load(own)
+
+
+def test_a_file_name_that_is_not_utf8_is_named(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.txt")  # noqa: PTH118 - paths of bytes
+    try:
+        with open(path, "w") as file:  # noqa: PTH123
+            file.write("Ada.")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    with pytest.raises(DataError, match=r"caf\\udce9\.txt.* is not UTF-8; rename"):
+        load_documents(tmp_path)
+
+
+def test_pictures_inside_markdown_are_left_out_and_said(tmp_path):
+    picture = "data:image/png;base64," + "iVBORw0KGgo" * 2000 + "=="
+    (tmp_path / "a.md").write_text(f"# Report\n\n![chart]({picture})\n\nProfit rose.\n\n[p]: {picture}\n")
+    with pytest.warns(UserWarning, match=r"a\.md: 2 embedded picture"):
+        documents = load_documents(tmp_path)
+    assert documents["a.md"].page_content == "# Report\n\n![chart]()\n\nProfit rose.\n\n[p]: \n"
+
+
+def test_utf16_questions_are_told(tmp_path):
+    (tmp_path / "a.txt").write_text("Ada.")
+    (tmp_path / "questions.jsonl").write_text('{"question": "Who?"}', encoding="utf-16")
+    with pytest.raises(DataError, match=r"questions\.jsonl: is UTF-16.*iconv"):
+        load(tmp_path)

@@ -1,3 +1,6 @@
+import contextlib
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +58,84 @@ def test_the_declared_encoding_counts(text_of):
         text_of("<p>café".encode("latin-1"))
     with pytest.raises(DataError, match="unknown encoding, 'nonsense'"):
         text_of('<meta charset="nonsense"><p>x')
+
+
+PRICE = "The keeper’s fee is €1,200 – “paid”."
+
+
+@pytest.mark.parametrize(
+    ("label", "encoding", "text"),
+    [
+        ("iso-8859-1", "cp1252", PRICE),
+        ("Latin1", "cp1252", PRICE),
+        ("us-ascii", "cp1252", PRICE),
+        ("utf-16", "utf-8", PRICE),
+        ("unicode-1-1-utf-8", "utf-8", PRICE),
+        ("gb2312", "gbk", "朗镕基于1871年建造"),
+        ("shift_jis", "cp932", "①髙橋"),
+        ("x-sjis", "cp932", "①髙橋"),
+        ("euc-kr", "cp949", "똠방각하"),
+    ],
+)
+def test_labels_are_read_as_browsers_read_them(text_of, label, encoding, text):
+    for declaration in (
+        f'<meta charset="{label}">',
+        f"<META http-equiv=Content-Type content='text/html; charset={label}'>",
+        f'<?xml version="1.0" encoding="{label}"?>',
+    ):
+        assert text_of(f"{declaration}<p>{text}</p>".encode(encoding)) == text
+
+
+def test_a_byte_order_mark_wins(text_of):
+    page = f'<meta charset="iso-8859-1"><p>{PRICE}'
+    assert text_of(page.encode("utf-8-sig")) == text_of(page.encode("utf-16")) == PRICE
+
+
+@pytest.mark.parametrize("label", ["punycode", "base64", "\x00", "utf-7-nope"])
+def test_a_label_that_is_no_encoding_of_pages_is_told(text_of, label):
+    with pytest.raises(DataError):
+        text_of(f'<meta charset="{label}"><?xml><svg></?xml></tr>,_ ')
+
+
+def test_what_is_hidden_is_left_out(text_of):
+    page = (
+        '<p style="DISPLAY : none">a</p><div hidden>b<p>c</div><td hidden>d</td><p>Seen</p><p hidden>e<p>too'
+    )
+    assert text_of(page) == "Seen\n\ntoo"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<table><tr>" + "<td>x" * 20_000,
+        "<table><tr><td>" * 5_000 + "x",
+        "<td><div>" * 20_000 + "x",
+        "<pre>" + " " * 200_000 + "x</pre>",
+        "x" + "<a " * 50_000,
+        "<div>" * 50_000 + "<b>x</b>" * 50_000,
+        "<ul><li>" * 20_000 + "x",
+        "<p>x" + " \n" * 200_000,
+    ],
+    ids=lambda page: page[:12],
+)
+def test_no_kind_of_page_takes_more_than_linear_time(text_of, page):
+    start = time.process_time()
+    assert "x" in text_of(page)
+    assert time.process_time() - start < 4  # what is quadratic takes minutes
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [*"<>/ ab", "<td>", "<tr>", "</tr>", "<table>", "<pre>", "<p>", "</p", "<!--", "&#x", "é"]
+        )
+    )
+)
+def test_no_page_ends_in_an_error_of_pythons(tmp_path_factory, parts):
+    path = tmp_path_factory.mktemp("html") / "a.html"
+    path.write_text("".join(parts))
+    with contextlib.suppress(DataError):
+        read_html(path)
 
 
 def test_a_page_without_text_is_named(text_of):
