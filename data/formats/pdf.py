@@ -1,6 +1,7 @@
-"""The text of a PDF."""
+"""Text of PDF files, by PDFium."""
 
-import io
+import math
+import re
 import warnings
 from itertools import accumulate
 from pathlib import Path
@@ -10,31 +11,30 @@ from rlc.data.errors import DataError
 from rlc.data.formats.files import read_bytes
 
 _PAGE_BREAK = "\n\n"
+# A hyphen at a line's end: as PDFium marks one, or as it stands; with the character that follows.
+_LINE_END_HYPHEN = re.compile(r"(?:\x02|(?<=\w)[-\u00ad\u2010]\n)(?=(.?))", re.DOTALL)
 
 
 def read_pdf(path: Path) -> tuple[str, dict[str, Any]]:
-    """The text of a PDF, its pages set apart by blank lines, and as metadata `pages`: the offset at which each begins.
+    """Read the text of a PDF, pages set apart by blank lines, and as metadata `pages`: the offset where each begins.
 
-    Pages without text, such as pictures, stay as empty pages; a warning gives their number.
+    A word that is hyphenated at a line's end is joined. Columns come in the order in which the file draws them. Pages
+    without text, such as pictures, stay as empty pages; a warning gives their number.
 
     Raises:
         DataError: if the file is damaged or locked, or no page holds text (a scan).
     """
-    from pypdf import PdfReader
-    from pypdf.errors import DependencyError, PyPdfError
+    from pypdfium2 import PdfDocument, PdfiumError
+    from pypdfium2.raw import FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY
 
     try:
-        reader = PdfReader(io.BytesIO(read_bytes(path)))
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise DataError(f"{path}: is locked with a password; save an open copy (`qpdf --decrypt`)")
-        texts = [_whole(page.extract_text()) for page in reader.pages]
-    except DependencyError as error:
-        raise DataError(f"{path}: is encrypted ({error}); save an open copy (`qpdf --decrypt`)") from error
-    except (PyPdfError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        # pypdf lets Python's own errors through where a file is damaged.
-        raise DataError(
-            f"{path}: is no readable PDF ({type(error).__name__}: {error}); save it anew"
-        ) from error
+        texts = [_text(page) for page in PdfDocument(read_bytes(path))]
+    except PdfiumError as error:
+        if error.err_code in (FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY):
+            raise DataError(
+                f"{path}: is locked with a password; save an open copy (`qpdf --decrypt`)"
+            ) from error
+        raise DataError(f"{path}: is no readable PDF ({error}); save it anew") from error
     blank = sum(not text.strip() for text in texts)
     if blank == len(texts):
         raise DataError(
@@ -46,6 +46,16 @@ def read_pdf(path: Path) -> tuple[str, dict[str, Any]]:
     return _PAGE_BREAK.join(texts), {"pages": tuple(starts)}
 
 
-def _whole(text: str) -> str:
-    """Join surrogate pairs that a PDF's character map gave in halves; what is no character becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+def _text(page: Any) -> str:  # noqa: ANN401 - pypdfium2 is loaded late
+    """Read a page's text, lines ended by line feeds."""
+    from pypdfium2.raw import FPDFText_GetCharAngle
+
+    shown = page.get_textpage()
+    text: str = shown.get_text_bounded()
+    if shown.count_chars() and abs(math.sin(FPDFText_GetCharAngle(shown, 0))) > 0.5:
+        # PDFium sees no line ends in text that runs up or down the page, but a box for each line.
+        text = "\n".join(shown.get_text_bounded(*shown.get_rect(i)) for i in range(shown.count_rects()))
+    text = text.replace("\r\n", "\n").replace("\0", "\ufffd")
+    return _LINE_END_HYPHEN.sub(
+        lambda found: "" if found[1].islower() else found[0].replace("\x02", "-"), text
+    )

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from rapidfuzz.distance import LCSseq
+
 from rlc.data.text.abstention import ABSTENTION
 from rlc.data.text.plain import STOP_WORDS, plain, sentences, stem, words
 from rlc.experiments.metrics.numeric import Number, matched, moves, numbers, required, same_number
-from rlc.experiments.metrics.overlap import bigrams, common_subsequence, share
+from rlc.experiments.metrics.overlap import bigrams, share
 
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w'-]*[A-Za-z]\b")
 _NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|nothing|nobody)\b|n't\b", re.IGNORECASE)
@@ -152,7 +154,7 @@ def overlap(key: Key, answer: Reading) -> Overlap:
     wanted = len(key.content) + len(key.numbers)
     offered = max(common, len(answer.content - key.question.content) + len(answer.numbers))
     recall = share(common, wanted)
-    sequence = common_subsequence(key.gold.tokens, answer.tokens)
+    sequence = LCSseq.similarity(key.gold.tokens, answer.tokens)
     return Overlap(
         overlap=share(common, min(wanted, offered)),
         recall=recall,

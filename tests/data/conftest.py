@@ -63,3 +63,33 @@ def small_lara(tmp_path: Path) -> Path:
             root / "evaluation" / "prediction" / model / file, [said | {"prediction": one} for one in answers]
         )
     return root
+
+
+@pytest.fixture(scope="session")
+def pdf():
+    """Writes a PDF by hand, a content stream or one line a page."""
+
+    def write(*pages, trailer=""):
+        count = len(pages)
+        kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(count))
+        objects = [
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            f"<< /Type /Pages /Kids [{kids}] /Count {count} >>",
+            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        ]
+        for number, text in enumerate(pages):
+            stream = text if text.endswith("ET") else f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET" if text else ""
+            objects += [
+                f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R "
+                "/Resources << /Font << /F1 3 0 R >> >> >>",
+                f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+            ]
+        body, offsets = "%PDF-1.4\n", []
+        for number, text in enumerate(objects, start=1):
+            offsets.append(len(body))
+            body += f"{number} 0 obj\n{text}\nendobj\n"
+        table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+        end = f"trailer << /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\nstartxref\n{len(body)}\n%%EOF\n"
+        return f"{body}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{end}".encode()
+
+    return write

@@ -7,36 +7,11 @@ from rlc.data.errors import DataError
 from rlc.data.formats.folder import load, load_documents
 
 
-def pdf(*pages: str) -> bytes:
-    """A PDF with one line a page, written by hand."""
-    count = len(pages)
-    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(count))
-    objects = [
-        "<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {count} >>",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    for number, text in enumerate(pages):
-        stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET" if text else ""
-        objects += [
-            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R "
-            "/Resources << /Font << /F1 3 0 R >> >> >>",
-            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
-        ]
-    body, offsets = "%PDF-1.4\n", []
-    for number, text in enumerate(objects, start=1):
-        offsets.append(len(body))
-        body += f"{number} 0 obj\n{text}\nendobj\n"
-    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
-    trailer = f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF\n"
-    return f"{body}xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}{trailer}".encode()
-
-
 def ask(folder, *rows):
     (folder / "questions.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
 
 
-def test_every_kind_of_document_is_read(tmp_path):
+def test_every_kind_of_document_is_read(tmp_path, pdf):
     (tmp_path / "below").mkdir()
     (tmp_path / "a.txt").write_text("Plain.")
     (tmp_path / "below" / "b.md").write_text("# Marked")
@@ -75,43 +50,6 @@ def test_the_revision_follows_documents_and_questions(tmp_path):
     between = load(tmp_path).revision
     (tmp_path / "a.txt").write_text("Plainer.")
     assert len({before, between, load(tmp_path).revision}) == 3
-
-
-def test_pages_begin_where_they_say(tmp_path):
-    (tmp_path / "a.pdf").write_bytes(pdf("One page.", "Another."))
-    document = load_documents(tmp_path)["a.pdf"]
-    assert document.page_content == "One page.\n\nAnother."
-    assert document.metadata["pages"] == (0, 11)
-
-
-def test_a_pdf_page_without_text_is_counted_and_a_scan_refused(tmp_path):
-    (tmp_path / "a.pdf").write_bytes(pdf("One page.", ""))
-    with pytest.warns(UserWarning, match=r"a\.pdf: 1 of 2 pages hold no text"):
-        assert load_documents(tmp_path)["a.pdf"].metadata["pages"] == (0, 11)
-    (tmp_path / "a.pdf").write_bytes(pdf("", ""))
-    with pytest.raises(DataError, match=r"a\.pdf: no text in its 2 page\(s\).*ocrmypdf"):
-        load_documents(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda raw: b"", lambda raw: raw[:200], lambda raw: b"text", lambda raw: raw[300:]]
-)
-def test_a_damaged_pdf_is_named(tmp_path, damage):
-    (tmp_path / "a.pdf").write_bytes(damage(pdf("One page.")))
-    with pytest.raises(DataError, match=r"a\.pdf: "):
-        load_documents(tmp_path)
-
-
-def test_a_locked_pdf_is_named(tmp_path):
-    from pypdf import PdfWriter
-
-    (tmp_path / "open.pdf").write_bytes(pdf("One page."))
-    writer = PdfWriter(tmp_path / "open.pdf")
-    writer.encrypt("secret", algorithm="RC4-128")
-    writer.write(tmp_path / "a.pdf")
-    (tmp_path / "open.pdf").unlink()
-    with pytest.raises(DataError, match=r"a\.pdf: is locked with a password"):
-        load_documents(tmp_path)
 
 
 def test_an_empty_and_a_binary_document_are_named(tmp_path):

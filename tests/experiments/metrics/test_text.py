@@ -1,9 +1,7 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rlc.data.text.plain import plain, sentences, stem, words
-from rlc.experiments.metrics.overlap import bigrams, common_subsequence, share
+from rlc.experiments.metrics.overlap import bigrams, share
 
 
 @pytest.mark.parametrize(
@@ -32,22 +30,6 @@ def test_words_lose_the_possessive_and_keep_inner_apostrophes():
 def test_stem_joins_forms_and_leaves_three_letters():
     assert stem("increased") == stem("increasing") == stem("increases")
     assert all(len(stem(word)) >= 3 for word in ("does", "sing", "used", "ally"))
-
-
-def naive_common_subsequence(a, b):
-    table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
-    for i, x in enumerate(a, 1):
-        for j, y in enumerate(b, 1):
-            table[i][j] = table[i - 1][j - 1] + 1 if x == y else max(table[i - 1][j], table[i][j - 1])
-    return table[-1][-1]
-
-
-tokens = st.lists(st.sampled_from("abcd"), max_size=80)
-
-
-@given(tokens, tokens)
-def test_common_subsequence_equals_the_table(a, b):
-    assert common_subsequence(a, b) == naive_common_subsequence(a, b) == common_subsequence(b, a)
 
 
 def test_bigrams_and_share():
