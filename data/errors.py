@@ -38,6 +38,12 @@ class EngineUnavailableError(EngineError):
     """A language model that cannot answer any request: the run stops, and what is done stays stored."""
 
 
+class NoAnswerError(RlcError):
+    """A reader that answered no question at all; what the others found is there."""
+
+    exit_code = 3
+
+
 class UnsupportedError(RlcError):
     """A wish that this engine or method cannot fulfil and does not pretend to."""
 

@@ -1,11 +1,15 @@
 """What long documents will cost on a GPU, computed from the model's configuration before anything is loaded."""
 
+import json
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-from rlc.data.errors import UnsupportedError
+from rlc.data.errors import UnsupportedError, UsageError, unknown
+from rlc.data.loads import PromptLoad
 
 GIB = 1024**3
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1, "awq": 0.5, "gptq": 0.5}
@@ -123,23 +127,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The prompts of one document: its tokens as they are read, and the questions asked about it."""
-
-    document: str
-    tokens: int
-    questions: int
-    question_tokens: int = 60
-    answer_tokens: int = 64
-
-    @property
-    def length(self) -> int:
-        """The tokens of one prompt."""
-        return self.tokens + self.question_tokens
-
-
-@dataclass(frozen=True)
-class Plan:
+class GpuPlan:
     """What would happen. Bytes are of all GPUs together; `window` is what the longest prompt and its answer need.
 
     `first_seconds` is the mean cost of a document's first question (as if all had one), `further_seconds` of every further one (None where
@@ -168,19 +156,28 @@ class Plan:
         return self.prefill_seconds + self.decode_seconds
 
 
+@runtime_checkable
+class Planned(Protocol):
+    """An engine that can say what a GPU will make of its prompts before it is loaded."""
+
+    def plan(self, loads: Sequence[PromptLoad], machine: Machine, per_batch: int | None = None) -> GpuPlan:
+        """Work out memory and time, `per_batch` documents asked at a time (None: as many as the engine wants)."""
+        ...
+
+
 def plan(
     model: Decoder,
     machine: Machine,
-    readings: Sequence[Reading],
+    readings: Sequence[PromptLoad],
     settings: Settings,
     *,
     together: bool = False,
     per_batch: int = 1,
-) -> Plan:
-    """Work out memory and time for documents read once each, their questions served from the cache.
+) -> GpuPlan:
+    """Work out memory and time for texts read once each, their questions served from the cache.
 
-    Documents are handed to the engine `per_batch` at a time, as `compare` does, or all `together`: as many of them as
-    the cache holds are decoded side by side, and the weights are read fewer times.
+    The prompts of `per_batch` documents are handed to the engine at a time, as `compare` does, or all `together`: as many
+    as the cache holds are decoded side by side, and the weights are read fewer times.
     """
     cache = cache_tokens(model, machine, settings)
     longest = max((r.length + r.answer_tokens for r in readings), default=0)
@@ -193,7 +190,7 @@ def plan(
     first = sum(_spent(model, machine, single, settings, _side_by_side(single, cache, settings, most)))
     asked = sum(r.questions for r in readings)
     further = asked - len(readings)
-    return Plan(
+    return GpuPlan(
         weight_bytes=model.weight_bytes(settings.quantization),
         kv_bytes_per_token=model.kv_bytes(settings.kv_cache_dtype),
         cache_tokens=cache,
@@ -239,7 +236,7 @@ def arithmetic_seconds(model: Decoder, machine: Machine, tokens: int) -> float:
 
 
 def decode_seconds(
-    model: Decoder, machine: Machine, readings: Sequence[Reading], settings: Settings
+    model: Decoder, machine: Machine, readings: Sequence[PromptLoad], settings: Settings
 ) -> float:
     """Decoding the answers to all questions on these documents side by side.
 
@@ -256,9 +253,9 @@ def decode_seconds(
 def _spent(
     model: Decoder,
     machine: Machine,
-    readings: Sequence[Reading],
+    readings: Sequence[PromptLoad],
     settings: Settings,
-    batches: Sequence[Sequence[Reading]],
+    batches: Sequence[Sequence[PromptLoad]],
 ) -> tuple[float, float]:
     """Seconds of prefill and of decoding, batch by batch."""
     prefill = sum(_prefill(model, machine, r, settings) for r in readings)
@@ -266,22 +263,24 @@ def _spent(
 
 
 def _side_by_side(
-    readings: Sequence[Reading], cache: int, settings: Settings, most: int
-) -> list[list[Reading]]:
-    """Neighbouring documents that are decoded together: as many as cache and sequences allow, at most so many."""
-    batches: list[list[Reading]] = []
+    readings: Sequence[PromptLoad], cache: int, settings: Settings, most: int
+) -> list[list[PromptLoad]]:
+    """Neighbouring texts that are decoded together: as cache and sequences allow, of at most so many documents."""
+    batches: list[list[PromptLoad]] = []
     tokens = sequences = 0
     for reading in readings:
         tokens += reading.length
         sequences += reading.questions
-        if not batches or len(batches[-1]) >= most or tokens > cache or sequences > settings.max_sequences:
+        begun = {other.document for other in batches[-1]} if batches else set()
+        full = reading.document not in begun and len(begun) >= most
+        if not batches or full or tokens > cache or sequences > settings.max_sequences:
             batches.append([])
             tokens, sequences = reading.length, reading.questions
         batches[-1].append(reading)
     return batches
 
 
-def _prefill(model: Decoder, machine: Machine, reading: Reading, settings: Settings) -> float:
+def _prefill(model: Decoder, machine: Machine, reading: PromptLoad, settings: Settings) -> float:
     whole = prefill_seconds(model, machine, reading.length)
     again = (
         prefill_seconds(model, machine, reading.question_tokens, reading.tokens)
@@ -317,6 +316,49 @@ def _advice(model: Decoder, machine: Machine, longest: int, settings: Settings) 
             + (f"{' or '.join(helpful)} would do" if helpful else "a smaller model or more GPUs are needed")
         )
     return tuple(advice)
+
+
+def machine_named(name: str) -> Machine:
+    """A GPU of the table, or a JSON file with the fields of `Machine`, as `rlc plan --measure` prints them.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    if name in MACHINES:
+        return MACHINES[name]
+    file = Path(name)
+    if not file.is_file():
+        raise UsageError(unknown("GPU", name, [*MACHINES, "a JSON file"]))
+    try:
+        return Machine(**json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        wanted = ", ".join(field.name for field in fields(Machine))
+        raise UsageError(f"{file}: expected a JSON object with {wanted}: {error}") from error
+
+
+def machine_installed() -> Machine:
+    """This machine's GPU as the table has it, by the name that nvidia-smi tells; else an H100, which the plan names.
+
+    Unlike `machine_here` it touches no GPU: the memory is left to the engine.
+    """
+    try:
+        told = subprocess.run(
+            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607 - wherever the driver put it
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        told = ""
+    return next((machine for name, machine in MACHINES.items() if name in told.lower()), MACHINES["h100"])
+
+
+def machine_here() -> Machine:
+    """This machine's GPU as measured; where there is none, an H100, which the plan then names."""
+    try:
+        return measure_machine()
+    except UnsupportedError:
+        return MACHINES["h100"]
 
 
 def measure_machine(size: int = 8192, rounds: int = 10) -> Machine:

@@ -363,10 +363,22 @@ def build_readers(
     return {name: builder.build(spec, READER, f"readers.{name}") for name, spec in specs.items()}
 
 
-def takes_seed(spec: Spec) -> bool:
-    """Whether the reader of this spec has a seed to set."""
+def takes(spec: Spec, setting: str) -> bool:
+    """Whether the reader of this spec has such a setting."""
     made = READER.table.get(str(spec.get("use")))
-    return made is not None and "seed" in inspect.signature(load(made)).parameters
+    return made is not None and setting in inspect.signature(load(made)).parameters
+
+
+def role_of(spec: Spec) -> str:
+    """What the reader of this spec stands for (`rlc.data.protocols.Role`); `other` where no table knows it."""
+    made = READER.table.get(str(spec.get("use")))
+    return "other" if made is None else str(load(made).role or spec.get("arm") or "other")
+
+
+def pays(spec: Spec) -> str:
+    """What the router of this spec is charged (`rlc.data.protocols.Pays`); empty for what is no router."""
+    made = ROUTERS.get(str(spec.get("use")))
+    return "" if made is None else str(load(made).pays)
 
 
 def identity(spec: Spec) -> str:

@@ -1,6 +1,7 @@
 """The house's own rules: imports only to the left, one door to each heavy library, every package in the wheel."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -53,6 +54,9 @@ FAMILIES = (
 TABLES = (CHUNKERS, RETRIEVERS, ENCODERS, PRUNERS, RERANKERS, SELECTORS, KV, LLMS, READERS, ROUTERS)
 METHODS = {target.partition(":")[0] for table in TABLES for target in table.values()}
 
+# An entry of a table of methods, which `rlc.data.lazy.load` imports.
+TARGET = re.compile(r"rlc(\.\w+)+:\w+")
+
 # A library that only these files may import.
 DOORS = {
     "mlflow": {"experiments/tracking/client.py"},
@@ -62,8 +66,10 @@ DOORS = {
 
 
 def imports(file: Path) -> Iterator[str]:
-    """Every module that a file imports, wherever the statement stands."""
+    """Every module that a file imports, wherever the statement stands, or names in a table (`"rlc.module:Name"`)."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and TARGET.fullmatch(node.value):
+            yield node.value.partition(":")[0]
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from rlc.data.errors import EngineUnavailableError
+from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Generation
 from rlc.data.records import Example
 from rlc.data.sets.lara import load
@@ -34,9 +35,8 @@ from rlc.experiments.runs.selection import where
 from rlc.pipeline.gpu_cost import (
     MACHINES,
     Decoder,
+    GpuPlan,
     Machine,
-    Plan,
-    Reading,
     Settings,
     arithmetic_seconds,
     measure_machine,
@@ -132,9 +132,9 @@ class Bench:
             found.append(self.ask([text + self.tokens(QUESTION) for _ in range(questions)])[0])
         return statistics.median(found)
 
-    def planned(self, documents: int, length: int, questions: int) -> Plan:
+    def planned(self, documents: int, length: int, questions: int) -> GpuPlan:
         """What the planner says of it."""
-        reading = Reading("d", length, questions, QUESTION, ANSWER)
+        reading = PromptLoad("d", length, questions, QUESTION, ANSWER)
         return plan(SHAPE, self.machine, [reading] * documents, self.settings, together=True)
 
     def row(self, table: Table, what: str, prompts: list[list[int]], planned: float | None) -> float:

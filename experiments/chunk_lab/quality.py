@@ -21,10 +21,10 @@ from rlc.data.records import Dataset, Example
 from rlc.data.tokens import count_once
 from rlc.experiments.chunk_lab.ranks import Rank, at_random, fewest_tokens
 from rlc.experiments.metrics.evidence import first_rank, silver
-from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
+from rlc.experiments.statistics.intervals import Difference, correct, difference, estimate
+from rlc.experiments.study.chunking import ORACLE, RANDOM, Point, Row
 
 DEPTH = 200  # chunks ranked: 4,000 tokens in pieces of 20
-RANDOM, ORACLE = "random", "oracle"
 
 
 @dataclass(frozen=True)
@@ -57,27 +57,6 @@ class Curve:
     chunker: str
     ranking: str
     readings: Sequence[Reading]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One budget of a curve: recall, the mean tokens read, and the share of the documents' tokens that they are."""
-
-    budget: int
-    recall: Estimate
-    tokens: float
-    share: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a table says of a curve: its points, its height, and how far that is above the first chunker's."""
-
-    chunker: str
-    ranking: str
-    points: Sequence[Point]
-    mean: Estimate
-    gain: Difference | None
 
 
 def questions(dataset: Dataset, documents: int | None = None, seed: int = 0) -> list[Example]:

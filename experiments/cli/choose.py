@@ -12,8 +12,8 @@ from rlc.experiments.runs.selection import limit as limit_to
 from rlc.experiments.runs.selection import where
 from rlc.experiments.runs.shipped import recipe_file
 from rlc.pipeline.llms import LLMS
-from rlc.pipeline.recipe import Recipe, dataset_specs, load_recipe, takes_seed, with_settings
-from rlc.pipeline.routers import MEASURED, PRICED
+from rlc.pipeline.recipe import Recipe, dataset_specs, load_recipe, takes, with_settings
+from rlc.pipeline.routers import ROUTERS
 
 
 def choose_dataset(words: str | None, data_root: Path | None, recipe: Path | None = None) -> Dataset:
@@ -50,7 +50,7 @@ def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, 
         return _recorded(file, model, dataset)
     recipe = load_recipe(recipe_file(file))
     spec = engine_spec(reader)
-    known = _with_router_settings(recipe, MEASURED, {"reader": spec["model"]})
+    known = _with_router_settings(recipe, "reader", {"reader": spec["model"]})
     return {str(spec["model"]): Recipe(recipe.readers, {**known.parts, "llm": spec})}
 
 
@@ -64,7 +64,7 @@ def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Reci
             Recipe(
                 {arm: {**spec, **source, "model": name} for arm, spec in recipe.readers.items()}, recipe.parts
             ),
-            MEASURED,
+            "reader",
             {"reader": name},
         )
         for name in (recorded_models(dataset.root) if model == "all" else [model])
@@ -90,11 +90,12 @@ def priced(recipe: Recipe, price: float | None, budget: int | None, questions: f
     settings = {name: value for name, value in given.items() if value is not None}
     if not settings:
         return recipe
-    return _with_router_settings(recipe, PRICED, {**settings, "questions_per_document": questions})
+    return _with_router_settings(recipe, "price", {**settings, "questions_per_document": questions})
 
 
-def _with_router_settings(recipe: Recipe, routers: Sequence[str], settings: Spec) -> Recipe:
-    """The same recipe with settings of some routers, should they be added to it."""
+def _with_router_settings(recipe: Recipe, knows: str, settings: Spec) -> Recipe:
+    """The same recipe with settings of the routers that take the setting `knows`, should they be added to it."""
+    routers = [name for name in ROUTERS if takes({"use": name}, knows)]
     parts = {f"router-{name}": {**recipe.parts.get(f"router-{name}", {}), **settings} for name in routers}
     return Recipe(recipe.readers, {**recipe.parts, **parts})
 
@@ -102,7 +103,7 @@ def _with_router_settings(recipe: Recipe, routers: Sequence[str], settings: Spec
 def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
     """The same recipe with the seed in every reader that takes one, and with the given settings."""
     seeds = [
-        f"readers.{name}.seed={seed}" for name, spec in recipe.readers.items() if seed and takes_seed(spec)
+        f"readers.{name}.seed={seed}" for name, spec in recipe.readers.items() if seed and takes(spec, "seed")
     ]
     return with_settings(recipe, [*seeds, *settings])
 

@@ -68,10 +68,10 @@ def chunks(
     from rlc.data.tokens import load_tokenizer
     from rlc.experiments.chunk_lab.methods import DEFAULT, LEFT_OUT, build_chunker, chunker_spec
     from rlc.experiments.chunk_lab.quality import curves, questions, table
-    from rlc.experiments.chunk_lab.section import as_data, page, write_page
     from rlc.experiments.cli.choose import choose_dataset
     from rlc.experiments.cli.compare import BANNER
     from rlc.experiments.report.render import render_markdown
+    from rlc.experiments.report.sections.chunk_quality import as_data, page, write_page
     from rlc.experiments.runs.selection import where
 
     budgets = _budgets(budget)

@@ -1,14 +1,15 @@
 """`rlc compare`, from options to output."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import polars as pl
 
+from rlc.data.errors import NoAnswerError
 from rlc.experiments.cli.choose import (
     choose_dataset,
     choose_questions,
@@ -16,11 +17,12 @@ from rlc.experiments.cli.choose import (
     priced,
     questions_per_document,
 )
+from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
 from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import sentences
 from rlc.experiments.runs.caveats import caveats
 from rlc.experiments.runs.execute import documents_together, execute
-from rlc.experiments.runs.forecast import estimates, measure_speeds
+from rlc.experiments.runs.forecast import forecasts, measure_speeds
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.run import Outcome, Run, plan_run
 from rlc.experiments.runs.scope import scopes, searched
@@ -30,7 +32,7 @@ from rlc.experiments.scorers.measured import AUTHORS
 from rlc.experiments.study.study import make_study
 from rlc.experiments.tracking.keeper import FAILED, FINISHED, KILLED, Keeper
 from rlc.experiments.tracking.place import TrackingError, is_tracked
-from rlc.pipeline.recipe import BUILDER, LLM
+from rlc.pipeline.gpu_cost import Planned, machine_here
 
 BANNER = (
     "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
@@ -76,7 +78,7 @@ def run_compare(
     }
     run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], routers, out)
     if dry_run:
-        _print_plan(run, as_json)
+        _print_forecast(run, as_json)
         return
     together = documents_per_batch or documents_together(run.specs)
     with _kept(Keeper(run.folder, out, system_metrics)) if track else nullcontext() as keeper:
@@ -86,6 +88,20 @@ def run_compare(
         _print_outcome(outcome, sentences(study), cost_sentences(study), as_json)
         if keeper and not (keeper.started or is_tracked(stored, out)):
             keeper.start()  # nothing was asked, but MLflow lacks it
+    refuse_silence(outcome.summaries)
+
+
+def refuse_silence(summaries: Sequence[Mapping[str, Any]]) -> None:
+    """Fail after all is shown where a reader has no answer: a script must not take such a table for a result.
+
+    Raises:
+        NoAnswerError: naming the readers.
+    """
+    silent = [one["reader"] for one in summaries if one["failures"] == one["n"]]
+    if silent:
+        raise NoAnswerError(
+            f"{', '.join(silent)}: no question was answered, all failed; the errors stand above and in the results"
+        )
 
 
 def log_run(run: StoredRun, out: Path) -> None:
@@ -183,29 +199,22 @@ def answer_notes(frame: pl.DataFrame) -> list[str]:
     return [f"{reader}: {count} answers {note}" for reader, note, count in counts.iter_rows()]
 
 
-def _print_plan(run: Run, as_json: bool) -> None:
-    if any(isinstance(spec.get("llm"), dict) and spec["llm"]["use"] == "vllm" for spec in run.specs.values()):
-        from rlc.experiments.cli.plan import print_plans
-        from rlc.experiments.runs.plans import machine_here
-        from rlc.experiments.runs.plans import plans as plans_for
-
-        gpu = machine_here()  # loading vLLM only to time it takes minutes; its cost can be computed
-        print_plans(plans_for(run.specs, run.dataset, gpu), gpu, as_json)
+def _print_forecast(run: Run, as_json: bool) -> None:
+    """Say what would be read; an engine that can be planned is not loaded, any other is timed."""
+    found = forecasts(run.specs, run.dataset)
+    gpu = machine_here() if any(isinstance(one.engine, Planned) for one in found) else None
+    if gpu is not None:
+        print_plans(found, gpu, as_json)
         return
-    engines = {
-        name: BUILDER.build(spec["llm"], LLM, f"readers.{name}.llm")
-        for name, spec in run.specs.items()
-        if isinstance(spec.get("llm"), dict)
-    }
-    speeds = measure_speeds(engines)
-    rows = [
-        {**asdict(plan), "seconds": plan.seconds(speeds[plan.reader]) if plan.reader in speeds else None}
-        for plan in estimates(run.specs, engines, run.dataset)
-    ]
+    speeds = measure_speeds({one.reader: one.engine for one in found if one.engine and one.loads})
+    rows = [one.figures(speeds.get(one.reader)) for one in found]
     if as_json:
         click.echo(json.dumps(rows))
         return
     for row in rows:
+        if row["prompt_tokens"] is None:
+            click.echo(f"{row['reader']}: {NOT_ESTIMATED}")
+            continue
         click.echo(
             f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "
             f"({row['computed_tokens']:,} to compute) and {row['output_tokens']:,} new ones; "

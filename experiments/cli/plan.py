@@ -7,13 +7,16 @@ from pathlib import Path
 
 import click
 
+from rlc.data.errors import UsageError
 from rlc.experiments.cli.choose import choose_dataset, choose_questions, choose_recipes
 from rlc.experiments.metrics.amortised import BreakEven, crossing
 from rlc.experiments.report.sections.amortised import in_words
-from rlc.experiments.runs.plans import machine_named, plans
+from rlc.experiments.runs.forecast import Forecast, forecasts, gpu_plans
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.run import plan_run
-from rlc.pipeline.gpu_cost import GIB, Machine, Plan, measure_machine
+from rlc.pipeline.gpu_cost import GIB, GpuPlan, Machine, machine_named, measure_machine
+
+NOT_ESTIMATED = "not estimated: its reader cannot say what it reads, or its engine what that takes"
 
 
 def run_plan(
@@ -39,15 +42,25 @@ def run_plan(
     data = choose_questions(choose_dataset(dataset, data_root, recipe), conditions, limit, seed)
     recipes = choose_recipes(recipe, settings, readers, seed, data)
     run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], [], Path())
-    print_plans(plans(run.specs, data, gpu), gpu, as_json)
+    print_plans(forecasts(run.specs, data), gpu, as_json)
 
 
-def print_plans(found: Mapping[str, Plan], machine: Machine, as_json: bool) -> None:
-    """Print plans for people or for programs."""
-    if as_json:
-        click.echo(
-            json.dumps({"machine": asdict(machine), "plans": {k: asdict(p) for k, p in found.items()}})
+def print_plans(forecasts: Sequence[Forecast], machine: Machine, as_json: bool) -> None:
+    """Print what a GPU makes of the forecasts, for people or for programs.
+
+    Raises:
+        UsageError: if no reader has an engine that can be planned.
+    """
+    found = gpu_plans(forecasts, machine)
+    silent = [one.reader for one in forecasts if one.reader not in found]
+    if not found:
+        raise UsageError(
+            "no arm has the engine vllm, so there is nothing to plan: name one with --reader vllm:MODEL, "
+            "or ask `rlc compare --dry-run`, which measures the engine at hand"
         )
+    if as_json:
+        plans = {name: asdict(plan) for name, plan in found.items()}
+        click.echo(json.dumps({"machine": asdict(machine), "plans": plans, "not_estimated": silent}))
         return
     click.echo(
         f"{machine.name}: {machine.matrix_rate / 1e12:.0f} TFLOP/s, {machine.memory_rate / 1e12:.2f} TB/s, "
@@ -69,11 +82,13 @@ def print_plans(found: Mapping[str, Plan], machine: Machine, as_json: bool) -> N
         )
         for line in plan.advice:
             click.echo(f"  {line}")
+    for name in silent:
+        click.echo(f"{name}: {NOT_ESTIMATED}")
     for line in _meetings(found):
         click.echo(line)
 
 
-def _by_question(plan: Plan) -> str:
+def _by_question(plan: GpuPlan) -> str:
     """First and further questions, and the formula; readings that share nothing cost the same every time."""
     if plan.further_seconds is None:
         return (
@@ -86,7 +101,7 @@ def _by_question(plan: Plan) -> str:
     )
 
 
-def _meetings(found: Mapping[str, Plan]) -> Iterator[str]:
+def _meetings(found: Mapping[str, GpuPlan]) -> Iterator[str]:
     """From how many questions a document on long context is the cheaper arm, where both arms are planned."""
     for name, long in found.items():
         rag = found.get(f"{name.removesuffix('long')}rag") if name.endswith("long") else None

@@ -6,7 +6,6 @@ from typing import Any
 from rlc.data.datasets import card_of
 from rlc.data.sets.card import SENSES, Sense
 from rlc.data.spec import Spec
-from rlc.pipeline.routers import MEASURED
 
 FITTED_ON = "lara"  # what the shipped fits were made from
 
@@ -46,9 +45,7 @@ def _senses(data: Mapping[str, Any]) -> list[str]:
 def _flattered(specs: Mapping[str, Spec], data: Mapping[str, Any]) -> list[str]:
     if data.get("name") != FITTED_ON or data.get("variant") != "benchmark":
         return []
-    fitted = [
-        name for name, spec in specs.items() if spec["use"] in MEASURED and "/" not in str(spec.get("fit"))
-    ]
+    fitted = [name for name, spec in specs.items() if "/" not in str(spec.get("fit", "/"))]
     if not fitted:
         return []
     which = ", ".join(fitted) if len(fitted) <= 3 else f"{len(fitted)} routers"

@@ -1,5 +1,6 @@
 """The one loop: every reader answers every example, document by document."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -34,6 +35,9 @@ STOPPING = (
     WeightsError,
 )
 
+MISTAKES = (TypeError, AttributeError)  # of whoever wrote the reader
+PATIENCE = 3  # times that the same one is taken for the question's fault
+
 
 def compare(
     readers: Mapping[str, Reader],
@@ -64,8 +68,9 @@ def compare(
     """
     score = scorer or default_scorer(dataset.measures)
     rows = Rows()
+    mistakes: Counter[str] = Counter()
     for name, examples in by_document(readers, dataset.examples) if schedule is None else schedule:
-        answers = answer_each(readers[name], examples)
+        answers = answer_each(readers[name], examples, mistakes)
         if on_batch:
             on_batch(name, examples, answers)
         rows.add(
@@ -117,21 +122,44 @@ def batches(examples: Sequence[Example], together: int = 1) -> Iterator[list[Exa
         yield [example for document in documents[first : first + together] for example in document]
 
 
-def answer_each(reader: Reader, examples: Sequence[Example]) -> list[Answer]:
-    """Answer a batch; where it fails as a whole, one by one, so that one bad question costs only itself."""
+def answer_each(
+    reader: Reader, examples: Sequence[Example], mistakes: Counter[str] | None = None
+) -> list[Answer]:
+    """Answer a batch; every question gets an answer, which may be a failure.
+
+    A batch that fails by an error of rlc's own kind is asked again one by one, so that one bad question costs only
+    itself. Any other exception would come again and be paid for again: it fails the batch. `mistakes` counts those that
+    can only be a mistake in the code, over all batches.
+
+    Raises:
+        RlcError: what would fail every question alike, or the same mistake for the third time.
+    """
     try:
         answers = reader(examples)
     except STOPPING:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a reader raises becomes a row, never a lost question
+    except RlcError as error:
         if len(examples) > 1:
-            return [answer for example in examples for answer in answer_each(reader, [example])]
-        return [Answer("", "", finish_reason="error", error=describe(error))]
+            return [answer for example in examples for answer in answer_each(reader, [example], mistakes)]
+        return [_failed(error)]
+    except Exception as error:
+        if isinstance(error, MISTAKES) and mistakes is not None:
+            mistakes[describe(error)] += 1
+            if mistakes[describe(error)] == PATIENCE:
+                raise RlcError(
+                    f"the same mistake {PATIENCE} times, which is one in the code and not in the questions: "
+                    f"{describe(error)}; what is answered is stored. Mend the reader, then run the same command again"
+                ) from error
+        return [_failed(error) for _ in examples]
     if len(answers) != len(examples):
         raise RlcError(
             f"a reader returned {len(answers)} answers to {len(examples)} questions; it must return one each, in order"
         )
     return [_spoken(answer) for answer in answers]
+
+
+def _failed(error: Exception) -> Answer:
+    return Answer("", "", finish_reason="error", error=describe(error))
 
 
 def _spoken(answer: Answer) -> Answer:

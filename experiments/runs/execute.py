@@ -8,7 +8,7 @@ from rlc.data.lazy import load
 from rlc.data.spec import Finish, Spec
 from rlc.data.store import Store
 from rlc.experiments.runs.compare import Schedule, batches, by_document
-from rlc.experiments.runs.expected import Engines, expect, observe
+from rlc.experiments.runs.forecast import Engines, expect, observe
 from rlc.experiments.runs.processes import Pool
 from rlc.experiments.runs.progress import Progress
 from rlc.experiments.runs.run import Outcome, Run

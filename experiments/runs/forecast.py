@@ -1,13 +1,34 @@
-"""What a comparison will read and how long that takes, before anything is answered."""
+"""Forecasts: bounds of what every reader will read and write, and how long that takes, before anything is answered.
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+`rlc compare --dry-run`, `rlc plan`, the order of a sweep, and the `estimate.json` that a run keeps for its report are
+these same figures. Readers say what they read (`rlc.data.loads`); one that cannot say is listed as not estimated. Time
+comes from the engine's own plan where it has one (vllm), and for engines in this process from a short measurement with
+the engine that then answers; a server's speed is not known beforehand.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from rlc.data.protocols import LLM, Prompt, Tokenizer
-from rlc.data.records import Dataset
-from rlc.data.spec import Spec
+from rlc.data.errors import DataError, UnsupportedError
+from rlc.data.loads import Foreseeable, PromptLoad
+from rlc.data.protocols import LLM, Floats, Prompt, TokenEmbeddings
+from rlc.data.records import Dataset, Example
+from rlc.data.spec import Builder, Finish, Spec, fingerprint
+from rlc.data.tokens import ApproximateTokenizer
+from rlc.experiments.runs.compare import batches
+from rlc.experiments.runs.progress import Pace
+from rlc.experiments.runs.run import Run, write_json
+from rlc.pipeline import recipe
+from rlc.pipeline.gpu_cost import GpuPlan, Machine, Planned, machine_installed
+from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.recipe import BUILDER, READER, role_of
 
+FILE = "estimate.json"
+FIGURES = ("calls", "prompt_tokens", "computed_tokens", "output_tokens", "cut_documents", "seconds")
 PROBE_WORDS = 400  # length of the text on which an engine's speed is measured
 PROBE_ANSWER = 16
 
@@ -21,45 +42,122 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What one arm will read at most: `computed_tokens` are the prompt tokens that no cache can serve."""
+class Forecast:
+    """What one reader will ask of its engine at most; `loads` is None where the reader cannot say."""
 
     reader: str
     questions: int
-    prompt_tokens: int
-    computed_tokens: int
-    output_tokens: int
-    cut_documents: int
+    loads: Sequence[PromptLoad] | None
+    engine: LLM | None = None
 
-    def seconds(self, speed: Speed) -> float:
-        """Time at that speed, one question after the other."""
-        return self.computed_tokens / speed.prefill + self.output_tokens / speed.decode
+    @property
+    def computed_tokens(self) -> int:
+        """Prompt tokens that no cache can serve: every shared text once."""
+        return sum(load.tokens + load.questions * load.question_tokens for load in self.loads or ())
 
+    @property
+    def output_tokens(self) -> int:
+        """New tokens."""
+        return sum(load.questions * load.answer_tokens for load in self.loads or ())
 
-def estimate(name: str, spec: Spec, dataset: Dataset, window: int, tokenizer: Tokenizer) -> Estimate | None:
-    """Bound what an arm reads; None for a router, which reads nothing itself.
-
-    The long arm reads each document once and then, per question, the question alone; the retrieving arm reads at
-    most `k` chunks of full size a question.
-    """
-    questions = [tokenizer.count(example.question) + 64 for example in dataset.examples]  # 64: the frame
-    answer = int(spec.get("max_tokens", 0))
-    if spec["use"] == "long":
-        room = window - answer
-        lengths = {key: tokenizer.count(doc.page_content) for key, doc in _documents(dataset).items()}
-        read = {key: min(length, room) for key, length in lengths.items()}
-        prompt = sum(read[example.document_id] for example in dataset.examples) + sum(questions)
-        cut = sum(length > room for length in lengths.values())
-        return Estimate(
-            name, len(questions), prompt, sum(read.values()) + sum(questions), answer * len(questions), cut
+    def figures(self, speed: Speed | None = None) -> dict[str, Any]:
+        """The forecast as plain data, with the seconds that it takes at that speed; None where nothing can be said."""
+        told = {"reader": self.reader, "questions": self.questions}
+        if self.loads is None:
+            return told | dict.fromkeys(FIGURES)
+        seconds = speed and self.computed_tokens / speed.prefill + self.output_tokens / speed.decode
+        figures = (
+            sum(load.questions for load in self.loads),
+            sum(load.questions * load.length for load in self.loads),
+            self.computed_tokens,
+            self.output_tokens,
+            len({load.document for load in self.loads if load.cut_tokens}),
+            seconds,
         )
-    if spec["use"] == "rag":
-        passages = int(spec["retriever"].get("k", 5)) * int(spec["chunker"].get("size", 512))
-        prompt = passages * len(questions) + sum(questions)
-        return Estimate(name, len(questions), prompt, prompt, answer * len(questions), 0)
-    if spec["use"] == "closed":
-        return Estimate(name, len(questions), sum(questions), sum(questions), answer * len(questions), 0)
-    return None
+        return told | dict(zip(FIGURES, figures, strict=True))
+
+
+def forecasts(specs: Mapping[str, Spec], dataset: Dataset, finish: Finish = BUILDER.finish) -> list[Forecast]:
+    """A forecast for every reader that asks a language model, or cannot say whether it does.
+
+    Readers are made for it and nothing is loaded. A router is charged what deciding reads, and what those of its arms
+    read that are not compared themselves. `finish` makes the engines (see `rlc.data.spec.Builder`).
+    """
+    examples = [example for batch in batches(dataset.examples) for example in batch]
+    builder = replace(BUILDER, finish=_unloaded(finish))
+    compared = {fingerprint(spec) for spec in specs.values()}
+    found = [
+        _forecast(name, list(_within(spec, compared)), examples, builder) for name, spec in specs.items()
+    ]
+    return [one for one in found if one.loads != []]
+
+
+def _forecast(name: str, specs: Sequence[Spec], examples: Sequence[Example], builder: Builder) -> Forecast:
+    readers = [builder.build(spec, READER, f"readers.{name}") for spec in specs]
+    loads: list[PromptLoad] | None = []
+    for reader, spec in zip(readers, specs, strict=True):
+        said: list[PromptLoad] | None = None
+        if isinstance(reader, Foreseeable):
+            said = reader.reads(examples)
+        elif role_of(spec) == "router":  # one that says nothing reads nothing itself
+            said = []
+        loads = None if loads is None or said is None else [*loads, *said]
+    engine = getattr(readers[0], "llm", None)
+    return Forecast(name, len(examples), loads, engine)
+
+
+def _within(spec: Spec, compared: set[str]) -> Iterator[Spec]:
+    """The spec, and the readers in it that are not compared themselves."""
+    yield spec
+    for value in spec.values():
+        arm = isinstance(value, Mapping) and value.get("use") in READER.table
+        if arm and fingerprint(value) not in compared:
+            yield from _within(dict(value), compared)
+
+
+class UnloadedEncoder:
+    """Stands where a reader holds an encoder, whose vectors no forecast needs; it is never asked for any."""
+
+    name, dimension, window, pooling = "unloaded", 1, 512, "mean"
+    tokenizer = ApproximateTokenizer()
+
+    def encode_documents(self, texts: Sequence[str]) -> Floats:
+        """None of them.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(f"a forecast has no vectors, and {len(texts)} texts were to have some")
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        """None of them, as for documents."""
+        return self.encode_documents(texts)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
+        """None of them, as for documents.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(f"a forecast has no vectors, and {len(texts)} texts were to have some")
+
+
+def _unloaded(finish: Finish) -> Finish:
+    def hook(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
+        return UnloadedEncoder() if kind == recipe.ENCODER.kind else finish(make, kind, spec)
+
+    return hook
+
+
+def weightless(window: int) -> Finish:
+    """Make readers without any model's files: engines of that window, and tokens by estimate."""
+
+    def hook(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401, ARG001 - the builder's hook
+        if kind == recipe.LLM.kind:
+            return ScriptedLLM({}, window=window)
+        return ApproximateTokenizer() if kind == recipe.TOKENIZER.kind else make()
+
+    return hook
 
 
 def measure_speed(llm: LLM) -> Speed | None:
@@ -86,15 +184,110 @@ def measure_speeds(engines: Mapping[str, LLM]) -> dict[str, Speed]:
     return {name: speed for name, engine in engines.items() if (speed := speeds[id(engine)]) is not None}
 
 
-def estimates(specs: Mapping[str, Spec], engines: Mapping[str, LLM], dataset: Dataset) -> list[Estimate]:
-    """An estimate for every arm that asks a language model."""
-    found: Sequence[Estimate | None] = [
-        estimate(name, spec, dataset, engines[name].window, engines[name].tokenizer)
-        for name, spec in specs.items()
-        if name in engines
-    ]
-    return [one for one in found if one is not None]
+def gpu_plans(
+    found: Sequence[Forecast], machine: Machine, per_batch: int | None = None
+) -> dict[str, GpuPlan]:
+    """A plan for every reader whose engine can say what a GPU makes of it, `per_batch` documents asked at a time.
+
+    Raises:
+        UnsupportedError: for a model whose arithmetic the planner does not know.
+    """
+    plans = {}
+    for one in found:
+        engine: object = one.engine
+        if isinstance(engine, Planned) and one.loads:
+            plans[one.reader] = engine.plan(one.loads, machine, per_batch)
+    return plans
 
 
-def _documents(dataset: Dataset) -> dict[str, Any]:
-    return {example.document_id: example.document for example in dataset.examples}
+@dataclass
+class Engines:
+    """The engines of a run's readers, so that what was loaded for measuring is what answers.
+
+    `finish` is given to `build_readers`; `inner` is what else becomes of every object.
+    """
+
+    inner: Finish = BUILDER.finish
+    made: dict[str, LLM] = field(default_factory=dict)
+
+    def finish(self, make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
+        """Make an object of a spec; an engine once."""
+        if kind != recipe.LLM.kind:
+            return self.inner(make, kind, spec)
+        key = fingerprint(spec)
+        if key not in self.made:
+            self.made[key] = self.inner(make, kind, spec)
+        return self.made[key]
+
+
+def expect(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]], together: int = 1) -> None:
+    """Write the estimate, unless it is there or nothing is to be asked; `together` documents are asked at a time."""
+    file = run.folder / FILE
+    asked = {name: spec for name, spec in run.specs.items() if missing.get(name)}
+    found = [] if file.is_file() else forecasts(asked, run.dataset, engines.finish)
+    if not found:
+        return
+    probed = {one.reader: one.engine for one in found if one.engine and getattr(one.engine, "probed", False)}
+    speeds = measure_speeds(probed)
+    readers = {one.reader: one.figures(speeds.get(one.reader)) for one in found if one.loads is not None}
+    machine = machine_installed()
+    try:
+        planned = gpu_plans(found, machine, together)
+    except UnsupportedError:  # arithmetic that the planner does not know must not keep the run from beginning
+        planned = {}
+    for name, plan in planned.items():
+        readers[name] |= {"seconds": plan.seconds, "cache_tokens": plan.cache_tokens}
+    run.folder.mkdir(parents=True, exist_ok=True)
+    record = {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine.name if planned else None,
+        "readers": readers,
+        "not_estimated": [one.reader for one in found if one.loads is None],
+    }
+    write_json(file, record)
+
+
+def observe(run: Run, engines: Engines, pace: Pace) -> None:
+    """Add what was measured of the readers that answered all their questions now: wall time, the engine's memory.
+
+    The time that an engine took to load is not among its first reader's.
+    """
+    file = run.folder / FILE
+    if not file.is_file():
+        return
+    record = json.loads(file.read_text(encoding="utf-8"))
+    charged: set[str] = set()
+    measured = record.setdefault("measured", {})
+    for name in record["readers"]:
+        key = fingerprint(run.specs[name].get("llm"))
+        loaded = getattr(engines.made.get(key), "loaded", {})
+        loading = 0.0 if key in charged else float(loaded.get("load_seconds", 0.0))
+        if pace.done.get(name):
+            charged.add(key)
+        if pace.done.get(name) == len(run.dataset.examples):
+            measured[name] = {
+                "seconds": pace.spent[name] - loading,
+                "cache_tokens": loaded.get("cache_tokens"),
+            }
+    write_json(file, record)
+
+
+def read_estimate(folder: Path) -> dict[str, Any] | None:
+    """What `expect` and `observe` wrote; None for a run that was made without.
+
+    Raises:
+        DataError: if the file is broken.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return None
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            "machine": record["machine"],
+            "readers": record["readers"],
+            "not_estimated": record.get("not_estimated", []),
+            "measured": record.get("measured", {}),
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file} cannot be read ({error!r}); delete it, the report goes without") from error

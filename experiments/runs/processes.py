@@ -12,7 +12,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -247,11 +247,12 @@ def work(
     store = SendingStore(folder, lambda rows: connection.send(Keep(dict(rows))), renewed)
     try:
         readers = build_readers(specs, store)
+        mistakes: Counter[str] = Counter()
         while True:
             batch: list[Example] = connection.recv()
             store.forget_own()  # what was sent before this batch was handed out is in the file
             for name, reader in readers.items():
-                connection.send(Answered(name, answer_each(reader, batch)))
+                connection.send(Answered(name, answer_each(reader, batch, mistakes)))
             connection.send(Done())
     except RlcError as error:
         with contextlib.suppress(OSError):

@@ -6,7 +6,7 @@ from typing import Any
 from rlc.data.datasets import load_documents
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
-from rlc.pipeline.recipe import COLLECTION
+from rlc.pipeline.recipe import COLLECTION, role_of
 
 OWN = "the question's own document"
 
@@ -20,7 +20,7 @@ def searched(spec: Mapping[str, Any]) -> str:
     arm = spec.get("rag")
     if isinstance(arm, Mapping):
         return searched(arm)
-    if "rag" not in (spec.get("use"), spec.get("arm")):
+    if role_of(dict(spec)) not in ("rag", "both"):
         return ""
     collection = spec.get("collection")
     place = _all(collection["documents"], collection["of"]) if collection else OWN

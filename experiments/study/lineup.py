@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlc.data.spec import Spec
-from rlc.pipeline.routers import ROUTERS
+from rlc.pipeline.recipe import role_of
 
-ROLES = ("long", "rag", "other", "router")
+ROLES = ("long", "rag", "both", "closed", "other", "router")
 ROUTED = ("rag", "long")  # the settings of a router that hold its arms
 
 
@@ -39,21 +39,13 @@ def line_up(names: Sequence[str], specs: Mapping[str, Spec], labels: Mapping[str
         Entry(
             name=name,
             label=labels.get(name, name),
-            role=_role(specs.get(name, {})),
+            role=role_of(specs.get(name, {})),
             group=name.rpartition("/")[0],
             models=tuple(dict.fromkeys(_models(specs.get(name, {})))),
             arms=_arms(specs.get(name, {}), names, specs),
         )
         for name in names
     )
-
-
-def _role(spec: Spec) -> str:
-    use = spec.get("use")
-    if use in ROUTERS:
-        return "router"
-    role = spec.get("arm") if use == "recorded" else use
-    return str(role) if role in ("rag", "long") else "other"
 
 
 def _models(spec: Mapping[str, Any]) -> list[str]:
@@ -66,7 +58,7 @@ def _models(spec: Mapping[str, Any]) -> list[str]:
 
 
 def _arms(spec: Spec, names: Sequence[str], specs: Mapping[str, Spec]) -> tuple[str, ...]:
-    if _role(spec) != "router":
+    if role_of(spec) != "router":
         return ()
     held = [spec[key] for key in ROUTED if key in spec]
     found = [next((name for name in names if specs.get(name) == arm), None) for arm in held]

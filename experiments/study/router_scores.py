@@ -8,9 +8,9 @@ import numpy as np
 
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.study import Study
+from rlc.pipeline.recipe import pays
 
 GAIN = "expected_gain"
-PAYS_BOTH = ("learned-after-rag",)  # routers that buy the RAG answer before they choose
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _scored(study: Study, router: str) -> Scored:
         rag_tokens=tokens[0][there],
         long_tokens=tokens[1][there],
         documents=study.documents[there].tolist(),
-        pays_both=study.run.specs.get(router, {}).get("use") in PAYS_BOTH,
+        pays_both=pays(study.run.specs.get(router, {})) == "all",
     )
 
 

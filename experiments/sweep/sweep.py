@@ -10,13 +10,13 @@ import polars as pl
 from rlc.data.errors import UsageError
 from rlc.data.records import Dataset, Example
 from rlc.data.spec import Spec, fingerprint
-from rlc.data.tokens import ApproximateTokenizer
 from rlc.experiments.runs.compare import batches
-from rlc.experiments.runs.forecast import estimate
+from rlc.experiments.runs.forecast import forecasts, weightless
 from rlc.experiments.runs.run import Run
 from rlc.experiments.runs.selection import split
 from rlc.experiments.study.ranking import Found, Place
 from rlc.experiments.sweep.recipe import Sweep
+from rlc.pipeline.recipe import role_of
 
 WIDE = 10**9  # a window that cuts nothing: the order of the work needs no model
 
@@ -92,9 +92,11 @@ def cheapest_first(
 
 
 def cost(name: str, spec: Spec, dataset: Dataset) -> float:
-    """Tokens that an engine computes and writes for a reader, at most; infinite for a router."""
-    found = estimate(name, spec, dataset, WIDE, ApproximateTokenizer())
-    return float("inf") if found is None else found.computed_tokens + found.output_tokens
+    """Tokens that an engine computes and writes for a reader, at most; infinite for a router, and where nobody can say."""
+    found = forecasts({name: spec}, dataset, weightless(WIDE))
+    if not found or found[0].loads is None or role_of(spec) == "router":
+        return float("inf")
+    return found[0].computed_tokens + found[0].output_tokens
 
 
 def record(plan: Plan, found: Found) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class HfLLM:
 
     VERSION: ClassVar[int] = 1
 
+    probed = True  # it is loaded into this process for the run anyway, and asked for nothing but time
+
     def __init__(
         self,
         model: Weights,

@@ -1,15 +1,17 @@
 """vLLM in a process of its own: long documents are read once, and the memory is free when the process ends."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 from rlc.data.errors import EngineUnavailableError, MissingExtraError
+from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
+from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Machine, Settings, plan
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.child import Child, ChildDiedError, Message
 from rlc.pipeline.llms.support.config import read_config
@@ -180,6 +182,19 @@ class VllmLLM:
         fitting = [list(ids) for ids in prompts if 0 < len(ids) <= room]
         answered = iter(self._ask(fitting, dict(sampling)) if fitting else [])
         return [next(answered) if 0 < len(ids) <= room else self._unfit(len(ids), room) for ids in prompts]
+
+    def plan(self, loads: Sequence[PromptLoad], machine: Machine, per_batch: int | None = None) -> GpuPlan:
+        """Work out what a GPU will make of such prompts, from the configuration alone: nothing is loaded.
+
+        Raises:
+            UnsupportedError: for a model whose arithmetic the planner does not know.
+        """
+        told = {
+            f.name: self._settings[f.name] for f in fields(Settings) if self._settings.get(f.name) is not None
+        }
+        settings = Settings(**{**told, "window": self.window})
+        model = Decoder.from_config(self._config)
+        return plan(model, machine, loads, settings, per_batch=per_batch or self.documents_together)
 
     def close(self) -> None:
         """End the engine; the GPU's memory is free when this returns. The next question starts it again."""

@@ -11,9 +11,6 @@ ROUTERS = {
     "learned-after-rag": "rlc.pipeline.routers.learned_after_rag:LearnedAfterRagRouter",
 }
 
-MEASURED = ("table", "learned", "learned-after-rag")  # those that know readers by name
-PRICED = ("learned", "learned-after-rag")  # those that weigh gain against tokens
-
 AUTO = "learned"  # what `auto` stands for; every output says so
 
 __getattr__, __dir__ = lazy_attributes(__name__, ROUTERS)

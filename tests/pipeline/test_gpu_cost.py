@@ -1,20 +1,22 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlc.data.errors import UnsupportedError
+from rlc.data.errors import UnsupportedError, UsageError
+from rlc.data.loads import PromptLoad
 from rlc.pipeline.gpu_cost import (
     MACHINES,
     STEP_SECONDS,
     Decoder,
     Machine,
-    Reading,
     Settings,
     arithmetic_seconds,
     cache_tokens,
     decode_seconds,
+    machine_named,
     measure_machine,
     plan,
     prefill_seconds,
@@ -43,7 +45,7 @@ def test_times_by_hand():
     # 2 x 1152 x 3 operations in matrices, 2 x 2 x 4 x 2 x 9 in attention
     assert arithmetic_seconds(TINY, machine, 3) == pytest.approx((6912 + 288) / 1000)
     assert prefill_seconds(TINY, machine, 3) == pytest.approx((6912 / 0.9 + 288 / 0.65) / 1000)
-    one = Reading("d", 10, 1, question_tokens=2, answer_tokens=3)
+    one = PromptLoad("d", 10, 1, question_tokens=2, answer_tokens=3)
     kv = 12 * TINY.kv_bytes()
     step = TINY.weight_bytes() / 100 + STEP_SECONDS
     assert decode_seconds(TINY, machine, [one], Settings()) == pytest.approx(3 * (step + kv / 100))
@@ -58,36 +60,38 @@ def test_an_8b_llama_on_an_h100_as_it_was_measured():
     assert cache_tokens(LLAMA, H100, Settings()) == pytest.approx(444_528, rel=0.1)
     assert prefill_seconds(LLAMA, H100, 32_828) == pytest.approx(1.21, rel=0.25)
     assert prefill_seconds(LLAMA, H100, 120_060) == pytest.approx(8.90, rel=0.25)
-    grouped = plan(LLAMA, H100, [Reading("d", 32_768, 10)] * 24, Settings(), together=True)
+    grouped = plan(LLAMA, H100, [PromptLoad("d", 32_768, 10)] * 24, Settings(), together=True)
     assert grouped.question_seconds == pytest.approx(0.1846, rel=0.25)
 
 
 def test_what_does_not_fit_comes_with_settings_that_would():
-    fits = plan(LLAMA, H100, [Reading("a", 100_000, 10)], Settings())
+    fits = plan(LLAMA, H100, [PromptLoad("a", 100_000, 10)], Settings())
     assert fits.fits
     assert fits.advice == ()
     assert fits.window == 100_124
-    beyond = plan(LLAMA, H100, [Reading("a", 200_000, 10)], Settings())
+    beyond = plan(LLAMA, H100, [PromptLoad("a", 200_000, 10)], Settings())
     assert not beyond.fits
     assert "rope_factor = 2" in beyond.advice[0]
     small = replace(H100, memory=24e9)
-    crowded = plan(LLAMA, small, [Reading("a", 40_000, 10)], Settings())
+    crowded = plan(LLAMA, small, [PromptLoad("a", 40_000, 10)], Settings())
     assert not crowded.fits
     assert "fp8" in crowded.advice[0]
     assert (
         "smaller model"
-        in plan(LLAMA, replace(H100, memory=1e9), [Reading("a", 40_000, 10)], Settings()).advice[0]
+        in plan(LLAMA, replace(H100, memory=1e9), [PromptLoad("a", 40_000, 10)], Settings()).advice[0]
     )
 
 
 def test_order_keeps_the_questions_of_a_document_together():
-    order = plan(LLAMA, H100, [Reading("b", 9, 1), Reading("a", 9, 1), Reading("b", 9, 1)], Settings()).order
+    order = plan(
+        LLAMA, H100, [PromptLoad("b", 9, 1), PromptLoad("a", 9, 1), PromptLoad("b", 9, 1)], Settings()
+    ).order
     assert order == ("b", "a")
 
 
 @given(tokens=st.integers(1000, 100_000), questions=st.integers(2, 40))
 def test_laws(tokens, questions):
-    readings = [Reading("d", tokens, questions)]
+    readings = [PromptLoad("d", tokens, questions)]
     once, again = (plan(LLAMA, H100, readings, Settings(keep_prefix=keep)) for keep in (True, False))
     assert once.seconds < again.seconds
     assert once.further_seconds < once.question_seconds < once.first_seconds
@@ -121,3 +125,14 @@ def test_measuring_needs_a_gpu():
         pytest.skip("there is one")
     with pytest.raises(UnsupportedError, match="h100"):
         measure_machine()
+
+
+def test_machines(tmp_path):
+    file = tmp_path / "gpu.json"
+    file.write_text(json.dumps(asdict(MACHINES["h200"])))
+    assert machine_named(str(file)) == machine_named("h200")
+    with pytest.raises(UsageError, match="h100"):
+        machine_named("h10")
+    file.write_text("{}")
+    with pytest.raises(UsageError, match="memory_rate"):
+        machine_named(str(file))

@@ -32,6 +32,8 @@ class Look(NamedTuple):
 LOOKS = {
     "rag": Look("o", "#1f77b4", True, "retrieval"),
     "long": Look("s", "#d9731a", False, "long context"),
+    "both": Look("P", "#b0457b", True, "retrieval and long context"),
+    "closed": Look("v", "#7f7f7f", False, "closed book"),
     "router": Look("^", "#3a9a4b", True, "router"),
     "other": Look("D", "#8a63b3", False, "other"),
 }

@@ -8,7 +8,14 @@ from rlc.experiments.runs.scope import searched
 from rlc.experiments.study.lineup import Entry
 from rlc.experiments.study.study import Study
 
-ROLE_NAMES = {"long": "long context", "rag": "retrieval", "router": "router", "other": "other"}
+ROLE_NAMES = {
+    "long": "long context",
+    "rag": "retrieval",
+    "both": "retrieval and long context",
+    "closed": "closed book",
+    "router": "router",
+    "other": "other",
+}
 
 
 def data_name(study: Study) -> str:

@@ -11,7 +11,7 @@ from rlc.data.lazy import load
 from rlc.experiments.report.records import Section
 
 STUDIES = {
-    "chunkers.json": "rlc.experiments.chunk_lab.section:section",
+    "chunkers.json": "rlc.experiments.report.sections.chunk_quality:section",
     "prune_quality.json": "rlc.experiments.report.sections.prune_quality:section",
 }
 """What a folder's file is called -> what makes a section of it."""

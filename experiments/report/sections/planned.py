@@ -5,7 +5,7 @@ from typing import Any
 
 from rlc.experiments.report.cells import NONE, name, number
 from rlc.experiments.report.records import Cell, Section, Table
-from rlc.experiments.runs.expected import read_estimate
+from rlc.experiments.runs.forecast import read_estimate
 from rlc.experiments.study.lineup import Entry
 from rlc.experiments.study.study import Study
 
@@ -27,11 +27,13 @@ def planned(study: Study) -> Section | None:
         if entry.name in record["readers"]
         for row in _rows(study, entry, record)
     ]
+    silent = ", ".join(record["not_estimated"])
+    missing = f" Not estimated, for they cannot say what they read: {silent}." if silent else ""
     machine = f" Times were planned for {record['machine']}." if record["machine"] else ""
     return Section(
         "planned",
         "Planned and measured",
-        texts=(f"The estimate was written before the first question was asked.{machine}",),
+        texts=(f"The estimate was written before the first question was asked.{machine}{missing}",),
         tables=(
             Table(
                 "The estimate and what came of it",

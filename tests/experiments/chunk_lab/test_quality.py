@@ -14,9 +14,10 @@ from rlc.data.errors import DataError
 from rlc.data.protocols import TokenEmbeddings
 from rlc.data.records import Dataset
 from rlc.data.tokens import ApproximateTokenizer
-from rlc.experiments.chunk_lab.quality import ORACLE, RANDOM, curves, questions, read_as, table
+from rlc.experiments.chunk_lab.quality import curves, questions, read_as, table
 from rlc.experiments.chunk_lab.ranks import by, fewest_tokens
 from rlc.experiments.metrics.evidence import holds
+from rlc.experiments.study.chunking import ORACLE, RANDOM
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.dense import DenseRetriever
 

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from rlc.experiments.cli.main import main
+from rlc.pipeline.readers.rag import RagReader
 
 COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--router", "auto")
 
@@ -39,6 +40,32 @@ def test_settings_filters_and_environment(shell):
     assert [reader["n"] for reader in found["readers"]] == [2, 2, 2]
     found = json.loads(shell(*COMPARE, "--no-track", "--json", RLC_COMPARE_LIMIT="1").stdout)
     assert [reader["n"] for reader in found["readers"]] == [1, 1, 1]
+
+
+def test_a_reader_without_any_answer_is_an_error_after_the_table(shell, tmp_path):
+    recipe = (
+        (tmp_path / "recipe.toml")
+        .read_text()
+        .replace(
+            '[readers.long]\nuse = "long"\nllm = "@llm"',
+            '[readers.long]\nuse = "long"\nllm = { use = "scripted", answers = { nothing = "x" } }',
+        )
+    )
+    (tmp_path / "recipe.toml").write_text(recipe)
+    result = shell(*COMPARE[:-2], "--no-track", code=3)
+    assert "mine (own), 3 questions" in result.stdout
+    assert "long: no question was answered" in result.stderr
+    assert list((tmp_path / "runs").glob("*/results.parquet"))
+
+
+def test_dry_run_lists_what_is_not_estimated(shell, monkeypatch):
+    monkeypatch.setattr(RagReader, "reads", lambda self, examples: None)
+    told = shell(*COMPARE, "--dry-run").stdout
+    assert "rag: not estimated" in told
+    assert "long: 3 questions, at most" in told
+    [rag, long] = json.loads(shell(*COMPARE, "--dry-run", "--json").stdout)
+    assert (rag["reader"], rag["prompt_tokens"]) == ("rag", None)
+    assert long["prompt_tokens"] > 0
 
 
 def test_dry_run_reads_nothing(shell, tmp_path):

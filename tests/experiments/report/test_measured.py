@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from rlc.data.errors import DataError, UsageError
-from rlc.experiments.chunk_lab.quality import Point, Row
-from rlc.experiments.chunk_lab.section import as_data, draw, rows_of, write_page
 from rlc.experiments.cli.main import main
+from rlc.experiments.report.sections.chunk_quality import as_data, draw, rows_of, write_page
 from rlc.experiments.report.sections.measured import sections
 from rlc.experiments.report.sections.prune_quality import draw as draw_pruners
 from rlc.experiments.statistics.intervals import difference, estimate
+from rlc.experiments.study.chunking import Point, Row
 
 CLUSTERS = [f"d{i}" for i in range(12)]
 FIRST = estimate([1.0, 0.0] * 6, CLUSTERS)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rlc.data.errors import EngineUnavailableError, RlcError
+from rlc.data.errors import DataError, EngineUnavailableError, RlcError
 from rlc.data.records import Answer, Evidence, Usage
 from rlc.experiments.runs.compare import batches, compare
 from rlc.experiments.runs.results import SCHEMA, write_results
@@ -27,11 +27,43 @@ def test_a_batch_is_the_questions_of_one_document(dataset, right):
 
 
 def test_one_bad_question_costs_only_itself(dataset, right):
-    del right.answers["a1"]
-    frame = compare({"right": right}, dataset)
-    assert frame["error"].to_list() == ["KeyError: 'a1'", None, None, None]
+    def picky(examples, /):
+        if any(example.id == "a1" for example in examples):
+            raise DataError("not this one")
+        return right(examples)
+
+    frame = compare({"picky": picky}, dataset)
+    assert frame["error"].to_list() == ["DataError: not this one", None, None, None]
     assert frame["correct"].to_list() == [None, True, True, None]
     assert frame["prediction"].to_list()[0] == ""
+
+
+def test_what_would_come_again_is_not_paid_twice(dataset, right):
+    del right.answers["a1"]
+    frame = compare({"right": right}, dataset)
+    assert frame["error"].to_list() == ["KeyError: 'a1'", "KeyError: 'a1'", None, None]
+    assert right.asked == [["a1", "a2"], ["b1", "b2"]]
+
+
+def test_a_mistake_in_the_code_stops_the_run_at_the_third_time(dataset):
+    asked = []
+
+    def mistaken(examples, /):
+        asked.extend(examples)
+        return examples.answers
+
+    readers = {"one": mistaken, "two": mistaken}
+    with pytest.raises(RlcError, match=r"3 times.*no attribute 'answers'.*Mend the reader"):
+        compare(readers, dataset)
+    assert len(asked) == 6
+
+
+def test_other_mistakes_are_counted_apart(dataset):
+    def varied(examples, /):
+        raise TypeError(examples[0].id)
+
+    frame = compare({"one": varied, "two": varied}, dataset)
+    assert frame["error"].null_count() == 0
 
 
 def test_an_empty_answer_is_a_failure_not_a_wrong_answer(dataset, right):

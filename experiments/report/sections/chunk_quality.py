@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rlc.experiments.chunk_lab.quality import ORACLE, RANDOM, Point, Row
 from rlc.experiments.report.cells import interval, name, percent, percent_text, points
 from rlc.experiments.report.figures.plots import FAINT, INK
 from rlc.experiments.report.records import Cell, Plot, Report, Section, Table
 from rlc.experiments.report.render import write_files
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.statistics.intervals import Difference, Estimate
+from rlc.experiments.study.chunking import ORACLE, RANDOM, Point, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,183 @@
+"""The estimate that is made before a run, kept beside what was measured, and shown by the report."""
+
+import pytest
+
+from rlc.data.errors import DataError, UnsupportedError
+from rlc.data.records import Dataset
+from rlc.data.store import Store
+from rlc.experiments.report.sections.planned import planned
+from rlc.experiments.runs import forecast
+from rlc.experiments.runs.execute import documents_together, execute
+from rlc.experiments.runs.forecast import (
+    FILE,
+    Engines,
+    Speed,
+    expect,
+    forecasts,
+    gpu_plans,
+    measure_speed,
+    read_estimate,
+    weightless,
+)
+from rlc.experiments.runs.run import plan_run
+from rlc.experiments.runs.stored import open_run
+from rlc.experiments.study.study import make_study
+from rlc.pipeline.gpu_cost import MACHINES
+from rlc.pipeline.llms import HfLLM, ScriptedLLM, VllmLLM
+from rlc.pipeline.readers.rag import RagReader
+from rlc.pipeline.recipe import Recipe, load_recipe
+
+
+@pytest.fixture
+def run(dataset, scripted_recipe, tmp_path):
+    return plan_run(dataset, {"": load_recipe(scripted_recipe)}, ["rag", "long"], ["length"], tmp_path)
+
+
+def test_a_run_keeps_its_estimate_and_what_came_of_it(run):
+    execute(run, resume=True)
+    record = read_estimate(run.folder)
+    assert record["readers"].keys() == record["measured"].keys() == {"rag", "long"}, (
+        "routers read nothing themselves"
+    )
+    assert record["readers"]["long"]["questions"] == 4
+    assert record["readers"]["long"]["seconds"] is None, "only engines of this process are timed beforehand"
+    assert record["measured"]["long"]["seconds"] > 0
+    before = (run.folder / FILE).read_text()
+    execute(run, resume=True)  # everything is stored: neither made anew nor measured
+    assert (run.folder / FILE).read_text() == before
+
+
+def test_the_report_shows_planned_beside_measured(run):
+    execute(run, resume=True)
+    study = make_study(open_run(str(run.folder), run.out))
+    section = planned(study)
+    rows = {(row[0].text, row[1].text): [cell.text for cell in row[2:]] for row in section.tables[0].rows}
+    expect_, seen, ratio = rows["long", "prompt tokens given"]
+    assert float(ratio) == pytest.approx(
+        float(expect_.replace(",", "")) / float(seen.replace(",", "")), abs=0.01
+    )
+    assert rows["long", "seconds"][0] == "–"
+    (run.folder / FILE).unlink()
+    assert planned(study) is None
+    (run.folder / FILE).write_text("{}")
+    with pytest.raises(DataError, match="delete it"):
+        planned(study)
+
+
+def test_what_is_loaded_for_measuring_is_what_answers(run):
+    engines = Engines()
+    readers = run.readers(Store(run.out), engines.finish)
+    [told, _] = forecasts(run.specs, run.dataset, engines.finish)
+    readers["long"](run.dataset.examples)
+    assert len(told.engine.calls) == 1
+    assert list(engines.made.values()) == [told.engine]
+
+
+def test_an_engine_of_this_process_is_timed_first(run, tiny_llm_folder, monkeypatch):
+    run.specs["long"]["llm"] = {
+        "use": "hf",
+        "model": str(tiny_llm_folder),
+        "dtype": "float32",
+        "device": "cpu",
+    }
+    asked = []
+    monkeypatch.setattr(
+        forecast, "measure_speeds", lambda engines: asked.append(engines) or {"long": Speed(10, 2)}
+    )
+    expect(run, Engines(), {"long": frozenset(["a1"])})
+    found = read_estimate(run.folder)["readers"]["long"]
+    assert [type(engine) for engine in asked[0].values()] == [HfLLM]
+    assert found["seconds"] == found["computed_tokens"] / 10 + found["output_tokens"] / 2
+
+
+def test_arithmetic_that_the_planner_does_not_know_stops_no_run(run, monkeypatch):
+    def refuse(*_):
+        raise UnsupportedError("experts")
+
+    monkeypatch.setattr(forecast, "gpu_plans", refuse)
+    expect(run, Engines(), {"long": frozenset(["a1"])})
+    assert read_estimate(run.folder)["machine"] is None
+
+
+SMALL = """
+[readers.small]
+use = "rag"
+retriever = "bm25"
+llm = { use = "scripted", answers = { "" = "yes" } }
+chunker = { use = "contextual", inner = { use = "recursive", size = 8 } }
+
+[readers.neighbours]
+use = "rag"
+llm = { use = "scripted", answers = { "" = "yes" } }
+chunker = { use = "recursive", size = 8 }
+retriever = { use = "neighbours", retriever = "bm25", k = 1, depth = 1 }
+
+[readers.pruned]
+use = "rag"
+retriever = "bm25"
+llm = { use = "scripted", answers = { "" = "yes" } }
+chunker = { use = "recursive", size = 8 }
+steps = [{ use = "top", k = 1 }]
+
+[readers.closed]
+use = "closed"
+llm = { use = "scripted", answers = { "" = "yes" } }
+"""
+
+
+def test_chunker_retriever_and_steps_say_what_is_read(dataset):
+    found = forecasts(load_recipe(SMALL).completed(), dataset, weightless(10**6))
+    read = {one.reader: max(load.tokens for load in one.loads) for one in found}
+    assert read == {"small": 5 * 8, "neighbours": 3 * 8, "pruned": 8, "closed": 0}
+
+
+def test_a_reader_that_cannot_say_is_listed(run, monkeypatch):
+    monkeypatch.setattr(RagReader, "reads", lambda self, examples: None)
+    expect(run, Engines(), {"rag": frozenset(["a1"]), "long": frozenset(["a1"])})
+    record = read_estimate(run.folder)
+    assert (list(record["readers"]), record["not_estimated"]) == (["long"], ["rag"])
+    [rag, _] = [one.figures() for one in forecasts(run.specs, run.dataset)]
+    assert rag["questions"] == 4
+    assert rag["prompt_tokens"] is None
+
+
+def test_a_routers_arms_count_where_nobody_else_reads_them(run):
+    alone = forecasts({"auto": run.specs["length"]}, run.dataset)
+    both = forecasts({name: run.specs[name] for name in ("rag", "long")}, run.dataset)
+    assert [one.reader for one in alone] == ["auto"]
+    assert alone[0].computed_tokens == sum(one.computed_tokens for one in both)
+    assert [one.reader for one in forecasts(run.specs, run.dataset)] == ["rag", "long"]
+
+
+def test_an_engine_that_fails_has_no_speed():
+    assert measure_speed(ScriptedLLM({"never": "x"})) is None
+
+
+def test_an_engine_says_how_many_documents_it_wants():
+    assert (
+        documents_together({"long": {"llm": {"use": "vllm"}}, "auto": {}}) == VllmLLM.documents_together > 1
+    )
+    assert documents_together({"long": {"llm": {"use": "scripted"}}}) == 1
+
+
+def test_only_vllm_is_planned(make_example, tiny_llm_folder):
+    examples = tuple(
+        make_example(*one)
+        for one in (("1", "Who?", "x" * 90, "a"), ("2", "What?", "x" * 90, "a"), ("3", "Why?", "y" * 10, "b"))
+    )
+    data = Dataset("own", examples, {e.document_id: e.document for e in examples}, "r")
+    llm = {"use": "vllm", "model": str(tiny_llm_folder), "kv_cache_dtype": "fp8"}
+
+    def planned(**specs):
+        recipe = Recipe({name: {"use": "long", "max_tokens": 8, "llm": one} for name, one in specs.items()})
+        return gpu_plans(forecasts(recipe.completed(), data), MACHINES["h100"])
+
+    found = planned(long=llm, other={"use": "hf", "model": str(tiny_llm_folder)})
+    assert list(found) == ["long"]
+    assert found["long"].fits
+    assert found["long"].order == ("a", "b")
+    again = planned(long={**llm, "rope": "yarn", "rope_factor": 4.0})["long"]
+    assert (again.window, again.kv_bytes_per_token) == (
+        found["long"].window,
+        found["long"].kv_bytes_per_token,
+    )
