@@ -148,10 +148,9 @@ def completed_sets(spec: Spec, data_root: Path | None = None) -> list[Spec]:
     Raises:
         SpecError: on anything unknown, with the nearest name.
     """
-    name = spec.get("use")
-    make = DATASET.maker(str(name), "dataset")
-    known = inspect.signature(make).parameters
-    card = card_of(str(name))
+    name = str(spec.get("use"))
+    known = DATASET.parameters(name, "dataset")
+    card = card_of(name)
     given = {key: value for key, value in spec.items() if key not in ("use", "part")}
     if "root" in known and (root := given.get("root") or data_root):
         given["root"] = str(Path(root).expanduser().resolve())
@@ -161,6 +160,8 @@ def completed_sets(spec: Spec, data_root: Path | None = None) -> list[Spec]:
             raise SpecError(f"dataset {name}: {unknown('part', part, card.parts)}")
     choices = {"part": parts} if "part" in known else {}
     choices |= {key: _listed(given.pop(key)) for key in REPEATABLE if key in given}
+    words = {key for key, parameter in known.items() if parameter.annotation is str}  # 3 may be a word too
+    given = {key: str(value) if key in words else value for key, value in given.items()}
     completed = [
         BUILDER.complete(
             {"use": name, **given, **dict(zip(choices, values, strict=True))}, DATASET, f"dataset {name}"

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 # Name -> what loads or makes it. A parameter `part` is one of the card's parts; where there is none, parts are tasks.
 SETS: Mapping[str, str] = {
+    "babilong": "rlc.data.sets.babilong:load",
     "lara": "rlc.data.sets.lara:dataset",
+    "needle-threading": "rlc.data.sets.needle_threading:make",
+    "needlebench": "rlc.data.sets.needlebench:make",
+    "niah": "rlc.data.sets.niah:make",
+    "nolima": "rlc.data.sets.nolima:load",
     "ruler": "rlc.data.sets.ruler:make",
     "sample": "rlc.data.sets.sample:load",
 }

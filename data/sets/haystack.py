@@ -13,6 +13,7 @@ from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, UsageError
 from rlc.data.formats import folder
+from rlc.data.formats.files import read_text
 from rlc.data.protocols import Tokenizer
 from rlc.data.records import Dataset, Evidence, Example, Wording
 from rlc.data.sets.card import Card
@@ -82,7 +83,7 @@ class Planted:
 
 @cache
 def load_haystack(name: str, tokenizer: str) -> Haystack:
-    """The sentences of the bundled texts (`sample`), or of the documents in a folder.
+    """The sentences of the bundled texts (`sample`), of the documents in a folder, or of a text file.
 
     Raises:
         DataError: where the folder holds no text.
@@ -90,9 +91,7 @@ def load_haystack(name: str, tokenizer: str) -> Haystack:
     """
     counter = load_tokenizer(tokenizer)
     root = SAMPLE / "datasets" if name == BUNDLED else Path(name).expanduser()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that a folder holds other files too
-        texts = [document.page_content for _, document in sorted(folder.load_documents(root).items())]
+    texts = [read_text(root)] if root.is_file() else _texts(root)
     sentences = tuple(
         line for text in texts for a, b in split_sentences(text) if (line := " ".join(text[a:b].split()))
     )
@@ -100,6 +99,12 @@ def load_haystack(name: str, tokenizer: str) -> Haystack:
         raise DataError(f"haystack={name}: holds no sentence; give a folder with .txt or .md files")
     tokens = tuple(counter.count(line) + 1 for line in sentences)
     return Haystack(sentences, tokens, fingerprint(texts), counter)
+
+
+def _texts(root: Path) -> list[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a folder holds other files too
+        return [document.page_content for _, document in sorted(folder.load_documents(root).items())]
 
 
 def plant(

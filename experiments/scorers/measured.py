@@ -34,6 +34,16 @@ Measure = Callable[[str, Example], Measured]
 
 # Name -> scorer. The name is the data set's and the metric's; the module names the upstream commit.
 SCORERS: Mapping[str, str] = {
+    "babilong:labels": "rlc.experiments.scorers.babilong:labels",
+    "needle-threading:value": "rlc.experiments.scorers.needle_threading:value",
+    "needle-threading:values": "rlc.experiments.scorers.needle_threading:values",
+    "needlebench:boxed": "rlc.experiments.scorers.needlebench:boxed",
+    "needlebench:keyword": "rlc.experiments.scorers.needlebench:keyword",
+    "needlebench:parallel": "rlc.experiments.scorers.needlebench:parallel",
+    "nolima:contains": "rlc.experiments.scorers.nolima:contains",
+    "nolima:em": "rlc.experiments.scorers.nolima:exact",
+    "nolima:lastline-contains": "rlc.experiments.scorers.nolima:last_line_contains",
+    "nolima:lastline-em": "rlc.experiments.scorers.nolima:last_line_exact",
     "ruler:match-all": "rlc.experiments.scorers.ruler:match_all",
     "ruler:match-part": "rlc.experiments.scorers.ruler:match_part",
 }
