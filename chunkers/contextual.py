@@ -9,6 +9,7 @@ from rlc.chunkers.base import Chunker, Span, check_text
 from rlc.chunkers.section import SectionChunker
 from rlc.data.errors import ContextOverflowError, EngineError
 from rlc.data.protocols import LLM, Prompt, Tokenizer
+from rlc.data.spec import Spec
 from rlc.data.tokens import head
 
 REQUEST = (
@@ -33,6 +34,11 @@ class ContextualChunker(Chunker):
     fields: Sequence[str] = ("title", "section")
     llm: LLM | None = None
     max_tokens: int = 100
+
+    @classmethod
+    def example(cls) -> Spec:
+        """Sections, whose titles are the context."""
+        return {"inner": "section"}
 
     def largest(self, text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
         """Bound the chunks as `inner` does: page contents are its slices."""

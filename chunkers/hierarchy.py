@@ -8,6 +8,7 @@ from rlc.chunkers.base import Chunker, Span, check_size
 from rlc.chunkers.recursive import RecursiveChunker
 from rlc.chunkers.section import SectionChunker
 from rlc.data.protocols import Tokenizer
+from rlc.data.spec import Spec
 from rlc.data.text.outline import Outline
 from rlc.data.tokens import ApproximateTokenizer, densest
 
@@ -35,6 +36,11 @@ class HierarchyChunker(Chunker):
     overlap: int = 0
     tokenizer: Tokenizer = field(default_factory=ApproximateTokenizer)
     emit: Literal["leaves", "all"] = "leaves"
+
+    @classmethod
+    def example(cls) -> Spec:
+        """Two scales."""
+        return {"sizes": [500, 125]}
 
     def __post_init__(self) -> None:
         if not self.sizes or list(self.sizes) != sorted(set(self.sizes), reverse=True):

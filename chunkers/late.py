@@ -12,6 +12,7 @@ from rlc.chunkers.sentence import SentenceChunker
 from rlc.chunkers.support.windows import Ruler, windows
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Encoder, Floats, Tokenizer
+from rlc.data.spec import Spec
 
 _SPECIAL = 2  # tokens that a model adds around a text
 _GROUP = 16  # macro windows embedded at a time, so that memory does not grow with the document
@@ -48,6 +49,11 @@ class LateChunker(Chunker):
     inner: Chunker = field(default_factory=lambda: SentenceChunker(size=256))
     window: int | None = None
     overlap: int = 128
+
+    @classmethod
+    def example(cls) -> Spec:
+        """Chunks cut at separators."""
+        return {"inner": "recursive"}
 
     def __post_init__(self) -> None:
         if self.encoder.pooling != "mean":

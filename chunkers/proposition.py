@@ -10,6 +10,7 @@ from rlc.chunkers.base import Chunker, Span, check_text, to_chunks
 from rlc.chunkers.sentence import SentenceChunker
 from rlc.chunkers.support.proposition_writers import EngineWriter, Seq2SeqWriter, Writer, Written
 from rlc.data.protocols import LLM, Tokenizer, Weights
+from rlc.data.spec import Spec
 from rlc.data.text.sentences import split_sentences
 
 
@@ -43,6 +44,13 @@ class PropositionChunker(Chunker):
     max_tokens: int = 512
     guided: bool = False
     _events: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @classmethod
+    def example(cls) -> Spec:
+        """An engine that writes no list of some passages."""
+        return {
+            "llm": {"use": "scripted", "answers": {"e": '["One.", "Two."]', "": "None."}, "window": 100_000}
+        }
 
     def __post_init__(self) -> None:
         if (self.llm is None) == (not self.model):

@@ -103,6 +103,16 @@ class Family:
             if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
         }
 
+    def example(self, name: str, path: str) -> Spec:
+        """The smallest settings with which an entry runs offline on a CPU, as its `example()` says; else none.
+
+        Needed settings that are built from other families, and weights, are whoever's who runs it.
+
+        Raises:
+            SpecError: if there is no such entry, with the nearest names.
+        """
+        return dict(getattr(self.method(name, path), "example", dict)())
+
     def makes(self, annotation: object) -> bool:
         """Whether a setting of this annotation is built from this family."""
         return any(kind in (annotation, *getattr(annotation, "__mro__", ())) for kind in self.types)

@@ -1,6 +1,8 @@
 """What tests on every shelf share: examples made in one line, and a random language model of a few kilobytes."""
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 # Before torch is loaded: tiny matrices gain nothing from threads, and no test may ask a model hub.
@@ -23,6 +25,33 @@ CHAT_TEMPLATE = (
 
 FAKE_VLLM = Path(__file__).with_name("pipeline") / "fake_vllm.py"
 FAKE_TORCH = "class cuda:\n    is_available = staticmethod(lambda: {})\n    get_device_name = staticmethod(lambda: 'fake')\n"
+
+
+# What the tiny BERT knows.
+WORDS = [
+    "the",
+    "a",
+    "cat",
+    "sat",
+    "on",
+    "mat",
+    "dog",
+    "and",
+    "bird",
+    "sings",
+    "net",
+    "income",
+    "rose",
+    "was",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+]
 
 
 @pytest.fixture
@@ -107,3 +136,158 @@ llm = "@llm"
 use = "long"
 llm = "@llm"
 """
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """A random two-layer BERT of 32 positions, saved as sentence-transformers saves it."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=32, **special)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )
+    raw, folder = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("tiny")
+    BertModel(config).save_pretrained(raw)
+    tokenizer.save_pretrained(raw)
+    model = SentenceTransformer(str(raw), device="cpu")
+    model.max_seq_length = 8  # ships cut short, as all-MiniLM-L6-v2 does
+    model.save(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_cross_encoder(tiny_folder, tmp_path_factory):
+    """The tiny BERT with a random head of one label."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    folder = tmp_path_factory.mktemp("cross")
+    torch.manual_seed(1)
+    config = BertConfig.from_pretrained(tiny_folder, num_labels=1)
+    model = BertForSequenceClassification(config)
+    # A random head of the usual scale gives logits too close to tell apart.
+    torch.nn.init.normal_(model.classifier.weight, std=2.0)
+    torch.nn.init.normal_(model.bert.pooler.dense.weight, std=1.0)
+    model.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder, model_max_length=32)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_checkpoint(folder, tiny_folder, config, tensors):
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "model.safetensors")
+    shutil.copy(tiny_folder / "tokenizer.json", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def open_provence(tiny_folder, tmp_path_factory):
+    """(folder, the classifier, the pruning head) as OpenProvence stores them."""
+    import torch
+    from transformers import ModernBertConfig, ModernBertForSequenceClassification
+
+    torch.manual_seed(3)
+    config = ModernBertConfig(
+        vocab_size=26,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        pad_token_id=0,
+        cls_token_id=2,
+        sep_token_id=3,
+        bos_token_id=2,
+        eos_token_id=3,
+        local_attention=8,
+        classifier_pooling="mean",
+        num_labels=1,
+        initializer_range=0.5,
+    )
+    model = ModernBertForSequenceClassification(config).eval()
+    torch.nn.init.normal_(model.model.final_norm.weight, mean=1.0)  # or the norm would hardly matter
+    head = torch.nn.Linear(16, 2)
+    tensors = {f"ranking_model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"pruning_head.classifier.{name}": value for name, value in head.state_dict().items()}
+    stored = {
+        "model_type": "open_provence",
+        "base_model_config": json.loads(config.to_json_string(use_diff=False)),
+        "max_length": 32,
+        "auto_map": {"AutoModel": "modeling_open_provence_standalone.OpenProvenceModel"},
+    }
+    folder = save_checkpoint(tmp_path_factory.mktemp("open") / "model", tiny_folder, stored, tensors)
+    return folder, model, head
+
+
+@pytest.fixture(scope="session")
+def naver(tiny_folder, tmp_path_factory):
+    """(folder, the classifier, the token classifier) as naver stores them."""
+    import torch
+    from transformers import DebertaV2Config, DebertaV2ForSequenceClassification
+
+    torch.manual_seed(4)
+    config = DebertaV2Config(
+        vocab_size=26,
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+        type_vocab_size=0,
+        relative_attention=True,
+        position_buckets=8,
+        pos_att_type=["p2c", "c2p"],
+        share_att_key=True,
+        norm_rel_ebd="layer_norm",
+        position_biased_input=False,
+        pooler_hidden_size=16,
+        num_labels=1,
+        initializer_range=0.5,
+    )
+    model = DebertaV2ForSequenceClassification(config).eval()
+    head = torch.nn.Linear(16, 2)
+    tensors = dict(model.state_dict()) | {
+        f"token_classifier.{name}": v for name, v in head.state_dict().items()
+    }
+    stored = json.loads(config.to_json_string(use_diff=False)) | {"model_type": "Provence", "max_length": 32}
+    folder = save_checkpoint(tmp_path_factory.mktemp("naver") / "model", tiny_folder, stored, tensors)
+    return folder, model, head
+
+
+@pytest.fixture(scope="session")
+def classifier(tiny_folder, tmp_path_factory):
+    """The tiny BERT with a random head of two labels."""
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForTokenClassification
+
+    folder = tmp_path_factory.mktemp("tokens")
+    torch.manual_seed(5)
+    config = BertConfig.from_pretrained(tiny_folder, num_labels=2, initializer_range=0.5)
+    model = BertForTokenClassification(config).eval()
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_folder).save_pretrained(folder)
+    return folder, model

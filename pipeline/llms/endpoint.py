@@ -18,7 +18,7 @@ from rlc.data.completed import in_order
 from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
-from rlc.data.spec import fingerprint
+from rlc.data.spec import Spec, fingerprint
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms.support import wire
 from rlc.pipeline.llms.support.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens, is_json
@@ -80,6 +80,11 @@ class EndpointLLM:
     """
 
     VERSION: ClassVar[int] = 1
+
+    @classmethod
+    def example(cls) -> Spec:
+        """A model called as the server calls it."""
+        return {"model": "any", "window": 512}
 
     def __init__(
         self,

@@ -14,6 +14,7 @@ from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs, Weights
 from rlc.data.records import Usage
+from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
 from rlc.pipeline.llms.support import thought
@@ -52,6 +53,11 @@ class HfLLM:
     VERSION: ClassVar[int] = 1
 
     probed = True  # it is loaded into this process for the run anyway, and asked for nothing but time
+
+    @classmethod
+    def example(cls) -> Spec:
+        """Exact arithmetic on the CPU."""
+        return {"device": "cpu", "dtype": "float32"}
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.lazy import load
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
+from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms.support.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens
 
@@ -40,6 +41,15 @@ class LangChainLLM:
     """
 
     VERSION: ClassVar[int] = 1
+
+    @classmethod
+    def example(cls) -> Spec:
+        """A chat model that recites."""
+        return {
+            "target": "langchain_core.language_models:FakeListChatModel",
+            "arguments": {"responses": ["yes"]},
+            "window": 512,
+        }
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer
 from rlc.data.records import Usage
+from rlc.data.spec import Spec
 from rlc.data.tokens import ApproximateTokenizer, head
 from rlc.pipeline.llms.support.remote import is_json
 from rlc.pipeline.llms.support.stopping import cut_at_stop
@@ -36,6 +37,11 @@ class ScriptedLLM:
     """
 
     VERSION: ClassVar[int] = 1
+
+    @classmethod
+    def example(cls) -> Spec:
+        """One answer to every question."""
+        return {"answers": {"": "yes"}}
 
     def __init__(
         self,

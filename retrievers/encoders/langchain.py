@@ -10,6 +10,7 @@ from langchain_core.embeddings import Embeddings
 from rlc.data.errors import DataError, UnsupportedError
 from rlc.data.lazy import load
 from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
+from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.retrievers.encoders.sentence_transformer import unit
 
@@ -29,6 +30,15 @@ class LangChainEncoder:
     VERSION: ClassVar[int] = 1
 
     pooling = "unknown"
+
+    @classmethod
+    def example(cls) -> Spec:
+        """Vectors that depend on the text alone."""
+        return {
+            "embeddings": "langchain_core.embeddings:DeterministicFakeEmbedding",
+            "settings": {"size": 16},
+            "window": 100,
+        }
 
     def __init__(
         self,

@@ -29,10 +29,19 @@ class Asked:
 
 @dataclass(frozen=True)
 class Kept:
-    """What stays of a passage: half-open spans of its text, ascending, and the passage's score if there is one."""
+    """What stays of a passage: half-open spans of its text, ascending, and the passage's score if there is one.
+
+    Raises:
+        ValueError: if a span is empty, or begins before the text or before the end of the span before it.
+    """
 
     spans: Sequence[Span]
     score: float | None = None
+
+    def __post_init__(self) -> None:
+        borders = [0, *(border for span in self.spans for border in span)]
+        if borders != sorted(borders) or any(start == end for start, end in self.spans):
+            raise ValueError(f"kept spans must ascend from 0 and hold something, got {list(self.spans)}")
 
 
 class Pruner(Compressor):
@@ -182,8 +191,13 @@ def pruned(document: Document, kept: Kept) -> Document:
 
     Raises:
         DataError: if the passage says where it lies in its source and is not as long as that.
+        ValueError: if a kept span ends behind the passage.
     """
     text = document.page_content
+    if kept.spans and kept.spans[-1][1] > len(text):
+        raise ValueError(
+            f"kept spans must lie in the passage's {len(text)} characters, got {list(kept.spans)}"
+        )
     metadata = {**document.metadata, "kept_spans": source_spans(document, kept.spans)}
     metadata.pop("embedding", None)
     metadata.pop("text_to_embed", None)

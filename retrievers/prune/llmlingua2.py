@@ -31,7 +31,7 @@ class LLMLingua2Pruner(SentencePruner):
         ratio: share of tokens to remove.
         force: words that are worth 1, punctuation around them aside.
         force_digits: whether words with digits are worth 1.
-        window: tokens read at once.
+        window: tokens read at once, at most as many as the model has positions for.
         dtype: of the transformer.
         batch_tokens: tokens in one forward pass, padding included.
         device: `cpu`, `cuda`, ...; None takes the best there is.
@@ -63,7 +63,7 @@ class LLMLingua2Pruner(SentencePruner):
         flat = [passage for passages in cut for passage in passages]
         sums = [np.zeros(len(passage)) for passage in flat]
         counts = [np.zeros(len(passage)) for passage in flat]
-        windows = windows_of(texts, self._loaded[1].backend_tokenizer, self.window) if texts else []
+        windows = self._windows(texts) if texts else []
         for batch in batches([len(window.ids) for window in windows], self.batch_tokens):
             keep = self._forward([windows[i] for i in batch])
             for row, window in zip(keep, (windows[i] for i in batch), strict=True):
@@ -77,6 +77,11 @@ class LLMLingua2Pruner(SentencePruner):
             for passage, values, text in zip(flat, worth, texts, strict=True)
         )
         return [[next(judged) for _ in passages] for passages in cut]
+
+    def _windows(self, texts: Sequence[str]) -> list[Window]:
+        model, tokenizer = self._loaded
+        size = min(self.window, getattr(model.config, "max_position_embeddings", self.window))
+        return windows_of(texts, tokenizer.backend_tokenizer, size)
 
     def _forced(self, worth: Floats, text: str, passage: Sequence[Unit]) -> Floats:
         words = [text[unit.start : unit.end].strip() for unit in passage]

@@ -34,10 +34,16 @@ class Reranker(Compressor):
         """How well each text answers the query, higher is better; float32 [texts]."""
 
     def refine(self, documents: Sequence[Document], query: str) -> list[Document]:
-        """The best documents, best first."""
+        """The best documents, best first.
+
+        Raises:
+            ValueError: if there are not as many scores as documents.
+        """
         if not documents:
             return []
         scores = self.scores(query, [text_of(document) for document in documents])
+        if len(scores) != len(documents):
+            raise ValueError(f"expected a score a passage, got {len(scores)} scores for {len(documents)}")
         order = top_k(scores, np.arange(len(documents)), self.top or len(documents))
         return [
             scored(documents[i], scores[i], rank, **before(documents[i], i + 1))

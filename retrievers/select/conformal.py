@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from langchain_core.documents import Document
 
+from rlc.data.spec import Spec
 from rlc.retrievers.support.compressor import Compressor, score_of
 
 
@@ -30,6 +31,11 @@ class Conformal(Compressor):
     """Every document whose score reaches the threshold that `conformal_threshold` found on held-out questions."""
 
     threshold: float
+
+    @classmethod
+    def example(cls) -> Spec:
+        """The settings that have no default."""
+        return {"threshold": 0.0}
 
     @classmethod
     def fit(cls, scores: Sequence[float], alpha: float = 0.1) -> "Conformal":

@@ -7,6 +7,7 @@ from langchain_core.documents import Document
 from pydantic import Field
 
 from rlc.data.protocols import Tokenizer
+from rlc.data.spec import Spec
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.retrievers.support.compressor import Compressor
 
@@ -16,6 +17,11 @@ class TokenBudget(Compressor):
 
     tokens: int = Field(ge=1)
     tokenizer: Tokenizer = Field(default_factory=ApproximateTokenizer)
+
+    @classmethod
+    def example(cls) -> Spec:
+        """The settings that have no default."""
+        return {"tokens": 50}
 
     def refine(self, documents: Sequence[Document], query: str) -> list[Document]:  # noqa: ARG002
         """The first documents, as long as they fit together."""

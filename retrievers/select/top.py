@@ -6,6 +6,7 @@ from langchain_core.documents import Document
 from pydantic import Field
 
 from rlc.data.loads import PassageLoad
+from rlc.data.spec import Spec
 from rlc.retrievers.support.compressor import Compressor
 
 
@@ -13,6 +14,11 @@ class Top(Compressor):
     """The first `k`."""
 
     k: int = Field(ge=1)
+
+    @classmethod
+    def example(cls) -> Spec:
+        """The settings that have no default."""
+        return {"k": 2}
 
     def lets_through(self, load: PassageLoad) -> PassageLoad:
         """The first `k`."""

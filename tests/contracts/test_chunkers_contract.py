@@ -1,100 +1,44 @@
 """Every chunker's laws."""
 
+import functools
+import math
 import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from stand_ins import TOKENIZERS, build, settings_of
 
-from rlc.chunkers import CHUNKERS, SentenceChunker
+from rlc.chunkers import CHUNKERS
+from rlc.chunkers.base import Chunker, Span
 from rlc.data.errors import DataError
-from rlc.data.lazy import load
-from rlc.data.protocols import Generation, TokenEmbeddings
 from rlc.data.records import Document
-from rlc.data.tokens import ApproximateTokenizer, FastTokenizer
+from rlc.pipeline.recipe import CHUNKER
 
 SIZE = 16
+WORDS = TOKENIZERS["approximate"]
 
 
-def bert_like():
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"-()"
-    words = ["the", "in", "fox", "##ing", "##ed", "an", "ab", "##ab"]
-    pieces = ["[UNK]", *letters, *(f"##{letter}" for letter in letters), *words]
-    inner = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
-    inner.normalizer = normalizers.BertNormalizer()
-    inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    return FastTokenizer("bert-like", inner)
-
-
-def byte_level():
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {piece: i for i, piece in enumerate([*alphabet, "th", "the", "Ġthe", "in", "ab", "abab"])}
-    merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("i", "n"), ("a", "b"), ("ab", "ab")]
-    inner = Tokenizer(models.BPE(vocabulary, merges))
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    return FastTokenizer("byte-level", inner)
-
-
-TOKENIZERS = [ApproximateTokenizer(), bert_like(), byte_level()]
-
-
-class Encoder:
-    """Counts letters: enough to have vectors."""
-
-    name, dimension, window, pooling = "letters", 4, 40, "mean"
-    tokenizer = ApproximateTokenizer()
-
-    def encode_documents(self, texts):
-        return np.stack([self._letters(text) for text in texts])
-
-    encode_queries = encode_documents
-
-    def encode_tokens(self, texts):
-        return [
-            TokenEmbeddings(
-                np.array([self._letters(text[a:b]) for a, b in self.tokenizer.offsets(text)]).reshape(-1, 4),
-                np.array(self.tokenizer.offsets(text), dtype=np.int64).reshape(-1, 2),
-            )
-            for text in texts
-        ]
-
-    def _letters(self, text):
-        counts = np.array([text.count(letter) for letter in "aen "], dtype=np.float32)
-        return (counts + 1) / np.linalg.norm(counts + 1)
-
-
-class Writer:
-    """Writes two facts of every other passage, and nonsense of the rest."""
-
-    name, window, tokenizer = "writer", 1000, ApproximateTokenizer()
-
-    def count(self, prompt):
-        return self.tokenizer.count(prompt.prefix + prompt.question)
-
-    def generate(self, prompts, **settings):
-        return [Generation('["One.", "Two."]' if len(p.question) % 2 else "None.") for p in prompts]
-
-
+@functools.cache
 def make(name, tokenizer, size=SIZE, overlap=0):
-    sized = {"size": size, "tokenizer": tokenizer}
-    inner = {"inner": SentenceChunker(**sized, overlap=overlap)}
-    settings = {
-        "semantic": {**sized, "encoder": Encoder()},
-        "proposition": {"llm": Writer(), **inner},
-        "hierarchy": {"sizes": [4 * size, size], "overlap": overlap, "tokenizer": tokenizer},
-        "contextual": inner,
-        "passages": inner,
-        "late": {"encoder": Encoder(), "overlap": 8, **inner},
-    }
-    return load(CHUNKERS[name])(**settings.get(name, {**sized, "overlap": overlap}))
+    """An entry of the table; whatever it calls its sizes, none of its chunks may be larger than `size`."""
+    sized = {"size": size, "overlap": overlap, "tokenizer": tokenizer.name}
+    inner = {"use": "sentence", **sized}
+    if "inner" in settings_of(CHUNKER, name):
+        sized = {"inner": inner, "overlap": 8}
+    return build(CHUNKER, name, sizes=[size + 48, size], **sized)
+
+
+def limit(name, size=SIZE):
+    """The tokens that no chunk may exceed: none where the method cuts where it will."""
+    return size if {"size", "sizes", "inner"} & settings_of(CHUNKER, name) else math.inf
 
 
 every_chunker = pytest.mark.parametrize("name", sorted(CHUNKERS))
-every_tokenizer = pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda tokenizer: tokenizer.name)
+every_sized = pytest.mark.parametrize("name", [name for name in sorted(CHUNKERS) if limit(name) == SIZE])
+every_tokenizer = pytest.mark.parametrize("tokenizer", TOKENIZERS.values(), ids=TOKENIZERS)
 hard = st.sampled_from(
     [
         "e\u0301",
@@ -143,8 +87,8 @@ def obey(chunks, text, tokenizer, size=SIZE):
 def test_chunks_are_slices_that_cover_the_text_within_the_size(name, tokenizer, text):
     document = Document(page_content=text, id="d")
     chunks = make(name, tokenizer).transform_documents([document])
-    obey(chunks, text, tokenizer)
-    again = make(name, tokenizer).transform_documents([document])
+    obey(chunks, text, tokenizer, limit(name))
+    again = make.__wrapped__(name, tokenizer).transform_documents([document])
     assert [(c.id, c.page_content) for c in again] == [(c.id, c.page_content) for c in chunks]
 
 
@@ -157,7 +101,7 @@ def test_chunks_are_slices_that_cover_the_text_within_the_size(name, tokenizer, 
 def test_the_same_at_every_size_and_overlap(name, tokenizer, text, sizes):
     size, overlap = sizes
     chunks = make(name, tokenizer, size, overlap).split(Document(page_content=text, id="d"))
-    obey(chunks, text, tokenizer, size)
+    obey(chunks, text, tokenizer, limit(name, size))
     starts = [chunk.metadata["start_index"] for chunk in chunks]
     assert starts == sorted(starts)
 
@@ -165,7 +109,7 @@ def test_the_same_at_every_size_and_overlap(name, tokenizer, text, sizes):
 @every_chunker
 def test_a_hundred_thousand_characters_without_a_space(name):
     text = "漢" * 50_000 + "ab" * 25_000
-    obey(make(name, TOKENIZERS[0]).split(Document(page_content=text, id="d")), text, TOKENIZERS[0])
+    obey(make(name, WORDS).split(Document(page_content=text, id="d")), text, WORDS, limit(name))
 
 
 @every_chunker
@@ -173,46 +117,46 @@ def test_a_hundred_thousand_characters_without_a_space(name):
 def test_no_kind_of_text_takes_more_than_linear_time(name, unit):
     text = (unit * 30_000)[:30_000] + "a"
     start = time.process_time()
-    chunks = make(name, TOKENIZERS[0]).split(Document(page_content=text, id="d"))
+    chunks = make(name, WORDS).split(Document(page_content=text, id="d"))
     assert time.process_time() - start < 2  # what is quadratic in 30,000 characters takes longer
-    obey(chunks, text, TOKENIZERS[0])
+    obey(chunks, text, WORDS, limit(name))
 
 
 @every_chunker
 @pytest.mark.parametrize("text", ["", " ", "\n\t\r\n \u3000"])
 def test_nothing_to_cut_gives_no_chunks(name, text):
-    assert make(name, TOKENIZERS[0]).transform_documents([Document(page_content=text)]) == []
+    assert make(name, WORDS).transform_documents([Document(page_content=text)]) == []
 
 
 @every_chunker
 def test_a_lone_surrogate_is_refused_with_its_position(name):
     with pytest.raises(DataError, match=r"character 3 .*U\+D800"):
-        make(name, TOKENIZERS[0]).split(Document(page_content="abc\ud800"))
+        make(name, WORDS).split(Document(page_content="abc\ud800"))
 
 
 @every_chunker
 def test_what_is_not_text_is_refused(name):
     with pytest.raises(DataError, match="expected text, got bytes"):
-        make(name, TOKENIZERS[0]).split(Document.model_construct(page_content=b"abc", metadata={}, id="d"))
+        make(name, WORDS).split(Document.model_construct(page_content=b"abc", metadata={}, id="d"))
 
 
-@every_chunker
+@every_sized
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_size_below_one_is_refused(name, size):
     with pytest.raises(ValueError, match=f"size={size}"):
-        make(name, TOKENIZERS[0], size)
+        make(name, WORDS, size)
 
 
 @every_chunker
 def test_settings_belong_to_the_constructor(name):
     with pytest.raises(TypeError, match="'size'"):
-        make(name, TOKENIZERS[0]).transform_documents([Document(page_content="a")], size=3)
+        make(name, WORDS).transform_documents([Document(page_content="a")], size=3)
 
 
 @every_chunker
 def test_the_document_is_left_alone_and_its_metadata_carried(name):
     document = Document(page_content="The fox. " * 40, id="d", metadata={"title": "Fox"})
-    chunks = make(name, TOKENIZERS[0]).split(document)
+    chunks = make(name, WORDS).split(document)
     assert document.metadata == {"title": "Fox"}
     assert all(c.metadata["title"] == "Fox" and c.metadata["source"] == "d" for c in chunks)
 
@@ -228,3 +172,32 @@ def test_ids_are_the_same_in_another_process():
     }
     assert len(runs) == 1
     assert ":0-" in runs.pop()
+
+
+class Losing(Chunker):
+    """Cuts at every tenth character, and forgets what is left."""
+
+    def spans(self, text):
+        return [Span(start, start + 10) for start in range(0, len(text) - 9, 10)]
+
+
+class Shuffling(Chunker):
+    """Cuts the end before the beginning, twice."""
+
+    def spans(self, text):
+        middle = len(text) // 2
+        return [Span(middle, len(text)), Span(0, middle), Span(0, middle)]
+
+
+class Growing(Chunker):
+    """Gives all of the text at once."""
+
+    def spans(self, text):
+        return [Span(0, len(text))]
+
+
+@pytest.mark.parametrize("chunker", [Losing, Shuffling, Growing])
+def test_the_laws_catch_a_chunker_that_breaks_them(chunker):
+    text = "The fox ran over the hill, and nobody saw where it went in the end of the long day. " * 3
+    with pytest.raises(AssertionError):
+        obey(chunker().split(Document(page_content=text, id="d")), text, WORDS)

@@ -1,19 +1,16 @@
 """What readers say beforehand is a bound: no answer is given more tokens, whatever cuts, finds and refines."""
 
-from functools import partial
-
-import numpy as np
 import pytest
+from stand_ins import build, settings_of
 
 from rlc.chunkers import CHUNKERS, RecursiveChunker
 from rlc.data.lazy import load
 from rlc.data.loads import Foreseeable
-from rlc.data.protocols import Generation, TokenEmbeddings
-from rlc.data.tokens import ApproximateTokenizer
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.rag import RagReader
+from rlc.pipeline.recipe import CHUNKER, READER, RETRIEVER
 from rlc.retrievers import RETRIEVERS, BM25Retriever
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.select import Top
@@ -26,13 +23,9 @@ QUESTIONS = ["Who saw the cats?", "Who wrote about the lamp?", "What is part 7?"
 
 
 class Letters:
-    """An encoder, and a tokenizer of single letters: far more tokens than the chunkers count."""
+    """A tokenizer of single letters: far more tokens than the chunkers count."""
 
-    name, dimension, window, pooling = "letters", 4, 64, "mean"
-
-    @property
-    def tokenizer(self):
-        return ApproximateTokenizer()
+    name = "letters"
 
     def count(self, text):
         return len(text)
@@ -40,37 +33,9 @@ class Letters:
     def offsets(self, text):
         return [(i, i + 1) for i in range(len(text))]
 
-    def encode_documents(self, texts):
-        counts = np.array([[text.count(letter) + 1 for letter in "aen "] for text in texts], np.float32)
-        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
-    encode_queries = encode_documents
-
-    def encode_tokens(self, texts):
-        offsets = [np.array(ApproximateTokenizer().offsets(text), np.int64).reshape(-1, 2) for text in texts]
-        return [
-            TokenEmbeddings(self.encode_documents([text[a:b] for a, b in spans]), spans)
-            for text, spans in zip(texts, offsets, strict=True)
-        ]
-
-
-WRITER = ScriptedLLM(lambda prompt: Generation('["A fact.", "Another."]'), window=10**6)
 BM25 = BM25Retriever.from_documents
-CHUNKER_SETTINGS = {
-    "semantic": {"encoder": Letters()},
-    "proposition": {"llm": WRITER},
-    "hierarchy": {"sizes": [256, 64, 16]},
-    "late": {"encoder": Letters(), "overlap": 8},
-}
-RETRIEVER_SETTINGS = {
-    "dense": {"encoder": Letters()},
-    "maxsim": {"encoder": Letters()},
-    "hybrid": {"members": [BM25, BM25]},
-    "multi-query": {"retriever": BM25, "llm": WRITER},
-    "hyde": {"retriever": BM25, "llm": WRITER},
-    "neighbours": {"retriever": BM25},
-    "parents": {"retriever": BM25},
-}
+SCALES = [256, 64, 16]
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +59,10 @@ def engine(tokenizer=None):
     return ScriptedLLM({"": "Ann."}, window=10**6, tokenizer=tokenizer)
 
 
-def index(name):
-    return partial(load(RETRIEVERS[name]).from_documents, **RETRIEVER_SETTINGS.get(name, {}))
-
-
 @pytest.mark.parametrize("tokenizer", [None, Letters()], ids=["one tokenizer", "another's tokens"])
 @pytest.mark.parametrize("name", sorted(CHUNKERS))
 def test_no_chunk_is_larger_than_its_chunker_says(name, tokenizer, examples):
-    chunker = load(CHUNKERS[name])(**CHUNKER_SETTINGS.get(name, {}))
+    chunker = build(CHUNKER, name, sizes=SCALES, overlap=8)
     given, loads = bounded(RagReader(chunker, BM25, engine(tokenizer)), examples)
     assert given > 0
     assert len(loads) == len(examples)
@@ -109,16 +70,20 @@ def test_no_chunk_is_larger_than_its_chunker_says(name, tokenizer, examples):
 
 @pytest.mark.parametrize("name", sorted(RETRIEVERS))
 def test_no_retriever_hands_out_more_than_it_says(name, examples):
-    cutter = load(CHUNKERS["hierarchy"])(sizes=[256, 64, 16])
-    bounded(RagReader(cutter, index(name), engine()), examples)
+    cutter = build(CHUNKER, "hierarchy", sizes=SCALES)
+    bounded(RagReader(cutter, build(RETRIEVER, name), engine()), examples)
 
 
-@pytest.mark.parametrize("name", sorted(set(READERS) - {"recorded"}))
-def test_every_reader_says_what_it_reads(name, examples):
-    settings = {"rag": {"chunker": RecursiveChunker(size=16), "retriever": BM25}}.get(name, {})
-    reader = load(READERS[name])(llm=engine(), **settings)
-    assert isinstance(reader, Foreseeable)
-    bounded(reader, examples)
+@pytest.mark.parametrize("name", [name for name in READERS if "llm" in settings_of(READER, name)])
+def test_no_reader_reads_more_than_it_says(name, examples):
+    reader = build(READER, name, "Ann.")
+    if isinstance(reader, Foreseeable) and reader.reads(examples) is not None:
+        bounded(reader, examples)
+
+
+@pytest.mark.parametrize("name", ["rag", "long", "closed"])
+def test_readers_of_one_call_say_what_they_read(name, examples):
+    assert build(READER, name, "Ann.").reads(examples)
 
 
 def test_a_bound_is_near(examples):

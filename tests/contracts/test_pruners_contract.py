@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents import BaseDocumentCompressor, Document
+from stand_ins import build, settings_of
 
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
 from rlc.data.tokens import ApproximateTokenizer
+from rlc.pipeline.recipe import STEP
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.prune.base import Judged, Kept, Pruner, SentencePruner, Share, joined, pruned
 from rlc.retrievers.prune.support.units import Unit
@@ -56,6 +58,37 @@ def tokens(documents):
     return sum(ApproximateTokenizer().count(document.page_content) for document in documents)
 
 
+def quote(prompt):
+    """Copies out the first half of the passage."""
+    return prompt.prefix[: max(1, len(prompt.prefix) // 2)]
+
+
+@pytest.fixture
+def pruner(weights):
+    return lambda name, **offered: build(STEP, name, quote, weights(STEP, name), **offered)
+
+
+def obey(pruner, given):
+    """A subsequence of every passage, in its order, with spans that say so; the same again; nothing mutated."""
+    before = [document.model_copy(deep=True) for document in given]
+    text = {document.id: document.page_content for document in given}
+    place = {document.id: document.metadata["start_index"] for document in given}
+    found = pruner.compress_documents(given, "Who met Bob?")
+    assert given == before, "what came in is as it was"
+    assert len({document.id for document in found}) == len(found)
+    for document in found:
+        spans = document.metadata["kept_spans"]
+        at = place[document.id]
+        kept = "".join(text[document.id][start - at : end - at] for start, end in spans)
+        assert kept == document.page_content, "the spans are the text"
+        borders = [at, *(border for span in spans for border in span), at + len(text[document.id])]
+        assert borders == sorted(borders), "spans ascend inside their passage"
+    assert pruner.compress_documents(given, "Who met Bob?") == found, "asked again, the same"
+    many = pruner.prune(["Who met Bob?", "Nothing?"], [given, []])
+    assert many == [found, []], "many questions are as one by one"
+    return found
+
+
 @every_pruner
 def test_is_langchains_compressor_with_one_method(name):
     pruner = load(PRUNERS[name])
@@ -64,6 +97,71 @@ def test_is_langchains_compressor_with_one_method(name):
     assert pruner.prune is Pruner.prune
     assert pruner.compress_documents is Compressor.compress_documents
     assert pruner.model_config["extra"] == "forbid"
+
+
+@every_pruner
+def test_every_pruner_returns_a_subsequence_with_its_spans(name, pruner):
+    for size in (len(SOURCE), 40):
+        obey(pruner(name), passages(size=size))
+    assert pruner(name).compress_documents([], "q") == []
+
+
+@every_pruner
+def test_every_pruner_holds_its_budget_and_removes_nothing_unasked(name, pruner):
+    given = passages(size=len(SOURCE))
+    whole = tokens(given)
+    if "ratio" in settings_of(STEP, name):
+        kept = {ratio: tokens(obey(pruner(name, ratio=ratio), given)) for ratio in (0.0, 0.5, 1.0)}
+        assert kept[0.0] == whole
+        assert kept[0.5] <= 0.5 * whole + 1
+        assert kept[1.0] == 0
+    elif "threshold" in settings_of(STEP, name):
+        assert tokens(obey(pruner(name, threshold=0.0), given)) == whole
+
+
+class Spans(Pruner):
+    """Keeps what it is told to."""
+
+    spans: list[tuple[int, int]]
+
+    def keep(self, asked):
+        return [[Kept(self.spans) for _ in one.documents] for one in asked]
+
+
+class Rewriting(Pruner):
+    """Writes in capitals what it keeps."""
+
+    def keep(self, asked):
+        return [[Kept([(0, 4)]) for _ in one.documents] for one in asked]
+
+    def arrange(self, documents):
+        return [one.model_copy(update={"page_content": one.page_content.upper()}) for one in documents]
+
+
+class Forgetful(Pruner):
+    """Says something about the first passage alone."""
+
+    def keep(self, asked):
+        return [[Kept([(0, 4)])] for _ in asked]
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        Spans(spans=[(0, 9), (4, 12)]),
+        Spans(spans=[(8, 12), (0, 4)]),
+        Spans(spans=[(-3, 4)]),
+        Spans(spans=[(4, 4)]),
+        Spans(spans=[(9, 4)]),
+        Spans(spans=[(0, 4000)]),
+        Rewriting(),
+        Forgetful(),
+    ],
+    ids=["overlapping", "descending", "before", "empty", "backwards", "behind", "rewriting", "forgetful"],
+)
+def test_the_laws_catch_a_pruner_that_breaks_them(evil):
+    with pytest.raises((AssertionError, ValueError), match=r"kept spans|the spans are|shorter"):
+        obey(evil, passages())
 
 
 @pytest.mark.parametrize("settings", [{"threshold": 0}, {"ratio": 0}])

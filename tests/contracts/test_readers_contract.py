@@ -6,8 +6,8 @@ import inspect
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stand_ins import build, settings_of
 
-from rlc.chunkers import RecursiveChunker
 from rlc.data.lazy import load
 from rlc.data.protocols import Generation
 from rlc.data.records import Answer, Dataset, Evidence, Usage
@@ -15,10 +15,11 @@ from rlc.data.store import Store, decode, encode
 from rlc.experiments.runs.compare import compare
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers import READERS, WRAPPERS
+from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.support.retrieving import Found
 from rlc.pipeline.readers.support.stored import StoredReader
+from rlc.pipeline.recipe import READER
 from rlc.pipeline.routers import ROUTERS
-from rlc.retrievers import BM25Retriever
 
 TEXTS = {"z": "Ann saw a cat.", "a": "Bob saw a dog. " * 9, "m": "Cyd saw a bird. " * 40}
 QUESTIONS = ["Who saw it?", "What was it?", "fail"]
@@ -34,19 +35,8 @@ def echo(prompt):
     return f"{' '.join(found)} {question}"
 
 
-def make(name, llm):
-    """A reader of the table; a new entry says here what it needs."""
-    settings = {
-        "rag": {"chunker": RecursiveChunker(size=16), "retriever": BM25Retriever.from_documents, "llm": llm},
-        "long": {"llm": llm},
-        "closed": {"llm": llm},
-    }
-    return load(READERS[name])(**settings[name])
-
-
-def settings_of(name):
-    """What a router wants besides its arms and has no default for; a new entry says here what it needs."""
-    return {"pre-route": {"llm": ScriptedLLM({"": "RAG"})}}.get(name, {})
+def make(name):
+    return build(READER, name, echo)
 
 
 class Counted:
@@ -68,8 +58,8 @@ class Counted:
         return [Found((Evidence(example.document_id, 0, 9, 1.0),)) for example in examples]
 
 
-# Recorded answers come from LaRA's own tree and have laws of their own, in tests/pipeline/test_recorded.py.
-READS = sorted(set(READERS) - {"recorded"})
+# What asks no engine has its answers from elsewhere, and laws of its own.
+READS = [name for name in sorted(READERS) if "llm" in settings_of(READER, name)]
 every_reader = pytest.mark.parametrize("name", READS)
 every_router = pytest.mark.parametrize("name", sorted(ROUTERS))
 
@@ -79,25 +69,75 @@ def examples(make_example):
     return [make_example(f"{d}/{q}", q, TEXTS[d], d, task="hallu") for d, q in EVERYTHING]
 
 
-@every_reader
-def test_one_answer_an_example_in_order(name, examples):
-    answers = make(name, ScriptedLLM(echo))(examples)
-    assert len(answers) == len(examples)
+def obey(reader, examples):
+    """One answer an example, in order, of its own document; a question that fails fails alone."""
+    answers = reader(examples)
+    assert len(answers) == len(examples), "one answer an example"
     for example, answer in zip(examples, answers, strict=True):
         if example.question == "fail":
-            assert answer.error
-            assert (answer.text, answer.finish_reason) == ("", "error")
+            assert answer.error, "a failure is told"
+            assert (answer.text, answer.finish_reason) == ("", "error"), "a failure is told"
         else:
-            assert answer.error is None
-            assert answer.text.endswith(example.question)
+            assert answer.error is None, "a question that fails fails alone"
+            assert answer.text.endswith(example.question), "in order"
             own = example.document.page_content.split()[0]
             assert answer.text.split()[0] in (own, example.question.split()[0]), "of its own document"
+        for evidence in answer.evidence:
+            assert evidence.document_id == example.document_id, "evidence lies in the document"
+            assert 0 <= evidence.start < evidence.end <= len(example.document.page_content)
+        assert all(value >= 0 for value in dataclasses.asdict(answer.usage).values())
+        assert answer.usage.seconds >= answer.usage.index_seconds + answer.usage.retrieve_seconds
+        assert answer.usage.cached_tokens <= answer.usage.prompt_tokens
+        assert (answer.usage.prompt_tokens > 0) == (answer.error is None), "what is spent is counted"
+    assert [decode(encode(answer)) for answer in answers] == answers, "answers can be kept"
+    assert reader([]) == [], "one answer an example"
+
+
+@every_reader
+def test_every_reader_obeys(name, examples):
+    obey(make(name), examples)
+
+
+class Fewer(LongReader):
+    def __call__(self, examples, /):
+        return super().__call__(examples)[1:]
+
+
+class Silent(LongReader):
+    def __call__(self, examples, /):
+        return [dataclasses.replace(answer, error=None) for answer in super().__call__(examples)]
+
+
+class Shuffled(LongReader):
+    def __call__(self, examples, /):
+        return super().__call__(examples)[::-1]
+
+
+class Generous(LongReader):
+    def __call__(self, examples, /):
+        return [dataclasses.replace(answer, usage=Usage()) for answer in super().__call__(examples)]
+
+
+class Fragile(LongReader):
+    """One question that fails takes all with it."""
+
+    def __call__(self, examples, /):
+        answers = super().__call__(examples)
+        failed = next((answer for answer in answers if answer.error), None)
+        return [failed or answer for answer in answers]
+
+
+@pytest.mark.parametrize("evil", [Fewer, Silent, Shuffled, Generous, Fragile])
+def test_the_laws_catch_a_reader_that_breaks_them(evil, examples):
+    laws = r"one answer an example|a failure is told|fails alone|in order|is counted"
+    with pytest.raises(AssertionError, match=laws):
+        obey(evil(ScriptedLLM(echo)), examples)
 
 
 @every_reader
 @given(picked=st.lists(st.sampled_from(range(len(EVERYTHING))), unique=True))
 def test_company_changes_no_answer(name, examples, picked):
-    reader = make(name, ScriptedLLM(echo))
+    reader = make(name)
     alone = {i: reader([examples[i]])[0] for i in picked}
     for i, answer in zip(picked, reader([examples[i] for i in picked]), strict=True):
         assert (answer.text, answer.evidence, answer.prompt_hash, answer.error) == (
@@ -106,39 +146,15 @@ def test_company_changes_no_answer(name, examples, picked):
 
 
 @every_reader
-def test_no_examples_no_answers_no_call(name):
-    llm = ScriptedLLM(echo)
-    assert make(name, llm)([]) == []
-    assert llm.calls == []
-
-
-@every_reader
-def test_what_is_spent_is_counted(name, examples):
-    for answer in make(name, ScriptedLLM(echo))(examples):
-        spent = dataclasses.asdict(answer.usage)
-        assert all(value >= 0 for value in spent.values())
-        assert answer.usage.seconds >= answer.usage.index_seconds + answer.usage.retrieve_seconds
-        assert answer.usage.cached_tokens <= answer.usage.prompt_tokens
-        assert (answer.usage.prompt_tokens > 0) == (answer.error is None)
-
-
-@every_reader
-def test_evidence_lies_in_the_document(name, examples):
-    for example, answer in zip(examples, make(name, ScriptedLLM(echo))(examples), strict=True):
-        for evidence in answer.evidence:
-            assert evidence.document_id == example.document_id
-            assert 0 <= evidence.start < evidence.end <= len(example.document.page_content)
-
-
-@every_reader
-def test_answers_can_be_kept(name, examples):
-    answers = make(name, ScriptedLLM(echo))(examples)
-    assert [decode(encode(answer)) for answer in answers] == answers
+def test_no_examples_no_call(name):
+    reader = make(name)
+    reader([])
+    assert reader.llm.calls == []
 
 
 @every_reader
 def test_a_reader_is_frozen_and_takes_a_seed(name):
-    reader = make(name, ScriptedLLM(echo))
+    reader = make(name)
     with pytest.raises(dataclasses.FrozenInstanceError):
         reader.seed = 1
     seeded = dataclasses.replace(reader, seed=8)
@@ -149,8 +165,7 @@ def test_a_reader_is_frozen_and_takes_a_seed(name):
 def routed(name, examples, store=None):
     arms = [Counted("rag", 10), Counted("long", 1000)]
     held = arms if store is None else [StoredReader(arm, store, arm.name, arm.name) for arm in arms]
-    router = load(ROUTERS[name])(*held, **settings_of(name))
-    return router, arms
+    return build(READER, name, "RAG", readers=held), arms
 
 
 @every_router
@@ -165,9 +180,11 @@ def test_a_router_returns_one_answer_an_example_in_order(name, examples):
 @every_router
 def test_a_routers_cost_is_the_sum_of_what_it_called(name, examples):
     router, arms = routed(name, examples)
-    for example, answer in zip(examples, router(examples), strict=True):
+    for example in examples:
+        [answer] = router([example])
         called = Usage.total(arm.charged.get(example.id, Usage()) for arm in arms)
-        deciding = router.llm.count(router.prompt(example)) if name == "pre-route" else 0
+        calls = router.llm.calls if "llm" in settings_of(READER, name) else []
+        deciding = sum(router.llm.count(prompt) for prompt in (calls.pop().prompts if calls else ()))
         assert answer.usage.prompt_tokens == called.prompt_tokens + deciding
         assert answer.usage.seconds == called.seconds
         assert answer.usage.prompt_tokens > 0
@@ -203,9 +220,9 @@ def test_a_routers_answers_can_be_kept(name, examples):
 def test_every_row_names_its_route(examples, tmp_path):
     """Through the store and the loop, as a run does it."""
     store = Store(tmp_path)
-    readers = {n: StoredReader(make(n, ScriptedLLM(echo)), store, n, n) for n in READS}
+    readers = {n: StoredReader(make(n), store, n, n) for n in READS}
     for name in ROUTERS:
-        router = load(ROUTERS[name])(readers["rag"], readers["long"], **settings_of(name))
+        router = build(READER, name, "RAG", readers=[readers["rag"], readers["long"]])
         readers[f"by {name}"] = StoredReader(router, store, name, name)
     documents = {example.document_id: example.document for example in examples}
     frame = compare(readers, Dataset("d", tuple(examples), documents, "r"))

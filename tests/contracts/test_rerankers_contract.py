@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from langchain_core.documents import BaseDocumentCompressor, Document
+from stand_ins import build
 
 from rlc.data.lazy import load
+from rlc.pipeline.recipe import STEP
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.rerank.base import Reranker
 from rlc.retrievers.support.compressor import Compressor
@@ -25,6 +27,70 @@ def documents():
         Document(id=text, page_content=text, metadata={"relevance_score": 4.0 - i, "rank": i + 1})
         for i, text in enumerate(texts)
     ]
+
+
+def obey(reranker, given):
+    """A permutation of what came in, best first, equals as they were; texts and inputs untouched."""
+    before = [document.model_copy(deep=True) for document in given]
+    found = reranker.compress_documents(given, "Who sat?")
+    assert given == before, "what came in is as it was"
+    text = {document.id: document.page_content for document in given}
+    assert sorted(document.id for document in found) == sorted(text), "a permutation"
+    assert all(document.page_content == text[document.id] for document in found), "a permutation"
+    places = {document.id: i for i, document in enumerate(given)}
+    order = [(-document.metadata["relevance_score"], places[document.id]) for document in found]
+    assert order == sorted(order), "best first"
+    assert [document.metadata["rank"] for document in found] == list(range(1, len(found) + 1)), "best first"
+    again = reranker.compress_documents(given, "Who sat?")
+    assert [document.id for document in again] == [document.id for document in found]
+    return found
+
+
+@every_reranker
+def test_every_reranker_gives_a_permutation(name, weights):
+    def make(**offered):
+        return build(STEP, name, "[3] > [1]", weights(STEP, name), **offered)
+
+    given = documents()
+    assert len(obey(make(), given)) == len(given)
+    assert obey(make(), given[:1])[0].id == given[0].id
+    assert make().compress_documents([], "Who sat?") == []
+    assert make(top=2).compress_documents(given, "Who sat?") == obey(make(), given)[:2], "top is a prefix"
+
+
+class Dropping(ByLength):
+    def refine(self, documents, query):
+        return super().refine(documents, query)[1:]
+
+
+class Inventing(ByLength):
+    def refine(self, documents, query):
+        invented = Document(id="new", page_content="new", metadata={"relevance_score": 9.0, "rank": 0})
+        return [invented, *super().refine(documents, query)]
+
+
+class Rewriting(ByLength):
+    def refine(self, documents, query):
+        return [
+            one.model_copy(update={"page_content": one.page_content + "!"})
+            for one in super().refine(documents, query)
+        ]
+
+
+class Unsorted(ByLength):
+    def refine(self, documents, query):
+        return super().refine(documents, query)[::-1]
+
+
+class Short(ByLength):
+    def scores(self, query, texts):
+        return super().scores(query, texts)[1:]
+
+
+@pytest.mark.parametrize("evil", [Dropping, Inventing, Rewriting, Unsorted, Short])
+def test_the_laws_catch_a_reranker_that_breaks_them(evil):
+    with pytest.raises((AssertionError, ValueError), match=r"a permutation|best first|3 scores"):
+        obey(evil(), documents())
 
 
 @every_reranker

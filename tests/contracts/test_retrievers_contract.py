@@ -3,65 +3,20 @@
 import asyncio
 import subprocess
 import sys
-from functools import partial
 
-import numpy as np
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
-from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_tests.integration_tests import RetrieversIntegrationTests
+from stand_ins import build
 
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
-from rlc.data.protocols import Generation, TokenEmbeddings
-from rlc.data.tokens import ApproximateTokenizer
+from rlc.pipeline.recipe import RETRIEVER
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import search
-from rlc.retrievers.encoders.langchain import LangChainEncoder
-
-ENCODER = LangChainEncoder(DeterministicFakeEmbedding(size=16), window=100)
-
-
-class WordStates(LangChainEncoder):
-    """Gives every word's vector as a token state."""
-
-    def encode_tokens(self, texts):
-        """One state a word."""
-        return [
-            TokenEmbeddings(self.encode_documents(text.split()), np.zeros((len(text.split()), 2), np.int64))
-            for text in texts
-        ]
-
-
-class Echo:
-    """Writes the question back."""
-
-    name, window, tokenizer = "echo", 1000, ApproximateTokenizer()
-
-    def count(self, prompt):
-        return self.tokenizer.count(prompt.question)
-
-    def generate(self, prompts, *, max_tokens, **wishes):
-        return [Generation(prompt.question.rpartition(": ")[2]) for prompt in prompts]
-
 
 TEXTS = ["the cat sat", "the dog ran", "the cat and the dog", "the bird", "the cat sat"]
-SETTINGS = {
-    "bm25": {},
-    "dense": {"encoder": ENCODER},
-    "hybrid": {
-        "members": [
-            load(RETRIEVERS["bm25"]).from_documents,
-            partial(load(RETRIEVERS["dense"]).from_documents, encoder=ENCODER),
-        ]
-    },
-    "maxsim": {"encoder": WordStates(DeterministicFakeEmbedding(size=16), window=100)},
-    "multi-query": {"retriever": load(RETRIEVERS["bm25"]).from_documents, "llm": Echo()},
-    "hyde": {"retriever": load(RETRIEVERS["bm25"]).from_documents, "llm": Echo()},
-    "neighbours": {"retriever": load(RETRIEVERS["bm25"]).from_documents, "before": 0, "after": 0},
-    "parents": {"retriever": load(RETRIEVERS["bm25"]).from_documents},
-}
 every_retriever = pytest.mark.parametrize("name", sorted(RETRIEVERS))
 
 
@@ -77,9 +32,14 @@ def documents():
     ]
 
 
+def echo(prompt):
+    """Writes the question back."""
+    return prompt.question.rpartition(": ")[2]
+
+
 def make(name, given=None, **settings):
     chosen = documents() if given is None else given
-    return load(RETRIEVERS[name]).from_documents(chosen, **SETTINGS[name], **settings)
+    return build(RETRIEVER, name, echo)(chosen, **settings)
 
 
 def fields(retriever):
@@ -103,40 +63,10 @@ class Suite(RetrieversIntegrationTests):
         return "the cat"
 
 
-class TestBM25(Suite):
-    name = "bm25"
-
-
-class TestDense(Suite):
-    name = "dense"
-
-
-class TestHybrid(Suite):
-    name = "hybrid"
-
-
-class TestMaxSim(Suite):
-    name = "maxsim"
-
-
-class TestMultiQuery(Suite):
-    name = "multi-query"
-
-
-class TestHyde(Suite):
-    name = "hyde"
-
-
-class TestNeighbours(Suite):
-    name = "neighbours"
-
-
-class TestParents(Suite):
-    name = "parents"
-
-
-def test_every_retriever_has_its_suite():
-    assert {suite.name for suite in Suite.__subclasses__()} == set(RETRIEVERS)
+# One suite an entry: pytest finds classes by their names.
+for entry in RETRIEVERS:
+    suite = f"Test{entry.title().replace('-', '')}"
+    globals()[suite] = type(suite, (Suite,), {"name": entry})
 
 
 @every_retriever

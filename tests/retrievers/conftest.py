@@ -1,4 +1,4 @@
-"""A tiny sentence-transformers model and a word-counting encoder, made here, so that no test needs weights."""
+"""A tiny sentence-transformers model as an encoder, and one that counts words."""
 
 import re
 import zlib
@@ -11,31 +11,6 @@ from rlc.data.protocols import Generation, TokenEmbeddings
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, unit
 from rlc.retrievers.fuse.scores import NORMS
-
-WORDS = [
-    "the",
-    "a",
-    "cat",
-    "sat",
-    "on",
-    "mat",
-    "dog",
-    "and",
-    "bird",
-    "sings",
-    "net",
-    "income",
-    "rose",
-    "was",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-]
 
 
 class WordEncoder:
@@ -78,43 +53,6 @@ def documents():
         Document(id=f"d{i}", page_content=text, metadata={"source": "pets" if i != 2 else "report"})
         for i, text in enumerate(texts)
     ]
-
-
-@pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory):
-    """A random two-layer BERT of 32 positions, saved as sentence-transformers saves it."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
-    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    backend.normalizer = normalizers.Lowercase()
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    backend.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=32, **special)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=32,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    raw, folder = tmp_path_factory.mktemp("raw"), tmp_path_factory.mktemp("tiny")
-    BertModel(config).save_pretrained(raw)
-    tokenizer.save_pretrained(raw)
-    model = SentenceTransformer(str(raw), device="cpu")
-    model.max_seq_length = 8  # ships cut short, as all-MiniLM-L6-v2 does
-    model.save(str(folder))
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,20 +11,6 @@ from rlc.retrievers.prune.llmlingua2 import LLMLingua2Pruner
 TEXT = "The cat sat on the mat.\nNet income rose, one two three."
 
 
-@pytest.fixture(scope="module")
-def classifier(tiny_folder, tmp_path_factory):
-    """The tiny BERT with a random head of two labels."""
-    from transformers import AutoTokenizer, BertConfig, BertForTokenClassification
-
-    folder = tmp_path_factory.mktemp("tokens")
-    torch.manual_seed(5)
-    config = BertConfig.from_pretrained(tiny_folder, num_labels=2, initializer_range=0.5)
-    model = BertForTokenClassification(config).eval()
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(tiny_folder).save_pretrained(folder)
-    return folder, model
-
-
 def pruner(classifier, **settings):
     return LLMLingua2Pruner(model=str(classifier[0]), window=32, device="cpu", **settings)
 

@@ -1,0 +1,144 @@
+"""Builds any method of any table through the real builder, from its own `example()`.
+
+What a method needs and its example leaves open is given from here: an engine that says how likely texts are, an
+encoder of letters, a tokenizer, a chunker, a retriever, a cache method. None of it knows a method's name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import get_origin
+
+import numpy as np
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from rlc.data.protocols import TokenEmbeddings, TokenLogprobs, Weights
+from rlc.data.spec import fingerprint
+from rlc.data.tokens import APPROXIMATE, ApproximateTokenizer, FastTokenizer
+from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.recipe import BUILDER
+
+# By family: the spec of what stands in for any member of it.
+NEEDED = {
+    "llm": {"use": "scripted", "answers": {"": "a stand-in"}},
+    "encoder": {"use": "langchain", "embeddings": "a stand-in", "window": 40},
+    "tokenizer": "approximate",
+    "chunker": {"use": "sentence", "size": 16},
+    "retriever": "bm25",
+    "kv": "streaming-llm",
+    "step": {"use": "top", "k": 3},
+    "reader": {"use": "long", "llm": {"use": "scripted", "answers": {"": "a stand-in"}}},
+}
+
+
+class LetterEncoder:
+    """Counts letters: enough to have vectors of texts and of their tokens."""
+
+    name, dimension, window, pooling = "letters", 4, 40, "mean"
+    tokenizer = ApproximateTokenizer()
+
+    def encode_documents(self, texts):
+        counts = np.array([[text.count(letter) + 1 for letter in "aen "] for text in texts], np.float32)
+        counts = counts.reshape(-1, self.dimension)
+        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+    encode_queries = encode_documents
+
+    def encode_tokens(self, texts):
+        spans = [np.array(self.tokenizer.offsets(text), np.int64).reshape(-1, 2) for text in texts]
+        return [
+            TokenEmbeddings(self.encode_documents([text[a:b] for a, b in of]), of)
+            for text, of in zip(texts, spans, strict=True)
+        ]
+
+
+class ScoringEngine(ScriptedLLM):
+    """A script that also says how likely texts are: the more so, the more letters they share with the context."""
+
+    def logprobs(self, contexts, texts):
+        return [
+            TokenLogprobs(
+                spans := self.tokenizer.offsets(text) or [(0, len(text))],
+                np.array([-1 / (1 + len(set(context) & set(text[a:b]))) for a, b in spans], np.float32),
+            )
+            for context, text in zip(contexts, texts, strict=True)
+        ]
+
+
+def bert_like():
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"-()"
+    words = ["the", "in", "fox", "##ing", "##ed", "an", "ab", "##ab"]
+    pieces = ["[UNK]", *letters, *(f"##{letter}" for letter in letters), *words]
+    inner = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    inner.normalizer = normalizers.BertNormalizer()
+    inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return FastTokenizer("bert-like", inner)
+
+
+def byte_level():
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {piece: i for i, piece in enumerate([*alphabet, "th", "the", "Ġthe", "in", "ab", "abab"])}
+    merges = [("t", "h"), ("th", "e"), ("Ġ", "the"), ("i", "n"), ("a", "b"), ("ab", "ab")]
+    inner = Tokenizer(models.BPE(vocabulary, merges))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return FastTokenizer("byte-level", inner)
+
+
+TOKENIZERS = {one.name: one for one in (ApproximateTokenizer(), bert_like(), byte_level())}
+
+
+def settings_of(family, name):
+    """The names of the settings that an entry takes."""
+    return set(family.parameters(name, name))
+
+
+def needs_weights(family, name):
+    """Whether an entry cannot do without weights of its own."""
+    return any(
+        parameter.annotation == Weights and parameter.default not in ("", APPROXIMATE)
+        for parameter in family.parameters(name, name).values()
+    )
+
+
+def build(family, name, answers="yes", weights=None, readers=(), **offered):
+    """Make an entry of a family's table.
+
+    Args:
+        family: such as `rlc.pipeline.recipe.CHUNKER`.
+        name: the entry's.
+        answers: what the engine that stands in says: a text, or a function of the prompt.
+        weights: a folder, for the settings that name weights.
+        readers: objects for the settings that must be readers, in their order.
+        offered: settings that are given where the entry takes them.
+    """
+    spec = {"use": name, **family.example(name, name)}
+    spec |= {key: value for key, value in offered.items() if key in settings_of(family, name)}
+    engine = ScoringEngine(answers if callable(answers) else {"": answers}, window=100_000)
+    objects = {key("llm"): engine, key("encoder"): LetterEncoder()}
+    objects |= {key("tokenizer", one): tokenizer for one, tokenizer in TOKENIZERS.items()}
+    waiting = enumerate(readers)
+    for setting, parameter in family.parameters(name, name).items():
+        inner = BUILDER.family_of(parameter.annotation)
+        if parameter.annotation == Weights and weights is not None:
+            spec[setting] = str(weights)
+        if setting in spec or parameter.default is not parameter.empty:
+            continue
+        if inner is not None and inner.kind == "reader" and readers:
+            number, reader = next(waiting)
+            spec[setting] = {**NEEDED["reader"], "seed": number}
+            objects[key("reader", spec[setting])] = reader
+        elif inner is not None:
+            many = get_origin(parameter.annotation) is Sequence
+            spec[setting] = [NEEDED[inner.kind]] * 2 if many else NEEDED[inner.kind]
+
+    def finish(make, kind, completed):
+        stand_in = objects.get((kind, fingerprint(completed)))
+        return make() if stand_in is None else stand_in
+
+    builder = replace(BUILDER, finish=finish)
+    return builder.build(builder.complete(spec, family, name), family, name)
+
+
+def key(kind, spec=None):
+    """What tells a stand-in: its family's kind and the fingerprint of its completed spec."""
+    [family] = [one for one in BUILDER.families if one.kind == kind]
+    return kind, fingerprint(BUILDER.complete(spec or NEEDED[kind], family, kind))

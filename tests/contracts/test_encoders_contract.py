@@ -1,0 +1,79 @@
+"""Every encoder's laws: a unit vector a text, whatever its company, and token states that lie in the text."""
+
+import numpy as np
+import pytest
+from stand_ins import LetterEncoder, build
+
+from rlc.data.errors import UnsupportedError
+from rlc.data.protocols import Encoder
+from rlc.pipeline.recipe import ENCODER
+from rlc.retrievers import ENCODERS
+
+every_encoder = pytest.mark.parametrize("name", sorted(ENCODERS))
+TEXTS = ["the cat sat", "a dog", "net income rose and the bird sings", "the cat sat"]
+
+
+@pytest.fixture(autouse=True)
+def _vectors_are_kept_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("RLC_CACHE", str(tmp_path))
+
+
+def obey(encoder):
+    assert isinstance(encoder, Encoder)
+    for encode in (encoder.encode_documents, encoder.encode_queries):
+        vectors = encode(TEXTS)
+        assert vectors.dtype == np.float32
+        assert vectors.shape == (len(TEXTS), encoder.dimension), "a vector a text"
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4, err_msg="unit vectors")
+        np.testing.assert_allclose(vectors[0], vectors[3], atol=1e-5, err_msg="equal texts")
+        alone = np.concatenate([encode([text]) for text in TEXTS])
+        np.testing.assert_allclose(alone, vectors, atol=1e-4, err_msg="company")
+        assert encode([]).shape == (0, encoder.dimension), "a vector a text"
+    try:
+        states = encoder.encode_tokens(TEXTS)
+    except UnsupportedError:
+        return
+    assert len(states) == len(TEXTS)
+    for text, one in zip(TEXTS, states, strict=True):
+        assert one.vectors.shape == (len(one.offsets), encoder.dimension), "a state a token"
+        assert one.offsets.ravel().tolist() == sorted(one.offsets.ravel().tolist()), "tokens in the text"
+        assert 0 <= one.offsets.min() < one.offsets.max() <= len(text), "tokens in the text"
+
+
+@every_encoder
+def test_every_encoder_gives_unit_vectors_whatever_the_company(name, weights):
+    obey(build(ENCODER, name, weights=weights(ENCODER, name), device="cpu", dtype="float32"))
+
+
+def test_the_stand_in_is_an_encoder():
+    obey(LetterEncoder())
+
+
+class Long(LetterEncoder):
+    def encode_documents(self, texts):
+        return 2 * super().encode_documents(texts)
+
+
+class Missing(LetterEncoder):
+    def encode_documents(self, texts):
+        return super().encode_documents(texts)[1:]
+
+
+class Social(LetterEncoder):
+    """A text's vector depends on who stands beside it."""
+
+    def encode_documents(self, texts):
+        vectors = super().encode_documents(texts)
+        mixed = vectors + vectors.mean(axis=0) if len(texts) else vectors
+        return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+
+
+class Outside(LetterEncoder):
+    def encode_tokens(self, texts):
+        return [type(one)(one.vectors, one.offsets + 50) for one in super().encode_tokens(texts)]
+
+
+@pytest.mark.parametrize("evil", [Long, Missing, Social, Outside])
+def test_the_laws_catch_an_encoder_that_breaks_them(evil):
+    with pytest.raises(AssertionError, match=r"unit vectors|a vector a text|company|tokens in the text"):
+        obey(evil())
