@@ -6,6 +6,7 @@ from langchain_core.documents import Document
 
 from rlc.chunkers.base import Chunker, Span, check_text, to_chunks
 from rlc.data.errors import DataError
+from rlc.data.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class PassagesChunker(Chunker):
     """
 
     inner: Chunker | None = None
+
+    @classmethod
+    def example(cls) -> Spec:
+        """Documents that mark no passages are cut too."""
+        return {"inner": "recursive"}
 
     def split(self, document: Document) -> list[Document]:
         """Cut one document.

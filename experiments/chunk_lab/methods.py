@@ -1,30 +1,38 @@
 """Chunkers as they are named on a command line: `late:inner=recursive,inner.size=500`."""
 
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from rlc.chunkers import CHUNKERS
 from rlc.chunkers.base import Chunker
 from rlc.data.errors import UsageError
 from rlc.data.spec import Spec
-from rlc.pipeline.recipe import BUILDER, CHUNKER, Recipe, with_settings
+from rlc.pipeline.recipe import BUILDER, CHUNKER, LLM, Recipe, with_settings
 
-LEFT_OUT = {
-    "proposition": "a model writes an answer for every passage; ask for it (proposition:model=ID), on a few documents"
-}
-# Every other entry of the table, at one size; a test holds the two together.
-DEFAULT = (
-    "recursive:size=500",
-    "fixed:size=500",
-    "sentence:size=500",
-    "section:size=500",
-    "contextual:inner=section,inner.size=500",
-    "hierarchy:sizes=[500,125]",
-    "semantic:size=500",
-    "late:inner=recursive,inner.size=500",
-)
+SIZE = 500  # tokens, of every chunker that takes a size
+LEFT_OUT = "an engine writes for every passage; ask for it (--chunker {name}:...), on a few documents"
 _COMMA = re.compile(r",(?![^\[\]{}]*[\]}])")  # a comma outside brackets
+
+
+def default_chunkers() -> tuple[list[str], list[str]]:
+    """Every chunker of the table at one size, and the names of those left out, since an engine writes for them."""
+    texts, left_out = [], []
+    for name in sorted(CHUNKERS):
+        parameters, example = CHUNKER.parameters(name, name), CHUNKER.example(name, name)
+        if any(BUILDER.family_of(parameters[key].annotation) is LLM for key in example):
+            left_out.append(name)
+            continue
+        settings = [f"{key}={_written(value)}" for key, value in example.items()]
+        settings += [f"size={SIZE}"] * ("size" in parameters) + [f"inner.size={SIZE}"] * ("inner" in example)
+        texts.append(f"{name}:{','.join(settings)}" if settings else name)
+    return texts, left_out
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 def chunker_spec(text: str, shared: Mapping[str, Any]) -> Spec:

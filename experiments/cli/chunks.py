@@ -66,7 +66,7 @@ def chunks(
     """Compare chunkers on location questions: how often do the best chunks that fit a budget hold the answer?"""
     from rlc.chunkers import PropositionChunker
     from rlc.data.tokens import load_tokenizer
-    from rlc.experiments.chunk_lab.methods import DEFAULT, LEFT_OUT, build_chunker, chunker_spec
+    from rlc.experiments.chunk_lab.methods import LEFT_OUT, build_chunker, chunker_spec, default_chunkers
     from rlc.experiments.chunk_lab.quality import curves, questions, table
     from rlc.experiments.cli.choose import choose_dataset
     from rlc.experiments.cli.compare import BANNER
@@ -78,14 +78,15 @@ def chunks(
     counter = tokenizer or encoder
     vectors = {"use": "cached", "encoder": encoder}
     shared = {"encoder": vectors, "tokenizer": counter}
-    specs = {text: chunker_spec(text, shared) for text in chunkers or DEFAULT}
+    chosen, left_out = (chunkers, []) if chunkers else default_chunkers()
+    specs = {text: chunker_spec(text, shared) for text in chosen}
     rankings = _rankings(retrievers or RETRIEVERS, vectors)
     data = where(choose_dataset(dataset, data_root), conditions)
     asked = questions(data, documents, seed)
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")
-    for name, reason in {} if chunkers else LEFT_OUT.items():
-        click.echo(f"{name} is left out: {reason}", err=True)
+    for name in left_out:
+        click.echo(f"{name} is left out: {LEFT_OUT.format(name=name)}", err=True)
     measured = []
     for text, spec in specs.items():
         click.echo(text, err=True)

@@ -55,13 +55,13 @@ class ScoringEngine(ScriptedLLM):
     """A script that also says how likely texts are: the more so, the more letters they share with the context."""
 
     def logprobs(self, contexts, texts):
-        return [
-            TokenLogprobs(
-                spans := self.tokenizer.offsets(text) or [(0, len(text))],
-                np.array([-1 / (1 + len(set(context) & set(text[a:b]))) for a, b in spans], np.float32),
-            )
-            for context, text in zip(contexts, texts, strict=True)
-        ]
+        return [self._scored(context, text) for context, text in zip(contexts, texts, strict=True)]
+
+    def _scored(self, context, text):
+        starts = [0, *(start for start, _ in self.tokenizer.offsets(text)[1:])]
+        spans = list(zip(starts, [*starts[1:], len(text)], strict=True))
+        shared = [len(set(context) & set(text[start:end])) for start, end in spans]
+        return TokenLogprobs(spans, -1 / (1 + np.array(shared, np.float32)))
 
 
 def bert_like():

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from rlc.chunkers import CHUNKERS
-from rlc.experiments.chunk_lab.methods import DEFAULT, LEFT_OUT, build_chunker, chunker_spec
+from rlc.experiments.chunk_lab.methods import build_chunker, chunker_spec, default_chunkers
 from rlc.experiments.cli.main import main
 
 LIGHT = ("--tokenizer", "approximate", "--retriever", "bm25", "--dataset", "sample")
@@ -80,13 +80,19 @@ def test_no_question_left_by_the_rule(chunks):
 
 
 def test_default_names_every_chunker_but_those_left_out():
-    specs = [chunker_spec(text, SHARED) for text in DEFAULT]
-    assert {spec["use"] for spec in specs} | set(LEFT_OUT) == set(CHUNKERS)
+    texts, left_out = default_chunkers()
+    specs = [chunker_spec(text, SHARED) for text in texts]
+    assert {spec["use"] for spec in specs} | set(left_out) == set(CHUNKERS)
+    assert left_out == ["proposition"]
     assert all(spec.get("tokenizer") or spec["inner"]["tokenizer"] for spec in specs)
+    assert {"recursive:size=500", "hierarchy:sizes=[500,125]", "late:inner=recursive,inner.size=500"} <= set(
+        texts
+    )
 
 
 def test_what_is_left_out_is_said(chunks, monkeypatch):
-    monkeypatch.setattr("rlc.experiments.chunk_lab.methods.DEFAULT", ("recursive:size=60",))
+    few = (["recursive:size=60"], ["proposition"])
+    monkeypatch.setattr("rlc.experiments.chunk_lab.methods.default_chunkers", lambda: few)
     assert "proposition is left out" in chunks("--documents", 1).stderr
 
 

@@ -1,0 +1,134 @@
+"""Every engine's laws: a generation a prompt, in order, nothing wished for ignored; on random weights and stand-ins."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from stand_ins import ScoringEngine, build
+
+from rlc.data.errors import UnsupportedError
+from rlc.data.protocols import LLM, Generation, Prompt, Scorer
+from rlc.pipeline.llms import LLMS
+from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.recipe import LLM as ENGINE
+
+every_engine = pytest.mark.parametrize("name", sorted(LLMS))
+DOCUMENT = "The cat saw the other theme. Nobody knows the weather there. "
+PROMPTS = [Prompt(DOCUMENT, "Who saw it?"), Prompt(DOCUMENT, "Why?"), Prompt("", "Who?", "Be brief.")]
+SCHEMA = {"type": "object"}
+
+
+class Server(BaseHTTPRequestHandler):
+    """Completes every chat with "yes", as an OpenAI-compatible server does."""
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        choice = {"message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 20, "completion_tokens": 1}
+        body = json.dumps({"choices": [choice], "usage": usage}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def base_url():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+@pytest.fixture
+def engine(name, weights, base_url):
+    engine = build(ENGINE, name, weights=weights(ENGINE, name), base_url=base_url)
+    yield engine
+    getattr(engine, "close", lambda: None)()
+
+
+def obey(engine):
+    assert isinstance(engine, LLM)
+    assert engine.name
+    assert engine.window > 0
+    counts = [engine.count(Prompt(DOCUMENT * n, "Who?")) for n in (1, 2, 3)]
+    assert 0 < counts[0] < counts[1] < counts[2], "what is longer has more tokens"
+    assert engine.generate([], max_tokens=4) == [], "a generation a prompt"
+    generations = engine.generate(PROMPTS, max_tokens=4)
+    assert len(generations) == len(PROMPTS), "a generation a prompt"
+    for one in generations:
+        assert one.error is None
+        assert one.finish_reason in ("stop", "length")
+        assert one.logprobs is None
+        assert one.usage.prompt_tokens > 0, "what is spent is counted"
+        assert 0 <= one.usage.output_tokens <= 4, "no more tokens than allowed"
+        assert one.usage.cached_tokens <= one.usage.prompt_tokens
+    no_wish_is_ignored(engine)
+    if isinstance(engine, Scorer):
+        texts = ["the theme", "a cat"]
+        for text, scored in zip(texts, engine.logprobs(["The cat saw ", ""], texts), strict=True):
+            assert "".join(text[start:end] for start, end in scored.spans) == text, "tokens tile the text"
+            assert len(scored.values) == len(scored.spans), "log-probabilities"
+            assert (scored.values <= 0).all(), "log-probabilities"
+
+
+def no_wish_is_ignored(engine):
+    """Log-probabilities and a schema are given, or refused aloud."""
+    try:
+        [one] = engine.generate(PROMPTS[:1], max_tokens=4, logprobs=True)
+    except UnsupportedError:
+        pass
+    else:
+        assert one.logprobs is not None, "a wish is not ignored"
+        assert all(value <= 0 for value in one.logprobs), "log-probabilities"
+    try:
+        [one] = engine.generate(PROMPTS[:1], max_tokens=4, schema=SCHEMA)
+    except UnsupportedError:
+        pass
+    else:
+        assert one.error or isinstance(json.loads(one.text), dict), "a wish is not ignored"
+
+
+@every_engine
+def test_every_engine_answers_every_prompt_and_ignores_no_wish(engine):
+    obey(engine)
+
+
+def test_the_stand_in_is_an_engine():
+    obey(ScoringEngine({"": "yes"}))
+
+
+class Fewer(ScriptedLLM):
+    def generate(self, prompts, **wishes):
+        return super().generate(prompts, **wishes)[1:]
+
+
+class Talkative(ScriptedLLM):
+    def generate(self, prompts, *, max_tokens, **wishes):
+        return super().generate(prompts, max_tokens=40, **wishes)
+
+
+class Deaf(ScriptedLLM):
+    def generate(self, prompts, *, max_tokens, **_):
+        return super().generate(prompts, max_tokens=max_tokens)
+
+
+class Free(ScriptedLLM):
+    def generate(self, prompts, **wishes):
+        return [Generation(one.text) for one in super().generate(prompts, **wishes)]
+
+
+class Sure(ScoringEngine):
+    def logprobs(self, contexts, texts):
+        return [type(one)(one.spans, -one.values) for one in super().logprobs(contexts, texts)]
+
+
+@pytest.mark.parametrize("evil", [Fewer, Talkative, Deaf, Free, Sure])
+def test_the_laws_catch_an_engine_that_breaks_them(evil):
+    laws = r"a generation a prompt|no more tokens|a wish is not|is counted|log-probabilities"
+    with pytest.raises(AssertionError, match=laws):
+        obey(evil({"": "one two three four five six seven"}))
