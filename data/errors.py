@@ -1,9 +1,8 @@
 """Errors that a user can act on: what was expected, what came, what to do."""
 
 import difflib
-import importlib
 from collections.abc import Iterable
-from types import ModuleType
+from importlib.util import find_spec
 
 
 class RlcError(Exception):
@@ -60,16 +59,26 @@ class MissingExtraError(RlcError, ImportError):
     """An optional package that is not installed."""
 
 
-def require(module: str, extra: str) -> ModuleType:
-    """Import an optional module, or say which extra brings it.
+EXTRAS = {
+    "torch": "local",
+    "transformers": "local",
+    "sentence_transformers": "local",
+    "faiss": "local",
+    "mlflow": "track",
+    "vllm": "gpu",
+}
+"""Which extra brings a module that the base does without."""
+
+
+def require(*modules: str) -> None:
+    """Hold that optional modules are installed, without importing them.
 
     Raises:
-        MissingExtraError: naming the module and the extra.
+        MissingExtraError: naming the first that is not, and what to type.
     """
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{module} is not installed: pip install 'rlc[{extra}]'") from error
+    for module in modules:
+        if find_spec(module) is None:
+            raise MissingExtraError(f"{module} is not installed: pip install 'rlc[{EXTRAS[module]}]'")
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:

@@ -4,11 +4,19 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rlc.data.errors import require
+
 
 def load(target: str) -> Any:  # noqa: ANN401 - whatever the target is
-    """Import `"package.module:Name"`."""
+    """Import `"package.module:Name"`.
+
+    Raises:
+        MissingExtraError: if a package that the method names in `NEEDS` is not installed.
+    """
     module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
+    found = getattr(importlib.import_module(module), name)
+    require(*getattr(found, "NEEDS", ()))
+    return found
 
 
 def lazy_attributes(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rlc.data.errors import UsageError, WeightsError, unknown
+from rlc.data.errors import UsageError, WeightsError, require, unknown
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,7 @@ def _install(raw: Path, weights: Alias, target: Path) -> None:
 
 def dequantise(gguf: Path, target: Path) -> None:
     """Turn a GGUF file into a plain bf16 Hugging Face folder, once, so that every engine loads it alike."""
+    require("torch", "transformers")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from rlc.data.errors import UnsupportedError, UsageError, unknown
+from rlc.data.errors import UnsupportedError, UsageError, require, unknown
 from rlc.data.loads import PromptLoad
 
 GIB = 1024**3
@@ -367,6 +367,7 @@ def measure_machine(size: int = 8192, rounds: int = 10) -> Machine:
     Raises:
         UnsupportedError: without a CUDA device.
     """
+    require("torch")
     import torch
 
     if not torch.cuda.is_available():

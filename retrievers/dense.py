@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from langchain_core.documents import Document
@@ -25,6 +25,8 @@ class DenseRetriever(Retriever):
         candidates: a FAISS index that proposes documents, or None: every vector is compared. Scores are always
             recomputed from `vectors`, in float32 and one fixed order, so that equal vectors get equal scores.
     """
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("faiss",)
 
     collection: Collection
     encoder: Encoder

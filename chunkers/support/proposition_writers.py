@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rlc.data.errors import EngineError, WeightsError
+from rlc.data.errors import EngineError, WeightsError, require
 from rlc.data.protocols import LLM, Prompt
 from rlc.data.weights import resolve
 
@@ -69,6 +69,7 @@ class Seq2SeqWriter:
     """A sequence-to-sequence model trained for the task, run greedily."""
 
     def __init__(self, model: str, max_tokens: int, batch: int = 8) -> None:
+        require("torch", "transformers")
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
         place = str(resolve(model))

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from rlc.data.errors import MissingExtraError, require
 from rlc.data.weights import ALIASES, cache_folder
 from rlc.experiments.runs.provenance import git_revision, processor, versions
 
@@ -30,6 +31,10 @@ def examine(out: Path) -> Iterator[tuple[str, str]]:
 
 
 def _devices() -> str:
+    try:
+        require("torch")
+    except MissingExtraError as error:
+        return str(error)
     import torch
 
     from rlc.pipeline.llms.hf import faster_dtype

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from rlc.data.errors import MissingExtraError, require
 from rlc.experiments.cli.completion import arms, datasets, questions, recipes, runs, settings
 
 OUT = click.option(
@@ -60,7 +62,27 @@ SETTINGS = click.option(
 RESUME = click.option(
     "--resume/--no-resume", default=True, help="Take stored answers, or answer everything again."
 )
-TRACK = click.option("--track/--no-track", default=True, help="Log what is found to MLflow.")
+
+
+def _where_mlflow_is(context: click.Context, option: click.Parameter, wanted: bool) -> bool:
+    """Track by default where MLflow is installed; asked for by name, it must be."""
+    asked = context.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT
+    try:
+        require(*["mlflow"] * wanted)
+    except MissingExtraError as error:
+        if asked:
+            raise
+        click.echo(f"not logged to MLflow: {error}", err=True)
+        return False
+    return wanted
+
+
+TRACK = click.option(
+    "--track/--no-track",
+    default=True,
+    callback=_where_mlflow_is,
+    help="Log what is found to MLflow, where it is installed.",
+)
 
 # Of a stored run.
 RUN = click.argument("run", shell_complete=runs)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rlc.data.errors import require
 from rlc.data.lazy import load
 from rlc.experiments.tracking.place import Place, TrackingError, place_of
 
@@ -58,6 +59,7 @@ def connect(out: Path, folder: Path) -> Iterator[Connection]:
     """
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
+    require("mlflow")
     import mlflow
     from sqlalchemy.exc import SQLAlchemyError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rlc.data.errors import DataError, RlcError
+from rlc.data.errors import DataError, RlcError, require
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.runs.stored import StoredRun
 
@@ -60,6 +60,7 @@ def ui_command(out: Path, port: int) -> list[str]:
     Raises:
         TrackingError: if there is no run store yet.
     """
+    require("mlflow")
     place = place_of(out)
     if place.artifacts is not None and not place.exists:
         raise TrackingError(

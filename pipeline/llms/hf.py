@@ -50,6 +50,7 @@ class HfLLM:
         revision: a hub revision.
     """
 
+    NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     VERSION: ClassVar[int] = 1
 
     probed = True  # it is loaded into this process for the run anyway, and asked for nothing but time

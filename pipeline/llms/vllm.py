@@ -69,6 +69,7 @@ class VllmLLM:
         ValueError: on a setting out of range, such as a window beyond the model's positions.
     """
 
+    NEEDS: ClassVar[tuple[str, ...]] = ("transformers",)
     VERSION: ClassVar[int] = 1
 
     # Questions on several documents are decoded side by side, where the weights are read once for all of them.

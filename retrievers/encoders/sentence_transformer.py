@@ -46,6 +46,7 @@ class SentenceEncoder:
         pooled: how many texts have been pooled over windows so far.
     """
 
+    NEEDS: ClassVar[tuple[str, ...]] = ("torch", "sentence_transformers")
     VERSION: ClassVar[int] = 1
 
     def __init__(

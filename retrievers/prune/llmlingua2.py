@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -38,6 +38,8 @@ class LLMLingua2Pruner(SentencePruner):
 
     Source: Pan et al., LLMLingua-2, ACL Findings 2024, arXiv 2403.12968.
     """
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     model: Weights
     ratio: Share | None = 0.5

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from langchain_core.documents import Document
@@ -71,6 +71,8 @@ class ProvencePruner(SentencePruner):
 
     Source: Chirkova et al., Provence, ICLR 2025, arXiv 2501.16214.
     """
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     model: Weights = "provence-mini"
     revision: str | None = None

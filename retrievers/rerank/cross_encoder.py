@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, PrivateAttr
@@ -32,6 +32,8 @@ class CrossEncoderReranker(Reranker):
         batch_tokens: tokens in one forward pass, padding included.
         device: `cpu`, `cuda`, ...; None takes the best there is.
     """
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     model: Weights
     revision: str | None = None

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rlc.data.errors import WeightsError
+from rlc.data.errors import WeightsError, require
 
 
 def read_config(name: str, place: Path | str, revision: str | None = None) -> dict[str, Any]:
@@ -25,6 +25,7 @@ def read_config(name: str, place: Path | str, revision: str | None = None) -> di
             raise WeightsError(f"cannot read {file}: {error}; save or fetch the model again") from error
         config = config.get("text_config", config)
     else:
+        require("transformers")
         from transformers import AutoConfig
 
         try:
