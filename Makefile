@@ -2,6 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet -c constraints.txt
+ifneq ($(shell command -v uv),)
+INSTALL := uv pip install --quiet --python $(BIN)/python -c constraints.txt
+# uv reads none of pip's settings; where pip finds wheels (such as a torch without CUDA) uv shall find them, too.
+ifndef UV_FIND_LINKS
+export UV_FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+endif
+endif
 
 .PHONY: compare test lint docs mutants wheel weights clean
 
@@ -21,7 +29,7 @@ docs: .venv/ready-dev .typing/rlc
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 mutants: .venv/ready-dev
-	$(PIP) install --quiet -c constraints.txt 'mutmut==3.8.1'
+	$(INSTALL) 'mutmut==3.8.1'
 	$(BIN)/python .ci/mutants.py
 
 wheel: .venv/ready-dev
@@ -33,15 +41,15 @@ weights: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) install --quiet -c constraints.txt -e .
+	$(INSTALL) -e '.[all]'
 	touch $@
 
 .venv/ready-test: .venv/ready
-	$(PIP) install --quiet -c constraints.txt -e '.[test]'
+	$(INSTALL) -e '.[test]'
 	touch $@
 
 .venv/ready-dev: .venv/ready-test
-	$(PIP) install --quiet -c constraints.txt -e '.[test,dev,docs]'
+	$(INSTALL) -e '.[test,dev,docs]'
 	touch $@
 
 # Type checkers cannot follow an editable install; a folder of links can stand in for it.
