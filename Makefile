@@ -56,6 +56,7 @@ weights: .venv/ready
 .typing/rlc:
 	mkdir -p $@
 	for shelf in data chunkers retrievers pipeline experiments; do ln -sfn ../../$$shelf $@/$$shelf; done
+	ln -sfn ../../api/__init__.py $@/__init__.py
 
 clean:
 	rm -rf .venv .typing build dist site *.egg-info

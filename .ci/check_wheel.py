@@ -41,7 +41,10 @@ def main() -> None:
 def check(site: Path) -> None:
     """Import every module that the checkout has, from the installed copy, and find the package data there."""
     wanted = sorted(
-        module_of(file) for shelf in SHELVES for file in (ROOT / shelf).rglob("*.py") if packaged(file)
+        module_of(file)
+        for shelf in ("api", *SHELVES)
+        for file in (ROOT / shelf).rglob("*.py")
+        if packaged(file)
     )
     for name in wanted:
         module = importlib.import_module(name)
@@ -62,6 +65,8 @@ def packaged(file: Path) -> bool:
 def module_of(file: Path) -> str:
     """The module's name."""
     parts = ["rlc", *file.relative_to(ROOT).with_suffix("").parts]
+    if parts[1] == "api":  # the front door is the package itself
+        return "rlc"
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 

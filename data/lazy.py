@@ -1,7 +1,10 @@
 """Tables of methods, handed out lazily (PEP 562): importing a chunker loads no torch."""
 
+import ast
 import importlib
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import require
@@ -37,3 +40,16 @@ def lazy_attributes(
         return sorted(targets)
 
     return __getattr__, __dir__
+
+
+def first_sentence(target: str) -> str:
+    """The first line of a class's or function's docstring, read from its source: nothing is imported."""
+    module, _, name = target.partition(":")
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""

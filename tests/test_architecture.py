@@ -96,13 +96,15 @@ def test_imports_point_left_and_through_the_doors(file):
 
 def test_every_package_is_in_the_wheel():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    packages = {
+    packages = {"rlc"} | {
         "rlc." + ".".join(file.parent.relative_to(ROOT).parts)
         for file in FILES
         if file.name == "__init__.py" and not {"bench", "research"} & set(file.parts)
     }
     assert set(settings["packages"]) == packages
-    assert {f"rlc.{folder.replace('/', '.')}" for folder in settings["package-dir"].values()} == packages
+    folders = {**settings["package-dir"]}
+    assert folders.pop("rlc") == "api"
+    assert {f"rlc.{folder.replace('/', '.')}" for folder in folders.values()} | {"rlc"} == packages
 
 
 def test_help_loads_nothing_heavy():

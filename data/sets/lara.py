@@ -60,7 +60,7 @@ CARD = Card(
   journal={arXiv preprint arXiv:2502.09977},
   year={2025}
 }""",
-    note="Answers of eleven models with both arms are recorded: --reader recorded:all.",
+    note="Answers of eleven models with both arms are recorded: --model recorded:all.",
 )
 
 _PUBLISHED_LENGTHS = {"32k", "128k"}

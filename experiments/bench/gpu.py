@@ -29,7 +29,7 @@ from rlc.data.records import Example
 from rlc.data.sets.lara import load
 from rlc.data.store import Store
 from rlc.experiments.bench.gpu_faults import faults
-from rlc.experiments.runs.compare import by_document
+from rlc.experiments.runs.loop import by_document
 from rlc.experiments.runs.run import plan_run, write_json
 from rlc.experiments.runs.selection import where
 from rlc.pipeline.gpu_cost import (

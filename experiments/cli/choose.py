@@ -8,48 +8,58 @@ from rlc.data.errors import UsageError
 from rlc.data.records import Dataset
 from rlc.data.sets.lara import recorded_models
 from rlc.data.spec import Spec
+from rlc.experiments.cli.options import Arms, Questions
 from rlc.experiments.runs.selection import limit as limit_to
-from rlc.experiments.runs.selection import where
+from rlc.experiments.runs.selection import measured_by, where
 from rlc.experiments.runs.shipped import recipe_file
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import Recipe, dataset_specs, load_recipe, takes, with_settings
 from rlc.pipeline.routers import ROUTERS
 
 
-def choose_dataset(words: str | None, data_root: Path | None, recipe: Path | None = None) -> Dataset:
-    """The data set of `--dataset`, else that of the recipe, else LaRA.
+def choose_questions(questions: Questions, recipe: Path | None = None) -> Dataset:
+    """The data set of `--dataset`, else that of the recipe, else LaRA; filtered, sampled, with what scores it.
 
     Raises:
-        UsageError: on an unknown name, part or setting.
+        UsageError: on an unknown name, part, setting or scorer.
         DataError: where the data is not here, or cannot be read.
     """
+    dataset = choose_dataset(questions.dataset, questions.data_root, recipe)
+    dataset = where(dataset, questions.conditions)
+    if questions.limit is not None:
+        dataset = limit_to(dataset, questions.limit, questions.seed)
+    return measured_by(dataset, questions.measure)
+
+
+def choose_dataset(words: str | None, data_root: Path | None, recipe: Path | None = None) -> Dataset:
+    """All of that data set."""
     specs = dataset_specs(recipe_file(recipe)) if words is None and recipe is not None else []
     return load_sets(specs, data_root) if specs else load_dataset(words or "lara", data_root)
 
 
-def choose_questions(dataset: Dataset, conditions: Sequence[str], limit: int | None, seed: int) -> Dataset:
-    """Filter and sample."""
-    dataset = where(dataset, conditions)
-    return limit_to(dataset, limit, seed) if limit is not None else dataset
-
-
-def choose_recipes(
-    file: Path | None, settings: Sequence[str], readers: Sequence[str], seed: int, dataset: Dataset
-) -> dict[str, Recipe]:
+def choose_recipes(arms: Arms, seed: int, dataset: Dataset) -> dict[str, Recipe]:
     """A recipe per language model, with the options' changes; the key is the model's name, empty for the default."""
-    if not readers:
-        recipes = {"": load_recipe(recipe_file(file))}
+    if not arms.engines:
+        recipes = {"": load_recipe(recipe_file(arms.recipe))}
     else:
-        recipes = {name: r for reader in readers for name, r in _with_reader(file, reader, dataset).items()}
-    return {name: changed(recipe, settings, seed) for name, recipe in recipes.items()}
+        recipes = {
+            name: recipe
+            for model in arms.engines
+            for name, recipe in _with_model(arms.recipe, model, dataset).items()
+        }
+    questions = questions_per_document(dataset)
+    return {
+        name: priced(changed(recipe, arms.settings, seed), arms.price, arms.budget, questions)
+        for name, recipe in recipes.items()
+    }
 
 
-def _with_reader(file: Path | None, reader: str, dataset: Dataset) -> dict[str, Recipe]:
-    engine, _, model = reader.partition(":")
+def _with_model(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
+    engine, _, name = model.partition(":")
     if engine == "recorded":
-        return _recorded(file, model, dataset)
+        return _recorded(file, name, dataset)
     recipe = load_recipe(recipe_file(file))
-    spec = engine_spec(reader)
+    spec = engine_spec(model)
     known = _with_router_settings(recipe, "reader", {"reader": spec["model"]})
     return {str(spec["model"]): Recipe(recipe.readers, {**known.parts, "llm": spec})}
 
@@ -108,13 +118,13 @@ def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
     return with_settings(recipe, [*seeds, *settings])
 
 
-def engine_spec(reader: str) -> Spec:
+def engine_spec(model: str) -> Spec:
     """`ENGINE:MODEL` as a spec; a bare model belongs to `hf`.
 
     >>> engine_spec("endpoint:my-model")
     {'use': 'endpoint', 'model': 'my-model'}
     """
-    engine, colon, model = reader.partition(":")
+    engine, colon, name = model.partition(":")
     if colon and engine in LLMS:
-        return {"use": engine, "model": model}
-    return {"use": "hf", "model": reader}
+        return {"use": engine, "model": name}
+    return {"use": "hf", "model": model}

@@ -1,8 +1,8 @@
-"""`rlc compare`, from options to output."""
+"""`rlc compare`: readers of a recipe on the questions of a data set."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +10,45 @@ import click
 import polars as pl
 
 from rlc.data.errors import NoAnswerError
-from rlc.experiments.cli.choose import (
-    choose_dataset,
-    choose_questions,
-    choose_recipes,
-    priced,
-    questions_per_document,
+from rlc.data.records import Dataset
+from rlc.experiments.cli.choose import choose_questions, choose_recipes
+from rlc.experiments.cli.completion import named
+from rlc.experiments.cli.console import print_table, summary_table
+from rlc.experiments.cli.options import (
+    ARMS,
+    DATA_ROOT,
+    DATASET,
+    LIMIT,
+    MEASURE,
+    MODELS,
+    OUT,
+    READERS,
+    RECIPE,
+    RESUME,
+    SEED,
+    SETTINGS,
+    TRACK,
+    WHERE,
+    Arms,
+    Output,
+    Questions,
+    in_records,
 )
 from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
 from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import sentences
 from rlc.experiments.runs.caveats import caveats
-from rlc.experiments.runs.execute import documents_together, execute
+from rlc.experiments.runs.compare import Execution
+from rlc.experiments.runs.compare import compare as compare_readers
 from rlc.experiments.runs.forecast import forecasts, measure_speeds
 from rlc.experiments.runs.progress import clock
-from rlc.experiments.runs.run import Outcome, Run, plan_run
+from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.scope import scopes, searched
-from rlc.experiments.runs.selection import measured_by, scored_by
-from rlc.experiments.runs.stored import StoredRun, open_run
-from rlc.experiments.scorers.measured import AUTHORS
+from rlc.experiments.runs.selection import scored_by
+from rlc.experiments.runs.stored import StoredRun
+from rlc.experiments.runs.summary import summarise
 from rlc.experiments.study.study import make_study
-from rlc.experiments.tracking.keeper import FAILED, FINISHED, KILLED, Keeper
+from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
 from rlc.experiments.tracking.place import TrackingError, is_tracked
 from rlc.pipeline.gpu_cost import Planned, machine_here
 
@@ -40,55 +58,75 @@ BANNER = (
 )
 
 
-def run_compare(
-    dataset: str | None,
-    data_root: Path | None,
-    arms: str,
-    routers: Sequence[str],
-    recipe: Path | None,
-    settings: Sequence[str],
-    readers: Sequence[str],
-    conditions: Sequence[str],
-    limit: int | None,
-    seed: int,
-    out: Path,
-    resume: bool,
-    track: bool,
-    dry_run: bool,
-    as_json: bool,
-    price: float | None = None,
-    budget: int | None = None,
-    system_metrics: bool = False,
-    workers: int = 1,
-    documents_per_batch: int | None = None,
-    measure: str = AUTHORS,
+@click.command()
+@in_records
+@DATASET
+@DATA_ROOT
+@ARMS
+@click.option(
+    "--router",
+    "routers",
+    multiple=True,
+    help="Add a router over rag and long; may be repeated.",
+    shell_complete=named("routers"),
+)
+@RECIPE
+@SETTINGS
+@MODELS
+@READERS
+@WHERE
+@LIMIT
+@MEASURE
+@SEED
+@click.option(
+    "--price",
+    type=click.FloatRange(min=0),
+    help="Gain in accuracy that a router asks of 1,000 more tokens, reading spread over a document's questions.",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=0),
+    help="Prompt tokens a question that a router may spend, spread alike.",
+)
+@OUT
+@RESUME
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Processes that share the documents, each with its own model: for CPUs and endpoints, not for one GPU.",
+)
+@click.option(
+    "--documents-per-batch",
+    type=click.IntRange(min=1),
+    help="Documents handed over together; a kill loses at most one batch.  [default: what the engine asks for, else 1]",
+)
+@TRACK
+@click.option(
+    "--system-metrics", is_flag=True, help="Log the machine's load beside it: processor, memory, disk, GPU."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def compare(
+    questions: Questions, arms: Arms, output: Output, workers: int, documents_per_batch: int | None
 ) -> None:
-    """Run a comparison and print it.
-
-    Raises:
-        RlcError: with what the user can mend.
-    """
-    data = choose_questions(choose_dataset(dataset, data_root, recipe), conditions, limit, seed)
-    data = measured_by(data, measure)
+    """Let RAG, long context and routers answer the same questions, and tabulate what each won and cost."""
+    data = choose_questions(questions, arms.recipe)
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")
-    recipes = {
-        name: priced(one, price, budget, questions_per_document(data))
-        for name, one in choose_recipes(recipe, settings, readers, seed, data).items()
-    }
-    run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], routers, out)
-    if dry_run:
-        _print_forecast(run, as_json)
+    recipes = choose_recipes(arms, questions.seed, data)
+    if output.dry_run:
+        _print_forecast(plan_run(data, recipes, arms.names, arms.routers, output.out), output.as_json)
         return
-    together = documents_per_batch or documents_together(run.specs)
-    with _kept(Keeper(run.folder, out, system_metrics)) if track else nullcontext() as keeper:
-        outcome, _ = execute(run, resume, keeper=keeper, workers=workers, together=together)
-        stored = open_run(str(outcome.run.folder), out)
-        study = make_study(stored)
-        _print_outcome(outcome, sentences(study), cost_sentences(study), as_json)
-        if keeper and not (keeper.started or is_tracked(stored, out)):
-            keeper.start()  # nothing was asked, but MLflow lacks it
-    refuse_silence(outcome.summaries)
+    logger = RunLogger(output.out, output.system_metrics) if output.track else None
+    how = Execution(output.resume, workers, documents_per_batch, logger)
+    with _logged(logger):
+        run = compare_readers(data, recipes, arms.names, arms.routers, output.out, how)
+        summaries = summarise(run.frame)
+        _print_run(run, data, summaries, output.as_json)
+        if logger and not (logger.started or is_tracked(run, output.out)):
+            logger.start(run.folder)  # nothing was asked, but MLflow lacks it
+    refuse_silence(summaries)
 
 
 def refuse_silence(summaries: Sequence[Mapping[str, Any]]) -> None:
@@ -115,20 +153,21 @@ def log_run(run: StoredRun, out: Path) -> None:
 
 
 @contextmanager
-def _kept(keeper: Keeper) -> Iterator[Keeper]:
+def _logged(logger: RunLogger | None) -> Iterator[None]:
     """End the comparison's MLflow run in the way that the block ends."""
     status = FAILED
     try:
-        yield keeper
+        yield
         status = FINISHED
     except KeyboardInterrupt:
         status = KILLED
         raise
     finally:
-        if keeper.started and status == FINISHED:
+        if logger and logger.started and status == FINISHED:
             click.echo("logging to MLflow; the results are on disk already", err=True)
         with _warned():
-            keeper.end(status)
+            if logger:
+                logger.end(status)
 
 
 @contextmanager
@@ -140,38 +179,34 @@ def _warned() -> Iterator[None]:
         click.secho(f"warning: {error}", err=True, fg="yellow")
 
 
-def _print_outcome(outcome: Outcome, answer: Sequence[str], costs: Sequence[str], as_json: bool) -> None:
-    run = outcome.run
+def _print_run(
+    run: StoredRun, dataset: Dataset, summaries: Sequence[Mapping[str, Any]], as_json: bool
+) -> None:
+    study = make_study(run)
+    answer, costs = sentences(study), cost_sentences(study)
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "run": str(run.folder),
-                    "labels": dict(run.labels),
-                    "searched": {name: searched(spec) for name, spec in run.specs.items()},
-                    "answer": answer,
-                    "costs": costs,
-                    "readers": outcome.summaries,
-                }
-            )
-        )
+        found = {
+            "run": str(run.folder),
+            "labels": dict(run.labels),
+            "searched": {name: searched(spec) for name, spec in run.specs.items()},
+            "answer": answer,
+            "costs": costs,
+            "readers": summaries,
+        }
+        click.echo(json.dumps(found))
         return
-    from rlc.experiments.cli.console import print_table, summary_table
-
-    data = run.dataset
-    title = f"{data.name} ({data.variant}), {len(data.examples)} questions, {len(data.asked)} documents; "
-    title += f"scored by {scored_by(data)}"
-    print_table(summary_table(outcome.summaries, title, run.labels))
-    for line in [*answer, "", *costs, "", *notes(outcome)]:
+    title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
+    title += f"scored by {scored_by(dataset)}"
+    print_table(summary_table(summaries, title, run.labels))
+    for line in [*answer, "", *costs, "", *notes(run, summaries)]:
         click.echo(line)
 
 
-def notes(outcome: Outcome) -> list[str]:
+def notes(run: StoredRun, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     """What must be said beside the table."""
-    run = outcome.run
     lines = [f"{alias}: resolved to {run.specs[alias]['use']}" for alias in run.labels]
-    lines += [*scopes(run.specs), *caveats(run.specs, outcome.provenance["dataset"])]
-    for summary in outcome.summaries:
+    lines += [*scopes(run.specs), *caveats(run.specs, run.data)]
+    for summary in summaries:
         spec = run.specs[summary["reader"]]
         if summary["cut_answers"] and "overflow" in spec:
             lines.append(
@@ -183,8 +218,8 @@ def notes(outcome: Outcome) -> list[str]:
                 f"{summary['reader']}: {summary['thoughts']} answers came after a thought, of "
                 f"{summary['thought_tokens']:.0f} tokens on average; thoughts are not judged, and their tokens are paid"
             )
-    lines += answer_notes(outcome.frame)
-    errors = outcome.frame.drop_nulls("error")
+    lines += answer_notes(run.frame)
+    errors = run.frame.drop_nulls("error")
     for reader, error, count in (
         errors.group_by("reader", "error").len().sort("reader", "error").head(5).iter_rows()
     ):

@@ -5,13 +5,26 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
+
 from rlc.data.errors import UsageError
 from rlc.data.text.visible import visible
+from rlc.experiments.cli.options import OUT, QUESTION, RUN
 from rlc.experiments.report.pages.question import find_id, questions_of
 from rlc.experiments.runs.results import verdict
 from rlc.experiments.runs.stored import open_run
 
 Row = Mapping[str, Any]
+
+
+@click.command()
+@RUN
+@QUESTION
+@OUT
+def explain(run: str, question: str, out: Path) -> None:
+    """Say why the routers of RUN sent QUESTION (its id, or a part of its text) where they did."""
+    for line in explain_question(run, question, out):
+        click.echo(line)
 
 
 def explain_question(run: str, question: str, out: Path) -> Iterator[str]:

@@ -1,11 +1,9 @@
 """What a recipe can name, for `rlc list`."""
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
-from pathlib import Path
 
 from rlc.chunkers import CHUNKERS
+from rlc.data.lazy import first_sentence
 from rlc.data.sets import SETS
 from rlc.data.weights import ALIASES
 from rlc.experiments.runs.shipped import purpose, recipe_names
@@ -51,16 +49,3 @@ def what(name: str, target: str) -> str:
         return target[1:]
     alias = f"(stands for {AUTO}) " if name == "auto" else ""
     return alias + first_sentence(target)
-
-
-def first_sentence(target: str) -> str:
-    """The first line of a class's or function's docstring, read from its source: nothing is imported."""
-    module, _, name = target.partition(":")
-    spec = find_spec(module)
-    if spec is None or spec.origin is None:
-        return ""
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
-    return ""

@@ -12,28 +12,27 @@ from typing import Any
 import click
 
 from rlc.data.errors import RlcError, UsageError
-from rlc.experiments.cli.chunks import chunks
+from rlc.data.lazy import first_sentence, load
 from rlc.experiments.cli.completion import kinds, named
-from rlc.experiments.cli.diff import diff
-from rlc.experiments.cli.judge import judge
-from rlc.experiments.cli.options import (
-    ARMS,
-    DATA_ROOT,
-    DATASET,
-    LIMIT,
-    MEASURE,
-    OUT,
-    RECIPE,
-    RESUME,
-    SETTINGS,
-    TRACK,
-    WHERE,
-)
-from rlc.experiments.cli.report import report, show
-from rlc.experiments.cli.router import explain, router
-from rlc.experiments.cli.setup import completion, init
-from rlc.experiments.cli.sweep import sweep
-from rlc.experiments.cli.track import track, ui
+from rlc.experiments.cli.options import OUT
+
+# What stands in a file of its own, which is imported when the command is asked for.
+COMMANDS = {
+    "chunks": "rlc.experiments.cli.chunks:chunks",
+    "compare": "rlc.experiments.cli.compare:compare",
+    "completion": "rlc.experiments.cli.setup:completion",
+    "diff": "rlc.experiments.cli.diff:diff",
+    "explain": "rlc.experiments.cli.explain:explain",
+    "init": "rlc.experiments.cli.setup:init",
+    "judge": "rlc.experiments.cli.judge:judge",
+    "plan": "rlc.experiments.cli.plan:plan",
+    "report": "rlc.experiments.cli.report:report",
+    "router": "rlc.experiments.cli.router:router",
+    "show": "rlc.experiments.cli.report:show",
+    "sweep": "rlc.experiments.cli.sweep:sweep",
+    "track": "rlc.experiments.cli.track:track",
+    "ui": "rlc.experiments.cli.track:ui",
+}
 
 # The libraries' own chatter; the process is ours, so their defaults may be too. What the user has set stays.
 QUIET = {
@@ -46,6 +45,24 @@ QUIET = {
 
 class Shell(click.Group):
     """A group that shows a user's mistakes as one message, and never a bare traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted({*super().list_commands(ctx), *COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command; its file is imported now."""
+        if cmd_name in COMMANDS:
+            command: click.Command = load(COMMANDS[cmd_name])
+            return command
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """A line for every command, read from its source: help imports none of them."""
+        own = {name: command.get_short_help_str(200) for name, command in self.commands.items()}
+        told = {name: first_sentence(target) for name, target in COMMANDS.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted({**own, **told}.items()))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run the command."""
@@ -104,90 +121,6 @@ def main(debug: bool) -> None:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     warnings.showwarning = _show_warning
-
-
-@main.command()
-@DATASET
-@DATA_ROOT
-@ARMS
-@click.option(
-    "--router",
-    "routers",
-    multiple=True,
-    help="Add a router over rag and long; may be repeated.",
-    shell_complete=named("routers"),
-)
-@RECIPE
-@SETTINGS
-@click.option(
-    "--reader",
-    "readers",
-    multiple=True,
-    metavar="[ENGINE:]MODEL",
-    help="The language model of all arms: hf:smollm2, endpoint:NAME, recorded:gpt-4o, recorded:all; may be repeated.",
-)
-@WHERE
-@LIMIT
-@MEASURE
-@click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")
-@click.option(
-    "--price",
-    type=click.FloatRange(min=0),
-    help="Gain in accuracy that a router asks of 1,000 more tokens, reading spread over a document's questions.",
-)
-@click.option(
-    "--budget",
-    type=click.IntRange(min=0),
-    help="Prompt tokens a question that a router may spend, spread alike.",
-)
-@OUT
-@RESUME
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=1,
-    help="Processes that share the documents, each with its own model: for CPUs and endpoints, not for one GPU.",
-)
-@click.option(
-    "--documents-per-batch",
-    type=click.IntRange(min=1),
-    help="Documents handed over together; a kill loses at most one batch.  [default: what the engine asks for, else 1]",
-)
-@TRACK
-@click.option(
-    "--system-metrics", is_flag=True, help="Log the machine's load beside it: processor, memory, disk, GPU."
-)
-@click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def compare(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named above
-    """Let RAG, long context and routers answer the same questions, and tabulate what each won and cost."""
-    from rlc.experiments.cli.compare import run_compare
-
-    run_compare(**options)
-
-
-@main.command()
-@DATASET
-@DATA_ROOT
-@ARMS
-@RECIPE
-@SETTINGS
-@click.option(
-    "--reader", "readers", multiple=True, metavar="vllm:MODEL", help="The language model of all arms."
-)
-@WHERE
-@LIMIT
-@click.option("--seed", default=0, help="Seed of the draw.")
-@click.option("--machine", default="h100", help="h100, h200, or a JSON file with measured ceilings.")
-@click.option("--measure", is_flag=True, help="Measure this machine's GPU instead.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the plans as JSON, with the order of the documents."
-)
-def plan(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named above
-    """Say what long context and RAG will cost on a GPU with vLLM: memory, time, and whether it fits."""
-    from rlc.experiments.cli.plan import run_plan
-
-    run_plan(**options)
 
 
 @main.command("list")
@@ -252,17 +185,3 @@ def doctor(out: Path) -> None:
 
     for name, value in examine(out):
         click.echo(f"{name:<18} {value}")
-
-
-main.add_command(chunks)
-main.add_command(completion)
-main.add_command(diff)
-main.add_command(init)
-main.add_command(judge)
-main.add_command(report)
-main.add_command(router)
-main.add_command(explain)
-main.add_command(show)
-main.add_command(sweep)
-main.add_command(track)
-main.add_command(ui)

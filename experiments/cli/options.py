@@ -1,6 +1,10 @@
 """Options that several commands share, so that a name means the same everywhere."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -58,6 +62,16 @@ SETTINGS = click.option(
     help="Change one setting of the recipe: readers.rag.chunker.size=128.",
 )
 
+MODELS = click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="[ENGINE:]MODEL",
+    help="The language model of all arms: hf:smollm2, endpoint:NAME, recorded:gpt-4o, recorded:all; may be repeated.",
+)
+READERS = click.option("--reader", "readers", multiple=True, hidden=True)  # the old name of --model
+SEED = click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")
+
 # How it runs.
 RESUME = click.option(
     "--resume/--no-resume", default=True, help="Take stored answers, or answer everything again."
@@ -90,3 +104,69 @@ QUESTION = click.argument("question", shell_complete=questions)
 EVIDENCE_ROOT = click.option(
     "--data-root", type=click.Path(path_type=Path), help="Where the data set lies, for evidence."
 )
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Which questions are asked, as options say it."""
+
+    dataset: str | None = None
+    data_root: Path | None = None
+    conditions: Sequence[str] = ()
+    limit: int | None = None
+    seed: int = 0
+    measure: str = "authors"
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Which readers answer them: of which recipe, by which language models, with which routers."""
+
+    arms: str = "rag,long"
+    routers: Sequence[str] = ()
+    recipe: Path | None = None
+    settings: Sequence[str] = ()
+    models: Sequence[str] = ()
+    readers: Sequence[str] = ()  # what `--model` was called at first
+    price: float | None = None
+    budget: int | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The readers of the recipe that take part."""
+        return [name.strip() for name in self.arms.split(",") if name.strip()]
+
+    @property
+    def engines(self) -> list[str]:
+        """The language models, by either name of the option."""
+        return [*self.models, *self.readers]
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where results go, and what is printed of them."""
+
+    out: Path = Path("runs")
+    resume: bool = True
+    track: bool = True
+    system_metrics: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+
+
+RECORDS: dict[str, type[Questions | Arms | Output]] = {"questions": Questions, "arms": Arms, "output": Output}
+
+
+def in_records(command: Callable[..., None]) -> Callable[..., None]:
+    """Hand a command its options as these records, as far as it has such options; the others come by their names."""
+
+    @wraps(command)
+    def packed(**given: Any) -> None:  # noqa: ANN401 - click's parameters
+        records = {}
+        for name, kind in RECORDS.items():
+            own = {field.name: given.pop(field.name) for field in fields(kind) if field.name in given}
+            if own:
+                records[name] = kind(**own)
+        command(**given, **records)
+
+    return packed

@@ -1,4 +1,4 @@
-"""`rlc plan`, from options to output."""
+"""`rlc plan`: what vLLM will need on a GPU, before it is loaded."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,22 @@ from pathlib import Path
 import click
 
 from rlc.data.errors import UsageError
-from rlc.experiments.cli.choose import choose_dataset, choose_questions, choose_recipes
+from rlc.experiments.cli.choose import choose_questions, choose_recipes
+from rlc.experiments.cli.options import (
+    ARMS,
+    DATA_ROOT,
+    DATASET,
+    LIMIT,
+    MODELS,
+    READERS,
+    RECIPE,
+    SETTINGS,
+    WHERE,
+    Arms,
+    Output,
+    Questions,
+    in_records,
+)
 from rlc.experiments.metrics.amortised import BreakEven, crossing
 from rlc.experiments.report.sections.amortised import in_words
 from rlc.experiments.runs.forecast import Forecast, forecasts, gpu_plans
@@ -19,30 +34,29 @@ from rlc.pipeline.gpu_cost import GIB, GpuPlan, Machine, machine_named, measure_
 NOT_ESTIMATED = "not estimated: its reader cannot say what it reads, or its engine what that takes"
 
 
-def run_plan(
-    dataset: str | None,
-    data_root: Path | None,
-    arms: str,
-    recipe: Path | None,
-    settings: Sequence[str],
-    readers: Sequence[str],
-    conditions: Sequence[str],
-    limit: int | None,
-    seed: int,
-    machine: str,
-    measure: bool,
-    as_json: bool,
-) -> None:
-    """Say what the arms will cost on a GPU; nothing is loaded.
-
-    Raises:
-        RlcError: with what the user can mend.
-    """
-    gpu = measure_machine() if measure else machine_named(machine)
-    data = choose_questions(choose_dataset(dataset, data_root, recipe), conditions, limit, seed)
-    recipes = choose_recipes(recipe, settings, readers, seed, data)
-    run = plan_run(data, recipes, [arm.strip() for arm in arms.split(",") if arm.strip()], [], Path())
-    print_plans(forecasts(run.specs, data), gpu, as_json)
+@click.command()
+@in_records
+@DATASET
+@DATA_ROOT
+@ARMS
+@RECIPE
+@SETTINGS
+@MODELS
+@READERS
+@WHERE
+@LIMIT
+@click.option("--seed", default=0, help="Seed of the draw.")
+@click.option("--machine", default="h100", help="h100, h200, or a JSON file with measured ceilings.")
+@click.option("--measure", "measured", is_flag=True, help="Measure this machine's GPU instead.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the plans as JSON, with the order of the documents."
+)
+def plan(questions: Questions, arms: Arms, output: Output, machine: str, measured: bool) -> None:
+    """Say what long context and RAG will cost on a GPU with vLLM: memory, time, and whether it fits."""
+    gpu = measure_machine() if measured else machine_named(machine)
+    data = choose_questions(questions, arms.recipe)
+    run = plan_run(data, choose_recipes(arms, questions.seed, data), arms.names, [], Path())
+    print_plans(forecasts(run.specs, data), gpu, output.as_json)
 
 
 def print_plans(forecasts: Sequence[Forecast], machine: Machine, as_json: bool) -> None:
@@ -55,7 +69,7 @@ def print_plans(forecasts: Sequence[Forecast], machine: Machine, as_json: bool) 
     silent = [one.reader for one in forecasts if one.reader not in found]
     if not found:
         raise UsageError(
-            "no arm has the engine vllm, so there is nothing to plan: name one with --reader vllm:MODEL, "
+            "no arm has the engine vllm, so there is nothing to plan: name one with --model vllm:MODEL, "
             "or ask `rlc compare --dry-run`, which measures the engine at hand"
         )
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rlc.data.errors import DataError, UsageError
-from rlc.experiments.cli.options import OUT, QUESTION, RUN
+from rlc.experiments.cli.options import OUT
 
 if TYPE_CHECKING:
     from rlc.experiments.router_lab.lab import Lab
@@ -130,18 +130,6 @@ def fit(data_root: Path | None, run: str | None, out: Path, to: Path, seed: int)
             click.echo(to / f"{name}.json")
     except OSError as error:
         raise StoreError(f"cannot write into {to}: {error}; give a writable folder with --to") from error
-
-
-@click.command()
-@RUN
-@QUESTION
-@OUT
-def explain(run: str, question: str, out: Path) -> None:
-    """Say why the routers of RUN sent QUESTION (its id, or a part of its text) where they did."""
-    from rlc.experiments.cli.explain import explain_question
-
-    for line in explain_question(run, question, out):
-        click.echo(line)
 
 
 def _lab(data_root: Path | None, run: str | None, out: Path) -> "Lab":

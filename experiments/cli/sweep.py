@@ -1,20 +1,60 @@
 """`rlc sweep`: the settings of a reader crossed, ranked, and the chosen one tested."""
 
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
+from rich.table import Table
 
+from rlc.data.errors import StoreError
+from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
+from rlc.experiments.cli.compare import BANNER, log_run
 from rlc.experiments.cli.completion import recipes
-from rlc.experiments.cli.options import DATA_ROOT, DATASET, LIMIT, OUT, RESUME, SETTINGS, TRACK, WHERE
+from rlc.experiments.cli.console import print_table
+from rlc.experiments.cli.options import (
+    DATA_ROOT,
+    DATASET,
+    LIMIT,
+    OUT,
+    RESUME,
+    SETTINGS,
+    TRACK,
+    WHERE,
+    Arms,
+    Output,
+    Questions,
+    in_records,
+)
+from rlc.experiments.report.cells import NONE, interval, percent_text, points_text
+from rlc.experiments.report.pages.sweep import places, sentences, shared, sweep_report
+from rlc.experiments.report.render import write_files
+from rlc.experiments.runs.compare import Execution, execute
+from rlc.experiments.runs.results import write_results
+from rlc.experiments.runs.run import Run, write_json
+from rlc.experiments.runs.scope import scopes
+from rlc.experiments.runs.shipped import recipe_file
+from rlc.experiments.runs.stored import open_run
+from rlc.experiments.study.ranking import Found, against, effects, rank
+from rlc.experiments.study.study import Study, make_study
+from rlc.experiments.sweep.recipe import Sweep, sweep_of
+from rlc.experiments.sweep.sharing import Memory
+from rlc.experiments.sweep.sweep import Plan, cheapest_first, cost, plan_sweep, ranking_frame, record
+from rlc.pipeline.recipe import load_recipe, read_tables
 
 
 @click.command()
+@in_records
 @click.argument("recipe", type=click.Path(path_type=Path, dir_okay=False), shell_complete=recipes)
 @DATASET
 @DATA_ROOT
 @SETTINGS
-@click.option("--reader", metavar="[ENGINE:]MODEL", help="The language model of all settings.")
+@click.option("--model", metavar="[ENGINE:]MODEL", help="The language model of all settings.")
+@click.option("--reader", hidden=True)  # the old name of --model
 @WHERE
 @LIMIT
 @click.option("--seed", default=0, help="Seed of the split, of the draw and of sampling readers.")
@@ -26,12 +66,130 @@ from rlc.experiments.cli.options import DATA_ROOT, DATASET, LIMIT, OUT, RESUME, 
 )
 @click.option("--dry-run", is_flag=True, help="Only list the settings, in the order of the work.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
-def sweep(**options: Any) -> None:  # noqa: ANN401 - click's parameters, named above
+def sweep(
+    questions: Questions, arms: Arms, output: Output, model: str | None, reader: str | None, test_all: bool
+) -> None:
     """Cross settings as the [sweep] table of RECIPE says, and rank them as far as the intervals allow.
 
     A tuning split of the documents chooses; a test split says what the chosen setting is worth. RECIPE is a file, or the
     name of a recipe that comes with the package (`rlc list recipes`).
     """
-    from rlc.experiments.cli.conduct_sweep import run_sweep
+    recipe = arms.recipe or Path()  # click demands one
+    settings = read_sweep(recipe, arms.settings, model or reader, questions.seed)
+    data = choose_questions(questions, recipe)
+    if data.variant == "sample":
+        click.secho(BANNER, err=True, fg="yellow")
+    plan = plan_sweep(settings, data, questions.seed, output.out)
+    if output.dry_run:
+        _print_plan(plan)
+        return
+    found, outcome = conduct(plan, output.resume, output.track, test_all)
+    write_sweep(plan, found, outcome)
+    if output.as_json:
+        click.echo(json.dumps({"sweep": str(plan.folder), "answer": sentences(found), **outcome}))
+        return
+    _print_found(plan, found)
 
-    run_sweep(**options)
+
+def read_sweep(file: Path, settings: Sequence[str] = (), model: str | None = None, seed: int = 0) -> Sweep:
+    """The sweep of a file, or of a recipe that comes with the package, with the options' changes."""
+    builtin = load_recipe(recipe_file(None))
+    sweep = sweep_of(read_tables(recipe_file(file)), builtin)
+    recipe = sweep.recipe
+    if model is not None:
+        recipe = replace(recipe, parts={**recipe.parts, "llm": engine_spec(model)})
+    return replace(sweep, recipe=changed(recipe, settings, seed))
+
+
+def conduct(plan: Plan, resume: bool, track: bool, test_all: bool) -> tuple[Found, dict[str, Any]]:
+    """Ask all settings on the tuning split, and the chosen one and what it is held against on the test split."""
+    started = time.monotonic()
+    memory = Memory()
+    study = _study(plan.tuning, memory, resume, track)
+    ranking = rank(study)
+    chosen = ranking[0].entry.name
+    test: Sequence[Any] = ()
+    if plan.test.examples:
+        run = plan.test_run(chosen, test_all)
+        others = [name for name in run.specs if name != chosen]
+        test = against(_study(run, memory, resume, track), chosen, others)
+    found = Found(
+        study=study,
+        settings=plan.sweep.settings(),
+        short=plan.sweep.short,
+        ranking=ranking,
+        effects=effects(study, plan.sweep.settings()),
+        test=test,
+        test_documents=len(plan.test.asked),
+        stages=memory.stages,
+        seconds=time.monotonic() - started,
+    )
+    return found, record(plan, found)
+
+
+def _study(run: Run, memory: Memory, resume: bool, track: bool) -> Study:
+    costs = {name: cost(name, spec, run.dataset) for name, spec in run.specs.items()}
+    order = cheapest_first(run.specs, run.dataset, costs)
+    stored = execute(run, Execution(resume, schedule=order, work=costs, finish=memory.finish))
+    memory.count("answers", len(run.specs) * len(run.dataset.examples), stored)
+    written = open_run(str(run.folder), run.out)
+    if track:
+        log_run(written, run.out)
+    return make_study(written)
+
+
+def write_sweep(plan: Plan, found: Found, outcome: dict[str, Any]) -> None:
+    """Write `sweep.json`, `ranking.parquet`, and the report with its plots, into the sweep's folder.
+
+    Raises:
+        StoreError: where that cannot be written.
+    """
+    try:
+        plan.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make {plan.folder}: {error}; give a writable folder with --out") from error
+    write_json(plan.folder / "sweep.json", outcome)
+    write_results(ranking_frame(found), plan.folder / "ranking.parquet")
+    write_files(sweep_report(found), plan.folder)
+
+
+def _print_found(plan: Plan, found: Found) -> None:
+    data = plan.tuning.dataset
+    title = f"{data.name} ({data.variant}), tuning split: {len(data.examples)} questions"
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("place", no_wrap=True)
+    for axis in found.short.values():
+        table.add_column(escape(axis))
+    for column in ("right, %", "best minus this", "prompt tok", "s", "failed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for place in found.ranking:
+        limits = interval(place.accuracy).rstrip(", ")
+        table.add_row(
+            places(place),
+            *[escape(value) for value in found.settings[place.entry.name].values()],
+            percent_text(place.accuracy.value).rstrip("%") + (f" [{limits}]" if limits else ""),
+            NONE if place.behind is None else points_text(place.behind.value),
+            NONE if place.tokens.value is None else f"{place.tokens.value:,.0f}",
+            NONE if place.seconds is None else f"{place.seconds:,.2f}",
+            str(place.failures),
+            style="bold" if place.winner else None,
+        )
+    print_table(table)
+    facts = [*scopes(plan.tuning.specs), f"{found.seconds:,.0f} s; {shared(found.stages)}"]
+    for line in [*sentences(found), "", *facts]:
+        click.echo(line)
+    click.echo(f"report: {plan.folder / 'report.html'}")
+
+
+def _print_plan(plan: Plan) -> None:
+    """The settings in the order in which they would be asked."""
+    specs, data = plan.tuning.specs, plan.tuning.dataset
+    costs = {name: cost(name, spec, data) for name, spec in specs.items()}
+    order = dict.fromkeys(name for name, _ in cheapest_first(specs, data, costs))
+    questions = len(data.examples)
+    for name in order:
+        click.echo(f"{name}: {questions} questions, at most {costs[name]:,.0f} tokens")
+    click.echo(
+        f"{len(order)} settings, {len(order) * questions:,} answers on the tuning split; on the test split "
+        f"{len(plan.test.examples)} questions for the chosen one and {', '.join(plan.sweep.against) or 'no other'}"
+    )

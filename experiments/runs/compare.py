@@ -1,174 +1,138 @@
-"""The one loop: every reader answers every example, document by document."""
+"""Comparisons: readers of a recipe on a data set, answered, stored, scored, and read back as a run."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
-import polars as pl
+from rlc.data.datasets import load_dataset
+from rlc.data.lazy import load
+from rlc.data.records import Dataset
+from rlc.data.spec import Finish, Spec
+from rlc.data.store import Store
+from rlc.experiments.runs.forecast import Engines, expect, observe
+from rlc.experiments.runs.loop import Schedule, batches, by_document
+from rlc.experiments.runs.processes import Pool
+from rlc.experiments.runs.progress import Progress
+from rlc.experiments.runs.run import Run, plan_run
+from rlc.experiments.runs.shipped import recipe_file
+from rlc.experiments.runs.stored import StoredRun, open_run
+from rlc.pipeline.llms import LLMS
+from rlc.pipeline.recipe import BUILDER, Recipe, load_recipe
 
-from rlc.data.errors import (
-    EngineUnavailableError,
-    MissingExtraError,
-    RlcError,
-    StoreError,
-    UnsupportedError,
-    UsageError,
-    WeightsError,
-)
-from rlc.data.protocols import Reader
-from rlc.data.records import Answer, Dataset, Example, Usage
-from rlc.experiments.runs.results import Rows, row
-from rlc.experiments.scorers.base import Score, Scorer, default_scorer
 
-OnBatch = Callable[[str, Sequence[Example], Sequence[Answer]], None]
-Schedule = Iterable[tuple[str, Sequence[Example]]]
-"""Who is asked what, in turn: a reader's name and a batch of examples."""
+class Watcher(Protocol):
+    """What is told when a run begins to ask, such as the process that logs it to MLflow."""
 
-# These would fail every question alike: the run stops and says so. What is stored stays.
-STOPPING = (
-    EngineUnavailableError,
-    MissingExtraError,
-    StoreError,
-    UnsupportedError,
-    UsageError,
-    WeightsError,
-)
+    def start(self, folder: Path) -> None:
+        """Something will be asked now, for the run of this folder."""
+        ...
 
-MISTAKES = (TypeError, AttributeError)  # of whoever wrote the reader
-PATIENCE = 3  # times that the same one is taken for the question's fault
+
+@dataclass(frozen=True)
+class Execution:
+    """How a comparison is carried out; nothing of it changes an answer.
+
+    Attributes:
+        resume: Take the answers that are stored already; else every question is asked again.
+        workers: Processes that share the documents, each with its own model.
+        documents_per_batch: Documents handed over together; None takes as many as the engines ask for.
+        watcher: Told where there is something to ask.
+        schedule: Who is asked what, in turn, in place of document by document with all readers.
+        work: How much work an answer of each reader is, for the time left.
+        finish: Wraps the making of every object; see `rlc.data.spec.Builder`.
+    """
+
+    resume: bool = True
+    workers: int = 1
+    documents_per_batch: int | None = None
+    watcher: Watcher | None = None
+    schedule: Schedule | None = None
+    work: Mapping[str, float] | None = None
+    finish: Finish = BUILDER.finish
 
 
 def compare(
-    readers: Mapping[str, Reader],
-    dataset: Dataset,
-    *,
-    scorer: Scorer | None = None,
-    on_batch: OnBatch | None = None,
-    schedule: Schedule | None = None,
-) -> pl.DataFrame:
-    """Let every reader answer every example, and score the answers.
+    dataset: Dataset | str = "lara",
+    recipe: Recipe | Mapping[str, Recipe] | Path | str | None = None,
+    arms: Sequence[str] = ("rag", "long"),
+    routers: Sequence[str] = (),
+    out: Path | str = "runs",
+    how: Execution = Execution(),
+) -> StoredRun:
+    """Compare readers on a data set, as `rlc compare` does; the same call again goes on where it was stopped.
 
-    A batch is all questions on one document, so that an engine can keep what it has computed for it. A question
-    on which a reader fails is a row with an `error` and no metrics; it never goes missing.
+    Answers are stored in `out` as they come, and everything that was found in the run's own folder below it.
 
     Args:
-        readers: name to reader, in the order in which they answer a batch (arms before the routers over them).
-        dataset: the examples.
-        scorer: what scores an answer; by default the data set's measures, and the rule-based judge where it has none.
-        on_batch: told about every finished batch: the reader's name, its examples, their answers.
-        schedule: the order of the work; by default document by document, all readers in turn.
+        dataset: a data set, or what `--dataset` takes: a name with parts and settings, or a folder of documents.
+        recipe: a recipe, its file, the name of one that comes with the package, or one recipe a language model; None
+            takes the built-in one.
+        arms: readers of the recipe.
+        routers: routers over the arms `rag` and `long`, `auto` among them.
+        out: the folder of runs and answers.
+        how: processes, batches, resuming.
 
     Returns:
-        One row per reader and example, sorted by reader (as given) and example; the columns are
-        `rlc.experiments.runs.results.COLUMNS`.
+        The run: `frame` has a row per reader and question. `rlc.write_report(run.folder, out)` makes its report.
 
     Raises:
-        RlcError: what would fail every question alike, such as an engine that cannot be reached.
+        RlcError: with what the user can mend; what is answered is stored.
     """
-    score = scorer or default_scorer(dataset.measures)
-    rows = Rows()
-    mistakes: Counter[str] = Counter()
-    for name, examples in by_document(readers, dataset.examples) if schedule is None else schedule:
-        answers = answer_each(readers[name], examples, mistakes)
-        if on_batch:
-            on_batch(name, examples, answers)
-        rows.add(
-            scored_row(name, example, answer, score)
-            for example, answer in zip(examples, answers, strict=True)
-        )
-    return rows.frame(list(readers))
+    data = load_dataset(dataset) if isinstance(dataset, str) else dataset
+    if isinstance(recipe, Path | str):
+        recipe = load_recipe(recipe_file(Path(recipe)))
+    elif recipe is None:
+        recipe = load_recipe(recipe_file(None))
+    recipes = {"": recipe} if isinstance(recipe, Recipe) else recipe
+    run = plan_run(data, recipes, arms, routers, Path(out))
+    execute(run, how)
+    return open_run(str(run.folder), run.out)
 
 
-def scored_row(name: str, example: Example, answer: Answer, score: Scorer) -> dict[str, Any]:
-    """The row of one answer; what cannot be judged, or has no place in the table, fails this answer alone."""
+def execute(run: Run, how: Execution = Execution()) -> int:
+    """Carry a run out, with progress on stderr; how many of its answers were in the store.
+
+    Workers, batches and the estimate belong to the default schedule.
+    """
+    store = Store(run.out)
+    engines = Engines(how.finish)
+    together = how.documents_per_batch or documents_together(run.specs)
+    schedule = how.schedule
     try:
-        return row(name, example, answer, score(example, answer))
-    except Exception as error:  # noqa: BLE001 - an answer's text is anything, and no text may stop the run
-        failed = replace(
-            answer,
-            usage=Usage(),
-            evidence=(),
-            details={},
-            error=f"cannot be judged or counted: {describe(error)}",
-        )
-        return row(name, example, failed, Score(reason="failed"))
+        readers = run.readers(store, engines.finish)
+        if not how.resume:
+            run.renew(readers, store)
+        missing = run.missing(readers)
+        if how.watcher and any(missing.values()):
+            how.watcher.start(run.folder)
+        if schedule is None:
+            expect(run, engines, missing, together)
+        total = len(run.dataset.examples) * len(readers)
+        with Progress(missing, total, work=how.work) as progress, contextlib.ExitStack() as ends:
+            if how.workers > 1:
+                pool = Pool(run.specs, readers, store, run.out, how.workers)
+                arriving = pool.schedule(list(batches(run.dataset.examples, together)), missing)
+                schedule = ends.enter_context(contextlib.closing(arriving))
+                readers = pool.readers
+            elif schedule is None:
+                schedule = by_document(readers, run.dataset.examples, together)
+            run.execute(readers, progress.on_batch, schedule)
+        if how.workers == 1:
+            observe(run, engines, progress.pace)
+        return total - sum(map(len, missing.values()))
+    finally:
+        store.close()
 
 
-def by_document(
-    names: Iterable[str], examples: Sequence[Example], together: int = 1
-) -> Iterator[tuple[str, list[Example]]]:
-    """Document by document, so that an engine can keep what it has computed for it; every reader in turn.
-
-    An engine that answers questions on several documents side by side is faster for `together` documents a batch.
-    """
-    names = list(names)
-    return ((name, batch) for batch in batches(examples, together) for name in names)
+def documents_together(specs: Mapping[str, Spec]) -> int:
+    """How many documents a batch holds where nobody says: what an engine asks for, else one for each of its servers."""
+    engines = [spec["llm"] for spec in specs.values() if isinstance(spec.get("llm"), Mapping)]
+    return max(map(_wanted, engines), default=1)
 
 
-def batches(examples: Sequence[Example], together: int = 1) -> Iterator[list[Example]]:
-    """The questions of so many documents at a time, each document's next to each other, in the order of their first.
-
-    Raises:
-        ValueError: if `together` is below 1.
-    """
-    if together < 1:
-        raise ValueError(f"a batch holds at least 1 document, got {together}")
-    groups: dict[str, list[Example]] = {}
-    for example in examples:
-        groups.setdefault(example.document_id, []).append(example)
-    documents = list(groups.values())
-    for first in range(0, len(documents), together):
-        yield [example for document in documents[first : first + together] for example in document]
-
-
-def answer_each(
-    reader: Reader, examples: Sequence[Example], mistakes: Counter[str] | None = None
-) -> list[Answer]:
-    """Answer a batch; every question gets an answer, which may be a failure.
-
-    A batch that fails by an error of rlc's own kind is asked again one by one, so that one bad question costs only
-    itself. Any other exception would come again and be paid for again: it fails the batch. `mistakes` counts those that
-    can only be a mistake in the code, over all batches.
-
-    Raises:
-        RlcError: what would fail every question alike, or the same mistake for the third time.
-    """
-    try:
-        answers = reader(examples)
-    except STOPPING:
-        raise
-    except RlcError as error:
-        if len(examples) > 1:
-            return [answer for example in examples for answer in answer_each(reader, [example], mistakes)]
-        return [_failed(error)]
-    except Exception as error:
-        if isinstance(error, MISTAKES) and mistakes is not None:
-            mistakes[describe(error)] += 1
-            if mistakes[describe(error)] == PATIENCE:
-                raise RlcError(
-                    f"the same mistake {PATIENCE} times, which is one in the code and not in the questions: "
-                    f"{describe(error)}; what is answered is stored. Mend the reader, then run the same command again"
-                ) from error
-        return [_failed(error) for _ in examples]
-    if len(answers) != len(examples):
-        raise RlcError(
-            f"a reader returned {len(answers)} answers to {len(examples)} questions; it must return one each, in order"
-        )
-    return [_spoken(answer) for answer in answers]
-
-
-def _failed(error: Exception) -> Answer:
-    return Answer("", "", finish_reason="error", error=describe(error))
-
-
-def _spoken(answer: Answer) -> Answer:
-    """A model that said nothing has failed; a wrong answer is something else."""
-    if answer.error is None and not answer.text.strip():
-        return replace(answer, error="EmptyAnswer: the model returned no text")
-    return answer
-
-
-def describe(error: Exception) -> str:
-    """An exception in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+def _wanted(engine: Spec) -> int:
+    servers = engine.get("base_url")
+    declared: int = getattr(load(LLMS[engine["use"]]), "documents_together", 1)
+    return max(declared, len(servers) if isinstance(servers, list) else 1)

@@ -19,7 +19,7 @@ from rlc.data.protocols import LLM, Floats, Prompt, TokenEmbeddings
 from rlc.data.records import Dataset, Example
 from rlc.data.spec import Builder, Finish, Spec, fingerprint
 from rlc.data.tokens import ApproximateTokenizer
-from rlc.experiments.runs.compare import batches
+from rlc.experiments.runs.loop import batches
 from rlc.experiments.runs.progress import Pace
 from rlc.experiments.runs.run import Run, write_json
 from rlc.pipeline import recipe

@@ -24,7 +24,7 @@ from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
 from rlc.data.spec import Spec
 from rlc.data.store import Store, unseal
-from rlc.experiments.runs.compare import answer_each
+from rlc.experiments.runs.loop import answer_each
 from rlc.pipeline.recipe import build_readers
 
 GRACE = 5.0  # seconds that a worker gets to end by itself

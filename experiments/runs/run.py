@@ -13,7 +13,7 @@ from rlc.data.protocols import Reader
 from rlc.data.records import Dataset
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
-from rlc.experiments.runs.compare import OnBatch, Schedule, compare
+from rlc.experiments.runs.loop import OnBatch, Schedule, answer_all
 from rlc.experiments.runs.provenance import provenance
 from rlc.experiments.runs.results import write_results
 from rlc.experiments.runs.summary import summarise
@@ -90,7 +90,7 @@ class Run:
             ) from error
         record = provenance(self.dataset, self.models, self.specs)
         write_json(self.folder / "recipe.json", {"readers": self.specs, "labels": self.labels})
-        frame = compare(readers, self.dataset, on_batch=on_batch, schedule=schedule)
+        frame = answer_all(readers, self.dataset, on_batch=on_batch, schedule=schedule)
         summaries = summarise(frame)
         write_results(frame, self.folder / "results.parquet")
         write_json(self.folder / "provenance.json", record)

@@ -10,8 +10,8 @@ import polars as pl
 from rlc.data.errors import UsageError
 from rlc.data.records import Dataset, Example
 from rlc.data.spec import Spec, fingerprint
-from rlc.experiments.runs.compare import batches
 from rlc.experiments.runs.forecast import forecasts, weightless
+from rlc.experiments.runs.loop import batches
 from rlc.experiments.runs.run import Run
 from rlc.experiments.runs.selection import split
 from rlc.experiments.study.ranking import Found, Place

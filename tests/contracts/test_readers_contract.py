@@ -12,7 +12,7 @@ from rlc.data.lazy import load
 from rlc.data.protocols import Generation
 from rlc.data.records import Answer, Dataset, Evidence, Usage
 from rlc.data.store import Store, decode, encode
-from rlc.experiments.runs.compare import compare
+from rlc.experiments.runs.loop import answer_all
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers import READERS, WRAPPERS
 from rlc.pipeline.readers.long import LongReader
@@ -225,7 +225,7 @@ def test_every_row_names_its_route(examples, tmp_path):
         router = build(READER, name, "RAG", readers=[readers["rag"], readers["long"]])
         readers[f"by {name}"] = StoredReader(router, store, name, name)
     documents = {example.document_id: example.document for example in examples}
-    frame = compare(readers, Dataset("d", tuple(examples), documents, "r"))
+    frame = answer_all(readers, Dataset("d", tuple(examples), documents, "r"))
     assert frame.height == len(readers) * len(examples)
     assert set(frame["route"]) == set(READS)
     assert frame.filter(frame["error"].is_not_null())["question"].unique().to_list() == ["fail"]

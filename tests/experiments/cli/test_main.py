@@ -68,6 +68,17 @@ def test_dry_run_lists_what_is_not_estimated(shell, monkeypatch):
     assert long["prompt_tokens"] > 0
 
 
+def test_the_old_name_of_the_model_is_understood(shell):
+    [old, new] = [shell(*COMPARE, name, "recorded:gpt-4o", code=2).stderr for name in ("--reader", "--model")]
+    assert old == new
+    assert "--reader" not in shell("compare", "--help").stdout
+
+
+def test_help_names_every_command(shell):
+    told = shell("--help").stdout
+    assert all(re.search(rf"^  {name} +[A-Z]", told, re.MULTILINE) for name in main.list_commands(None))
+
+
 def test_dry_run_reads_nothing(shell, tmp_path):
     result = shell(*COMPARE, "--dry-run")
     assert "long: 3 questions, at most" in result.stdout
@@ -99,7 +110,7 @@ def test_dry_run_reads_nothing(shell, tmp_path):
         ([*COMPARE, "--arms", "rga"], 2, "no reader 'rga'; did you mean 'rag'"),
         ([*COMPARE, "--where", "task=none"], 2, "no question is left"),
         ([*COMPARE, "--limit", "0"], 2, "0 is not in the range"),
-        ([*COMPARE, "--reader", "recorded:gpt-4o"], 2, "recorded answers belong to LaRA"),
+        ([*COMPARE, "--model", "recorded:gpt-4o"], 2, "recorded answers belong to LaRA"),
         (["compare", "--recipe", "missing.toml"], 2, "cannot read the recipe"),
         (["list", "chunker"], 2, "did you mean 'chunkers'"),
         (["fetch", "model", "minilmm"], 2, "did you mean 'minilm'"),
@@ -158,10 +169,10 @@ def test_doctor_and_version(shell):
 
 
 def test_an_internal_error_is_one_message_and_debug_shows_all(shell, monkeypatch):
-    def broken(**options):
+    def broken(*_):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("rlc.experiments.cli.compare.run_compare", broken)
+    monkeypatch.setattr("rlc.experiments.cli.compare.choose_questions", broken)
     result = shell("compare", code=1)
     assert re.search(r"ZeroDivisionError: oops \(at \S*test_main:\d+\); --debug", result.stderr)
     assert isinstance(CliRunner().invoke(main, ["--debug", "compare"]).exception, ZeroDivisionError)

@@ -11,7 +11,7 @@ def test_command(tmp_path, tiny_llm_folder):
     (tmp_path / "a.txt").write_text("Anna lives in Paris. " * 100)
     (tmp_path / "questions.jsonl").write_text('{"question": "Where?", "document": "a.txt"}\n')
     reader = f"vllm:{tiny_llm_folder}"
-    wanted = ["plan", "--dataset", str(tmp_path), "--arms", "long", "--reader", reader]
+    wanted = ["plan", "--dataset", str(tmp_path), "--arms", "long", "--model", reader]
     shown = CliRunner().invoke(main, wanted)
     assert shown.exit_code == 0, shown.output
     assert "fits" in shown.output
@@ -26,4 +26,4 @@ def test_command(tmp_path, tiny_llm_folder):
 
 def test_nothing_to_plan_is_said(shell):
     refused = shell("plan", "--dataset", "mine", "--recipe", "recipe.toml", code=2)
-    assert "--reader vllm:MODEL" in refused.output
+    assert "--model vllm:MODEL" in refused.output

@@ -19,7 +19,7 @@ from rlc.experiments.router_lab.evaluate import evaluate, evaluate_shipped, scor
 from rlc.experiments.router_lab.fit import fit_softmax, strengths
 from rlc.experiments.router_lab.lab import family, results_lab
 from rlc.experiments.router_lab.replay import PROTOCOLS, curve, fixed, folds, priced, tokens
-from rlc.experiments.runs.compare import compare
+from rlc.experiments.runs.loop import answer_all
 from rlc.pipeline.routers.support.gain_model import GainModel
 
 SHORT, LONG = "Name the boat.", "How do Ann and Bob differ, compared over the whole of the story?"
@@ -54,7 +54,7 @@ def arm(name, best):
 @pytest.fixture(scope="module")
 def frame(made):
     readers = {f"{m}/{a}": arm(a, best) for m in ("x", "y") for a, best in (("rag", SHORT), ("long", LONG))}
-    return compare(readers, made)
+    return answer_all(readers, made)
 
 
 @pytest.fixture(scope="module")

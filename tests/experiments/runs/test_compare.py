@@ -1,132 +1,48 @@
-"""The loop: every reader, every example, no row missing."""
+"""`import rlc`: few names, each there, none of them paid for before it is used."""
 
-import json
+import ast
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from rlc.data.errors import DataError, EngineUnavailableError, RlcError
-from rlc.data.records import Answer, Evidence, Usage
-from rlc.experiments.runs.compare import batches, compare
-from rlc.experiments.runs.results import SCHEMA, write_results
-from rlc.experiments.runs.summary import summarise
+SOURCE = Path(__file__).resolve().parents[3] / "api" / "__init__.py"
+rlc = pytest.importorskip("rlc")
+if not hasattr(rlc, "__all__"):
+    pytest.skip("installed before rlc had a front door: pip install -e .", allow_module_level=True)
 
 
-def test_a_row_per_reader_and_example_with_verdicts(dataset, right, wrong):
-    frame = compare({"right": right, "wrong": wrong}, dataset)
-    assert dict(frame.schema) == SCHEMA
-    assert frame["reader"].to_list() == ["right"] * 4 + ["wrong"] * 4
-    assert frame["example_id"].to_list() == ["a1", "a2", "b1", "b2"] * 2
-    assert frame["correct"].to_list() == [True, True, True, None, False, False, False, None]
-    assert frame["route"].to_list() == frame["reader"].to_list()
+def test_the_door_is_narrow_and_every_name_is_behind_it():
+    assert len(rlc.__all__) <= 40
+    assert dir(rlc) == sorted(rlc.__all__)
+    for name in rlc.__all__:
+        assert getattr(rlc, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'comapre'"):
+        rlc.comapre  # noqa: B018
 
 
-def test_a_batch_is_the_questions_of_one_document(dataset, right):
-    compare({"right": right}, dataset)
-    assert right.asked == [["a1", "a2"], ["b1", "b2"]]
-    assert [[e.id for e in batch] for batch in batches(dataset.examples)] == right.asked
+def test_type_checkers_see_the_same_names():
+    imported = {
+        alias.asname: f"{node.module}:{alias.name}"
+        for node in ast.walk(ast.parse(SOURCE.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    assert imported == rlc.TARGETS
 
 
-def test_one_bad_question_costs_only_itself(dataset, right):
-    def picky(examples, /):
-        if any(example.id == "a1" for example in examples):
-            raise DataError("not this one")
-        return right(examples)
-
-    frame = compare({"picky": picky}, dataset)
-    assert frame["error"].to_list() == ["DataError: not this one", None, None, None]
-    assert frame["correct"].to_list() == [None, True, True, None]
-    assert frame["prediction"].to_list()[0] == ""
+def test_the_door_opens_at_once():
+    code = "import sys, rlc; rlc.__version__; print(sorted({'torch', 'polars', 'numpy', 'click', 'mlflow'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
-def test_what_would_come_again_is_not_paid_twice(dataset, right):
-    del right.answers["a1"]
-    frame = compare({"right": right}, dataset)
-    assert frame["error"].to_list() == ["KeyError: 'a1'", "KeyError: 'a1'", None, None]
-    assert right.asked == [["a1", "a2"], ["b1", "b2"]]
-
-
-def test_a_mistake_in_the_code_stops_the_run_at_the_third_time(dataset):
-    asked = []
-
-    def mistaken(examples, /):
-        asked.extend(examples)
-        return examples.answers
-
-    readers = {"one": mistaken, "two": mistaken}
-    with pytest.raises(RlcError, match=r"3 times.*no attribute 'answers'.*Mend the reader"):
-        compare(readers, dataset)
-    assert len(asked) == 6
-
-
-def test_other_mistakes_are_counted_apart(dataset):
-    def varied(examples, /):
-        raise TypeError(examples[0].id)
-
-    frame = compare({"one": varied, "two": varied}, dataset)
-    assert frame["error"].null_count() == 0
-
-
-def test_an_empty_answer_is_a_failure_not_a_wrong_answer(dataset, right):
-    right.answers["a1"] = "  "
-    frame = compare({"right": right}, dataset)
-    assert frame["error"].to_list()[0].startswith("EmptyAnswer")
-    assert frame["correct"].to_list()[0] is None
-
-
-def test_what_fails_every_question_stops_the_run(dataset):
-    def unreachable(examples, /):
-        raise EngineUnavailableError("nobody listens")
-
-    with pytest.raises(EngineUnavailableError, match="nobody listens"):
-        compare({"gone": unreachable}, dataset)
-
-
-def test_a_reader_that_loses_an_answer_is_refused(dataset):
-    def short(examples, /):
-        return [Answer("one", "")]
-
-    with pytest.raises(RlcError, match="1 answers to 2 questions"):
-        compare({"short": short}, dataset)
-
-
-def test_on_batch_hears_of_every_batch(dataset, right):
-    heard = []
-    compare(
-        {"right": right}, dataset, on_batch=lambda name, examples, answers: heard.append((name, len(answers)))
-    )
-    assert heard == [("right", 2), ("right", 2)]
-
-
-@pytest.mark.parametrize(
-    "poison",
-    [
-        Answer("It is 1e999 m, or 10 x 10^999, or 1e" + "9" * 4301, ""),
-        Answer("half a \ud800 character", ""),
-        Answer("x", "", usage=Usage(prompt_tokens=10**30)),
-        Answer("x", "", usage=Usage(output_tokens=-1)),
-        Answer("x", "", usage=Usage(prompt_tokens=1.5)),
-        Answer("x", "", usage=Usage(prompt_tokens=None)),
-        Answer("x", "", usage=Usage(seconds=float("inf"))),
-        Answer("x", "", usage=Usage(seconds=float("nan"))),
-        Answer("x", "", evidence=(Evidence("a", 0, 2**63),)),
-        Answer("x", "", details={"x": object()}),
-    ],
-)
-def test_no_answer_can_stop_the_run(dataset, tmp_path, poison):
-    def read(examples, /):
-        return [poison if e.id == "a1" else Answer("Ada.", "") for e in examples]
-
-    frame = compare({"read": read}, dataset)
-    assert frame["example_id"].to_list() == ["a1", "a2", "b1", "b2"]
-    assert frame["error"].null_count() >= 3
-    for error in frame["error"].drop_nulls():
-        assert error.startswith("cannot be judged or counted: ")
-    write_results(frame, tmp_path / "results.parquet")
-    json.dumps(summarise(frame), allow_nan=False)
-
-
-def test_rows_are_sorted_however_they_arrive_and_wait(dataset, right, wrong, monkeypatch):
-    whole = compare({"right": right, "wrong": wrong}, dataset)
-    monkeypatch.setattr("rlc.experiments.runs.results.BLOCK", 1)
-    backwards = [(name, [e]) for e in reversed(dataset.examples) for name in ("wrong", "right")]
-    assert compare({"right": right, "wrong": wrong}, dataset, schedule=backwards).equals(whole)
+def test_a_comparison_from_python(dataset, scripted_recipe, tmp_path):
+    recipe = rlc.load_recipe(scripted_recipe)
+    run = rlc.compare(dataset, recipe, routers=["length"], out=tmp_path)
+    assert run.frame["reader"].unique(maintain_order=True).to_list() == ["rag", "long", "length"]
+    assert {"results.parquet", "estimate.json"} <= {file.name for file in run.folder.iterdir()}
+    assert rlc.compare(dataset, recipe, routers=["length"], out=tmp_path).frame.equals(run.frame)
+    assert rlc.open_run(run.folder.name, tmp_path).frame.equals(run.frame)

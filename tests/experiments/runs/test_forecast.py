@@ -7,7 +7,7 @@ from rlc.data.records import Dataset
 from rlc.data.store import Store
 from rlc.experiments.report.sections.planned import planned
 from rlc.experiments.runs import forecast
-from rlc.experiments.runs.execute import documents_together, execute
+from rlc.experiments.runs.compare import documents_together, execute
 from rlc.experiments.runs.forecast import (
     FILE,
     Engines,

@@ -7,7 +7,7 @@ import pytest
 from rlc.data.errors import EngineUnavailableError
 from rlc.data.records import Answer
 from rlc.data.store import Store
-from rlc.experiments.runs.compare import batches, compare
+from rlc.experiments.runs.loop import answer_all, batches
 from rlc.experiments.runs.processes import Pool, SendingStore
 from rlc.experiments.runs.run import plan_run
 from rlc.pipeline.recipe import load_recipe
@@ -29,7 +29,7 @@ def pooled(run, count, kind=Pool):
         missing = run.missing(stored)
         pool = kind(run.specs, stored, store, run.out, count)
         schedule = pool.schedule(list(batches(run.dataset.examples)), missing)
-        frame = compare(pool.readers, run.dataset, schedule=schedule)
+        frame = answer_all(pool.readers, run.dataset, schedule=schedule)
         return frame, sum(map(len, missing.values())), sum(map(len, run.missing(stored).values()))
     finally:
         store.close()
@@ -51,7 +51,7 @@ def test_rows_are_those_of_one_process_and_are_stored(run):
     assert (before, after) == (12, 0)
     alone = replace(run, out=run.out.parent / "one")
     store = Store(alone.out)
-    wanted = compare(alone.readers(store), run.dataset)
+    wanted = answer_all(alone.readers(store), run.dataset)
     store.close()
     assert frame.drop(TIMES).equals(wanted.drop(TIMES))
     again, before, _ = pooled(run, 2)  # nothing is missing: no worker is started

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from rlc.experiments.cli.conduct_sweep import read_sweep
 from rlc.experiments.cli.main import main
+from rlc.experiments.cli.sweep import read_sweep
 from rlc.experiments.runs.shipped import RECIPES, purpose, recipe_file, recipe_names
 from rlc.pipeline.recipe import Recipe, load_recipe, read_tables
 
@@ -22,7 +22,7 @@ def test_a_recipe_completes(name):
         assert read_sweep(Path(name)).specs()
         return
     recipe = load_recipe(recipe_file(Path(name)))
-    if name == "recorded":  # what `--reader recorded:MODEL` fills in
+    if name == "recorded":  # what `--model recorded:MODEL` fills in
         source = {"model": "gpt-4o", "root": "LaRA", "revision": "1"}
         recipe = Recipe({arm: {**spec, **source} for arm, spec in recipe.readers.items()}, recipe.parts)
     assert {"rag", "long"} <= recipe.completed().keys()
@@ -41,8 +41,8 @@ def test_the_sweep_has_the_settings_that_its_comment_counts():
 @pytest.mark.parametrize("words", [shlex.split(c) for c in re.findall(r"`rlc ([^`]+)`", INDEX)], ids=" ".join)
 def test_the_commands_of_the_index_exist(words):
     command: click.Command = main
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
-        command, words = command.commands[words[0]], words[1:]
+    while isinstance(command, click.Group) and words and (inner := command.get_command(None, words[0])):
+        command, words = inner, words[1:]
     assert command is not main
     command.make_context("rlc", list(words), resilient_parsing=True)
     known = {option for parameter in command.params for option in parameter.opts}

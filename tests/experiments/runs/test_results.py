@@ -4,19 +4,19 @@ import polars as pl
 import pytest
 
 from rlc.data.errors import DataError, StoreError
-from rlc.experiments.runs.compare import compare
+from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.results import COLUMNS, read_results, verdict, write_results
 
 
 def test_round_trip(dataset, right, tmp_path):
-    frame = compare({"right": right}, dataset)
+    frame = answer_all({"right": right}, dataset)
     write_results(frame, tmp_path / "results.parquet")
     assert read_results(tmp_path / "results.parquet").equals(frame)
     assert [file.name for file in tmp_path.iterdir()] == ["results.parquet"]
 
 
 def test_evidence_that_was_written_before_passages_were_is_read(dataset, right, tmp_path):
-    frame = compare({"right": right}, dataset)
+    frame = answer_all({"right": right}, dataset)
     old = pl.List(
         pl.Struct({"document_id": pl.String, "start": pl.Int64, "end": pl.Int64, "score": pl.Float64})
     )
@@ -27,7 +27,7 @@ def test_evidence_that_was_written_before_passages_were_is_read(dataset, right, 
 
 
 def test_results_of_before_measures_were_are_read(dataset, right, tmp_path):
-    frame = compare({"right": right}, dataset)
+    frame = answer_all({"right": right}, dataset)
     write_results(frame.drop("measure", "value", "parts", "note"), tmp_path / "old.parquet")
     assert read_results(tmp_path / "old.parquet").equals(frame)
 
@@ -52,6 +52,6 @@ def test_bad_files_say_what_is_wrong(tmp_path):
 
 
 def test_an_unwritable_place_is_named(dataset, right, tmp_path):
-    frame = compare({"right": right}, dataset)
+    frame = answer_all({"right": right}, dataset)
     with pytest.raises(StoreError, match="cannot write"):
         write_results(frame, tmp_path / "missing" / "results.parquet")

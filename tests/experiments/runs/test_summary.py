@@ -3,13 +3,13 @@
 import pytest
 
 from rlc.experiments.cli.console import summary_table
-from rlc.experiments.runs.compare import compare
+from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.summary import summarise, tasks_of
 
 
 def test_by_hand(dataset, right, wrong):
     del wrong.answers["b1"]
-    first, second = summarise(compare({"right": right, "wrong": wrong}, dataset))
+    first, second = summarise(answer_all({"right": right, "wrong": wrong}, dataset))
     assert (first["accuracy"]["value"], first["accuracy"]["n"]) == (1.0, 3)
     assert 0 <= first["accuracy"]["low"] < first["accuracy"]["high"] == 1.0
     assert first["tasks"]["location"] == {"value": 1.0, "n": 2}
@@ -25,17 +25,17 @@ def test_by_hand(dataset, right, wrong):
 
 
 def test_tasks_keep_laras_order(dataset, right):
-    assert tasks_of(compare({"right": right}, dataset)) == ["location", "hallu", "qa"]
+    assert tasks_of(answer_all({"right": right}, dataset)) == ["location", "hallu", "qa"]
 
 
 def test_nothing_timed_is_shown_as_nothing(dataset, right):
     right.seconds = 0.0
-    [summary] = summarise(compare({"right": right}, dataset))
+    [summary] = summarise(answer_all({"right": right}, dataset))
     assert summary["seconds"] is None
 
 
 def test_table_escapes_markup(dataset, right):
-    summaries = summarise(compare({"[red]x": right}, dataset))
+    summaries = summarise(answer_all({"[red]x": right}, dataset))
     table = summary_table(summaries, "[bold]title", {})
     assert table.columns[0]._cells == ["\\[red]x"]
     assert table.title == "\\[bold]title"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rlc.data.errors import UsageError
-from rlc.experiments.runs.compare import compare
+from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.scorers.second_opinion import second_opinion
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
@@ -15,7 +15,7 @@ def stored(dataset, right, wrong, tmp_path):
     """A run's folder with its frame; its answers came from a model called `small`."""
     del wrong.answers["b1"]
     (tmp_path / "recipe.json").write_text(json.dumps({"readers": {"rag": {"llm": {"model": "small"}}}}))
-    return tmp_path, compare({"right": right, "wrong": wrong}, dataset)
+    return tmp_path, answer_all({"right": right, "wrong": wrong}, dataset)
 
 
 def judge(reply):

@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 from rlc.data.errors import EngineError
 from rlc.data.protocols import Generation, Prompt
 from rlc.data.store import Store
-from rlc.experiments.runs.compare import batches
+from rlc.experiments.runs.loop import batches
 from rlc.experiments.sweep.sharing import (
     KEPT,
     Memory,

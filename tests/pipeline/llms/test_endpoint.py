@@ -11,7 +11,7 @@ import pytest
 
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import LLM, Prompt
-from rlc.experiments.runs.execute import documents_together
+from rlc.experiments.runs.compare import documents_together
 from rlc.pipeline import recipe
 from rlc.pipeline.llms.endpoint import EndpointLLM, _seconds
 

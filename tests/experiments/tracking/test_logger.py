@@ -10,8 +10,8 @@ import time
 import pytest
 
 from rlc.data.store import Store
-from rlc.experiments.tracking.keeper import FAILED, FINISHED, Keeper, keep
 from rlc.experiments.tracking.log import track
+from rlc.experiments.tracking.logger import FAILED, FINISHED, RunLogger, keep
 from rlc.experiments.tracking.place import TrackingError, read_record
 
 
@@ -82,14 +82,14 @@ def test_a_store_that_is_back_in_the_end_gets_the_run(run, execute, client, monk
 
 def test_a_process_of_its_own_says_in_one_message_why_it_failed(run, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/nowhere/mlflow.db")
-    keeper = Keeper(run.folder, run.out)
-    keeper.end(FINISHED)  # nothing was started, so nothing is to end
-    keeper.start()
+    logger = RunLogger(run.out)
+    logger.end(FINISHED)  # nothing was started, so nothing is to end
+    logger.start(run.folder)
     with pytest.raises(TrackingError) as raised:
-        keeper.end(FAILED)
+        logger.end(FAILED)
     assert str(raised.value).startswith("MLflow at sqlite:////proc/nowhere/mlflow.db refused: ")
     assert len(str(raised.value).splitlines()) == 1
-    assert not keeper.started
+    assert not logger.started
 
 
 def test_the_comparison_itself_never_loads_mlflow():
@@ -103,13 +103,13 @@ def test_the_comparison_itself_never_loads_mlflow():
 @pytest.mark.slow
 def test_the_machines_load_is_logged_on_request(run, execute, client, monkeypatch):
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
-    keeper = Keeper(run.folder, run.out, system_metrics=True)
-    keeper.start()
+    logger = RunLogger(run.out, system_metrics=True)
+    logger.start(run.folder)
     end = time.monotonic() + 120
     while not (read_record(run.folder).get("parent") and measured(client, run)) and time.monotonic() < end:
         time.sleep(0.5)
     execute()
-    keeper.end(FINISHED)
+    logger.end(FINISHED)
     assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= measured(
         client, run
     )

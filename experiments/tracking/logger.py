@@ -19,11 +19,12 @@ from rlc.experiments.tracking.place import TrackingError
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 
 
-class Keeper:
+class RunLogger:
     """The comparison's side: starts the process, and tells it how the comparison ended."""
 
-    def __init__(self, folder: Path, out: Path, system_metrics: bool = False) -> None:
-        self._words = [str(folder.resolve()), str(out.resolve()), *["--system-metrics"] * system_metrics]
+    def __init__(self, out: Path, system_metrics: bool = False) -> None:
+        self._words = [str(out.resolve()), *["--system-metrics"] * system_metrics]
+        self._folder = out  # the run's own, from `start` on
         self._process: subprocess.Popen[str] | None = None
         self._errors: IO[str] | None = None
 
@@ -32,11 +33,12 @@ class Keeper:
         """Whether there is a run to end."""
         return self._process is not None
 
-    def start(self) -> None:
-        """Open the run, beside what this process goes on to do."""
+    def start(self, folder: Path) -> None:
+        """Open the run of this folder, beside what this process goes on to do."""
+        self._folder = folder.resolve()
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by `end`
         self._process = subprocess.Popen(  # noqa: S603 - our own fixed command
-            [sys.executable, "-m", __name__, *self._words],
+            [sys.executable, "-m", __name__, str(self._folder), *self._words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -65,8 +67,8 @@ class Keeper:
             last = (self._errors.read().strip().splitlines() or ["no reason given"])[-1]
         code, self._process = self._process.returncode, None
         if code:
-            folder = self._words[0]
-            raise TrackingError(said.strip() or f"MLflow failed: {last}; log later with: rlc track {folder}")
+            later = f"log later with: rlc track {self._folder}"
+            raise TrackingError(said.strip() or f"MLflow failed: {last}; {later}")
 
 
 def keep(folder: Path, out: Path, system_metrics: bool, ending: IO[str]) -> None:
