@@ -1,81 +1,80 @@
 """Any server that speaks the OpenAI chat protocol: vLLM, llama.cpp, Ollama, a gateway, a provider."""
 
 import functools
-import ipaddress
 import os
-import time
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import httpx
-from pydantic import ValidationError
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from rlc.data.completed import in_order
 from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
-from rlc.data.records import Usage
 from rlc.data.spec import Spec, fingerprint
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.llms.support import wire
-from rlc.pipeline.llms.support.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens, is_json
+from rlc.pipeline.llms.support import hosts, wire
+from rlc.pipeline.llms.support.counting import CUT, cut_by_server, usage_of
+from rlc.pipeline.llms.support.dialect import TOO_LONG, WISHES, Dialect
+from rlc.pipeline.llms.support.remote import (
+    ALIKE,
+    PROBE,
+    Ending,
+    Streak,
+    ask_by_prefix,
+    ending,
+    estimate_tokens,
+    is_json,
+)
+from rlc.pipeline.llms.support.server import PassingError, Received, RefusedError, Server
+from rlc.pipeline.llms.support.stopping import cut_at_stop
+from rlc.pipeline.llms.support.thought import ROOM, part, separate_thought
 
 LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 300.0
-CONNECT_SECONDS = 10.0
-
-
-class _TryAgainError(EngineError):
-    """A fault that may pass. `reached` is False where no server was there at all."""
-
-    def __init__(self, message: str, retry_after: float | None = None, reached: bool = True) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        self.reached = reached
-
-
-@dataclass(frozen=True)
-class _Received:
-    """A reply with the time that it took."""
-
-    url: str
-    reply: wire.Reply
-    first_token_seconds: float
-    seconds: float
+CHECK_SECONDS = 10.0  # that a server gets to answer the question asked before all others
 
 
 class EndpointLLM:
     """A model behind `POST {base_url}/chat/completions`.
 
+    A field of the request that the server refuses (temperature, seed, the name of the limit, the system role) is left
+    out or put otherwise from then on, and every answer says so in its note.
+
     Args:
         model: the name that the server knows the model by.
-        window: usable context length in tokens; the protocol has no question for it.
+        window: usable context length in tokens; None asks the server, some of which tell it.
         base_url: where the protocol's paths begin, `/v1` included; or several such places that serve the same model.
             Each document then has its server, by a digest of the prompt's prefix, so that caches are not halved.
-        api_key_env: the environment variable that holds the key. A server on this machine gets the key `EMPTY`
-            where the variable is not set.
+        api_key_env: the environment variable that holds the key, ending in `_KEY` or `_TOKEN`. A server on this machine
+            gets the key `EMPTY` where the variable is not set.
         tokenizer: the model's, or an approximation; an object, or a name for `load_tokenizer`.
-        concurrency: requests in flight, at each of the servers on average. The first question on a document goes before the others, so that the
-            server's prefix cache can serve them.
+        concurrency: requests in flight, at each of the servers on average. The first question on a document goes before
+            the others, so that the server's prefix cache can serve them.
         retries: further attempts after 408, 425, 429, 5xx, a timeout or a lost connection. Before each is a pause
             of `backoff` seconds, doubled each time up to a minute, or what the server's Retry-After asks for, up
             to five minutes.
         timeout: seconds to wait for the server's next byte, plus `timeout_per_1k` for every 1,000 prompt tokens:
-            a long prefill is slow, not dead.
-        temperature: 0 is greedy; None leaves it to the server.
-        stream: stream the answer, which measures `first_token_seconds` (else what the server tells, or 0).
-        max_tokens_field: what the server calls the limit (`max_completion_tokens` for some).
+            a long prefill is slow, not dead. The whole reply gets a quarter of a second more for each token.
+        temperature: 0 is greedy; None (`"none"` in a recipe) leaves it to the server.
+        seed: whether the call's seed is sent.
+        stream: stream the answer, which measures `first_token_seconds` (else what the server tells, or unknown).
+        max_tokens_field: what the server calls the limit; the other name is tried where it refuses this one.
+        thinking: True asks for a thought before the answer, False for none, by the chat template's `enable_thinking` or
+            else `reasoning_effort`; None leaves it to the server. The thought is no part of the answer.
+        thinking_tokens: room for the thought beside the answer's `max_tokens`, where `thinking` is True.
         extra_body: further fields of the request; they override ours.
 
-    A reply without `usage` is counted with `tokenizer`. `Usage.seconds` is the wall time of the attempt that
-    succeeded, waiting in the server's queue included. A vLLM server tells cached tokens if it was started with
-    `--enable-prompt-tokens-details`, and times in the queue, in prefill and in decoding with
+    A count that the reply lacks, or that cannot be true, is made with `tokenizer`. A server that has read far fewer
+    tokens than the prompt has words has cut it, and the answer is a failure. `Usage.seconds` is the wall time of the
+    attempt that succeeded, waiting in the server's queue included. A vLLM server tells cached tokens if it was started
+    with `--enable-prompt-tokens-details`, and times in the queue, in prefill and in decoding with
     `--enable-per-request-metrics`.
 
     Raises:
+        ValueError: on a setting out of range, a user name in `base_url`, or another name for `api_key_env`.
         EngineUnavailableError: if a server elsewhere needs a key and the variable is not set.
     """
 
@@ -89,7 +88,7 @@ class EndpointLLM:
     def __init__(
         self,
         model: str,
-        window: int,
+        window: int | None = None,
         base_url: str | Sequence[str] = "http://localhost:8000/v1",
         api_key_env: str = "OPENAI_API_KEY",
         tokenizer: Tokenizer | Weights = "approximate",
@@ -100,41 +99,70 @@ class EndpointLLM:
         timeout: float = 60.0,
         timeout_per_1k: float = 10.0,
         temperature: float | None = 0.0,
+        seed: bool = True,
         stream: bool = False,
         max_tokens_field: str = "max_tokens",
+        thinking: bool | None = None,
+        thinking_tokens: int = ROOM,
         extra_body: Mapping[str, Any] | None = None,
     ) -> None:
         urls = [base_url] if isinstance(base_url, str) else list(base_url)
         if not urls:
             raise ValueError("base_url must name at least one place, got an empty list")
-        hosts = [_host(url) for url in urls]
-        if window < 1 or concurrency < 1 or retries < 0:
+        foreign = [host for host in map(hosts.host_of, urls) if not hosts.is_local(host)]
+        if (window is not None and window < 1) or concurrency < 1 or retries < 0 or thinking_tokens < 0:
             raise ValueError(
-                "window and concurrency must be at least 1 and retries at least 0, "
-                f"got window={window}, concurrency={concurrency}, retries={retries}"
+                "window and concurrency must be at least 1, retries and thinking_tokens at least 0, got "
+                f"window={window}, concurrency={concurrency}, retries={retries}, thinking_tokens={thinking_tokens}"
             )
+        hosts.check_key_name(api_key_env)
         self.name = model
-        self.window = window
         self.tokenizer: Tokenizer = load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
-        self._urls = [f"{url.rstrip('/')}/chat/completions" for url in urls]
-        foreign = [host for host in hosts if not _is_local(host)]
-        self._local = not foreign
-        self._api_key_env = api_key_env
-        self._key = os.environ.get(api_key_env) or self._key_for_nobody(foreign)
+        self._window = window
+        self._places = [url.rstrip("/") for url in urls]
+        key = hosts.key_for(api_key_env, os.environ.get(api_key_env), foreign)
+        self._server = Server(model, key, api_key_env, local=not foreign)
         self._concurrency = concurrency * len(urls)
         self._retries = retries
         self._backoff = backoff
         self._timeout = timeout
         self._timeout_per_1k = timeout_per_1k
         self._temperature = temperature
+        self._seed = seed
         self._stream = stream
         self._max_tokens_field = max_tokens_field
+        self._thinking = thinking
+        self._room = thinking_tokens if thinking else 0
         self._extra_body = dict(extra_body or {})
-        self._reached: set[str] = set()
+        self._dialect = Dialect(thinking)
+        self._streak = Streak()
+
+    @cached_property
+    def window(self) -> int:
+        """Usable context in tokens, prompt and answer together; the room for a thought is set aside.
+
+        Raises:
+            EngineUnavailableError: if it is not set, and the server is not there or does not tell it.
+        """
+        return (self._window or self._told_window()) - self._room
 
     def count(self, prompt: Prompt) -> int:
         """The prompt's tokens by `tokenizer`, plus `remote.TEMPLATE_TOKENS` for the server's chat template."""
         return estimate_tokens(self.tokenizer, prompt)
+
+    def check(self) -> None:
+        """Ask every server one short question: whether it is there, and how it takes a request.
+
+        A fault that may pass is left to the questions to come.
+
+        Raises:
+            EngineUnavailableError: if it is not there, wants another key, path or model, or refuses the request.
+            UnsupportedError: if thoughts can be turned neither on nor off there.
+        """
+        _ = self.window
+        with self._server.client() as client:
+            for place in self._places:
+                self._probe(client, f"{place}/chat/completions", CHECK_SECONDS, 16)
 
     def generate(
         self,
@@ -166,16 +194,14 @@ class EndpointLLM:
         """Answer every prompt, each with its place as it ends; a request that failed for good is a generation with an error.
 
         Raises:
-            UnsupportedError: if the server sends no log-probabilities, or refuses them or the schema by name.
-            EngineUnavailableError: if nothing listens at the address, or it wants another key, path or model.
+            UnsupportedError: if the server sends no log-probabilities, or refuses them, the schema or `thinking` by name.
+            EngineUnavailableError: if nothing listens at the address, it wants another key, path or model, or several
+                prompts in a row failed alike and a short question fails too.
         """
         settings = self._settings(max_tokens, stop, logprobs, schema, seed)
-        headers = {"Authorization": f"Bearer {self._key}"}
-        # A proxy named in the environment has no business between this process and its own machine.
-        with httpx.Client(headers=headers, trust_env=not self._local) as client:
-            yield from ask_by_prefix(
-                prompts, functools.partial(self._ask, client, settings), self._concurrency
-            )
+        with self._server.client() as client:
+            ask = functools.partial(self._ask, client, settings, max_tokens)
+            yield from ask_by_prefix(prompts, ask, self._concurrency)
 
     def _settings(
         self,
@@ -185,7 +211,9 @@ class EndpointLLM:
         schema: Mapping[str, Any] | None,
         seed: int,
     ) -> dict[str, Any]:
-        settings: dict[str, Any] = {"model": self.name, self._max_tokens_field: max_tokens, "seed": seed}
+        settings: dict[str, Any] = {"model": self.name, self._max_tokens_field: max_tokens + self._room}
+        if self._seed:
+            settings["seed"] = seed
         if self._temperature is not None:
             settings["temperature"] = self._temperature
         if stop:
@@ -199,167 +227,209 @@ class EndpointLLM:
             settings |= {"stream": True, "stream_options": {"include_usage": True}}
         return settings | self._extra_body
 
-    def _ask(self, client: httpx.Client, settings: Mapping[str, Any], prompt: Prompt) -> Generation:
-        body = {**settings, "messages": wire.messages(prompt)}
-        timeout = self._timeout + self._timeout_per_1k * self.count(prompt) / 1000
-        url = self._server_of(prompt)
-        attempts = Retrying(
-            stop=stop_after_attempt(self._retries + 1),
-            wait=self._pause,
-            retry=retry_if_exception_type(_TryAgainError),
-            reraise=True,
-        )
+    # -- one prompt ----------------------------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        client: httpx.Client,
+        settings: Mapping[str, Any],
+        max_tokens: int,
+        prompt: Prompt,
+        stopped: threading.Event,
+    ) -> Generation:
+        url = f"{self._server_of(prompt)}/chat/completions"
         try:
-            return self._generation(attempts(self._send, client, url, body, timeout), prompt, body)
-        except _TryAgainError as error:
+            generation = self._persistently(client, url, settings, max_tokens, prompt, stopped)
+        except PassingError as error:
             if not error.reached:
-                raise EngineUnavailableError(str(error)) from error
-            return Generation("", "error", error=f"{error} (attempts: {self._retries + 1})")
-        except EngineUnavailableError:
+                raise EngineUnavailableError(str(error)) from None
+            generation = Generation("", "error", error=f"{error} (attempts: {self._retries + 1})")
+        except (EngineUnavailableError, UnsupportedError):
             raise
         except EngineError as error:
-            return Generation("", "error", error=str(error))
+            generation = Generation("", "error", error=str(error))
+        failed = (
+            generation.error if generation.error and not _belongs_to_its_prompt(generation.error) else None
+        )
+        if self._streak.reaches_limit(failed):
+            self._stop_unless_others_pass(client, url, max_tokens, str(failed))
+        return generation
 
     def _server_of(self, prompt: Prompt) -> str:
         """The same server for the same prefix, in every process."""
-        if len(self._urls) == 1:
-            return self._urls[0]
-        return self._urls[int(fingerprint([prompt.system, prompt.prefix]), 16) % len(self._urls)]
+        if len(self._places) == 1:
+            return self._places[0]
+        return self._places[int(fingerprint([prompt.system, prompt.prefix]), 16) % len(self._places)]
 
-    def _send(self, client: httpx.Client, url: str, body: Mapping[str, Any], timeout: float) -> _Received:
-        """One attempt."""
-        limits = httpx.Timeout(timeout, connect=CONNECT_SECONDS)
-        start = first = time.perf_counter()
-        try:
-            with client.stream("POST", url, json=body, timeout=limits) as response:
-                self._reached.add(url)
-                if not response.is_success:
-                    raise self._refusal(response, body)
-                if body.get("stream"):
-                    reply, first = wire.read_stream(response.iter_lines())
-                else:
-                    reply = wire.Reply.model_validate_json(response.read())
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            nobody = f"nothing answers at {url} ({error}): start the server there, or set base_url"
-            if (
-                url not in self._reached
-            ):  # a wrong address gets no better by waiting; a server that restarts may
-                raise EngineUnavailableError(nobody) from error
-            raise _TryAgainError(nobody, reached=False) from error
-        except httpx.TimeoutException as error:
-            raise _TryAgainError(f"{url} sent nothing for {timeout:.0f} s; raise timeout?") from error
-        except (httpx.TransportError, EOFError) as error:
-            raise _TryAgainError(f"{url} broke off: {error}") from error
-        except ValidationError as error:
-            raise EngineError(f"{url} sent no chat completion: {wire.complaint(error)}") from error
-        return _Received(url, reply, first - start, time.perf_counter() - start)
+    def _persistently(
+        self,
+        client: httpx.Client,
+        url: str,
+        settings: Mapping[str, Any],
+        max_tokens: int,
+        prompt: Prompt,
+        stopped: threading.Event,
+    ) -> Generation:
+        """Try again after faults that may pass; no jitter, so that two runs wait alike."""
+        silence = self._timeout + self._timeout_per_1k * self.count(prompt) / 1000
+        for attempt in range(self._retries + 1):
+            try:
+                return self._negotiated(client, url, settings, max_tokens, prompt, silence)
+            except PassingError as error:
+                wanted = error.retry_after
+                pause = (
+                    min(self._backoff * 2.0**attempt, LONGEST_BACKOFF)
+                    if wanted is None
+                    else min(wanted, LONGEST_RETRY_AFTER)
+                )
+                if attempt == self._retries or stopped.wait(pause):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
-    def _refusal(self, response: httpx.Response, body: Mapping[str, Any]) -> Exception:
-        """What a status other than success means for the request and for the run."""
-        said = " ".join(response.read().decode(errors="replace").split())[:300].replace(self._key, "...")
-        status = response.status_code
-        message = f"{response.url} answered {status} {response.reason_phrase}: {said}"
-        advice = {
-            401: f"the key in {self._api_key_env} was not accepted",
-            403: f"the key in {self._api_key_env} may not do this",
-            404: f"is the model {self.name!r} served there, and does base_url end where the paths begin (/v1)?",
-        }
-        if response.is_redirect:
-            target = response.headers.get("Location", "nowhere")
-            return EngineUnavailableError(f"{message}; it moved to {target}: set base_url accordingly")
-        if status in advice:
-            return EngineUnavailableError(f"{message}; {advice[status]}")
-        if status in (408, 425, 429) or status >= 500:
-            return _TryAgainError(message, retry_after=_seconds(response.headers.get("Retry-After", "")))
+    def _negotiated(
+        self,
+        client: httpx.Client,
+        url: str,
+        settings: Mapping[str, Any],
+        max_tokens: int,
+        prompt: Prompt,
+        silence: float,
+    ) -> Generation:
+        """Ask in the way that the server takes; what it refuses is put otherwise while there is another way."""
+        while True:
+            body = self._dialect.body(settings, prompt)
+            try:
+                received = self._server.post(client, url, body, silence, self._limit_of(body))
+            except RefusedError as error:
+                if not self._dialect.learn(error.words, body):
+                    raise self._refusal(error, body) from None
+            else:
+                return self._generation(received, prompt, settings, max_tokens)
+
+    def _limit_of(self, body: Mapping[str, Any]) -> int:
+        """New tokens that the request allows; a setting of the user's may say another number."""
+        for field in (self._max_tokens_field, "max_tokens", "max_completion_tokens"):
+            if isinstance(body.get(field), int):
+                return max(1, int(body[field]))
+        return ROOM
+
+    def _refusal(self, error: RefusedError, body: Mapping[str, Any]) -> Exception:
+        """A refusal to which there is no other way of asking."""
         for wish in ("response_format", "logprobs"):
-            if wish in body and wish in said:
-                return UnsupportedError(f"the server refuses {wish}: {message}")
-        return EngineError(message)
+            if wish in body and wish in error.words:
+                return UnsupportedError(f"the server refuses {wish}: {error}")
+        if self._thinking is not None and any(
+            field in error.words for wish in WISHES[self._thinking] for field in wish
+        ):
+            return UnsupportedError(
+                f"the server turns thoughts neither on nor off in a way known here: {error}; leave thinking unset and "
+                "say it in its own words with extra_body"
+            )
+        if TOO_LONG.search(error.words):
+            return EngineError(f"{error}; set window to what the server holds")
+        return EngineError(
+            f"{error}; if it names a field, leave that out (temperature = 'none', seed = false) or set it by extra_body"
+        )
 
-    def _generation(self, received: _Received, prompt: Prompt, body: Mapping[str, Any]) -> Generation:
+    def _stop_unless_others_pass(self, client: httpx.Client, url: str, max_tokens: int, error: str) -> None:
+        """Several prompts failed alike: ask a short question to learn whether any can pass.
+
+        Raises:
+            EngineUnavailableError: if that fails too.
+        """
+        try:
+            self._probe(client, url, self._timeout, max_tokens, patient=False)
+        except EngineError as probe:
+            raise EngineUnavailableError(
+                f"{ALIKE} questions in a row failed alike, and a short one fails too: {error or probe}. Answers given "
+                "before are stored"
+            ) from None
+        self._streak.pardon(error)
+
+    def _probe(
+        self, client: httpx.Client, url: str, seconds: float, max_tokens: int, patient: bool = True
+    ) -> None:
+        """Ask a question that every model can answer; a `patient` one forgives faults that may pass, and a cut answer."""
+        settings = self._settings(max_tokens, (), False, None, 0)
+        try:
+            answer = self._negotiated(client, url, settings, max_tokens, PROBE, min(seconds, self._timeout))
+        except PassingError:
+            if not patient:
+                raise
+            return
+        except EngineUnavailableError:
+            raise
+        except EngineError as error:
+            raise EngineUnavailableError(f"no question can be answered: {error}") from None
+        if answer.error and not patient:
+            raise EngineError(answer.error)
+
+    # -- what was received ---------------------------------------------------------------------------------------
+
+    def _generation(
+        self, received: Received, prompt: Prompt, settings: Mapping[str, Any], max_tokens: int
+    ) -> Generation:
         choice = received.reply.choices[0]
-        text = choice.message.content
-        usage = self._usage(received, prompt)
+        said = choice.message
         tokens = choice.logprobs.content if choice.logprobs else None
-        if body.get("logprobs") and not tokens and text:
+        if settings.get("logprobs") and not tokens and said.content:
             raise UnsupportedError(
                 f"{received.url} sends no log-probabilities for {self.name!r}: take a server that does, or a method without them"
             )
-        if choice.finish_reason not in FINISH_REASONS:
-            error = f"{received.url} ended the answer with {choice.finish_reason!r}"
-            return Generation(text, "error", usage, error=error)
-        if "response_format" in body and not is_json(text):
-            error = f"{received.url} was given a schema and sent no JSON: {text[:80]!r}; does it follow response_format?"
-            return Generation(text, "error", usage, error=error)
-        values = tuple(token.logprob for token in tokens or ()) if body.get("logprobs") else None
-        return Generation(text, FINISH_REASONS[choice.finish_reason], usage, values)
-
-    def _usage(self, received: _Received, prompt: Prompt) -> Usage:
-        seconds = _times(received)
-        counts = received.reply.usage
-        if counts is None:
-            output = self.tokenizer.count(received.reply.choices[0].message.content)
-            return seconds + Usage(prompt_tokens=self.count(prompt), output_tokens=output)
-        details = counts.prompt_tokens_details
-        return seconds + Usage(
-            prompt_tokens=counts.prompt_tokens,
-            cached_tokens=(details and details.cached_tokens) or 0,
-            output_tokens=counts.completion_tokens,
+        text, _ = cut_at_stop(said.content, settings.get("stop", ()))  # a server may have refused to
+        end = ending(choice.finish_reason, text)
+        usage, doubt = usage_of(received, prompt, self.tokenizer)
+        raw = Generation(
+            text,
+            end.finish_reason,
+            usage,
+            tuple(token.logprob for token in tokens or ()) if settings.get("logprobs") else None,
+            note="; ".join(note for note in (self._dialect.note, end.note, doubt) if note),
         )
-
-    def _pause(self, state: RetryCallState) -> float:
-        """Seconds before the next attempt; no jitter, so that two runs wait alike."""
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, _TryAgainError) and error.retry_after is not None:
-            return min(error.retry_after, LONGEST_RETRY_AFTER)
-        return min(self._backoff * 2.0 ** (state.attempt_number - 1), LONGEST_BACKOFF)
-
-    def _key_for_nobody(self, foreign: Sequence[str]) -> str:
-        if not foreign:
-            return "EMPTY"
-        raise EngineUnavailableError(
-            f"no key for {foreign[0]}: set the environment variable {self._api_key_env}, or name another with "
-            f"api_key_env (a server that needs none takes {self._api_key_env}=EMPTY)"
+        # Asked to think and cut off, a model may have had no time for the mark that ends its thought.
+        cut = (
+            bool(self._thinking)
+            and end.finish_reason == "length"
+            and not said.thought
+            and not usage.thought_tokens
         )
+        generation = separate_thought(
+            raw, self.tokenizer, max_tokens, opened=cut and not part(text).thought, thought=said.thought
+        )
+        error = self._what_failed(received, generation, said, end, prompt)
+        if error is None and "response_format" in settings and not is_json(generation.text):
+            given = self._server.words.excerpt(repr(generation.text[:80]))
+            error = f"{received.url} was given a schema and sent no JSON: {given}; does it follow response_format?"
+        return generation if error is None else replace(generation, finish_reason="error", error=error)
+
+    def _what_failed(
+        self, received: Received, generation: Generation, said: wire.Message, end: Ending, prompt: Prompt
+    ) -> str | None:
+        """Why a reply is no answer; None where it is one."""
+        if cut := cut_by_server(received.reply.usage, prompt, self.tokenizer):
+            return cut
+        if generation.text.strip() and end.error is None:
+            return generation.error
+        if said.tools:
+            return f"{received.url} called the tool {', '.join(said.tools)} in place of an answer"
+        if said.refusal:
+            return f"{received.url} refused: {self._server.words.excerpt(said.refusal)}"
+        if end.error:
+            return f"{received.url} {self._server.words.excerpt(end.error)}"
+        return generation.error or f"EmptyAnswer: {received.url} sent no text"
+
+    def _told_window(self) -> int:
+        with self._server.client() as client:
+            windows = [self._server.window(client, place) for place in self._places]
+        known = [window for window in windows if window is not None]
+        if len(known) < len(windows):
+            raise EngineUnavailableError(
+                f"{self._places[0]} does not tell the context length of {self.name!r}: set it, as with "
+                "--set parts.llm.window=32768"
+            )
+        return min(known)
 
 
-def _times(received: _Received) -> Usage:
-    """What was measured here, and what the server tells of its own part."""
-    told = received.reply.metrics or wire.Timing()
-    queue, prefill, decode = (
-        (milliseconds or 0.0) / 1000
-        for milliseconds in (told.queue_time_ms, told.time_to_first_token_ms, told.generation_time_ms)
-    )
-    return Usage(
-        queue_seconds=queue,
-        prefill_seconds=prefill,
-        decode_seconds=decode,
-        first_token_seconds=received.first_token_seconds or queue + prefill,
-        seconds=received.seconds,
-    )
-
-
-def _host(base_url: str) -> str:
-    url = httpx.URL(base_url)
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"base_url must look like http://localhost:8000/v1, got {base_url!r}")
-    return url.host
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Retry-After: seconds, or a date; None where it is absent or neither."""
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+def _belongs_to_its_prompt(error: str) -> bool:
+    """Whether a failure says nothing about other prompts: one too long for the server, or one that it will not answer."""
+    return bool(TOO_LONG.search(error)) or error.startswith(CUT) or "content_filter" in error

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -18,9 +19,12 @@ from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.llms.support.remote import FINISH_REASONS, ask_by_prefix, estimate_tokens
+from rlc.pipeline.llms.support.remote import ask_by_prefix, ending, estimate_tokens
+from rlc.pipeline.llms.support.thought import separate_thought
 
 NO_ACCESS = (401, 403, 404)
+END_NAMES = ("finish_reason", "stop_reason", "done_reason", "stopReason", "finishReason")
+THOUGHT_BLOCKS = ("thinking", "reasoning")
 
 
 class LangChainLLM:
@@ -122,16 +126,24 @@ class LangChainLLM:
             ask = functools.partial(self._ask, settings | ({"logprobs": True} if logprobs else {}))
         yield from ask_by_prefix(prompts, ask, self._concurrency)
 
-    def _ask(self, settings: Mapping[str, Any], prompt: Prompt) -> Generation:
+    def _ask(self, settings: Mapping[str, Any], prompt: Prompt, stopped: threading.Event) -> Generation:  # noqa: ARG002 - a chat model cannot be stopped
         start = time.perf_counter()
         # A batch of one: providers' exceptions share no base class, and `batch` hands them back as values.
         [reply] = self._model.batch([_messages(prompt)], return_exceptions=True, **settings)
         seconds = time.perf_counter() - start
         if isinstance(reply, Exception):
             return self._failure(reply, seconds)
-        return self._generation(reply, reply.text, prompt, seconds, logprobs="logprobs" in settings)
+        generation = self._generation(reply, reply.text, prompt, seconds, logprobs="logprobs" in settings)
+        return separate_thought(
+            generation, self.tokenizer, settings["max_tokens"], thought=_thought_beside(reply)
+        )
 
-    def _ask_structured(self, model: Runnable[Any, Any], prompt: Prompt) -> Generation:
+    def _ask_structured(
+        self,
+        model: Runnable[Any, Any],
+        prompt: Prompt,
+        stopped: threading.Event,  # noqa: ARG002 - a chat model cannot be stopped
+    ) -> Generation:
         start = time.perf_counter()
         [reply] = model.batch([_messages(prompt)], return_exceptions=True)
         seconds = time.perf_counter() - start
@@ -164,13 +176,17 @@ class LangChainLLM:
             raise UnsupportedError(
                 f"{self.name} sends no log-probabilities: take a model that does, or a method without them"
             )
-        reason = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason")
-        if (
-            reason not in FINISH_REASONS and text == message.text
-        ):  # a structured answer may end in a tool call
-            return Generation(text, "error", usage, error=f"{self.name} ended the answer with {reason!r}")
+        end = ending(next((said[name] for name in END_NAMES if said.get(name)), None), text)
+        if text != message.text:  # a structured answer may end in a tool call
+            return Generation(text, "stop", usage)
+        if end.error is not None:
+            return Generation(text, "error", usage, error=f"{self.name} {end.error}")
+        if message.tool_calls and not text:
+            called = ", ".join(call["name"] for call in message.tool_calls)
+            error = f"{self.name} called the tool {called} in place of an answer"
+            return Generation(text, "error", usage, error=error)
         values = tuple(float(token["logprob"]) for token in tokens or ()) if logprobs else None
-        return Generation(text, FINISH_REASONS.get(reason, "stop"), usage, values)
+        return Generation(text, end.finish_reason, usage, values, note=end.note)
 
     def _usage(self, message: AIMessage, text: str, prompt: Prompt, seconds: float) -> Usage:
         counts = message.usage_metadata
@@ -181,6 +197,7 @@ class LangChainLLM:
             prompt_tokens=counts["input_tokens"],
             cached_tokens=counts.get("input_token_details", {}).get("cache_read") or 0,
             output_tokens=counts["output_tokens"],
+            thought_tokens=counts.get("output_token_details", {}).get("reasoning") or 0,
             seconds=seconds,
         )
 
@@ -191,6 +208,14 @@ class LangChainLLM:
         if getattr(error, "status_code", None) in NO_ACCESS:
             raise EngineUnavailableError(f"{message}; check its key, its address and its name") from error
         return Generation("", "error", Usage(seconds=seconds), error=message)
+
+
+def _thought_beside(message: AIMessage) -> str:
+    """A thought that the integration told apart: beside the text, or as blocks of the content."""
+    beside = message.additional_kwargs.get("reasoning_content")
+    blocks = [block for block in message.content if isinstance(block, dict)]
+    thoughts = [block.get(str(block.get("type"))) for block in blocks if block.get("type") in THOUGHT_BLOCKS]
+    return "\n".join(thought for thought in [beside, *thoughts] if isinstance(thought, str))
 
 
 def _messages(prompt: Prompt) -> list[BaseMessage]:

@@ -15,7 +15,7 @@ from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Machine, Settings, plan
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.child import Child, ChildDiedError, Message
 from rlc.pipeline.llms.support.config import read_config
-from rlc.pipeline.llms.support.remote import FINISH_REASONS, is_json
+from rlc.pipeline.llms.support.remote import ending, is_json
 from rlc.pipeline.llms.support.thought import ROOM, separate_thought
 
 WORKER = "rlc.pipeline.llms.support.vllm_worker"
@@ -256,7 +256,7 @@ class VllmLLM:
     def _generation(self, answer: Message, sampling: Message) -> Generation:
         raw = Generation(
             str(answer["text"]).strip(),
-            FINISH_REASONS.get(answer["finish_reason"], "error"),
+            ending(answer["finish_reason"], "").finish_reason,
             Usage(**{key: answer[key] for key in USAGE}),
             None if sampling["logprobs"] is None else tuple(answer["logprobs"]),
         )

@@ -1,26 +1,67 @@
-"""What engines behind a connection share: in which order to ask, and how to read what they say of themselves."""
+"""What engines behind a connection share: in which order to ask, how to wait, and how an answer may end."""
 
 import json
+import re
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, TypeVar, cast
 
 from rlc.data.protocols import Generation, Prompt, Tokenizer
+
+T = TypeVar("T")
 
 TEMPLATE_TOKENS = 32
 """Allowance for a chat template whose text the server keeps to itself: role marks, begin and end, a date line."""
 
-FINISH_REASONS: Mapping[str | None, str] = {
-    None: "stop",
-    "stop": "stop",
-    "eos": "stop",
-    "eos_token": "stop",
-    "stop_sequence": "stop",
-    "end_turn": "stop",
-    "length": "length",
-    "max_tokens": "length",
-}
-"""The words of servers and chat models for the two ways in which an answer ends. Any other end is an error."""
+PROBE = Prompt("", "What is 2 + 3? Answer with the number alone.")
+"""A question that every model can answer: where it fails, no other can pass."""
+
+ALIKE = 5
+"""Failures of one kind in a row after which an engine is asked `PROBE` before anything else."""
+
+_STOPS = (
+    "stop", "eos", "eos_token", "stop_token", "stop_sequence", "end_turn", "end_of_turn", "complete", "completed", "end",
+    "done", "finish", "finished", "success", "normal", "",
+)  # fmt: skip
+_LIMITS = (
+    "length", "max_tokens", "max_length", "max_output_tokens", "max_completion_tokens", "max_new_tokens", "token_limit",
+    "model_length", "model_context_window_exceeded", "incomplete",
+)  # fmt: skip
+FINISH_REASONS: Mapping[str, str] = {**dict.fromkeys(_STOPS, "stop"), **dict.fromkeys(_LIMITS, "length")}
+"""The words of servers and chat models, in small letters, for the two ways in which an answer ends."""
+
+NO_ANSWERS = frozenset({
+    "content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii", "image_safety", "language",
+    "refusal", "refused", "error", "abort", "aborted", "cancelled", "canceled", "malformed_function_call", "other",
+})  # fmt: skip
+"""Ends after which what stands there is no answer, even where it is text."""
+
+
+class Ending(NamedTuple):
+    """How an answer ended: `stop`, `length` or `error`, with what must be said of it."""
+
+    finish_reason: str
+    note: str = ""
+    error: str | None = None
+
+
+def ending(said: object, text: str) -> Ending:
+    """Read the word for an end, of any vendor and in any case.
+
+    An end that nobody knows is an answer with a note where there is text, and an error where there is none.
+
+    >>> ending("FINISH_REASON_MAX_TOKENS", "Ada").finish_reason
+    'length'
+    """
+    word = re.sub(r"[\s.-]+", "_", str("" if said is None else said).strip().lower())
+    word = word.removeprefix("finish_reason_").removeprefix("finishreason_")
+    if word in FINISH_REASONS:
+        return Ending(FINISH_REASONS[word])
+    if text.strip() and word not in NO_ANSWERS:
+        return Ending("stop", note=f"ended with {str(said)[:40]!r}, an end that is not known here")
+    return Ending("error", error=f"ended the answer with {said!r}")
 
 
 def estimate_tokens(tokenizer: Tokenizer, prompt: Prompt) -> int:
@@ -32,34 +73,97 @@ def is_json(text: str) -> bool:
     """Whether the text is one JSON value, as an answer under a schema must be."""
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
 
 def ask_by_prefix(
-    prompts: Sequence[Prompt], ask: Callable[[Prompt], Generation], concurrency: int
+    prompts: Sequence[Prompt], ask: Callable[[Prompt, threading.Event], Generation], concurrency: int
 ) -> Iterator[tuple[int, Generation]]:
     """Ask up to `concurrency` prompts at once, the first of each prefix before its siblings.
 
     A server can serve a prefix from its cache only once it has computed it: eight questions on one document sent
     together would all pay for the document. Siblings go before the next document, while the cache still holds
-    theirs. Each result is yielded with its prompt's place as it ends. An exception from `ask` ends the asking and is
-    raised.
+    theirs. Each result is yielded with its prompt's place as it ends. An exception from `ask`, or an interrupt, ends the
+    asking at once: the event that `ask` is given is set, and nobody waits for what is still in flight.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
     for i, prompt in enumerate(prompts):
         key = (prompt.system, prompt.prefix) if prompt.prefix else (i,)  # no prefix, no kinship
         groups.setdefault(key, []).append(i)
     ready = deque((group[0], group[1:]) for group in groups.values())
-    running: dict[Future[Generation], tuple[int, list[int]]] = {}
-    with ThreadPoolExecutor(concurrency) as pool:
-        while ready or running:
-            while ready and len(running) < concurrency:
-                i, siblings = ready.popleft()
-                running[pool.submit(ask, prompts[i])] = (i, siblings)
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                i, siblings = running.pop(future)
-                ready.extendleft((sibling, []) for sibling in reversed(siblings))
-                yield i, future.result()
+    siblings: dict[int, list[int]] = {}
+    finished: SimpleQueue[tuple[int, Generation | BaseException]] = SimpleQueue()
+    stopped = threading.Event()
+
+    def work(i: int) -> None:
+        try:
+            finished.put((i, ask(prompts[i], stopped)))
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that asked
+            finished.put((i, error))
+
+    try:
+        while ready or siblings:
+            while ready and len(siblings) < concurrency:
+                i, siblings[i] = ready.popleft()
+                # Not of a pool, whose threads the interpreter would wait for before it ends.
+                threading.Thread(target=work, args=(i,), daemon=True).start()
+            i, result = finished.get()
+            if isinstance(result, BaseException):
+                raise result
+            ready.extendleft((sibling, []) for sibling in reversed(siblings.pop(i)))
+            yield i, result
+    finally:
+        stopped.set()
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """Call with a deadline: what is not back by then is left alone, whatever it is waiting for.
+
+    Raises:
+        TimeoutError: after so many seconds.
+    """
+    outcome: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            outcome.put((call(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            outcome.put((None, error))
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        result, error = outcome.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(f"not done in {seconds:.0f} s") from None
+    if error is not None:
+        raise error
+    return cast("T", result)
+
+
+class Streak:
+    """Failures of one kind in a row, over all threads of an engine."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kind = ""
+        self._count = 0
+        self._harmless: set[str] = set()
+
+    def reaches_limit(self, error: str | None) -> bool:
+        """Count an answer, or what went wrong in its place; whether it is the last of `ALIKE` that are alike."""
+        kind = _kind(error or "")
+        with self._lock:
+            self._count = self._count + 1 if kind == self._kind else 1
+            self._kind = kind
+            return bool(kind) and kind not in self._harmless and self._count == ALIKE
+
+    def pardon(self, error: str) -> None:
+        """Other questions pass: failures of this kind belong to their questions."""
+        with self._lock:
+            self._harmless.add(_kind(error))
+
+
+def _kind(error: str) -> str:
+    return re.sub(r"\d+", "#", error)[:200]

@@ -1,17 +1,109 @@
-"""The OpenAI chat protocol: the part of a reply that is read, whole or streamed."""
+"""The OpenAI chat protocol: the part of a reply that is read, whole or streamed.
 
+What a server adds to an answer (counts, times) is read field by field: one that is absent, or is no number that could
+be true, costs itself alone and never the answer.
+"""
+
+import json
+import re
 import time
 from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+import pydantic_core
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
+from rlc.data.errors import EngineError
 from rlc.data.protocols import Prompt
+
+Read = TypeVar("Read", bound=BaseModel)
+
+MOST_TOKENS = 2**53  # beyond it no count is one
+LONGEST_MILLISECONDS = 1e9  # eleven days
+
+_PASSING = re.compile(
+    r"rate.?limit|too many requests|overload|unavailable|time.?out|timed out|capacity|try again|internal.?(server.?)?error",
+    re.IGNORECASE,
+)
+
+
+class TooLongError(EngineError):
+    """A reply that goes on past every limit."""
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_TOKENS:
+        return None
+    return int(value)
+
+
+def _milliseconds(value: object) -> float | None:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value <= LONGEST_MILLISECONDS
+    ):
+        return None
+    return float(value)
+
+
+def _table(value: object) -> object:
+    """Where other servers mean something else by a name, that is no reason to lose their answer."""
+    return value if isinstance(value, dict | BaseModel) else None
+
+
+Count = Annotated[int | None, BeforeValidator(_count)]
+Milliseconds = Annotated[float | None, BeforeValidator(_milliseconds)]
 
 
 class Message(BaseModel):
-    """What the model said."""
+    """What the model said: its `content`, and apart from it its `thought`, its `refusal` and the `tools` it calls."""
 
-    content: str
+    content: str = ""
+    thought: str = ""
+    refusal: str = ""
+    tools: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, raw: object) -> object:
+        """Servers call a thought by several names, and some send a list of parts for a text."""
+        if not isinstance(raw, dict):
+            return raw
+        content = raw.get("content")
+        thoughts = [
+            _text(raw.get("reasoning_content")) or _text(raw.get("reasoning")) or _text(raw.get("thinking"))
+        ]
+        if isinstance(content, list):
+            thoughts += [
+                _text(part.get(part["type"])) or _text(part) for part in content if _is_thought(part)
+            ]
+            content = "".join(_text(part) for part in content if not _is_thought(part))
+        calls = raw.get("tool_calls")
+        return {
+            "content": "" if content is None else content,
+            "thought": "\n".join(thought for thought in thoughts if thought),
+            "refusal": _text(raw.get("refusal")),
+            "tools": [_tool(call) for call in calls] if isinstance(calls, list) else [],
+        }
+
+
+def _text(value: object) -> str:
+    """A text, or that of a part or a list of parts."""
+    if isinstance(value, list):
+        return "".join(map(_text, value))
+    if isinstance(value, dict):
+        return _text(value.get("text"))
+    return value if isinstance(value, str) else ""
+
+
+def _is_thought(part: object) -> bool:
+    return isinstance(part, dict) and part.get("type") in ("thinking", "reasoning")
+
+
+def _tool(call: object) -> str:
+    function = call.get("function") if isinstance(call, dict) else None
+    return str(function.get("name")) if isinstance(function, dict) else "?"
 
 
 class TokenLogprob(BaseModel):
@@ -31,85 +123,120 @@ class Choice(BaseModel):
 
     message: Message
     finish_reason: str | None = None
-    logprobs: Logprobs | None = None
+    logprobs: Annotated[Logprobs | None, BeforeValidator(_table)] = None
 
 
-class CachedTokens(BaseModel):
+class PromptDetails(BaseModel):
     """How many prompt tokens the server's prefix cache held."""
 
-    cached_tokens: int | None = None
+    cached_tokens: Count = None
+
+
+class OutputDetails(BaseModel):
+    """How many new tokens were thought."""
+
+    reasoning_tokens: Count = None
 
 
 class TokenCounts(BaseModel):
-    """The server's own counts."""
+    """The server's own counts; None where it tells none that could be true."""
 
-    prompt_tokens: int
-    completion_tokens: int
-    prompt_tokens_details: CachedTokens | None = None
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
+    prompt_tokens_details: Annotated[PromptDetails | None, BeforeValidator(_table)] = None
+    completion_tokens_details: Annotated[OutputDetails | None, BeforeValidator(_table)] = None
+
+    @property
+    def cached(self) -> int:
+        """Cached prompt tokens."""
+        return (self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens) or 0
+
+    @property
+    def thought(self) -> int:
+        """New tokens that were thought."""
+        return (self.completion_tokens_details and self.completion_tokens_details.reasoning_tokens) or 0
 
 
 class Timing(BaseModel):
     """Where a request's time went, in milliseconds, as vLLM tells it under `--enable-per-request-metrics`."""
 
-    queue_time_ms: float | None = None
-    time_to_first_token_ms: float | None = None  # from leaving the queue
-    generation_time_ms: float | None = None  # from the first token to the last
+    queue_time_ms: Milliseconds = None
+    time_to_first_token_ms: Milliseconds = None  # from leaving the queue
+    generation_time_ms: Milliseconds = None  # from the first token to the last
 
 
-class Timed(BaseModel):
-    """What may carry such times."""
+class Told(BaseModel):
+    """What a server may tell beside its answer."""
 
-    metrics: Timing | None = None
-
-    @field_validator("metrics", mode="before")
-    @classmethod
-    def _only_tables(cls, value: object) -> object:
-        """Other servers may mean something else by the name: that is no reason to lose their answer."""
-        return value if isinstance(value, dict | Timing) else None
+    usage: Annotated[TokenCounts | None, BeforeValidator(_table)] = None
+    metrics: Annotated[Timing | None, BeforeValidator(_table)] = None
 
 
-class Reply(Timed):
+class Reply(Told):
     """A chat completion."""
 
     choices: list[Choice] = Field(min_length=1)
-    usage: TokenCounts | None = None
-
-
-class Delta(BaseModel):
-    """A piece of what the model said."""
-
-    content: str | None = None
 
 
 class Piece(BaseModel):
     """A piece of an answer."""
 
-    delta: Delta
+    delta: Message
     finish_reason: str | None = None
-    logprobs: Logprobs | None = None
+    logprobs: Annotated[Logprobs | None, BeforeValidator(_table)] = None
 
 
-class Chunk(Timed):
+class Chunk(Told):
     """One event of a streamed chat completion; the one with the usage has no choice."""
 
     choices: list[Piece]
-    usage: TokenCounts | None = None
 
 
-def messages(prompt: Prompt) -> list[dict[str, str]]:
-    """The prompt as chat messages: the system text, if any, and the user's."""
+class Fault(NamedTuple):
+    """An error that a server tells in place of an answer; one that is `passing` may be gone at the next attempt."""
+
+    words: str
+    passing: bool
+
+
+class FaultError(EngineError):
+    """A server's own words for what went wrong, under a status that says success."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.words)
+        self.fault = fault
+
+
+def messages(prompt: Prompt, system_role: bool = True) -> list[dict[str, str]]:
+    """The prompt as chat messages: the system text, if any, and the user's; or both in the user's turn."""
+    user = prompt.prefix + prompt.question
+    if prompt.system and not system_role:
+        return [{"role": "user", "content": f"{prompt.system}\n\n{user}"}]
     system = [{"role": "system", "content": prompt.system}] if prompt.system else []
-    return [*system, {"role": "user", "content": prompt.prefix + prompt.question}]
+    return [*system, {"role": "user", "content": user}]
 
 
-def read_stream(lines: Iterable[str]) -> tuple[Reply, float]:
+def read_reply(body: bytes | str) -> Reply:
+    """A whole reply.
+
+    Raises:
+        FaultError: if it is an error.
+        pydantic.ValidationError: if it is no chat completion.
+    """
+    return _read(Reply, body)
+
+
+def read_stream(lines: Iterable[str], most: int) -> tuple[Reply, float | None]:
     """Put a stream of server-sent events together: the reply, and `perf_counter` at its first token.
 
     Raises:
+        FaultError: on an event that is an error.
         pydantic.ValidationError: on an event that is no chunk of a chat completion.
+        TooLongError: after more than `most` characters.
         EOFError: if the stream ends before the answer does.
     """
-    text, finish_reason, usage, metrics, first = "", None, None, None, None
+    text, thought, length, first = [], [], 0, None
+    finish_reason, usage, metrics = None, None, None
     logprobs: list[TokenLogprob] = []
     for line in lines:
         field, _, data = line.partition(":")
@@ -117,26 +244,77 @@ def read_stream(lines: Iterable[str]) -> tuple[Reply, float]:
             continue
         if data.strip() == "[DONE]":
             break
-        chunk = Chunk.model_validate_json(data)
+        chunk = _read(Chunk, data)
         usage, metrics = chunk.usage or usage, chunk.metrics or metrics
         for piece in chunk.choices:
-            if piece.delta.content and first is None:
+            said = piece.delta.content or piece.delta.thought
+            if said and first is None:
                 first = time.perf_counter()
-            text += piece.delta.content or ""
-            finish_reason = piece.finish_reason or finish_reason
+            text.append(piece.delta.content)
+            thought.append(piece.delta.thought)
+            length += len(piece.delta.content) + len(piece.delta.thought)
+            if length > most:
+                raise TooLongError(f"goes on past its limit: {length} characters")
+            finish_reason = finish_reason if piece.finish_reason is None else piece.finish_reason
             logprobs += (piece.logprobs and piece.logprobs.content) or []
     if finish_reason is None:
-        raise EOFError(f"the stream ended before the answer did, after {len(text)} characters")
+        raise EOFError(f"the stream ended before the answer did, after {length} characters")
     choice = Choice(
-        message=Message(content=text),
+        message=Message.model_construct(
+            content="".join(text), thought="".join(thought), refusal="", tools=[]
+        ),
         finish_reason=finish_reason,
         logprobs=Logprobs(content=logprobs) if logprobs else None,
     )
-    return Reply(choices=[choice], usage=usage, metrics=metrics), first or time.perf_counter()
+    return Reply(choices=[choice], usage=usage, metrics=metrics), first
+
+
+def _read(kind: type[Read], body: bytes | str) -> Read:
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError:
+        if fault := fault_of(body):
+            raise FaultError(fault) from None
+        if whole := _without_halves(body):
+            return kind.model_validate_json(whole)
+        raise
+
+
+def _without_halves(body: bytes | str) -> bytes | None:
+    """JSON that holds half a character, which a model may write, with a question mark in its place; None without one."""
+    try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+    return text.encode(errors="replace") if re.search("[\ud800-\udfff]", text) else None
+
+
+def fault_of(body: bytes | str) -> Fault | None:
+    """The error in a body that is one; None where it is something else."""
+    try:
+        raw: Any = pydantic_core.from_json(body)
+    except ValueError:
+        return None
+    error = (
+        (raw.get("error") or (raw if raw.get("object") == "error" else None))
+        if isinstance(raw, dict)
+        else None
+    )
+    if not error:
+        return None
+    table = error if isinstance(error, dict) else {"message": error}
+    words = str(table.get("message") or table.get("detail") or table)
+    codes = [
+        str(code) for code in (table.get("code"), table.get("status"), raw.get("code"), raw.get("status"))
+    ]
+    passing = any(re.fullmatch(r"408|425|429|5\d\d", code) for code in codes) or bool(
+        _PASSING.search(" ".join([words, str(table.get("type", "")), *codes]))
+    )
+    return Fault(words, passing)
 
 
 def complaint(error: ValidationError) -> str:
-    """The first thing that was wrong with a reply, on one line."""
+    """The first thing that was wrong with a reply."""
     first = error.errors(include_url=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return f"{place or 'body'}: {first['msg']}, got {str(first['input'])[:200]!r}"
+    return f"{place or 'body'}: {first['msg']}, got {str(first['input'])!r}"

@@ -152,3 +152,51 @@ def test_other_bad_input(factories):
         LangChainLLM(FakeChat(), target="some_models:make_fake", window=1000)
     with pytest.raises(ValueError, match="window=0"):
         LangChainLLM(FakeChat(), window=0)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "finish"),
+    [
+        ({"finish_reason": "STOP"}, "stop"),
+        ({"finish_reason": "MAX_TOKENS"}, "length"),
+        ({"finish_reason": "COMPLETE"}, "stop"),
+        ({"stopReason": "end_turn"}, "stop"),
+        ({"finish_reason": "FINISH_REASON_STOP"}, "stop"),
+        ({"finish_reason": ""}, "stop"),
+        ({}, "stop"),
+    ],
+)
+def test_ends_of_any_vendor(metadata, finish):
+    generation = ask(AIMessage("Ada", response_metadata=metadata))
+    assert (generation.text, generation.finish_reason, generation.error, generation.note) == (
+        "Ada",
+        finish,
+        None,
+        "",
+    )
+
+
+def test_an_unknown_end_is_noted():
+    assert "ended with 'planet'" in ask(AIMessage("Ada", response_metadata={"finish_reason": "planet"})).note
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        AIMessage("<think>Hull?</think>Ada"),
+        AIMessage("Ada", additional_kwargs={"reasoning_content": "Hull?"}),
+        AIMessage([{"type": "thinking", "thinking": "Hull?"}, {"type": "text", "text": "Ada"}]),
+    ],
+)
+def test_a_thought_is_no_part_of_the_answer(message):
+    generation = ask(message)
+    assert (generation.text, generation.thought, generation.usage.thought_tokens) == (
+        "Ada",
+        "Hull?",
+        1 if message.text == "Ada" else 2,
+    )
+
+
+def test_a_tool_in_place_of_an_answer_is_named():
+    call = {"name": "look_up", "args": {}, "id": "1"}
+    assert "called the tool look_up" in ask(AIMessage("", tool_calls=[call])).error
