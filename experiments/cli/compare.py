@@ -11,10 +11,12 @@ import polars as pl
 
 from rlc.data.errors import NoAnswerError
 from rlc.data.records import Dataset
+from rlc.data.trust import looking
 from rlc.experiments.cli.choose import choose_questions, choose_recipes
 from rlc.experiments.cli.completion import named
 from rlc.experiments.cli.console import print_table, summary_table
 from rlc.experiments.cli.options import (
+    ALLOW_CODE,
     ARMS,
     DATA_ROOT,
     DATASET,
@@ -102,6 +104,7 @@ BANNER = (
     help="Documents handed over together; a kill loses at most one batch.  [default: what the engine asks for, else 1]",
 )
 @TRACK
+@ALLOW_CODE
 @click.option(
     "--system-metrics", is_flag=True, help="Log the machine's load beside it: processor, memory, disk, GPU."
 )
@@ -116,7 +119,8 @@ def compare(
         click.secho(BANNER, err=True, fg="yellow")
     recipes = choose_recipes(arms, questions.seed, data)
     if output.dry_run:
-        _print_forecast(plan_run(data, recipes, arms.names, arms.routers, output.out), output.as_json)
+        with looking():
+            _print_forecast(plan_run(data, recipes, arms.names, arms.routers, output.out), output.as_json)
         return
     logger = RunLogger(output.out, output.system_metrics) if output.track else None
     how = Execution(output.resume, workers, documents_per_batch, logger)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rlc.data.errors import UsageError
-from rlc.experiments.cli.options import OUT, RUN
+from rlc.experiments.cli.options import ALLOW_CODE, OUT, RUN
 
 
 @click.group()
@@ -60,6 +60,7 @@ def agreement(data_root: Path | None, as_json: bool) -> None:
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Settings of the engine: window=32768."
 )
 @OUT
+@ALLOW_CODE
 @click.option("--allow-self", is_flag=True, help="Let a model judge its own answers.")
 def llm(run: str, model: str, settings: tuple[str, ...], out: Path, allow_self: bool) -> None:
     """Let a language model judge a stored RUN, and report how far it agrees with the rules."""

@@ -6,6 +6,7 @@ Heavy libraries are imported by the commands that need them, so that `rlc --help
 import os
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 
 from rlc.data.errors import RlcError, UsageError
 from rlc.data.lazy import first_sentence, load
+from rlc.experiments.cli import interrupts
 from rlc.experiments.cli.completion import kinds, named
 from rlc.experiments.cli.options import OUT
 
@@ -46,6 +48,12 @@ QUIET = {
 class Shell(click.Group):
     """A group that shows a user's mistakes as one message, and never a bare traceback."""
 
+    def main(self, args: Sequence[str] | None = None, *more: Any, **settings: Any) -> Any:  # noqa: ANN401 - click's
+        """Run the program; where it is the whole process (no `args`), Ctrl-C ends it within a second."""
+        if args is None:
+            interrupts.watch()
+        return super().main(args, *more, **settings)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands."""
         return sorted({*super().list_commands(ctx), *COMMANDS})
@@ -71,7 +79,7 @@ class Shell(click.Group):
         except RlcError as error:
             _fail(str(error), error.exit_code)
         except KeyboardInterrupt:
-            _fail("stopped; what is answered is stored, the same command goes on from there", 130)
+            _fail(interrupts.tell(), interrupts.CODE)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:

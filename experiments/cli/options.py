@@ -1,5 +1,6 @@
 """Options that several commands share, so that a name means the same everywhere."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -10,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from rlc.data.errors import MissingExtraError, require
+from rlc.data.trust import ALLOWED
 from rlc.experiments.cli.completion import arms, datasets, questions, recipes, runs, settings
 
 OUT = click.option(
@@ -72,7 +74,20 @@ MODELS = click.option(
 READERS = click.option("--reader", "readers", multiple=True, hidden=True)  # the old name of --model
 SEED = click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")
 
+
+def _allow_code(_context: click.Context, _parameter: click.Parameter, allowed: bool) -> None:
+    if allowed:
+        os.environ[ALLOWED] = "1"  # workers are processes of their own and hear of it there
+
+
 # How it runs.
+ALLOW_CODE = click.option(
+    "--allow-code",
+    is_flag=True,
+    expose_value=False,
+    callback=_allow_code,
+    help="Run code that the recipe names (`target`, `embeddings`, `extra`): only for a recipe that you trust.",
+)
 RESUME = click.option(
     "--resume/--no-resume", default=True, help="Take stored answers, or answer everything again."
 )

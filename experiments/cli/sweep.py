@@ -17,6 +17,7 @@ from rlc.experiments.cli.compare import BANNER, log_run
 from rlc.experiments.cli.completion import recipes
 from rlc.experiments.cli.console import print_table
 from rlc.experiments.cli.options import (
+    ALLOW_CODE,
     DATA_ROOT,
     DATASET,
     LIMIT,
@@ -61,6 +62,7 @@ from rlc.pipeline.recipe import load_recipe, read_tables
 @OUT
 @RESUME
 @TRACK
+@ALLOW_CODE
 @click.option(
     "--test-all", is_flag=True, help="Ask all settings on the test split too, not the chosen one alone."
 )

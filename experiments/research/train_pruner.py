@@ -127,7 +127,11 @@ def build(
     torch.manual_seed(settings.seed)
     # On a CPU the fused attention's backward pass takes longer than all the rest.
     encoder = AutoModel.from_pretrained(
-        base, dtype=torch.float32, add_pooling_layer=False, attn_implementation="eager"
+        base,
+        dtype=torch.float32,
+        add_pooling_layer=False,
+        attn_implementation="eager",
+        trust_remote_code=False,
     )
     own = {name: value.detach().clone() for name, value in encoder.named_parameters()}
     network = mini(encoder)

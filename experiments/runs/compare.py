@@ -12,6 +12,7 @@ from rlc.data.records import Dataset
 from rlc.data.spec import Finish, Spec
 from rlc.data.store import Store
 from rlc.experiments.runs.forecast import Engines, expect, observe
+from rlc.experiments.runs.kept import held
 from rlc.experiments.runs.loop import Schedule, batches, by_document
 from rlc.experiments.runs.processes import Pool
 from rlc.experiments.runs.progress import Progress
@@ -94,8 +95,14 @@ def compare(
 def execute(run: Run, how: Execution = Execution()) -> int:
     """Carry a run out, with progress on stderr; how many of its answers were in the store.
 
-    Workers, batches and the estimate belong to the default schedule.
+    Workers, batches and the estimate belong to the default schedule. Where another process carries the same run out, this
+    one says so and waits.
     """
+    with held(run.folder):
+        return _execute(run, how)
+
+
+def _execute(run: Run, how: Execution) -> int:
     store = Store(run.out)
     engines = Engines(how.finish)
     together = how.documents_per_batch or documents_together(run.specs)

@@ -7,6 +7,7 @@ the engine that then answers; a server's speed is not known beforehand.
 """
 
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,9 +20,10 @@ from rlc.data.protocols import LLM, Floats, Prompt, TokenEmbeddings
 from rlc.data.records import Dataset, Example
 from rlc.data.spec import Builder, Finish, Spec, fingerprint
 from rlc.data.tokens import ApproximateTokenizer
+from rlc.experiments.runs.kept import as_json, read_kept, write_kept
 from rlc.experiments.runs.loop import batches
 from rlc.experiments.runs.progress import Pace
-from rlc.experiments.runs.run import Run, write_json
+from rlc.experiments.runs.run import Run
 from rlc.pipeline import recipe
 from rlc.pipeline.gpu_cost import GpuPlan, Machine, Planned, machine_installed
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -244,7 +246,7 @@ def expect(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]], to
         "readers": readers,
         "not_estimated": [one.reader for one in found if one.loads is None],
     }
-    write_json(file, record)
+    write_kept(file, as_json(record))
 
 
 def observe(run: Run, engines: Engines, pace: Pace) -> None:
@@ -252,10 +254,9 @@ def observe(run: Run, engines: Engines, pace: Pace) -> None:
 
     The time that an engine took to load is not among its first reader's.
     """
-    file = run.folder / FILE
-    if not file.is_file():
+    record = _read(run.folder)
+    if record is None:
         return
-    record = json.loads(file.read_text(encoding="utf-8"))
     charged: set[str] = set()
     measured = record.setdefault("measured", {})
     for name in record["readers"]:
@@ -269,25 +270,30 @@ def observe(run: Run, engines: Engines, pace: Pace) -> None:
                 "seconds": pace.spent[name] - loading,
                 "cache_tokens": loaded.get("cache_tokens"),
             }
-    write_json(file, record)
+    write_kept(run.folder / FILE, as_json(record))
 
 
 def read_estimate(folder: Path) -> dict[str, Any] | None:
-    """What `expect` and `observe` wrote; None for a run that was made without.
+    """What `expect` and `observe` wrote; None for a run that was made without, or whose file is damaged, which is said."""
+    record = _read(folder)
+    return record and {
+        "machine": record["machine"],
+        "readers": record["readers"],
+        "not_estimated": record.get("not_estimated", []),
+        "measured": record.get("measured", {}),
+    }
 
-    Raises:
-        DataError: if the file is broken.
-    """
+
+def _read(folder: Path) -> dict[str, Any] | None:
     file = folder / FILE
     if not file.is_file():
         return None
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        return {
-            "machine": record["machine"],
-            "readers": record["readers"],
-            "not_estimated": record.get("not_estimated", []),
-            "measured": record.get("measured", {}),
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{file} cannot be read ({error!r}); delete it, the report goes without") from error
+        record = json.loads(read_kept(file))
+        if isinstance(record, dict) and isinstance(record.get("readers"), dict) and "machine" in record:
+            return record
+        reason = "it holds no readers and no machine"
+    except (OSError, ValueError, DataError) as error:
+        reason = str(error)
+    warnings.warn(f"{file} is left out ({reason})", stacklevel=3)
+    return None

@@ -12,6 +12,7 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +26,11 @@ from rlc.data.records import Answer, Example
 from rlc.data.spec import Spec
 from rlc.data.store import Store, unseal
 from rlc.experiments.runs.loop import answer_each
+from rlc.experiments.runs.stopped import LOOK, end_with_parent, say_if_stopped
 from rlc.pipeline.recipe import build_readers
 
-GRACE = 5.0  # seconds that a worker gets to end by itself
+GRACE = 5.0  # seconds that workers get to end by themselves
+HURRY = 0.3  # the same where the run was broken off: what they have answered is stored
 
 
 class SendingStore(Store):
@@ -108,9 +111,9 @@ class Worker:
         if self.batch:
             self.process.terminate()
 
-    def bury(self) -> None:
-        """Wait for the process's end; one that does not listen is killed."""
-        self.process.join(GRACE)
+    def bury(self, end: float) -> None:
+        """Wait for the process's end until `end`, on the monotonic clock; one that does not listen is killed."""
+        self.process.join(max(0.0, end - time.monotonic()))
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
@@ -164,24 +167,34 @@ class Pool:
         for batch in batches:
             if not wanted.intersection(example.id for example in batch):
                 yield from ((name, batch) for name in self.specs)
+        grace = HURRY
         try:
             for _ in range(min(self.count, len(waiting))):
                 self._workers.append(self._start())
                 self._workers[-1].give(waiting.popleft(), list(self.specs))
-            while busy := {worker.connection: worker for worker in self._workers if worker.batch}:
-                ready = wait(list(busy))
-                for worker in [one for connection, one in busy.items() if connection in ready]:
-                    yield from self._hear(worker, waiting)
+            yield from self._listen(waiting)
             if waiting:
                 raise EngineUnavailableError(
                     f"all {self.count} workers died, {len(waiting)} batches before the end; what is answered is "
                     "stored. Try fewer --workers if memory is what was missing, then run the same command again"
                 )
+            grace = GRACE
         finally:
             for worker in self._workers:
                 worker.dismiss()
+            end = time.monotonic() + grace
             for worker in self._workers:
-                worker.bury()
+                worker.bury(end)
+
+    def _listen(self, waiting: deque[Sequence[Example]]) -> Iterator[tuple[str, Sequence[Example]]]:
+        """Take messages until no worker is at anything."""
+        stopped: set[int] = set()
+        while busy := {worker.connection: worker for worker in self._workers if worker.batch}:
+            ready = wait(list(busy), timeout=LOOK)
+            for worker in [one for connection, one in busy.items() if connection in ready]:
+                yield from self._hear(worker, waiting)
+            for worker in [] if ready else busy.values():
+                say_if_stopped(worker.process.pid or 0, "a worker", stopped)
 
     def _hear(
         self, worker: Worker, waiting: deque[Sequence[Example]]
@@ -236,7 +249,8 @@ def work(
     workers: int,
     renewed: Collection[str] = (),
 ) -> None:
-    """A worker's whole life: batches in, answers out, until the connection closes."""
+    """A worker's whole life: batches in, answers out, until the connection closes or the process that started it ends."""
+    end_with_parent()
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # an interrupt is for the process that started us, which ends us

@@ -7,6 +7,7 @@ from typing import Any
 from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Example
 from rlc.data.spec import Spec, fingerprint
+from rlc.data.trust import looking
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.recipe import BUILDER, LLM, READER
 
@@ -39,14 +40,15 @@ def rebuild_prompts(spec: Spec, example: Example, script: Sequence[str] = ()) ->
     it. A retriever's encoder is loaded, and an engine that a pruner scores with.
 
     Raises:
-        RlcError: if the reader cannot be made here (weights that are absent, a missing key).
+        RlcError: if the reader cannot be made here (weights that are absent, a missing key, code that it names).
     """
     recorder = PromptRecorder(iter(script))
 
     def record(make: Callable[[], Any], kind: str, _: Spec) -> Any:  # noqa: ANN401 - the builder's hook
         return forward(make(), recorder) if kind == LLM.kind else make()
 
-    replace(BUILDER, finish=record).build(spec, READER, "reader")([example])
+    with looking():
+        replace(BUILDER, finish=record).build(spec, READER, "reader")([example])
     return {
         fingerprint([prompt.system, prompt.prefix, prompt.question]): prompt for prompt in recorder.prompts
     }

@@ -1,8 +1,7 @@
 """The results table: one row per reader and example, always; its columns and its file."""
 
+import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
@@ -11,9 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from rlc.data.errors import DataError, StoreError
+from rlc.data.errors import DataError
 from rlc.data.records import Answer, Evidence, Example
 from rlc.data.text.visible import shorten
+from rlc.experiments.runs.kept import MEND, digest, write_whole
 from rlc.experiments.scorers.base import Score
 
 EVIDENCE = pl.List(
@@ -82,6 +82,10 @@ COLUMNS: dict[str, tuple[Any, str]] = {
 SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
 LARGEST = 2**63  # what a column of whole numbers can hold
 BLOCK = 1_000  # rows
+MARK, BLANK = (
+    b"rlc-blake2b:",
+    b"0" * 32,
+)  # what stands in the footer: the digest of all bytes with zeros in its place
 
 
 def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str, Any]:
@@ -162,6 +166,20 @@ class Rows:
         return whole.sort(rank, "example_id", maintain_order=True) if readers else whole
 
 
+def _table(raw: bytes, file: Path) -> pl.DataFrame:
+    """The table in a file's bytes; files that were written before digests have none and are taken as they are."""
+    at = raw.rfind(MARK) + len(MARK)
+    noted = raw[at : at + len(BLANK)]
+    if at >= len(MARK) and noted != digest(raw[:at] + BLANK + raw[at + len(BLANK) :]).encode():
+        raise DataError(f"{file} is not as it was written, so it was edited or is damaged; {MEND}")
+    try:
+        return pl.read_parquet(io.BytesIO(raw))
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # polars' own crash on damage is no Exception
+            raise
+        raise DataError(f"{file} is damaged: {error}; {MEND}") from error
+
+
 def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """The evidence of a row, as records."""
     return tuple(
@@ -183,36 +201,29 @@ def to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 def write_results(frame: pl.DataFrame, file: Path) -> None:
-    """Write a table whole or not at all.
+    """Write a table whole or not at all, with a digest of all its bytes in its own footer.
 
     Raises:
         StoreError: where it cannot be written.
     """
-    try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            frame.write_parquet(temporary)
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {file}: {error}; the answers are safe in the store: free some space, then run again"
-        ) from error
+    table = io.BytesIO()
+    frame.write_parquet(table, metadata={"rlc": (MARK + BLANK).decode()})
+    raw = table.getvalue()
+    at = raw.rfind(MARK + BLANK) + len(MARK)
+    write_whole(file, raw[:at] + digest(raw).encode() + raw[at + len(BLANK) :])
 
 
 def read_results(file: Path) -> pl.DataFrame:
     """Read a results file.
 
     Raises:
-        DataError: if it is not there, not parquet, or lacks columns; the message names them.
+        DataError: if it is not there, not as it was written, not parquet, or lacks columns; the message names them.
     """
     if not file.is_file():
         raise DataError(f"no results at {file}; give a run's folder, such as those that `rlc compare` writes")
     try:
-        frame = pl.read_parquet(file)
+        # polars opens a path more than once, and another process may replace the file in between.
+        frame = _table(file.read_bytes(), file)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{file} is not a results file: {error}") from error
     if "correct" in frame.columns and "value" not in frame.columns:  # written before data sets had measures

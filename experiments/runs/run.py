@@ -1,6 +1,5 @@
 """A run: a comparison with its folder, so that it can be resumed, read and trusted."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from rlc.data.protocols import Reader
 from rlc.data.records import Dataset
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
+from rlc.experiments.runs.kept import as_json, write_kept, write_whole
 from rlc.experiments.runs.loop import OnBatch, Schedule, answer_all
 from rlc.experiments.runs.provenance import provenance
 from rlc.experiments.runs.results import write_results
@@ -89,12 +89,12 @@ class Run:
                 f"cannot make {self.folder}: {error}; give a writable folder with --out"
             ) from error
         record = provenance(self.dataset, self.models, self.specs)
-        write_json(self.folder / "recipe.json", {"readers": self.specs, "labels": self.labels})
+        write_kept(self.folder / "recipe.json", as_json({"readers": self.specs, "labels": self.labels}))
         frame = answer_all(readers, self.dataset, on_batch=on_batch, schedule=schedule)
         summaries = summarise(frame)
         write_results(frame, self.folder / "results.parquet")
-        write_json(self.folder / "provenance.json", record)
-        write_json(self.folder / "summary.json", summaries)
+        write_kept(self.folder / "provenance.json", as_json(record))
+        write_kept(self.folder / "summary.json", as_json(summaries))
         return Outcome(self, frame, summaries, record)
 
 
@@ -152,16 +152,7 @@ def write_json(file: Path, value: object) -> None:
     Raises:
         StoreError: where it cannot be written.
     """
-    temporary = file.with_name(f".{file.name}.part")
-    try:
-        temporary.write_text(
-            json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n", encoding="utf-8"
-        )
-        temporary.replace(file)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {file}: {error}; free some space or give another folder with --out"
-        ) from error
+    write_whole(file, as_json(value))
 
 
 def _slug(name: str) -> str:

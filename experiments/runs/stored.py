@@ -14,6 +14,7 @@ from rlc.data.errors import DataError, UsageError
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
 from rlc.data.text.visible import visible
+from rlc.experiments.runs.kept import MEND, read_kept
 from rlc.experiments.runs.results import read_results
 from rlc.pipeline.recipe import present_names
 
@@ -70,15 +71,16 @@ def open_run(run: str, out: Path) -> StoredRun:
 
     Raises:
         UsageError: if there is no such run; the nearest names are told.
-        DataError: if its files are missing, broken or another version's.
+        DataError: if its files are missing, broken, edited or another version's.
     """
     folder = next((path for path in (Path(run), out / run) if path.is_dir()), None)
     if folder is None:
         raise UsageError(_no_run(run, out))
     frame = read_results(folder / "results.parquet")
     recipe, provenance = _read_json(folder / "recipe.json"), _read_json(folder / "provenance.json")
-    if not isinstance(recipe.get("readers"), dict) or not isinstance(recipe.get("labels"), dict):
-        raise DataError(f"{folder / 'recipe.json'}: expected readers and labels, got {sorted(recipe)}")
+    _check_recipe(folder / "recipe.json", recipe)
+    if not isinstance(provenance.get("dataset", {}), dict):
+        raise DataError(f"{folder / 'provenance.json'}: expected a table under dataset; {MEND}")
     return StoredRun(folder, frame, present_names(recipe["readers"]), recipe["labels"], provenance)
 
 
@@ -104,11 +106,22 @@ def _no_run(run: str, out: Path) -> str:
     return visible(f"no run {run!r} in {out}; nearest: {near} ({len(known)} in all)")
 
 
+def _check_recipe(file: Path, recipe: Mapping[str, Any]) -> None:
+    readers, labels = recipe.get("readers"), recipe.get("labels")
+    if not isinstance(readers, dict) or not isinstance(labels, dict):
+        raise DataError(f"{file}: expected readers and labels, got {sorted(recipe)}; {MEND}")
+    for name, spec in readers.items():
+        if not isinstance(spec, dict) or not isinstance(spec.get("use"), str):
+            raise DataError(f"{file}: expected a reader {{use = name, ...}} under {name!r}; {MEND}")
+    if any(not isinstance(label, str) for label in labels.values()):
+        raise DataError(f"{file}: expected text under every label; {MEND}")
+
+
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read ({error}); run `rlc compare` again to write it") from error
+        value = json.loads(read_kept(file))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{file} cannot be read ({error}); {MEND}") from error
     if not isinstance(value, dict):
         raise DataError(f"{file}: expected a table, got {type(value).__name__}")
     return value

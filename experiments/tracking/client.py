@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sqlite3
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from rlc.experiments.tracking.place import Place, TrackingError, place_of
 
 # MLflow's own defaults wait for minutes on a server that is away. What the user has set stays.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+log = logging.getLogger(__name__)
 CHATTER = ("mlflow", "alembic", "urllib3", "sqlalchemy")  # what they warn of comes back as the error itself
 
 
@@ -32,6 +35,16 @@ class Connection:
 
         known = resolve_tags({"mlflow.source.name": "rlc", **tags})
         return str(self.client.create_run(self.experiment, tags=known, run_name=name).info.run_id)
+
+    def find(self, tags: Mapping[str, str]) -> str | None:
+        """The id of the newest run that has these tags, in case whoever made it was killed before it could note it."""
+        wanted = " and ".join(
+            f"tags.`{name}` = '{value}'" for name, value in tags.items() if "'" not in value
+        )
+        if len(tags) != wanted.count(" = "):
+            return None
+        found = self.client.search_runs([self.experiment], wanted, max_results=1)
+        return str(found[0].info.run_id) if found else None
 
     def is_alive(self, run_id: str | None) -> bool:
         """Whether the tracking store still knows the run, so that logging again resumes it."""
@@ -67,6 +80,8 @@ def connect(out: Path, folder: Path) -> Iterator[Connection]:
         logging.getLogger(name).setLevel(logging.ERROR)
     place = place_of(out)
     try:
+        if place.file is not None:
+            _make_whole(mlflow, place.file)
         with _addressed(mlflow, place.uri):
             client = mlflow.MlflowClient(place.uri)
             yield Connection(mlflow, client, _experiment(client, place), place)
@@ -75,6 +90,51 @@ def connect(out: Path, folder: Path) -> Iterator[Connection]:
             f"MLflow at {place.name} refused: {_reason(error)}; the results are in {folder}, "
             f"log them later with: rlc track {folder}"
         ) from error
+
+
+def _make_whole(mlflow: Any, file: Path) -> None:  # noqa: ANN401 - the module
+    """Make MLflow's database beside its place, so that it stands there whole or not at all.
+
+    Its making is no transaction: cut short, it fails for ever on what is there already. A file that an older version
+    left so, without a run in it, is moved aside.
+    """
+    if file.is_file() and not _is_half(mlflow, file):
+        return
+    for left in file.parent.glob(f".{file.name}.*"):
+        if not Path(f"/proc/{left.name.rpartition('.')[2]}").exists():  # its maker was killed
+            left.unlink(missing_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        mlflow.MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
+        with suppress(FileExistsError):  # another process was first: its database is as good
+            file.hardlink_to(part)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _is_half(mlflow: Any, file: Path) -> bool:  # noqa: ANN401 - the module
+    """Whether the database was left before its making ended; it is then moved aside."""
+    try:
+        mlflow.MlflowClient(f"sqlite:///{file}").search_experiments(max_results=1)
+    except Exception as error:
+        if not any(words in str(error) for words in ("already exists", "duplicate column")) or _holds_runs(
+            file
+        ):
+            raise
+        aside = file.with_name(f"{file.stem}.damaged-{time.time_ns()}{file.suffix}")
+        file.rename(aside)
+        log.warning("%s was left half made and holds no run: it is now %s", file, aside)
+        return True
+    return False
+
+
+def _holds_runs(file: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+            return bool(database.execute("SELECT count(*) FROM runs").fetchone()[0])
+    except sqlite3.Error as error:
+        return "no such table" not in str(error)
 
 
 @contextmanager

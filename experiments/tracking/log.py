@@ -16,6 +16,7 @@ from rlc.data.errors import DataError
 from rlc.data.spec import fingerprint, flatten
 from rlc.experiments.report.pages.run import write_report
 from rlc.experiments.report.sections.answer import sentences
+from rlc.experiments.runs.kept import held
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
 from rlc.experiments.study.study import Study, make_study
@@ -40,13 +41,16 @@ def open_parent(connection: Connection, folder: Path) -> str:
     """The comparison's run, marked as running: the one that its folder remembers, else a new one."""
     known = read_record(folder)
     here = known.get("uri") == connection.place.name
-    parent = known.get("parent") if here else None
+    tags = {"rlc.run": folder.name, "rlc.kind": "comparison", "rlc.folder": str(folder.resolve())}
+    parent = known.get("parent") if here else connection.find(tags)
     if connection.is_alive(parent):
         connection.client.update_run(parent, status="RUNNING")
+        if here:
+            return str(parent)
     else:
-        parent = connection.create(folder.name, {"rlc.run": folder.name, "rlc.kind": "comparison"})
-        fresh = dict.fromkeys(["readers", "traced", "evaluated", "results"])
-        add_to_record(folder, uri=connection.place.name, parent=parent, **fresh)
+        parent = connection.create(folder.name, tags)
+    fresh = dict.fromkeys(["readers", "traced", "evaluated", "results"])
+    add_to_record(folder, uri=connection.place.name, parent=parent, **fresh)
     return str(parent)
 
 
@@ -80,7 +84,7 @@ def track(
         StoreError: if the report cannot be written.
     """
     study = make_study(run, **_documents(run, data_root))
-    with connect(out, run.folder) as connection:
+    with held(run.folder), connect(out, run.folder) as connection:
         parent = open_parent(connection, run.folder)
         logged = _Logged(connection, study, parent, data_root)
         children = {summary["reader"]: logged.reader(summary) for summary in summarise(run.frame)}
@@ -119,10 +123,9 @@ class _Logged:
         run, client = self.study.run, self.connection.client
         entry = self.study.entry(summary["reader"])
         known = (read_record(run.folder).get("readers") or {}).get(entry.name)
-        if self.connection.is_alive(known):
-            child = str(known)
-        else:
-            child = self.connection.create(entry.label, {"mlflow.parentRunId": self.parent})
+        named = {"mlflow.parentRunId": self.parent, "rlc.reader": entry.name}
+        known = known or self.connection.find(named)
+        child = str(known) if self.connection.is_alive(known) else self.connection.create(entry.label, named)
         metrics = metrics_of(self.study, entry, summary)
         spec = run.specs.get(entry.name, {})
         tags = {"rlc.kind": "reader", "rlc.reader": entry.name, "rlc.role": entry.role}

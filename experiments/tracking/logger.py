@@ -4,6 +4,7 @@ Loading MLflow takes seconds, and a server that is away or a database that is lo
 comparison, neither delays an answer. Should the comparison be killed, this process notices and says so in the run.
 """
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from rlc.data.errors import RlcError
+from rlc.experiments.runs.stopped import LOOK, say_if_stopped
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.tracking.place import TrackingError
 
@@ -47,7 +49,7 @@ class RunLogger:
         )
 
     def end(self, status: str) -> None:
-        """End the run, if one was opened, and wait until all is logged.
+        """End the run, if one was opened, and wait until all is logged; after an interrupt nobody waits.
 
         Args:
             status: `FINISHED`, with results to log, `FAILED` or `KILLED`.
@@ -57,18 +59,35 @@ class RunLogger:
         """
         if self._process is None or self._errors is None:
             return
-        try:
-            said, _ = self._process.communicate(f"{status}\n")
-        except BaseException:
-            self._process.kill()
-            raise
+        if (
+            status == KILLED
+        ):  # an end without a word says the same, and the process ends by itself once it has noted it
+            self._process = None
+            return
+        said = self._farewell(self._process, status)
         with self._errors:
             self._errors.seek(0)
             last = (self._errors.read().strip().splitlines() or ["no reason given"])[-1]
         code, self._process = self._process.returncode, None
         if code:
-            later = f"log later with: rlc track {self._folder}"
-            raise TrackingError(said.strip() or f"MLflow failed: {last}; {later}")
+            how = f"the process that logs was ended by {signal.Signals(-code).name}" if code < 0 else last
+            raise TrackingError(
+                said.strip() or f"MLflow failed: {how}; log later with: rlc track {self._folder}"
+            )
+
+    def _farewell(self, process: "subprocess.Popen[str]", status: str) -> str:
+        """Tell the process how the comparison ended; what it says once it has ended itself."""
+        word: str | None = f"{status}\n"
+        stopped: set[int] = set()
+        while True:
+            try:
+                return process.communicate(word, timeout=LOOK)[0]
+            except subprocess.TimeoutExpired:
+                word = None  # it is on its way
+                say_if_stopped(process.pid, "the process that logs to MLflow", stopped)
+            except BaseException:
+                process.kill()
+                raise
 
 
 def keep(folder: Path, out: Path, system_metrics: bool, ending: IO[str]) -> None:

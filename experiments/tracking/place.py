@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from rlc.data.errors import DataError, RlcError, require
+from rlc.data.errors import RlcError, require
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.runs.stored import StoredRun
 
@@ -38,6 +39,11 @@ class Place:
         parts = urlsplit(self.uri)
         host = parts.netloc.rpartition("@")[2]
         return self.uri.replace(f"//{parts.netloc}", f"//{host}", 1) if parts.netloc else self.uri
+
+    @property
+    def file(self) -> Path | None:
+        """The file of the database that this project makes itself; None for the user's own server."""
+        return None if self.artifacts is None else Path(self.uri.removeprefix("sqlite:///"))
 
     @property
     def exists(self) -> bool:
@@ -82,18 +88,15 @@ def results_digest(run: StoredRun) -> str:
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What was logged of a run, and where: empty where nothing was.
-
-    Raises:
-        DataError: if the file is broken.
-    """
+    """What was logged of a run, and where: empty where nothing was, or where the file is damaged, which is said."""
     file = folder / RECORD
     if not file.is_file():
         return {}
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read ({error}); remove it, and the run is logged anew") from error
+    except (OSError, ValueError, TypeError) as error:
+        warnings.warn(f"{file} is left out ({error}): the run is looked for in MLflow", stacklevel=2)
+        return {}
 
 
 def add_to_record(folder: Path, **facts: object) -> None:

@@ -326,7 +326,9 @@ class HfLLM:
 
         if not self._keep_prefix:
             return False
-        config = AutoConfig.from_pretrained(self._place, revision=self._revision).get_text_config()
+        config = AutoConfig.from_pretrained(
+            self._place, revision=self._revision, trust_remote_code=False
+        ).get_text_config()
         kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
         if kinds != {"full_attention"} or getattr(config, "sliding_window", None):
             log.warning(
@@ -372,7 +374,9 @@ class HfLLM:
         device = self._device if self._device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         dtype = faster_dtype(device) if self._dtype == "auto" else getattr(torch, self._dtype)
         try:
-            model = AutoModelForCausalLM.from_pretrained(self._place, revision=self._revision, dtype=dtype)
+            model = AutoModelForCausalLM.from_pretrained(
+                self._place, revision=self._revision, dtype=dtype, trust_remote_code=False
+            )
             return cast("Any", model).to(device).eval()
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise EngineUnavailableError(

@@ -45,6 +45,7 @@ class LangChainLLM:
     """
 
     VERSION: ClassVar[int] = 1
+    CODE: ClassVar[Sequence[str]] = ("target",)
 
     @classmethod
     def example(cls) -> Spec:

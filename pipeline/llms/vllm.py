@@ -74,6 +74,7 @@ class VllmLLM:
 
     # Questions on several documents are decoded side by side, where the weights are read once for all of them.
     documents_together = 8
+    CODE: ClassVar[Sequence[str]] = ("extra",)  # vLLM's own arguments name classes and remote code
 
     def __init__(
         self,

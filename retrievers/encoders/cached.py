@@ -16,6 +16,7 @@ from rlc.data.weights import cache_folder
 SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
 LONGEST_WAIT = 60.0  # seconds to wait for another writer
 LARGEST_QUERY = 500  # SQLite bounds the number of parameters
+DIGEST = 8  # bytes behind a vector
 BLOCK = 2048  # texts embedded before their vectors are written: what a kill may lose
 
 
@@ -23,8 +24,9 @@ class CachedEncoder:
     """Another encoder with a memory on disk.
 
     The key is a digest of the text, its role (query or document) and the encoder's name, which identifies model,
-    revision and settings. One SQLite file serves several processes at once. Token embeddings are passed through:
-    they are hundreds of times as large.
+    revision and settings. One SQLite file serves several processes at once. Behind every vector stands a digest of its
+    key and itself: one that is not as it was written is embedded again, with those that are asked for beside it. Token
+    embeddings are passed through: they are hundreds of times as large.
 
     Attributes:
         embedded: how many texts were not in the file, so far.
@@ -57,7 +59,9 @@ class CachedEncoder:
     def _recall(self, role: str, texts: Sequence[str], encode: Callable[[Sequence[str]], Floats]) -> Floats:
         keys = [self._key(role, text) for text in texts]
         with self._open() as connection:
-            found = read(connection, list(dict.fromkeys(keys)))
+            found, damaged = read(connection, list(dict.fromkeys(keys)))
+        if damaged:  # its neighbours lie on the same page: all that is asked for is embedded again
+            found = {}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         for start in range(0, len(missing), BLOCK):
             block = list(missing)[start : start + BLOCK]
@@ -65,7 +69,7 @@ class CachedEncoder:
             with self._open() as connection:
                 connection.executemany(
                     "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
-                    [(key, vector.tobytes()) for key, vector in fresh.items()],
+                    [(key, seal(key, vector)) for key, vector in fresh.items()],
                 )
             found |= fresh
         self.embedded += len(missing)
@@ -94,12 +98,36 @@ class CachedEncoder:
             ) from error
 
 
-def read(connection: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Floats]:
-    """The vectors that are there, by key."""
+def read(connection: sqlite3.Connection, keys: Sequence[bytes]) -> tuple[dict[bytes, Floats], int]:
+    """The vectors that are there as they were written, by key, and the number of those that are not as they were."""
     found: dict[bytes, Floats] = {}
+    damaged = 0
     for start in range(0, len(keys), LARGEST_QUERY):
         part = keys[start : start + LARGEST_QUERY]
         marks = ",".join("?" * len(part))
         query = f"SELECT key, vector FROM vectors WHERE key IN ({marks})"  # noqa: S608 - only question marks
-        found |= {key: np.frombuffer(blob, np.float32) for key, blob in connection.execute(query, part)}
-    return found
+        for key, sealed in connection.execute(query, part):
+            vector = unseal(key, sealed)
+            if vector is None:
+                damaged += 1
+            else:
+                found[key] = vector
+    return found, damaged
+
+
+def seal(key: bytes, vector: Floats) -> bytes:
+    """The bytes of a float32 vector, and a digest of its key and them."""
+    values = vector.tobytes()
+    return values + _digest(key, values)
+
+
+def unseal(key: bytes, sealed: object) -> Floats | None:
+    """The vector back; None where it is not as it was written."""
+    if not isinstance(sealed, bytes):
+        return None
+    values, digest = sealed[:-DIGEST], sealed[-DIGEST:]
+    return np.frombuffer(values, np.float32) if digest == _digest(key, values) else None
+
+
+def _digest(key: bytes, values: bytes) -> bytes:
+    return hashlib.blake2b(values, digest_size=DIGEST, key=key).digest()

@@ -28,6 +28,7 @@ class LangChainEncoder:
     """
 
     VERSION: ClassVar[int] = 1
+    CODE: ClassVar[Sequence[str]] = ("embeddings",)
 
     pooling = "unknown"
 

@@ -140,7 +140,11 @@ def load_model(model: str, revision: str | None, device: str | None) -> "Sentenc
     place = str(resolve(model))
     try:
         loaded = SentenceTransformer(
-            place, revision=revision, device=device, model_kwargs={"dtype": "float32"}
+            place,
+            revision=revision,
+            device=device,
+            model_kwargs={"dtype": "float32"},
+            trust_remote_code=False,
         ).eval()
     except (OSError, ValueError) as error:
         raise WeightsError(

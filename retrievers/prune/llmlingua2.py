@@ -118,7 +118,7 @@ class LLMLingua2Pruner(SentencePruner):
         from transformers import AutoModelForTokenClassification, AutoTokenizer
 
         place = str(resolve(self.model))
-        settings: dict[str, Any] = {"revision": self.revision or "main"}
+        settings: dict[str, Any] = {"revision": self.revision or "main", "trust_remote_code": False}
         try:
             model = AutoModelForTokenClassification.from_pretrained(
                 place, dtype=self.dtype, use_safetensors=True, **settings

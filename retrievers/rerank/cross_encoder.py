@@ -91,8 +91,11 @@ class CrossEncoderReranker(Reranker):
                 place,
                 revision=self.revision or "main",
                 dtype="bfloat16" if self.dtype == "bfloat16" else "float32",
+                trust_remote_code=False,
             )
-            tokenizer = AutoTokenizer.from_pretrained(place, revision=self.revision or "main")
+            tokenizer = AutoTokenizer.from_pretrained(
+                place, revision=self.revision or "main", trust_remote_code=False
+            )
         except (OSError, ValueError) as error:
             raise WeightsError(
                 f"cannot load the cross-encoder {self.model!r}: {error}; name a folder or a Hugging Face id"

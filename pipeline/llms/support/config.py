@@ -29,7 +29,11 @@ def read_config(name: str, place: Path | str, revision: str | None = None) -> di
         from transformers import AutoConfig
 
         try:
-            config = AutoConfig.from_pretrained(place, revision=revision).get_text_config().to_dict()
+            config = (
+                AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
+                .get_text_config()
+                .to_dict()
+            )
         except (OSError, ValueError) as error:
             raise WeightsError(
                 f"cannot read the configuration of {name!r}: {error}; name an alias, a folder, or a Hugging Face id"

@@ -122,7 +122,7 @@ def _mini() -> Checkpoint:
             f"{MINI} was trained on other weights of {base} than this version pins: train it again"
         )
     folder = Path(resolve(base))
-    encoder = BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False)
+    encoder = BertModel(BertConfig.from_pretrained(folder, trust_remote_code=False), add_pooling_layer=False)
     stored = load_file(folder / "model.safetensors").items()
     unread = ("pooler.", "embeddings.position_ids")
     encoder.load_state_dict({name: value for name, value in stored if not name.startswith(unread)})

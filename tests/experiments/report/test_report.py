@@ -349,7 +349,7 @@ def test_broken_runs_say_what_is_broken(tmp_path):
     (folder / "recipe.json").unlink()
     with pytest.raises(DataError, match=r"recipe\.json cannot be read"):
         open_run("run", tmp_path)
-    pl.DataFrame({"reader": ["rag"]}).write_parquet(folder / "results.parquet")
+    write_results(pl.DataFrame({"reader": ["rag"]}), folder / "results.parquet")
     with pytest.raises(DataError, match="another version"):
         open_run("run", tmp_path)
 

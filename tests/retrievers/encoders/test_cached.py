@@ -1,12 +1,15 @@
+import sqlite3
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlc.data.errors import StoreError
 from rlc.data.protocols import Encoder
-from rlc.retrievers.encoders.cached import CachedEncoder
+from rlc.retrievers.encoders.cached import CachedEncoder, seal, unseal
 
 
 @pytest.fixture
@@ -50,6 +53,31 @@ def test_a_vector_of_another_length(words, file):
     words.dimension = 65
     with pytest.raises(StoreError, match="a vector of 64 numbers, expected 65"):
         CachedEncoder(words, file=file).encode_documents(["a cat"])
+
+
+@given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
+def test_no_flipped_bit_gives_another_vector(place, bit):
+    vector = np.arange(64, dtype=np.float32)
+    raw = bytearray(seal(b"key", vector))
+    raw[place % len(raw)] ^= 1 << bit
+    assert unseal(b"key", bytes(raw)) is None
+    assert unseal(b"another", seal(b"key", vector)) is None
+
+
+@pytest.mark.parametrize(
+    "damage", ["substr(vector, 1, 256)", "substr(vector, 3)", "x''", "'text'", "7", "zeroblob(264)"]
+)
+def test_what_is_not_as_it_was_written_is_embedded_again(words, file, damage):
+    texts = ["a cat", "a dog"]
+    vectors = CachedEncoder(words, file=file).encode_documents(texts)
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"UPDATE vectors SET vector = {damage} WHERE rowid = 1")
+    again = CachedEncoder(words, file=file)
+    np.testing.assert_array_equal(again.encode_documents(texts), vectors)
+    assert again.embedded == 2
+    third = CachedEncoder(words, file=file)
+    np.testing.assert_array_equal(third.encode_documents(texts), vectors)
+    assert third.embedded == 0
 
 
 def test_two_processes_at_once(tmp_path):

@@ -1,0 +1,69 @@
+"""Who may have code run that a recipe or a run folder names: its user, and nobody else.
+
+A class says in `CODE` which of its settings name code (`"package.module:factory"`, or an engine's own arguments, which may
+do as much). Nothing of it is imported before the user allows it: with `--allow-code` (`RLC_ALLOW_CODE=1` for every command
+and its workers), or by a line in the user's own `trusted.toml`.
+"""
+
+import os
+import tomllib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from rlc.data.errors import UsageError
+from rlc.data.text.visible import shorten, visible
+
+ALLOWED = "RLC_ALLOW_CODE"
+_looking: ContextVar[bool] = ContextVar("looking", default=False)
+_shown: set[tuple[str, str]] = set()
+
+
+def trusted_file() -> Path:
+    """Where a user lists code that any recipe may name: `code = ["langchain_openai:ChatOpenAI"]`."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "rlc" / "trusted.toml"
+
+
+def check_code(place: str, value: object) -> None:
+    """Let code pass that the user allows, and show it once before it runs.
+
+    Raises:
+        UsageError: where it is not allowed, or where this is only a look at what is there.
+    """
+    named = visible(shorten(str(value), 200))
+    if _looking.get():
+        raise UsageError(f"{place} names code ({named}), and looking runs none")
+    if os.environ.get(ALLOWED) != "1" and value not in _trusted():
+        raise UsageError(
+            f"{place} names code to be run: {named}. If you know it and trust it, say so with --allow-code, or add it "
+            f"to the list `code` in {trusted_file()}"
+        )
+    if (place, named) not in _shown:
+        _shown.add((place, named))
+        warnings.warn(f"{place} runs {named}", stacklevel=2)
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Within the block no named code runs, whatever is allowed: for commands that only show something."""
+    token = _looking.set(True)
+    try:
+        yield
+    finally:
+        _looking.reset(token)
+
+
+def _trusted() -> list[str]:
+    file = trusted_file()
+    if not file.is_file():
+        return []
+    try:
+        listed = tomllib.loads(file.read_text(encoding="utf-8")).get("code", [])
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read ({error}); mend it or take it away") from error
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise UsageError(f'{file}: expected code = ["package.module:name", ...], got {listed!r}')
+    return listed

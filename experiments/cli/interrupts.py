@@ -1,0 +1,54 @@
+"""Ctrl-C ends a command within a second, whatever it waits for.
+
+Python hears a signal only between two of its own steps: a matrix product, a server that sends nothing or a library that
+joins its threads at the end may keep it for minutes. A thread hears the signal at once. It gives the command a moment to
+end by itself, and then ends the process, as a second Ctrl-C does at once. That is safe by design: a kill at any time loses
+no stored answer, and workers and the process that logs notice that they are alone.
+"""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+
+PATIENCE = 0.7  # seconds between Ctrl-C and the end by force
+CODE = 130  # what shells expect of a command that was interrupted
+STOPPED = "stopped; what is answered is stored, the same command goes on from there"
+
+_told = threading.Event()
+
+
+def tell() -> str:
+    """What is said of an interrupt; the thread says it no second time."""
+    _told.set()
+    return STOPPED
+
+
+def watch(end: Callable[[int], None] = os._exit) -> None:
+    """Have Ctrl-C end this process from now on, by `end` where it does not end by itself."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) in (
+        signal.SIG_IGN,
+        None,
+    ):
+        return
+    heard, woken = socket.socketpair()
+    woken.setblocking(False)
+    signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_listen, args=(heard, woken, end), daemon=True).start()
+
+
+def _listen(heard: socket.socket, woken: socket.socket, end: Callable[[int], None]) -> None:
+    while signal.SIGINT not in heard.recv(64):
+        continue
+    heard.settimeout(PATIENCE)
+    try:
+        while signal.SIGINT not in heard.recv(64):
+            continue
+    except TimeoutError:
+        if not _told.is_set():
+            sys.stderr.write(f"error: {STOPPED}\n")
+            sys.stderr.flush()
+    woken.close()
+    end(CODE)
