@@ -1,5 +1,6 @@
 """Counting and cutting by tokens, with character offsets."""
 
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,11 @@ class ApproximateTokenizer:
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Half-open character spans of the pieces, in order."""
-        return [match.span() for match in self._piece.finditer(text)]
+        return list(self.pieces(text))
+
+    def pieces(self, text: str) -> Iterator[tuple[int, int]]:
+        """The same spans one by one: those of a large text together take many times its memory."""
+        return (match.span() for match in self._piece.finditer(text))
 
     def count(self, text: str) -> int:
         """The number of those pieces."""

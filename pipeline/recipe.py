@@ -67,6 +67,10 @@ BUILDER = Builder((READER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, LLM, TOK
 BESIDE = ("dataset", "sweep")  # tables of a recipe file that are no part of the recipe
 
 
+DEEPEST = 48  # tables inside tables, and parts that name parts
+LARGEST = 100_000  # settings of a recipe, its shared parts written out
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Specs of readers by name, and the parts that they share."""
@@ -119,15 +123,29 @@ class Recipe:
             DataError: on one that cannot be read, or is not of the revision that the recipe names.
         """
         return {
-            name: _pinned(BUILDER.complete(self._expand(spec, place, (place,), ()), READER, place))
+            name: _pinned(BUILDER.complete(self._written_out(spec, place), READER, place))
             for name, spec in self.readers.items()
             for place in [f"readers.{name}"]
         }
 
-    def _expand(self, value: Any, place: str, tables: tuple[str, ...], steps: tuple[str, ...]) -> Any:  # noqa: ANN401
+    def _written_out(self, spec: Spec, place: str) -> Any:  # noqa: ANN401 - plain data
+        """The spec with what its references stand for; a part is written out once and shared, not copied."""
+        expanded = self._expand(spec, place, (place,), (), {})
+        _check_size(expanded)
+        return expanded
+
+    def _expand(
+        self,
+        value: Any,  # noqa: ANN401 - plain data
+        place: str,
+        tables: tuple[str, ...],
+        steps: tuple[str, ...],
+        written: dict[str, Any],
+    ) -> Any:  # noqa: ANN401
         """Replace `"@name"` by the part or reader of that name, however deep it stands.
 
-        `tables` are those that were entered on the way to `place`, `steps` the places that named them.
+        `tables` are those that were entered on the way to `place`, `steps` the places that named them, `written` the
+        tables that are written out already.
         """
         if isinstance(value, str) and value.startswith("@"):
             name = value[1:]
@@ -135,13 +153,22 @@ class Recipe:
             if name not in known:
                 raise SpecError(f"{place}: {unknown('part or reader', name, known)}")
             table = f"readers.{name}" if name in self.readers else f"parts.{name}"
+            if len(tables) > DEEPEST:
+                raise SpecError(f"{place}: more than {DEEPEST} parts that name one another")
             if table in tables:
                 raise SpecError(f"{' -> '.join([*steps, place, table])}: a circle")
-            return self._expand(known[name], table, (*tables, table), (*steps, place))
+            if table not in written:
+                written[table] = self._expand(known[name], table, (*tables, table), (*steps, place), written)
+            return written[table]
         if isinstance(value, Mapping):
-            return {key: self._expand(inner, f"{place}.{key}", tables, steps) for key, inner in value.items()}
+            return {
+                key: self._expand(inner, f"{place}.{key}", tables, steps, written)
+                for key, inner in value.items()
+            }
         if isinstance(value, list):
-            return [self._expand(inner, f"{place}[{i}]", tables, steps) for i, inner in enumerate(value)]
+            return [
+                self._expand(inner, f"{place}[{i}]", tables, steps, written) for i, inner in enumerate(value)
+            ]
         return value
 
 
@@ -218,6 +245,10 @@ def read_tables(source: Path | str) -> dict[str, Any]:
     try:
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
         return tomllib.loads(text)
+    except RecursionError as error:
+        raise SpecError(
+            f"the recipe nests deeper than {DEEPEST} tables: nothing that can be built does"
+        ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         name = source if isinstance(source, Path) else ""
         raise SpecError(
@@ -236,11 +267,30 @@ def recipe_of(tables: Mapping[str, Any]) -> Recipe:
             raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts', *BESIDE])}")
         if not isinstance(table, Mapping):
             raise SpecError(f"{key}: expected [{key}.NAME] tables, got {table!r}")
+    _check_size(tables)
     if not tables.get("readers"):
         raise SpecError(
             "the recipe has no [readers.NAME] table, so there is nothing to compare; `rlc init` writes one"
         )
     return Recipe(tables["readers"], tables.get("parts", {}))
+
+
+def _check_size(tables: object) -> None:
+    """Refuse what nests deeper, or holds more, than any recipe does: every later step would follow it all the way."""
+    level, count = [tables], 0
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for table in level
+            if isinstance(table, Mapping | list)
+            for inner in (table.values() if isinstance(table, Mapping) else table)
+        ]
+        count += len(level)
+        if count > LARGEST:
+            raise SpecError(f"the recipe holds more than {LARGEST:,} settings, its shared parts written out")
+        if not level:
+            return
+    raise SpecError(f"the recipe nests deeper than {DEEPEST} tables: nothing that can be built does")
 
 
 def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from rlc.chunkers.base import Span
 from rlc.data.protocols import Tokenizer
 from rlc.data.text.words import WordCache, is_edge, with_word_cache
+from rlc.data.tokens import ApproximateTokenizer
 
 Choose = Callable[[int, int], int]
 """Given characters low < high, a place to cut in (low, high]."""
@@ -55,7 +56,8 @@ def _token_starts(text: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
     if isinstance(tokenizer, WordCache):
         starts = tokenizer.borders(text)[:, 0]
     else:
-        starts = np.fromiter((start for start, _ in tokenizer.offsets(text)), dtype=np.int64)
+        offsets = tokenizer.pieces if isinstance(tokenizer, ApproximateTokenizer) else tokenizer.offsets
+        starts = np.fromiter((start for start, _ in offsets(text)), dtype=np.int64)
     return np.maximum.accumulate(starts) if len(starts) else starts  # searched by bisection
 
 

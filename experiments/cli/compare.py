@@ -11,6 +11,7 @@ import polars as pl
 
 from rlc.data.errors import NoAnswerError
 from rlc.data.records import Dataset
+from rlc.data.text.visible import visible
 from rlc.data.trust import looking
 from rlc.experiments.cli.choose import choose_questions, choose_recipes
 from rlc.experiments.cli.completion import named
@@ -203,7 +204,7 @@ def _print_run(
     title += f"scored by {scored_by(dataset)}"
     print_table(summary_table(summaries, title, run.labels))
     for line in [*answer, "", *costs, "", *notes(run, summaries)]:
-        click.echo(line)
+        click.echo(visible(line))
 
 
 def notes(run: StoredRun, summaries: Sequence[Mapping[str, Any]]) -> list[str]:

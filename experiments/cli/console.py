@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
+
+from rlc.data.text.visible import visible
 
 
 def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Mapping[str, str]) -> Table:
@@ -37,6 +39,11 @@ def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Ma
             escape(_shares(summary)),
         )
     return table
+
+
+def escape(text: str) -> str:
+    """A text from outside for a cell: neither markup nor what would steer a terminal."""
+    return escape_markup(visible(text))
 
 
 def print_table(table: Table) -> None:

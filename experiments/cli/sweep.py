@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
 
 from rlc.data.errors import StoreError
 from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
 from rlc.experiments.cli.compare import BANNER, log_run
 from rlc.experiments.cli.completion import recipes
-from rlc.experiments.cli.console import print_table
+from rlc.experiments.cli.console import escape, print_table
 from rlc.experiments.cli.options import (
     ALLOW_CODE,
     DATA_ROOT,

@@ -33,6 +33,11 @@ def say_if_stopped(pid: int, what: str, said: set[int]) -> None:
 
 def end_with_parent() -> None:
     """Have this child of `multiprocessing` end when its parent has, whatever it waits for then."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(ALONE)), daemon=True).start()
+        parent.join()
+        os._exit(ALONE)

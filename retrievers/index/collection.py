@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,9 @@ class Collection:
         kept = [
             self._column(field).get(value, np.array([], dtype=np.int64)) for field, value in where.items()
         ]
-        return reduce(np.intersect1d, kept, np.arange(len(self)))
+        if not kept:
+            return np.arange(len(self))
+        return reduce(partial(np.intersect1d, assume_unique=True), kept)
 
     def take(self, rows: Rows, scores: NDArray[np.floating[Any]]) -> list[Document]:
         """Copies of the documents of these rows, best first, with score and rank."""
