@@ -11,7 +11,7 @@ export UV_FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config g
 endif
 endif
 
-.PHONY: compare test lint docs mutants wheel weights clean
+.PHONY: torture compare test lint docs mutants wheel weights clean
 
 compare: .venv/ready weights
 	$(BIN)/rlc compare --dataset lara --router auto
@@ -27,6 +27,9 @@ lint: .venv/ready-dev .typing/rlc
 
 docs: .venv/ready-dev .typing/rlc
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+torture: .venv/ready-test
+	$(BIN)/python tests/torture/torture.py --minutes $(or $(MINUTES),120)
 
 mutants: .venv/ready-dev
 	$(INSTALL) 'mutmut==3.8.1'

@@ -1,5 +1,6 @@
 import json
 import re
+import time
 from importlib import resources
 
 import pytest
@@ -405,3 +406,31 @@ def test_a_model_that_is_nowhere_is_found_before_any_question(store):
     specs = Recipe({"long": long({"use": "hf", "model": "./nowhere"})}).completed()
     with pytest.raises(WeightsError, match=r"no model folder at \./nowhere"):
         build_readers(specs, store)
+
+
+DOUBLING = "\n".join(f'[parts.p{i}]\nuse = "a"\na = "@p{i + 1}"\nb = "@p{i + 1}"' for i in range(40))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "reason"),
+    [
+        (
+            f'[readers.r]\nuse = "long"\nllm = "@p0"\n{DOUBLING}\n[parts.p40]\nuse = "a"',
+            "holds more than 100,000",
+        ),
+        (f"[readers.r]\nuse = {'[' * 900}{']' * 900}", "nests deeper"),
+        (f"[readers.r]\nuse = {'[' * 60}{']' * 60}", "nests deeper"),
+        (f"[readers.{'.'.join('a' * 300)}]\nuse = 'x'", "nests deeper"),
+        (
+            '[readers.r]\nuse = "long"\nllm = "@p0"\n'
+            + "\n".join(f'[parts.p{i}]\nuse = "@p{i + 1}"' for i in range(2000)),
+            "parts that name one another",
+        ),
+    ],
+    ids=["doubling", "brackets", "lists", "keys", "chain"],
+)
+def test_a_recipe_that_nests_or_doubles_beyond_use_is_refused_at_once(recipe, reason):
+    start = time.process_time()
+    with pytest.raises(SpecError, match=reason):
+        load_recipe(recipe).completed()
+    assert time.process_time() - start < 5
