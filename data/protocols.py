@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlc.data.records import Answer, Example, Usage
+from rlc.data.errors import UnsupportedError
+from rlc.data.records import Answer, Evidence, Example, Usage
 
 Floats = NDArray[np.float32]
 
@@ -199,9 +200,39 @@ Pays = Literal["chosen", "all"]
 """What a router is charged: the arm that it chose, or every arm that it asked on the way."""
 
 
+class Retrieved(NamedTuple):
+    """The passages that a reader would read for one question, best first, and what finding them cost."""
+
+    evidence: tuple[Evidence, ...]
+    usage: Usage = Usage()
+
+
 class Reader(Protocol):
     """A reader answers examples: in order, one answer each, never fewer."""
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer them."""
         ...
+
+
+@runtime_checkable
+class Retrieving(Protocol):
+    """A reader that shows what it retrieves before it reads: routers decide by it, and nothing is searched for twice."""
+
+    def retrieve(self, examples: Sequence[Example], /) -> list[Retrieved]:
+        """What it would read, in order, one each; answering the same examples next costs no second search."""
+        ...
+
+
+def retrieve(reader: Reader, examples: Sequence[Example]) -> list[Retrieved]:
+    """What a reader retrieves for the examples.
+
+    Raises:
+        UnsupportedError: if it does not show it.
+    """
+    if not isinstance(reader, Retrieving):
+        raise UnsupportedError(
+            f"{type(reader).__name__} does not show what it retrieves, and this router decides by that: give it a "
+            "method `retrieve(examples)` (see rlc.data.protocols.Retrieving), or take the router `length`"
+        )
+    return reader.retrieve(examples)

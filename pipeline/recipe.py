@@ -30,7 +30,6 @@ from rlc.pipeline.kv import KV
 from rlc.pipeline.kv.base import Eviction
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
-from rlc.pipeline.readers.support.deferred import DeferredReader
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import RETRIEVERS
@@ -406,8 +405,8 @@ def build_readers(
     def keep_answers(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401
         if kind != READER.kind:
             return finish(make, kind, spec)
-        reader = DeferredReader(partial(finish, make, kind, spec))
-        return StoredReader(reader, store, identity(spec), names.get(fingerprint(spec), str(spec["use"])))
+        name = names.get(fingerprint(spec), str(spec["use"]))
+        return StoredReader(partial(finish, make, kind, spec), store, identity(spec), name)
 
     builder = replace(BUILDER, finish=keep_answers)
     for (

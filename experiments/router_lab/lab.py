@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
+from rlc.data.protocols import Retrieved
 from rlc.data.records import Dataset, Example, evidence_in
 from rlc.data.sets.lara import load, load_predictions
 from rlc.data.text.abstention import abstains
 from rlc.data.tokens import ApproximateTokenizer, count_once
 from rlc.experiments.scorers.agreement import judge_frame
 from rlc.experiments.scorers.rule import RuleJudge
-from rlc.pipeline.readers.recorded import RecordedReader
-from rlc.pipeline.readers.support.retrieving import Found
-from rlc.pipeline.readers.support.stand_in import bm25_evidence
+from rlc.pipeline.readers.recorded import RecordedReader, bm25_evidence
 from rlc.pipeline.routers.learned import known_before
 from rlc.pipeline.routers.support.answer_features import answer_features
 from rlc.pipeline.routers.support.features import Text
@@ -129,7 +128,7 @@ def lara_lab(root: Path) -> Lab:
         .alias("tokens")
     )
     evidence = bm25_evidence(dataset.examples)
-    return _lab(dataset, rows, [Found(found) for found in evidence], "LaRA's recorded answers")
+    return _lab(dataset, rows, [Retrieved(found) for found in evidence], "LaRA's recorded answers")
 
 
 def _recorded_tokens(root: Path, arm: str, dataset: Dataset) -> dict[str, int]:
@@ -181,10 +180,10 @@ def results_lab(frame: "pl.DataFrame", dataset: Dataset) -> Lab:
     }
     missing = [example for example in asked.examples if example.id not in pieces]
     stand_in = dict(zip((e.id for e in missing), bm25_evidence(missing), strict=True))
-    return _lab(asked, rows, [Found({**pieces, **stand_in}[e.id]) for e in asked.examples], "results")
+    return _lab(asked, rows, [Retrieved({**pieces, **stand_in}[e.id]) for e in asked.examples], "results")
 
 
-def _lab(dataset: Dataset, rows: "pl.DataFrame", found: Sequence[Found], source: str) -> Lab:
+def _lab(dataset: Dataset, rows: "pl.DataFrame", found: Sequence[Retrieved], source: str) -> Lab:
     """Arrays from rows of (model, arm, example_id, correct, prediction, tokens)."""
     examples, models = dataset.examples, tuple(sorted(set(rows["model"])))
     place = {example.id: i for i, example in enumerate(examples)}
@@ -232,7 +231,7 @@ def _lab(dataset: Dataset, rows: "pl.DataFrame", found: Sequence[Found], source:
 
 def _answers(
     examples: Sequence[Example],
-    found: Sequence[Found],
+    found: Sequence[Retrieved],
     texts: Mapping[tuple[int, int], str],
     shape: tuple[int, int],
 ) -> list[list[dict[str, Any]]]:

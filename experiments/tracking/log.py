@@ -12,14 +12,14 @@ from typing import Any
 
 import polars as pl
 
-from rlc.data.errors import DataError
 from rlc.data.spec import fingerprint, flatten
-from rlc.experiments.report.pages.run import write_report
+from rlc.experiments.report.pages.run import make_report, study_of
+from rlc.experiments.report.render import write_files
 from rlc.experiments.report.sections.answer import sentences
 from rlc.experiments.runs.kept import held
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
-from rlc.experiments.study.study import Study, make_study
+from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection, connect
 from rlc.experiments.tracking.evaluation import evaluate
 from rlc.experiments.tracking.figures import HEADLINE, metric_name, metrics_of
@@ -83,10 +83,10 @@ def track(
         TrackingError: if MLflow refuses; the results on disk are not touched.
         StoreError: if the report cannot be written.
     """
-    study = make_study(run, **_documents(run, data_root))
+    study = study_of(run, data_root=data_root)
     with held(run.folder), connect(out, run.folder) as connection:
         parent = open_parent(connection, run.folder)
-        logged = _Logged(connection, study, parent, data_root)
+        logged = _Logged(connection, study, parent)
         children = {summary["reader"]: logged.reader(summary) for summary in summarise(run.frame)}
         add_to_record(run.folder, readers=children)
         logged.comparison()
@@ -99,16 +99,6 @@ def track(
     return parent
 
 
-def _documents(run: StoredRun, data_root: Path | None) -> dict[str, Any]:
-    """The data set where it is at hand; a place given by hand must hold it."""
-    try:
-        return {"dataset": run.dataset(data_root)}
-    except DataError as error:
-        if data_root is not None:
-            raise
-        return {"absence": str(error)}
-
-
 @dataclass(frozen=True)
 class _Logged:
     """What is being logged: parameters, tags, metrics, inputs and artifacts of the parent and its children."""
@@ -116,7 +106,6 @@ class _Logged:
     connection: Connection
     study: Study
     parent: str
-    data_root: Path | None
 
     def reader(self, summary: Mapping[str, Any]) -> str:
         """Log one reader as a child; its id."""
@@ -154,7 +143,7 @@ class _Logged:
         for name in FILES:
             if (run.folder / name).is_file():
                 client.log_artifact(self.parent, str(run.folder / name))
-        client.log_artifacts(self.parent, str(_report(run, self.data_root)), "report")
+        client.log_artifacts(self.parent, str(_report(self.study)), "report")
 
     def _batch(
         self, run_id: str, params: Mapping[str, str], tags: Mapping[str, str], metrics: Mapping[str, float]
@@ -205,10 +194,10 @@ class _Logged:
         )
 
 
-def _report(run: StoredRun, data_root: Path | None) -> Path:
+def _report(study: Study) -> Path:
     """The folder of the run's report; one that is older than the results is written again."""
-    folder = run.folder / "report"
-    page, results = folder / "report.html", run.folder / "results.parquet"
+    folder = study.run.folder / "report"
+    page, results = folder / "report.html", study.run.folder / "results.parquet"
     if not page.is_file() or page.stat().st_mtime < results.stat().st_mtime:
-        write_report(str(run.folder), run.folder.parent, data_root=data_root)
+        write_files(make_report(study), folder)
     return folder

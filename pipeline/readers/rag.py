@@ -11,7 +11,7 @@ from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransfo
 from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, DataError, UsageError
 from rlc.data.loads import PassageLoad, PromptLoad
-from rlc.data.protocols import LLM, Role
+from rlc.data.protocols import LLM, Retrieved, Role
 from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
@@ -24,7 +24,6 @@ from rlc.pipeline.readers.support.asking import (
     tokens_of,
 )
 from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents, passage_load
-from rlc.pipeline.readers.support.retrieving import Found
 from rlc.retrievers.base import RetrieverFactory, search
 
 
@@ -91,12 +90,12 @@ class RagReader:
         """Yield each answer with its example's place."""
         return ask_as_completed(self.llm, self._requests(examples), self.max_tokens, self.seed)
 
-    def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
+    def retrieve(self, examples: Sequence[Example], /) -> list[Retrieved]:
         """What the examples would be read with; it is kept until the next call, for answering some of them."""
         requests = self._requests(examples)
         self._held.clear()
         self._held.update({e.id: (e, request) for e, request in zip(examples, requests, strict=True)})
-        return [Found(request.evidence, request.usage) for request in requests]
+        return [Retrieved(request.evidence, request.usage) for request in requests]
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
         """Bound the prompts: a question's passages are as many and as large as the parts allow.

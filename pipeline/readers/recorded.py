@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from langchain_core.documents import Document
+
+from rlc.chunkers import RecursiveChunker
 from rlc.data.errors import DataError
 from rlc.data.loads import PromptLoad
-from rlc.data.protocols import Role, Tokenizer
-from rlc.data.records import Answer, Example, Usage
+from rlc.data.protocols import Retrieved, Role, Tokenizer
+from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.data.sets.lara import load_predictions
 from rlc.data.tokens import ApproximateTokenizer, count_once
-from rlc.pipeline.readers.support.retrieving import Found
-from rlc.pipeline.readers.support.stand_in import bm25_evidence
+from rlc.retrievers import BM25Retriever
 
 ARMS = ("rag", "long")
 WHY = {
@@ -64,10 +66,10 @@ class RecordedReader:
         recordings = _recordings(self.root, self.model)[self.arm]
         return [self._answer(example, recordings) for example in examples]
 
-    def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
+    def retrieve(self, examples: Sequence[Example], /) -> list[Retrieved]:
         """What BM25 finds: a stand-in, for the passages that the model was given were not recorded."""
         passages = bm25_evidence(examples, k=self.chunks, size=self.chunk_size)
-        return [Found(evidence) for evidence in passages]
+        return [Retrieved(evidence) for evidence in passages]
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:  # noqa: ARG002 - the readers' face
         """Nothing: the answers are there already."""
@@ -116,3 +118,36 @@ def _recordings(root: str, model: str) -> dict[str, dict[str, _Recording]]:
     ).iter_rows():
         found[arm][example_id] = _Recording(prediction, failure)
     return found
+
+
+def bm25_evidence(
+    examples: Sequence[Example], *, k: int = 5, size: int = 600, overlap: int = 100
+) -> list[tuple[Evidence, ...]]:
+    """The best `k` passages of `size` tokens by BM25, best first; none where the document holds no text.
+
+    It stands in for what a recorded model was given, which nobody kept. Sizes are those of LaRA (arXiv 2502.09977).
+    """
+    by_place: dict[int, tuple[Evidence, ...]] = {}
+    groups: dict[str, list[int]] = {}
+    for i, example in enumerate(examples):
+        groups.setdefault(example.document.page_content, []).append(i)
+    for text, places in groups.items():
+        try:
+            results = _index(text, size, overlap).search([examples[i].question for i in places], k)
+        except DataError:  # an empty document: there is nothing to find
+            results = [[] for _ in places]
+        for i, passages in zip(places, results, strict=True):
+            by_place[i] = tuple(_evidence(examples[i].document_id, passage) for passage in passages)
+    return [by_place[i] for i in range(len(examples))]
+
+
+@lru_cache(maxsize=4)  # runs go document by document, and all models of a run ask about the same one
+def _index(text: str, size: int, overlap: int) -> BM25Retriever:
+    chunker = RecursiveChunker(size=size, overlap=overlap, tokenizer=ApproximateTokenizer())
+    chunks = chunker.transform_documents([Document(id="d", page_content=text)])
+    return BM25Retriever.from_documents(chunks, stopwords="english", stemmer="english")
+
+
+def _evidence(document_id: str, passage: Document) -> Evidence:
+    place = passage.metadata
+    return Evidence(document_id, place["start_index"], place["end_index"], place["relevance_score"])

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from rlc.data.protocols import Pays, Reader, Role
+from rlc.data.protocols import Pays, Reader, Retrieved, Role, retrieve
 from rlc.data.records import Answer, Example, Usage, evidence_in
-from rlc.pipeline.readers.support.retrieving import Found, retrieve
 from rlc.pipeline.routers.support.decide import Decider
 from rlc.pipeline.routers.support.features import features, text_of
 from rlc.pipeline.routers.support.split import answer_split
@@ -83,7 +82,7 @@ class LearnedRouter:
         ]
 
 
-def known_before(examples: Sequence[Example], found: Sequence[Found]) -> list[dict[str, Any]]:
+def known_before(examples: Sequence[Example], found: Sequence[Retrieved]) -> list[dict[str, Any]]:
     """The features of each example; every document is taken apart once."""
     return [
         features(

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from rlc.data.protocols import Pays, Reader
+from rlc.data.protocols import Pays, Reader, Retrieved, retrieve
 from rlc.data.records import Answer, Example, evidence_in
-from rlc.pipeline.readers.support.retrieving import Found, retrieve
 from rlc.pipeline.routers.learned import LearnedRouter, known_before
 from rlc.pipeline.routers.support.answer_features import answer_features
 from rlc.pipeline.routers.support.features import text_of
@@ -56,8 +55,8 @@ class LearnedAfterRagRouter(LearnedRouter):
         ]
 
 
-def evidence_of(rag: Reader, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Found]:
+def evidence_of(rag: Reader, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Retrieved]:
     """What the answers were given on; the reader is asked for it only where an answer does not say."""
     silent = [i for i, answer in enumerate(answers) if not answer.evidence]
     shown = dict(zip(silent, retrieve(rag, [examples[i] for i in silent]) if silent else [], strict=True))
-    return [shown[i] if i in shown else Found(answer.evidence) for i, answer in enumerate(answers)]
+    return [shown[i] if i in shown else Retrieved(answer.evidence) for i, answer in enumerate(answers)]

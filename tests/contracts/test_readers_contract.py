@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -9,14 +10,13 @@ from hypothesis import strategies as st
 from stand_ins import build, settings_of
 
 from rlc.data.lazy import load
-from rlc.data.protocols import Generation
+from rlc.data.protocols import Generation, Retrieved
 from rlc.data.records import Answer, Dataset, Evidence, Usage
-from rlc.data.store import Store, decode, encode
+from rlc.data.store import Store, seal, unseal
 from rlc.experiments.runs.loop import answer_all
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers import READERS, WRAPPERS
 from rlc.pipeline.readers.long import LongReader
-from rlc.pipeline.readers.support.retrieving import Found
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.recipe import READER
 from rlc.pipeline.routers import ROUTERS
@@ -55,7 +55,7 @@ class Counted:
 
     def retrieve(self, examples, /):
         """For routers that decide by it: the document's beginning, found for nothing."""
-        return [Found((Evidence(example.document_id, 0, 9, 1.0),)) for example in examples]
+        return [Retrieved((Evidence(example.document_id, 0, 9, 1.0),)) for example in examples]
 
 
 # What asks no engine has its answers from elsewhere, and laws of its own.
@@ -89,7 +89,7 @@ def obey(reader, examples):
         assert answer.usage.seconds >= answer.usage.index_seconds + answer.usage.retrieve_seconds
         assert answer.usage.cached_tokens <= answer.usage.prompt_tokens
         assert (answer.usage.prompt_tokens > 0) == (answer.error is None), "what is spent is counted"
-    assert [decode(encode(answer)) for answer in answers] == answers, "answers can be kept"
+    assert [unseal("key", seal("key", answer)) for answer in answers] == answers, "answers can be kept"
     assert reader([]) == [], "one answer an example"
 
 
@@ -164,7 +164,11 @@ def test_a_reader_is_frozen_and_takes_a_seed(name):
 
 def routed(name, examples, store=None):
     arms = [Counted("rag", 10), Counted("long", 1000)]
-    held = arms if store is None else [StoredReader(arm, store, arm.name, arm.name) for arm in arms]
+    held = (
+        arms
+        if store is None
+        else [StoredReader(lambda arm=arm: arm, store, arm.name, arm.name) for arm in arms]
+    )
     return build(READER, name, "RAG", readers=held), arms
 
 
@@ -214,16 +218,16 @@ def test_company_changes_no_route(name, examples):
 def test_a_routers_answers_can_be_kept(name, examples):
     router, _ = routed(name, examples)
     answers = router(examples)
-    assert [decode(encode(answer)) for answer in answers] == answers
+    assert [unseal("key", seal("key", answer)) for answer in answers] == answers
 
 
 def test_every_row_names_its_route(examples, tmp_path):
     """Through the store and the loop, as a run does it."""
     store = Store(tmp_path)
-    readers = {n: StoredReader(make(n), store, n, n) for n in READS}
+    readers = {n: StoredReader(partial(make, n), store, n, n) for n in READS}
     for name in ROUTERS:
         router = build(READER, name, "RAG", readers=[readers["rag"], readers["long"]])
-        readers[f"by {name}"] = StoredReader(router, store, name, name)
+        readers[f"by {name}"] = StoredReader(lambda router=router: router, store, name, name)
     documents = {example.document_id: example.document for example in examples}
     frame = answer_all(readers, Dataset("d", tuple(examples), documents, "r"))
     assert frame.height == len(readers) * len(examples)

@@ -80,15 +80,12 @@ def write_report(
     """
     stored = open_run(run, out)
     added = study_sections(studies)
-    report = make_report(stored, read_prices(prices) if prices else None, data_root)
+    report = make_report(study_of(stored, read_prices(prices) if prices else None, data_root))
     return write_files(replace(report, sections=[*report.sections, *added]), to or stored.folder / "report")
 
 
-def make_report(
-    run: StoredRun, prices: Mapping[str, Price] | None = None, data_root: Path | None = None
-) -> Report:
+def make_report(study: Study) -> Report:
     """Work out all sections."""
-    study = _study(run, prices, data_root)
     text, loud = banner(study)
     found = (section(study) for section in SECTIONS)
     return Report(
@@ -99,8 +96,10 @@ def make_report(
     )
 
 
-def _study(run: StoredRun, prices: Mapping[str, Price] | None, data_root: Path | None) -> Study:
-    """With the documents where they are at hand; a place given by hand must hold them."""
+def study_of(
+    run: StoredRun, prices: Mapping[str, Price] | None = None, data_root: Path | None = None
+) -> Study:
+    """The study of a run, with the documents where they are at hand; a place given by hand must hold them."""
     try:
         return make_study(run, prices, dataset=run.dataset(data_root))
     except DataError as error:

@@ -2,16 +2,16 @@
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 from rlc.data.completed import answers_as_completed
 from rlc.data.errors import DataError, RlcError
-from rlc.data.protocols import Reader
+from rlc.data.protocols import Reader, Retrieved, retrieve
 from rlc.data.records import Answer, Example, Usage
 from rlc.data.spec import fingerprint
 from rlc.data.store import Store
-from rlc.pipeline.readers.support.retrieving import Found, retrieve
 
 FORMAT = 1  # raise it when answers of equal specs change their meaning
 NAMED = 5  # questions in a warning
@@ -19,17 +19,24 @@ NAMED = 5  # questions in a warning
 
 @dataclass(frozen=True)
 class StoredReader:
-    """Look answers up in the store; let `reader` answer the missing ones and keep each as soon as it is there.
+    """Look answers up in the store; let a reader answer the missing ones and keep each as soon as it is there.
+
+    The reader is made by `make` at the first question that misses: a run that finds all its answers loads no model.
 
     `identity` stands for everything about the reader that changes its answers (spec, model revisions). Failed
     answers are returned but not kept. `name` is the route of answers that name none; it is not kept, since another
     run may call the same reader otherwise.
     """
 
-    reader: Reader
+    make: Callable[[], Reader]
     store: Store
     identity: str
     name: str
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The reader whose answers are kept."""
+        return self.make()
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
@@ -59,11 +66,11 @@ class StoredReader:
     def _named(self, answer: Answer) -> Answer:
         return answer if answer.route else replace(answer, route=self.name)
 
-    def retrieve(self, examples: Sequence[Example], /) -> list[Found]:
+    def retrieve(self, examples: Sequence[Example], /) -> list[Retrieved]:
         """What the reader retrieves: as stored answers tell, and for the others by asking the reader itself."""
         keys = self.keys(examples)
         found = {
-            key: Found(answer.evidence, _searching(answer.usage))
+            key: Retrieved(answer.evidence, _searching(answer.usage))
             for key, answer in self.store.get(keys).items()
             if answer.evidence
         }

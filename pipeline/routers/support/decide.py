@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from rlc.data.errors import unknown
+from rlc.data.protocols import Retrieved
 from rlc.data.records import Example
-from rlc.pipeline.readers.support.retrieving import Found
 from rlc.pipeline.routers.support.gain_model import OUTCOMES, STRENGTHS, GainModel, load_model
 from rlc.pipeline.routers.support.price import estimated_tokens, paid_share, worth_it
 
@@ -63,7 +63,7 @@ class Decider:
         return _decider(fit, reader, own, price, budget, paid_share(questions_per_document, cached))
 
     def choose(
-        self, examples: Sequence[Example], rows: Sequence[Mapping[str, float]], found: Sequence[Found]
+        self, examples: Sequence[Example], rows: Sequence[Mapping[str, float]], found: Sequence[Retrieved]
     ) -> list[Choice]:
         """A choice for each example, from its features and what was retrieved for it."""
         if not examples:
@@ -128,6 +128,6 @@ def _strength(
     )
 
 
-def _extra_tokens(example: Example, found: Found) -> float:
+def _extra_tokens(example: Example, found: Retrieved) -> float:
     retrieved = sum(piece.end - piece.start for piece in found.evidence)
     return estimated_tokens(len(example.document.page_content) - retrieved)

@@ -11,7 +11,7 @@ from rlc.data.errors import DataError, UsageError
 from rlc.data.records import Answer, Dataset, Document, Evidence, Example, Usage
 from rlc.experiments.cli.main import main
 from rlc.experiments.metrics.cost import Price
-from rlc.experiments.report.pages.run import make_report, write_report
+from rlc.experiments.report.pages.run import make_report, study_of, write_report
 from rlc.experiments.report.records import Report, Section, Table
 from rlc.experiments.report.render import TEMPLATES, markdown_text, render_markdown
 from rlc.experiments.report.sections.answer import sentences
@@ -33,6 +33,10 @@ DATA = {"name": "mine", "variant": "own", "revision": "r"}
 DOCUMENTS = 11
 STEERING = "\x1b[31m"
 SCRIPT = "<script>alert(1)</script>"
+
+
+def report_of(run, prices=None):
+    return make_report(study_of(run, prices))
 
 
 def example(i: int, **changes: object) -> Example:
@@ -83,7 +87,7 @@ def cells(table: Table, reader: str) -> dict[str, str]:
 
 
 def test_the_figures_by_hand():
-    report = make_report(arms())
+    report = report_of(arms())
     [table] = section(report, "cost-accuracy").tables
     assert cells(table, "rag")["accuracy"] == "50.0%"
     assert cells(table, "long")["accuracy"] == "90.0%"
@@ -130,7 +134,7 @@ def test_several_models_are_counted():
 
 def test_failures_stand_apart_and_are_counted_as_wrong_beside():
     run = run_of(rows("rag", lambda i: None if i < 15 else True), rows("long", lambda i: True))
-    by_reader, _, kinds = section(make_report(run), "failures").tables
+    by_reader, _, kinds = section(report_of(run), "failures").tables
     found = cells(by_reader, "rag")
     assert (found["failed"], found["accuracy"], found["failed counted as wrong"]) == ("15", "100.0%", "75.0%")
     assert [cell.text for cell in kinds.rows[0]] == ["rag", "EngineError", "it broke", "15"]
@@ -138,13 +142,13 @@ def test_failures_stand_apart_and_are_counted_as_wrong_beside():
 
 def test_an_empty_group_is_a_dash_with_n_0():
     run = run_of(rows("rag", lambda i: None if i % 2 else True), rows("long", lambda i: True))
-    table = section(make_report(run), "groups").tables[0]
+    table = section(report_of(run), "groups").tables[0]
     [cell] = [c for c, name in zip(table.rows[0], table.columns, strict=True) if name == "comp"]
     assert (cell.text, cell.detail) == ("–", "n = 0")
 
 
 def test_one_arm_alone():
-    report = make_report(run_of(rows("rag", lambda i: i % 2 == 0), specs={"rag": RAG}, labels={}))
+    report = report_of(run_of(rows("rag", lambda i: i % 2 == 0), specs={"rag": RAG}, labels={}))
     assert "nothing to compare" in section(report, "answer").texts[0]
     assert not section(report, "differences").tables
     assert "routers" not in [one.id for one in report.sections]
@@ -179,7 +183,7 @@ def test_one_document_allows_no_test():
     ],
 )
 def test_the_banner_says_what_the_figures_may_be_called(variant, words, loud):
-    report = make_report(run_of(rows("rag", lambda i: True), data=DATA | {"variant": variant}))
+    report = report_of(run_of(rows("rag", lambda i: True), data=DATA | {"variant": variant}))
     assert words in report.banner
     assert report.loud is loud
     assert render_markdown(report).splitlines()[2].startswith("**Warning.** " * loud + report.banner[:10])
@@ -191,18 +195,18 @@ def test_book_comparisons_with_absent_names_stand_apart():
     marked = [
         r | {"task": "comp", "metadata": json.dumps(metadata)} if i < 3 else r for i, r in enumerate(part)
     ]
-    found = section(make_report(run_of(marked)), "books")
+    found = section(report_of(run_of(marked)), "books")
     n = sum(r["task"] == "comp" for r in marked)
     assert f"In 3 of {n} comparison questions on books" in found.texts[0]
-    assert "books" not in [one.id for one in make_report(run_of(part)).sections]
+    assert "books" not in [one.id for one in report_of(run_of(part)).sections]
 
 
 def test_prices():
-    report = make_report(arms(), {"m": Price(2.0, 1.0, 8.0)})
+    report = report_of(arms(), {"m": Price(2.0, 1.0, 8.0)})
     table = section(report, "costs").tables[-1]
     assert cells(table, "rag")["dollars"] == f"{1000 * 100 * 2 / 1e6:.2f}"
     with pytest.raises(UsageError, match="add it to the price sheet"):
-        make_report(arms(), {"another": Price(2.0, 1.0, 8.0)})
+        report_of(arms(), {"another": Price(2.0, 1.0, 8.0)})
 
 
 def test_roles_models_and_arms_come_from_the_specs():

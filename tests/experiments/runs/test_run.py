@@ -142,7 +142,7 @@ def slow(examples, /):
 documents = {f"d{i}": Document(id=f"d{i}", page_content=f"text {i}") for i in range(5)}
 examples = tuple(Example(f"{d}-{q}", "Why?", documents[d]) for d in documents for q in range(3))
 store = Store(Path(sys.argv[1]))
-frame = answer_all({"slow": StoredReader(slow, store, "v1", "slow")}, Dataset("x", examples, documents, "r"))
+frame = answer_all({"slow": StoredReader(lambda: slow, store, "v1", "slow")}, Dataset("x", examples, documents, "r"))
 assert frame.height == 15 and frame["error"].null_count() == 15
 """
 

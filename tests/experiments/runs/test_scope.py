@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rlc.data.datasets import load_dataset
+from rlc.data.protocols import Retrieved
 from rlc.data.records import Answer, Dataset, Document, Evidence, Example, evidence_in
 from rlc.experiments.report.marks import passages
 from rlc.experiments.report.pages.run import SECTIONS
@@ -19,7 +20,6 @@ from rlc.experiments.scorers.base import Score
 from rlc.experiments.study.study import make_study
 from rlc.experiments.tracking.figures import silver_ranks
 from rlc.experiments.tracking.traces import steps_of
-from rlc.pipeline.readers.support.retrieving import Found
 from rlc.pipeline.routers.learned import known_before
 
 RAG = {"use": "rag"}
@@ -114,6 +114,6 @@ def test_report_and_traces_cope_with_evidence_of_others():
 
 def test_features_see_the_own_document_only(make_example):
     example = make_example("q", "How much oil?", TEXT, "d")
-    [alone], [among] = (known_before([example], [Found(e)]) for e in ((HELD,), (OTHER, HELD)))
+    [alone], [among] = (known_before([example], [Retrieved(e)]) for e in ((HELD,), (OTHER, HELD)))
     assert alone == among
     assert evidence_in("d", [OTHER, HELD]) == (HELD,)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,6 @@ from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers.closed import ClosedBookReader
 from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.rag import RagReader
-from rlc.pipeline.readers.support.deferred import DeferredReader
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.retrievers import BM25Retriever
 
@@ -43,7 +43,9 @@ def store(tmp_path):
 @pytest.fixture
 def stored(store):
     """A factory of stored readers over one store; `.reader` counts what it is asked."""
-    return lambda identity="i", name="arm", route="": StoredReader(Counting(route), store, identity, name)
+    return lambda identity="i", name="arm", route="": StoredReader(
+        partial(Counting, route), store, identity, name
+    )
 
 
 def test_the_second_call_asks_nothing(stored, make_example):
@@ -134,20 +136,20 @@ def test_a_deferred_reader_is_made_once_and_only_when_it_is_asked(store, make_ex
         made.append(Counting())
         return made[-1]
 
-    reader = StoredReader(DeferredReader(make), store, "i", "arm")
+    reader = StoredReader(make, store, "i", "arm")
     examples = [make_example("a"), make_example("b", "fail")]
     assert reader([]) == []
     assert made == []
     reader(examples)
     reader(examples)
     assert len(made) == 1
-    again = StoredReader(DeferredReader(make), store, "i", "arm")
+    again = StoredReader(make, store, "i", "arm")
     again(examples[:1])
     assert len(made) == 1, "all its answers are stored"
 
 
 def test_a_reader_that_returns_too_few_is_found_out(store, make_example):
-    reader = StoredReader(lambda examples: [], store, "i", "arm")
+    reader = StoredReader(lambda: lambda examples: [], store, "i", "arm")
     with pytest.raises(RlcError, match="arm returned 0 answers to 1 questions"):
         reader([make_example("a")])
     assert len(store) == 0
@@ -160,7 +162,7 @@ def test_answers_are_kept_one_by_one_as_they_are_completed(store, make_example):
             yield 0, Answer("first", "")
             raise KeyboardInterrupt
 
-    reader = StoredReader(Slow(), store, "i", "arm")
+    reader = StoredReader(Slow, store, "i", "arm")
     examples = [make_example(c) for c in "abc"]
     with pytest.raises(KeyboardInterrupt):
         reader(examples)
@@ -181,7 +183,7 @@ def test_an_engine_that_dies_leaves_what_it_answered(store, make_example, reader
         "closed": ClosedBookReader(llm),
         "rag": RagReader(RecursiveChunker(16), BM25Retriever.from_documents, llm),
     }
-    stored = StoredReader(DeferredReader(lambda: readers[reader]), store, "i", "arm")
+    stored = StoredReader(lambda: readers[reader], store, "i", "arm")
     with pytest.raises(MemoryError):
         stored([make_example(c) for c in "abc"])
     assert len(store) == 2
@@ -191,7 +193,7 @@ def test_details_that_cannot_be_kept_fail_their_answer_only(store, make_example)
     def answer(examples, /):
         return [Answer(e.id, "", details={"x": object() if e.id == "a" else 1}) for e in examples]
 
-    first, second = StoredReader(answer, store, "i", "arm")([make_example("a"), make_example("b")])
+    first, second = StoredReader(lambda: answer, store, "i", "arm")([make_example("a"), make_example("b")])
     assert first.error.startswith("DataError: cannot keep an answer: its details must be plain data")
     assert (second.error, len(store)) == (None, 1)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rlc.data.errors import DataError, UnsupportedError
+from rlc.data.protocols import Retrieved
 from rlc.data.records import Answer, Evidence, Usage
-from rlc.pipeline.readers.support.retrieving import Found
 from rlc.pipeline.routers.learned import SHIPPED, LearnedRouter
 from rlc.pipeline.routers.learned_after_rag import SHIPPED as AFTER_RAG
 from rlc.pipeline.routers.learned_after_rag import LearnedAfterRagRouter
@@ -120,7 +120,9 @@ class Arm:
 
     def retrieve(self, examples, /):
         self.searched += 1
-        return [Found((Evidence(e.document_id, 0, 12, 2.0),), Usage(retrieve_seconds=1.0)) for e in examples]
+        return [
+            Retrieved((Evidence(e.document_id, 0, 12, 2.0),), Usage(retrieve_seconds=1.0)) for e in examples
+        ]
 
 
 @pytest.fixture

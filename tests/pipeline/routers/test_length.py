@@ -48,8 +48,8 @@ def test_an_arm_that_gets_no_question_is_not_asked(arms, make_example):
 
 def test_it_is_served_and_charged_what_the_arms_have_stored(arms, make_example, tmp_path):
     store = Store(tmp_path)
-    rag, long = (StoredReader(arm, store, arm.name, arm.name) for arm in arms)
-    router = StoredReader(LengthRouter(rag, long, threshold=5), store, "router", "auto")
+    rag, long = (StoredReader(lambda arm=arm: arm, store, arm.name, arm.name) for arm in arms)
+    router = StoredReader(lambda: LengthRouter(rag, long, threshold=5), store, "router", "auto")
     examples = words(make_example, 6, 5)
     by_arm = [rag(examples), long(examples)]
     answers = router(examples)
