@@ -15,7 +15,7 @@ from rlc.data.text.visible import visible
 from rlc.data.trust import looking
 from rlc.experiments.cli.choose import choose_questions, choose_recipes
 from rlc.experiments.cli.completion import named
-from rlc.experiments.cli.console import print_table, summary_table
+from rlc.experiments.cli.console import lengths_table, print_table, summary_table
 from rlc.experiments.cli.options import (
     ALLOW_CODE,
     ARMS,
@@ -50,6 +50,7 @@ from rlc.experiments.runs.scope import scopes, searched
 from rlc.experiments.runs.selection import scored_by
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
+from rlc.experiments.study.lengths import is_sized, reaches
 from rlc.experiments.study.study import make_study
 from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
 from rlc.experiments.tracking.place import TrackingError, is_tracked
@@ -203,6 +204,8 @@ def _print_run(
     title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
     title += f"scored by {scored_by(dataset)}"
     print_table(summary_table(summaries, title, run.labels))
+    if is_sized(run.data) and (sized := list(reaches(run.frame))):
+        print_table(lengths_table(sized, run.labels))
     for line in [*answer, "", *costs, "", *notes(run, summaries)]:
         click.echo(visible(line))
 

@@ -8,6 +8,8 @@ from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from rlc.data.text.visible import visible
+from rlc.experiments.scorers.overall import RULER_THRESHOLD
+from rlc.experiments.study.lengths import ALL_TASKS, Reach, units
 
 
 def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Mapping[str, str]) -> Table:
@@ -44,6 +46,22 @@ def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Ma
 def escape(text: str) -> str:
     """A text from outside for a cell: neither markup nor what would steer a terminal."""
     return escape_markup(visible(text))
+
+
+def lengths_table(found: Sequence[Reach], labels: Mapping[str, str]) -> Table:
+    """Means by length, a line a reader and task, and where each breaks."""
+    sizes = sorted({size for one in found for size in one.means})
+    caption = f"breaks: the first length at which the mean is below {100 * RULER_THRESHOLD:.1f}% (RULER's threshold)"
+    table = Table(title="by length", title_justify="left", caption=caption, caption_justify="left")
+    table.add_column("task")
+    table.add_column("reader")
+    for size in (*map(units, sizes), "breaks at"):
+        table.add_column(size, justify="right")
+    for one in sorted(found, key=lambda one: one.task == ALL_TASKS):
+        means = [f"{100 * one.means[size]:.0f}" if size in one.means else "-" for size in sizes]
+        broken = "holds" if one.breaks_at is None else units(one.breaks_at)
+        table.add_row(escape(one.task), escape(labels.get(one.reader, one.reader)), *means, broken)
+    return table
 
 
 def print_table(table: Table) -> None:

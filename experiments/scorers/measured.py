@@ -35,11 +35,15 @@ Measure = Callable[[str, Example], Measured]
 # Name -> scorer. The name is the data set's and the metric's; the module names the upstream commit.
 SCORERS: Mapping[str, str] = {
     "babilong:labels": "rlc.experiments.scorers.babilong:labels",
+    "hyper-multi-step:logic-kv": "rlc.experiments.scorers.hyper_multi_step:logic_kv",
+    "hyper-multi-step:multi-kv": "rlc.experiments.scorers.hyper_multi_step:multi_kv",
+    "hyper-multi-step:value": "rlc.experiments.scorers.hyper_multi_step:value",
     "needle-threading:value": "rlc.experiments.scorers.needle_threading:value",
     "needle-threading:values": "rlc.experiments.scorers.needle_threading:values",
     "needlebench:boxed": "rlc.experiments.scorers.needlebench:boxed",
     "needlebench:keyword": "rlc.experiments.scorers.needlebench:keyword",
     "needlebench:parallel": "rlc.experiments.scorers.needlebench:parallel",
+    "needlechain:amount": "rlc.experiments.scorers.needlechain:amount",
     "nolima:contains": "rlc.experiments.scorers.nolima:contains",
     "nolima:em": "rlc.experiments.scorers.nolima:exact",
     "nolima:lastline-contains": "rlc.experiments.scorers.nolima:last_line_contains",

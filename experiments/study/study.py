@@ -101,15 +101,23 @@ class Study:
         return {e.id: e for e in self.dataset.examples if e.id in wanted} if self.dataset else {}
 
     @cached_property
+    def marked(self) -> dict[str, tuple[Evidence, ...]]:
+        """The spans that hold the answer, by id, for the questions whose data set marks them (gold)."""
+        return {name: example.gold for name, example in self.asked.items() if example.gold}
+
+    @cached_property
     def gold(self) -> dict[str, tuple[str, ...]]:
-        """What the documents must hold to answer, by id, for the questions that the rule can decide (silver)."""
-        return silver(self.asked.values())
+        """What the documents must hold to answer, by id, for the other questions that the rule can decide (silver)."""
+        return silver(example for example in self.asked.values() if not example.gold)
 
     @cached_property
     def gold_places(self) -> dict[str, list[tuple[int, int]]]:
-        """Where that stands in each question's document."""
+        """Where the evidence stands in each question's document: as it is marked, else by the rule."""
         decided = sorted(self.gold, key=lambda name: self.asked[name].document_id)
-        return {name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided}
+        return {
+            **{name: [(one.start, one.end) for one in spans] for name, spans in self.marked.items()},
+            **{name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided},
+        }
 
     def read(self, entry: Entry) -> dict[str, tuple[Evidence, ...]]:
         """What the reader was given of each question's own document, by id, where its answers say what they read.
@@ -126,7 +134,7 @@ class Study:
 
     @cached_property
     def found(self) -> dict[str, Floats]:
-        """By reader that says what it read: 1 where that holds the silver evidence, 0 where not, NaN where unknown."""
+        """By reader that says what it read: 1 where that holds the evidence, 0 where not, NaN where unknown."""
         return {
             entry.name: self.held(read)
             for entry in self.entries
@@ -134,10 +142,12 @@ class Study:
         }
 
     def held(self, read: Mapping[str, Sequence[Evidence]]) -> Floats:
-        """By question, whether these spans hold the silver evidence; NaN where the rule or the reader is silent."""
+        """By question, whether these spans hold all of the evidence; NaN where nobody knows it, or what was read."""
         values = np.full(self.examples.height, np.nan)
         for place, name in enumerate(self.examples["example_id"]):
-            if name in self.gold and name in read:
+            if name in self.marked and name in read:
+                values[place] = all(covers(read[name], span) for span in self.marked[name])
+            elif name in self.gold and name in read:
                 text = self.asked[name].document.page_content
                 spans = [text[piece.start : piece.end] for piece in read[name]]
                 values[place] = first_rank(spans, self.gold[name]) is not None
@@ -261,6 +271,16 @@ class Study:
     def router_comparisons(self) -> list[Comparison]:
         """Those of a router with its better arm, in the order of `routings`."""
         return [one for one in self.comparisons if one.first.role == "router"]
+
+
+def covers(read: Sequence[Evidence], span: Evidence) -> bool:
+    """Whether the spans that were read hold every character of another."""
+    reached = span.start
+    for piece in sorted(read, key=lambda one: one.start):
+        if piece.start > reached:
+            break
+        reached = max(reached, piece.end)
+    return reached >= span.end
 
 
 def corrected(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -23,6 +23,8 @@ FIXTURES = Path(__file__).parents[1] / "data" / "sets" / "fixtures"
 # The smallest settings of what is made here, and files that stand elsewhere.
 SETTINGS = {
     "lara": {"root": str(SAMPLE)},
+    "hyper-multi-step": {"length": 512, "questions": 2},
+    "needlechain": {"length": 5, "questions": 2},
     "needle-threading": {"length": 2048, "questions": 2},
     "needlebench": {"length": 1024, "questions": 4},
     "niah": {"length": 512, "depths": 3},

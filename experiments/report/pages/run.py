@@ -15,6 +15,7 @@ from rlc.experiments.report.sections.differences import differences
 from rlc.experiments.report.sections.extremes import extremes
 from rlc.experiments.report.sections.failures import failures
 from rlc.experiments.report.sections.frontier import frontier
+from rlc.experiments.report.sections.heat import length_and_depth
 from rlc.experiments.report.sections.length import length
 from rlc.experiments.report.sections.measured import sections as study_sections
 from rlc.experiments.report.sections.origin import origin
@@ -39,6 +40,7 @@ SECTIONS: Sequence[Callable[[Study], Section | None]] = (
     book_comparisons,
     macro,
     differences,
+    length_and_depth,
     position,
     length,
     routing,

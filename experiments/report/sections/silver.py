@@ -26,10 +26,9 @@ def silver_recall(study: Study) -> Section | None:
         return Section("silver", TITLE, texts=(f"Not measured: {study.absence}.",))
     return Section(
         "silver",
-        TITLE,
+        "Gold evidence" if study.marked and not study.gold else TITLE,
         texts=(
-            f"Evidence is found by rule, so these figures are silver: {len(study.gold):,} of {study.examples.height:,} "
-            "questions have an answer (numbers, or a few words) that their document holds word for word. The passages "
+            f"{_whence(study)} The passages "
             "hold the evidence if all of it stands in those of the question's own document. Chance is high, so passages of the same lengths from random "
             "places, and from the document's beginning, stand beside; the whole document holds all.",
         ),
@@ -49,13 +48,23 @@ def silver_recall(study: Study) -> Section | None:
     )
 
 
+def _whence(study: Study) -> str:
+    """How the evidence is known, and of how many questions."""
+    marked = f"The data set marks where the evidence of {len(study.marked):,} of {study.examples.height:,} questions stands."
+    ruled = (
+        f"Evidence is found by rule, so these figures are silver: {len(study.gold):,} of {study.examples.height:,} "
+        "questions have an answer (numbers, or a few words) that their document holds word for word."
+    )
+    return " ".join(([marked] if study.marked else []) + ([ruled] if study.gold or not study.marked else []))
+
+
 def _measured(study: Study, entry: Entry) -> list[Floats]:
     """By question, NaN where the rule has nothing to say or nothing was read: found, at random, at first, share."""
     read = study.read(entry)
     lengths = {id_: len(study.asked[id_].document.page_content) for id_ in read}
     shares = np.full(study.examples.height, np.nan)
     for place, id_ in enumerate(study.examples["example_id"]):
-        if id_ in study.gold and id_ in read:
+        if id_ in study.gold_places and id_ in read:
             shares[place] = _covered(read[id_]) / max(1, lengths[id_])
     return [
         study.found[entry.name],
