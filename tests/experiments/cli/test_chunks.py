@@ -84,7 +84,8 @@ def test_default_names_every_chunker_but_those_left_out():
     specs = [chunker_spec(text, SHARED) for text in texts]
     assert {spec["use"] for spec in specs} | set(left_out) == set(CHUNKERS)
     assert left_out == ["proposition"]
-    assert all(spec.get("tokenizer") or spec["inner"]["tokenizer"] for spec in specs)
+    sized = [spec for spec in specs if {"size", "sizes", "inner"} & spec.keys()]
+    assert all(spec.get("tokenizer") or spec["inner"]["tokenizer"] for spec in sized)
     assert {"recursive:size=500", "hierarchy:sizes=[500,125]", "late:inner=recursive,inner.size=500"} <= set(
         texts
     )

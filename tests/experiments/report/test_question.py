@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlc.data.datasets import load_dataset, load_sample
+from rlc.data.datasets import load_dataset
 from rlc.data.errors import DataError, UsageError
 from rlc.data.records import Answer, Document, Evidence, Example, Usage
 from rlc.data.text.visible import shorten, visible
@@ -98,7 +98,7 @@ def test_one_reader_only(run):
 
 
 def test_evidence_is_shown_as_text_where_the_documents_are_at_hand(tmp_path):
-    sample = load_sample()
+    sample = load_dataset("sample")
     one = sample.examples[0]
     said = Answer("x", "rag", (Evidence(one.document_id, 0, 40),), USAGE)
     data = {"name": sample.name, "variant": "sample", "revision": sample.revision}
@@ -117,7 +117,7 @@ def test_prompts_are_made_again_only_where_they_are_wanted(tmp_path, monkeypatch
         "rlc.experiments.report.pages.question.rebuild_prompts",
         lambda spec, example: asked.append(spec) or {},
     )
-    sample = load_sample()
+    sample = load_dataset("sample")
     one = sample.examples[0]
     data = {"name": sample.name, "variant": "sample", "revision": sample.revision}
     folder = save(tmp_path / "run", [one], {"rag": Answer("x", "rag", (), USAGE, prompt_hash="h")}, data)

@@ -9,9 +9,9 @@ from stand_ins import build
 from rlc.data.errors import SpecError
 from rlc.data.protocols import LLM, Prompt
 from rlc.pipeline import recipe
-from rlc.pipeline.kv import KV, KvLLM, RandomEviction, SnapKV, StreamingLLM
+from rlc.pipeline.kv import KV, RandomEviction, SnapKV, StreamingLLM
 from rlc.pipeline.kv.base import Layer
-from rlc.pipeline.kv.engine import thinned
+from rlc.pipeline.kv.engine import KvLLM, thinned
 from rlc.pipeline.llms.hf import HfLLM
 
 DOCUMENT = "The cat saw the other theme. Nobody knows the weather there. " * 4
