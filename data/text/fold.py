@@ -8,6 +8,7 @@ _IGNORED = regex.compile(
     r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u0640]+"
 )  # the last one stretches Arabic words
 _FOREIGN_DIGIT = regex.compile(r"[\p{Nd}--[0-9]]", regex.V1)
+_MARKS_OF_LATIN = regex.compile(r"(?<=\p{Latin})\p{M}+")
 _ASCII = bytes(range(128))
 
 
@@ -50,3 +51,12 @@ def fold(text: str) -> str:
     if "i\u0307" in folded or "ı" in folded:
         folded = folded.replace("i\u0307", "i").replace("ı", "i")
     return unicodedata.normalize("NFKC", folded)
+
+
+def without_marks(text: str) -> str:
+    """The text with its Latin letters bare: what people leave out when they have no such key.
+
+    >>> without_marks("röntgen, हिन्दी")
+    'rontgen, हिन्दी'
+    """
+    return unicodedata.normalize("NFC", _MARKS_OF_LATIN.sub("", unicodedata.normalize("NFD", text)))

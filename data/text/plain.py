@@ -1,8 +1,12 @@
 """Text made comparable: marks off, sentences, words, stems."""
 
 import re
-import unicodedata
 from functools import lru_cache
+
+import regex
+
+from rlc.data.text.cut import UNSPACED, grams, space_out
+from rlc.data.text.fold import compose
 
 STOP_WORDS = frozenset(
     re.findall(
@@ -22,18 +26,21 @@ _LATEX_WORD = re.compile(r"\\(?:text|mathrm|mathbf|mathit|mathcal|textbf|textit|
 _LATEX_FRACTION = re.compile(r"\\d?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _LATEX_PUNCTUATION = re.compile(r"\\([%$#&_{}])")
 _LATEX_MARK = re.compile(r"\\[()\[\]]|\\(?:left|right|quad|,|;|!)|\$\$")
-_MARKDOWN = re.compile(r"[*`~]+|(?m:^\s*#+\s)|(?m:^\s*>\s)|(?<!\w)_+|_+(?!\w)")
+_MARKDOWN = re.compile(r"[*`~]+|(?m:^[^\S\n]*#+\s)|(?m:^[^\S\n]*>\s)|(?<!\w)_+|(?<!_)_++(?!\w)")
+_FRACTION = regex.compile(r"(?<=\d)(?=[¼½¾⅐-⅞])")  # NFKC would make 51/2 of 5½, and 105 of 10⁵
+_POWER = regex.compile(r"(?<=\d)(?=[⁰¹²³⁴-⁹⁻])(?<![⁰¹²³⁴-⁹⁻])")
 _PLAIN = str.maketrans(
     {"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": " - ", "−": "-", "‐": "-", "‑": "-", "×": "x"}
 )
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\b(?:Mr|Ms|Dr|St|vs|No|Co)\.)(?<!\b(?:Mrs|Inc|Ltd|Fig|e\.g|i\.e)\.)(?<!\bCorp\.)"
-    r"[\"')\]]*\s+|\n+|(?<=;)\s"
+    r"[\"')\]]*\s+|\n+|(?<=;)\s|(?<=[。।؟۔])\s*|(?<=[!?])(?=[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff])"
 )
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_WORD = regex.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_INNER_DOT = regex.compile(rf"(?<=[{UNSPACED}])[·・‧](?=[{UNSPACED}])")  # between the names of a person
 _SUFFIX = re.compile(
     r"(?<=...)(?:ization|ational|fulness|iveness|ousness|ations?|ments?|ness|ities|ingly|edly|ings?|ions?|ers?"
-    r"|ity|ies|ied|ive|ous|ful|ed|es|al|ly|or|s|e|y)$"
+    r"|ity|ies|ied|ive|ous|ful|als?|ors?|ed|es|ly|ys|s|e|y)$"
 )
 
 
@@ -43,7 +50,8 @@ def plain(text: str) -> str:
     >>> plain("**Net loss** was \\(\\text{up}\\) 5\\%")
     'Net loss was up 5%'
     """
-    text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
+    if not text.isascii():
+        text = _INNER_DOT.sub("", compose(_POWER.sub("^", _FRACTION.sub(" ", text)))).translate(_PLAIN)
     if "\\" in text or "$$" in text:
         text = _LATEX_WORD.sub(r"\1", text)
         text = _LATEX_FRACTION.sub(r"\1/\2", text)
@@ -58,8 +66,8 @@ def sentences(text: str) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """The words of a lower-cased text in order, with inner apostrophes, without possessive endings."""
-    return [word.removesuffix("'s") for word in _WORD.findall(text)]
+    """The words of a folded text in order, with inner apostrophes, without possessive endings; unspaced ones as `grams`."""
+    return [gram for word in _WORD.findall(space_out(text)) for gram in grams(word.removesuffix("'s"))]
 
 
 @lru_cache(maxsize=1 << 16)

@@ -4,20 +4,30 @@ The rule judge weighs these figures; each is a plain share in [0, 1].
 """
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+import regex
 from rapidfuzz.distance import LCSseq
 
 from rlc.data.text.abstention import ABSTENTION
+from rlc.data.text.cut import grams, is_unspaced, letters, space_out
+from rlc.data.text.fold import fold, without_marks
 from rlc.data.text.plain import STOP_WORDS, plain, sentences, stem, words
-from rlc.experiments.metrics.numeric import Number, matched, moves, numbers, required, same_number
+from rlc.experiments.metrics.numeric import Move, matched, moves, of_a_loss, required
 from rlc.experiments.metrics.overlap import bigrams, share
+from rlc.experiments.metrics.truth import is_denial, truth
+from rlc.experiments.metrics.values import Value, values
 
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w'-]*[A-Za-z]\b")
-_NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|nothing|nobody)\b|n't\b", re.IGNORECASE)
-_YES_NO = re.compile(r"\W*(yes|no)\b(?=\W*$|[,.;:!])", re.IGNORECASE)
+_CAPITALS = regex.compile(
+    r"\p{Lu}[\w'’.-]*(?:\s(?:(?:of|the|de|del|da|di|van|von|der|bin|al)\s)*\p{Lu}[\w'’.-]*)*"
+)
+_NOTHING = frozenset({"none", "nobody", "no one", "nothing", "nil"})  # as a whole answer: how many, or who
+_ACRONYM = regex.compile(r"\b(?:\p{L}\.){2,}\p{L}\b\.?")
+_MARKED = regex.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:()]")
+STOP_STEMS = frozenset(map(stem, STOP_WORDS)) | {",", ";", ":", "(", ")"}
 _UP = re.compile(r"\b(?:increas(?:e[sd]?|ing)|rise[sn]?|rising|rose|grow[sn]?|growing|grew|higher)\b")
 _DOWN = re.compile(
     r"\b(?:decreas(?:e[sd]?|ing)|declin(?:e[sd]?|ing)|drop(?:s|ped)?|fell|fallen|lower(?:ed)?|reduced|reduction)\b"
@@ -25,64 +35,111 @@ _DOWN = re.compile(
 
 
 @dataclass(frozen=True)
+class Clause:
+    """A sentence: whether it denies something, and whether it says that the text does not tell."""
+
+    text: str
+    denies: bool
+    abstains: bool
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Its stems and marks in order."""
+        return tuple(
+            stem(part) if part[0].isalnum() else part
+            for word in _MARKED.findall(_comparable(self.text))
+            for part in grams(word.removesuffix("'s"))
+        )
+
+
+@dataclass(frozen=True)
 class Reading:
     """A text taken apart once.
 
-    `tokens` are stems and number keys in order, `content` the stems that are no stop words, `names` the stems of
-    words with a capital inside a sentence. `abstaining` tells of each sentence whether it says that the text does
-    not tell; `denied` is the content of the first sentence if it negates something, else empty. `yes` is True for
-    an answer that begins with yes, False for no; `direction` 1 for words of rising only, -1 for falling only.
+    `tokens` are stems and keys of values in order, `content` the stems that are no stop words, `names` the stems of
+    words with a capital inside a sentence. `truth` is True for an answer that begins with yes or says that it is
+    true, False for no; `direction` 1 for words of rising only, -1 for falling only.
     """
 
+    text: str
     tokens: tuple[str, ...]
     content: frozenset[str]
-    numbers: tuple[Number, ...]
-    moves: tuple[tuple[Number, Number], ...]
+    values: tuple[Value, ...]
+    moves: tuple[Move, ...]
     names: frozenset[str]
-    abstaining: tuple[bool, ...]
-    denied: frozenset[str]
-    yes: bool | None
+    clauses: tuple[Clause, ...]
+    truth: bool | None
     direction: int
 
     @property
     def opens_abstaining(self) -> bool:
         """Whether one of the first two sentences says that the text does not tell."""
-        return any(self.abstaining[:2])
+        return any(clause.abstains for clause in self.clauses[:2])
+
+    @property
+    def asks_for_a_loss(self) -> bool:
+        """Whether a question asks for what was lost or fell, so that an answer may leave the sign out."""
+        return self.direction < 0 or "los" in self.vocabulary or "deficit" in self.vocabulary
 
     @property
     def abstaining_share(self) -> float:
         """The share of sentences that say so."""
-        return share(sum(self.abstaining), len(self.abstaining))
+        return share(sum(clause.abstains for clause in self.clauses), len(self.clauses))
+
+    @property
+    def says_only_so(self) -> bool:
+        """Whether it is yes or no and nothing else."""
+        return self.truth is not None and len(self.tokens) <= 4
+
+    @property
+    def denied(self) -> frozenset[str]:
+        """The content of the first sentence if it denies something, else nothing."""
+        first = self.clauses[0] if self.clauses else None
+        return frozenset(first.words) - STOP_STEMS if first and first.denies else frozenset()
+
+    @cached_property
+    def runs(self) -> tuple[tuple[str, ...], ...]:
+        """The stems of neighbouring words with a capital."""
+        return tuple(tuple(map(stem, words(_comparable(run)))) for run in _CAPITALS.findall(self.text))
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """All tokens, and the letters of those that are pairs of letters."""
+        found = set(self.tokens)
+        if is_unspaced(self.text):
+            found.update(letter for token in self.tokens if is_unspaced(token) for letter in letters(token))
+        return frozenset(found)
 
 
 def read(text: str) -> Reading:
     """Take a text apart."""
-    text = plain(text)
-    lowered = text.lower()
-    found = numbers(lowered)
+    text = plain(text).strip()
+    folded = _comparable(text)
+    if folded.strip(" .!") in _NOTHING:
+        folded = "0"
+    found = values(folded)
     tokens: list[str] = []
     content: set[str] = set()
     position = 0
-    for number in [*found, None]:
-        for word in words(lowered[position : number.start if number else None]):
+    for value in [*found, None]:
+        for word in words(folded[position : value.start if value else None]):
             tokens.append(stem(word))
             if word not in STOP_WORDS:
                 content.add(tokens[-1])
-        if number:
-            tokens.append(number.key)
-            position = number.end
+        if value:
+            tokens.extend(value.keys)
+            position = value.end
     parts = sentences(text)
-    yes_no = _YES_NO.match(text)
     return Reading(
+        text=text,
         tokens=tuple(tokens),
         content=frozenset(content),
-        numbers=tuple(found),
-        moves=tuple(moves(lowered, found)),
-        names=frozenset(stem(name.lower()) for name in _NAME.findall(text)),
-        abstaining=tuple(ABSTENTION.search(part) is not None for part in parts),
-        denied=_content(parts[0]) if parts and _NEGATION.search(parts[0]) else frozenset(),
-        yes=yes_no[1].lower() == "yes" if yes_no else None,
-        direction=bool(_UP.search(lowered)) - bool(_DOWN.search(lowered)),
+        values=tuple(found),
+        moves=tuple(moves(folded, found)),
+        names=frozenset(stem(fold(name)) for name in _NAME.findall(text)),
+        clauses=tuple(Clause(part, is_denial(part), ABSTENTION.search(part) is not None) for part in parts),
+        truth=truth(folded),
+        direction=bool(_UP.search(folded)) - bool(_DOWN.search(folded)),
     )
 
 
@@ -90,18 +147,20 @@ read_once = lru_cache(maxsize=1 << 14)(read)
 """`read` for questions and gold answers, which come back with every model and arm."""
 
 
-def _content(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in words(text.lower()) if word not in STOP_WORDS)
+def _comparable(text: str) -> str:
+    """A plain text folded, Latin letters without their marks, and runs of unspaced scripts on their own."""
+    folded = _ACRONYM.sub(lambda match: match[0].replace(".", ""), fold(text))
+    return folded if folded.isascii() else space_out(without_marks(folded))
 
 
 @dataclass(frozen=True)
 class Key:
-    """A gold answer beside its question: `content`, `numbers` and `names` hold what the question did not give."""
+    """A gold answer beside its question: `content`, `values` and `names` hold what the question did not give."""
 
     question: Reading
     gold: Reading
     content: frozenset[str]
-    numbers: tuple[Number, ...]
+    values: tuple[Value, ...]
     names: frozenset[str]
     bigrams: frozenset[tuple[str, str]]
 
@@ -113,16 +172,18 @@ def answer_key(question: str, gold: str) -> Key:
     Where the gold answer brings nothing new, all its words count; where it has stop words only, those.
     """
     asked, answer = read_once(question), read_once(gold)
-    given = {number.key for number in asked.numbers}
-    new_numbers = tuple(required([number for number in answer.numbers if number.key not in given]))
+    if asked.asks_for_a_loss:
+        answer = replace(answer, values=tuple(of_a_loss(answer.values)))
+    given = {value.keys for value in asked.values}
+    new_values = tuple(required([value for value in answer.values if value.keys not in given]))
     new = answer.content - asked.content
-    if not new and not new_numbers:
+    if not new and not new_values:
         new = answer.content or frozenset(answer.tokens)
     return Key(
         question=asked,
         gold=answer,
         content=new,
-        numbers=new_numbers,
+        values=new_values,
         names=answer.names - asked.content,
         bigrams=bigrams(answer.tokens),
     )
@@ -148,11 +209,11 @@ class Overlap(NamedTuple):
 
 def overlap(key: Key, answer: Reading) -> Overlap:
     """Compare a prediction with a gold answer."""
-    vocabulary = frozenset(answer.tokens)
-    hits = sum(matched(key.numbers, answer.numbers, key.gold.moves, answer.moves))
+    vocabulary = answer.vocabulary
+    hits = sum(matched(key.values, answer.values, key.gold.moves, answer.moves))
     common = len(key.content & vocabulary) + hits
-    wanted = len(key.content) + len(key.numbers)
-    offered = max(common, len(answer.content - key.question.content) + len(answer.numbers))
+    wanted = len(key.content) + len(key.values)
+    offered = max(common, len(answer.content - key.question.content) + len(answer.values))
     recall = share(common, wanted)
     sequence = LCSseq.similarity(key.gold.tokens, answer.tokens)
     return Overlap(
@@ -163,13 +224,13 @@ def overlap(key: Key, answer: Reading) -> Overlap:
         rouge_f=share(2 * sequence, len(key.gold.tokens) + len(answer.tokens)),
         bigram_recall=share(len(key.bigrams & bigrams(answer.tokens)), len(key.bigrams), empty=recall),
         plain_recall=share(len(key.gold.content & vocabulary), len(key.gold.content), empty=recall),
-        number_recall=share(hits, len(key.numbers), empty=recall),
+        number_recall=share(hits, len(key.values), empty=recall),
         number_precision=_number_precision(key, answer),
         name_recall=share(len(key.names & vocabulary), len(key.names), empty=recall),
     )
 
 
 def _number_precision(key: Key, answer: Reading) -> float:
-    sizes = [number for number in answer.numbers if not number.context]
-    known = key.gold.numbers + key.question.numbers
-    return share(sum(any(same_number(n, k) for k in known) for n in sizes), len(sizes), empty=1.0)
+    sizes = [value for value in answer.values if not value.context]
+    known = key.gold.values + key.question.values
+    return share(sum(any(said.says(told) for told in known) for said in sizes), len(sizes), empty=1.0)

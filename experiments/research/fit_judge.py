@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
 from rlc.data.sets.lara import TASKS, load, load_predictions
+from rlc.experiments.metrics.contradiction import contradiction
 from rlc.experiments.metrics.reading import answer_key, overlap, read, read_once
 from rlc.experiments.scorers.agreement import Cell, read_published
 from rlc.experiments.scorers.rule import (
@@ -34,7 +35,6 @@ from rlc.experiments.scorers.rule import (
     Fit,
     TaskFit,
     abstention_features,
-    contradiction,
     word_features,
 )
 
@@ -132,7 +132,7 @@ def _figures(
     found = overlap(key, answer)
     return (
         word_features(found, answer),
-        bool(key.numbers),
+        bool(key.values),
         found.number_recall,
         bool(contradiction(key, answer)),
     )

@@ -1,4 +1,4 @@
-"""A correctness judge without a language model: rules on abstention and numbers, then a fitted score of words.
+"""A correctness judge without a language model: rules on what contradicts, and values, then a fitted score of words.
 
 The same answer gets the same verdict everywhere, at once and for nothing. `rlc.experiments.scorers.agreement` measures how
 well the verdicts agree with those of a strong language model.
@@ -13,6 +13,7 @@ from typing import Any
 
 from rlc.data.records import Answer, Example
 from rlc.data.spec import fingerprint
+from rlc.experiments.metrics.contradiction import answers_yes, contradiction
 from rlc.experiments.metrics.overlap import share
 from rlc.experiments.metrics.reading import Key, Overlap, Reading, answer_key, overlap, read, read_once
 
@@ -50,7 +51,7 @@ class TaskFit:
     """What the score of one task weighs and demands.
 
     `weights` go by feature, are at least 0 and sum to 1. A score must reach `threshold`, or `threshold_numbers`
-    where the gold answer has numbers that the question did not give, of which `number_share` must be matched.
+    where the gold answer has values that the question did not give, of which `number_share` must be matched.
     """
 
     weights: Mapping[str, float]
@@ -96,8 +97,9 @@ class RuleJudge:
     """Judges answers by rule.
 
     In this order: an answer that never came is wrong; a question without an answer in its document is judged by
-    how far the prediction says so; then abstention, yes against no, rising against falling, and missing numbers
-    each make a prediction wrong; what is left is right if its weighted score reaches the task's threshold.
+    how far the prediction says so; then each rule of `contradiction`, and missing values, make a prediction wrong; a
+    gold answer that is yes or no alone makes one right that says so; what is left is right if its weighted score
+    reaches the task's threshold.
 
     Where a question has several gold answers, the best verdict counts.
     """
@@ -158,25 +160,14 @@ def judge_words(key: Key, answer: Reading, fit: TaskFit) -> Verdict:
     """Judge a prediction against one gold answer of an answerable question."""
     if reason := contradiction(key, answer):
         return Verdict(False, 0.0, reason)
+    if key.gold.says_only_so and answers_yes(key.question, answer) is key.gold.truth:
+        return Verdict(True, 1.0, "yes or no")
     found = overlap(key, answer)
-    if key.numbers and found.number_recall < fit.number_share:
+    if key.values and found.number_recall < fit.number_share:
         return Verdict(False, 0.0, "numbers")
     score = weigh(fit, word_features(found, answer))
-    threshold = fit.threshold_numbers if key.numbers else fit.threshold
-    return Verdict(score >= threshold, score, "words and numbers" if key.numbers else "words")
-
-
-def contradiction(key: Key, answer: Reading) -> str:
-    """Which rule finds the prediction at odds with the gold answer, or ""."""
-    gold = key.gold
-    silent = answer.opens_abstaining and not gold.opens_abstaining
-    if silent and 2 * len(key.content & answer.content) < len(key.content):
-        return "abstained"
-    if gold.yes is not None and answer.yes is not None and gold.yes != answer.yes:
-        return "yes against no"
-    if gold.direction * answer.direction < 0:
-        return "up against down"
-    return ""
+    threshold = fit.threshold_numbers if key.values else fit.threshold
+    return Verdict(score >= threshold, score, "words and numbers" if key.values else "words")
 
 
 def word_features(found: Overlap, answer: Reading) -> dict[str, float]:
@@ -199,5 +190,5 @@ def abstention_features(question: Reading, answer: Reading) -> dict[str, float]:
 
 
 def weigh(fit: TaskFit, features: Mapping[str, float]) -> float:
-    """The weighted sum of the features."""
-    return sum(weight * features[name] for name, weight in fit.weights.items())
+    """The weighted sum of the features, at most 1: rounded weights may sum to a little more."""
+    return min(1.0, sum(weight * features[name] for name, weight in fit.weights.items()))
