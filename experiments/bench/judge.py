@@ -126,11 +126,10 @@ def _date_in_order(gold: str) -> str | None:
 
 
 def _iso_date(gold: str) -> str | None:
-    def iso(old: str) -> str:
-        month, day, year = _DATE.fullmatch(old).groups()  # type: ignore[union-attr]  it was found by this pattern
-        return f"{year}-{MONTHS.index(month) + 1:02}-{int(day):02}"
+    def iso(match: re.Match[str]) -> str:
+        return f"{match[3]}-{MONTHS.index(match[1]) + 1:02}-{int(match[2]):02}"
 
-    return _once(_DATE, gold, iso)
+    return _DATE.sub(iso, gold, count=1) if _DATE.search(gold) else None
 
 
 def _other_marks(gold: str) -> str | None:

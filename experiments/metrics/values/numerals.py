@@ -146,7 +146,8 @@ def _amount(
     called_rounded = _ROUNDED.search(match.string[max(0, match.start() - 24) : match.start()]) is not None
     whole = f"{readings[0]:.0f}"
     return Amount(
-        *match.span(),
+        match.start(),
+        match.end(),
         match.groupdict().get("digits") or match[0],
         context=False,
         readings=scaled,

@@ -113,7 +113,9 @@ def _agree(said: tuple[int, ...], told: tuple[int, ...]) -> bool:
 
 def _month_first(match: Any) -> Date:  # noqa: ANN401  see Kind
     year, day = (int(match[part] or 0) for part in ("year", "day"))
-    return Date(*match.span(), match[0], True, ((year, _MONTH_OF[match["month"].rstrip(".")], day),))
+    return Date(
+        match.start(), match.end(), match[0], True, ((year, _MONTH_OF[match["month"].rstrip(".")], day),)
+    )
 
 
 def _digit_first(match: Any) -> Date | None:  # noqa: ANN401  see Kind
@@ -126,13 +128,13 @@ def _digit_first(match: Any) -> Date | None:  # noqa: ANN401  see Kind
         month = _MONTH_OF[match["month"].rstrip(".")] if match["month"] else _number(match["numeric"] or "0")
         readings = [(year, month, _number(_DAY_END.sub("", match["day"] or "0")))]
     possible = tuple(one for one in dict.fromkeys(readings) if one[1] <= 12 and one[2] <= 31)
-    return Date(*match.span(), match[0], True, possible) if possible else None
+    return Date(match.start(), match.end(), match[0], True, possible) if possible else None
 
 
 def _year_alone(match: Any) -> Date:  # noqa: ANN401  see Kind
     if match["decade"]:  # told apart from its first year by a day that no month has
-        return Date(*match.span(), match[0], True, ((10 * int(match["decade"]), 0, 99),))
-    return Date(*match.span(), match[0], True, ((int(match["year"]), 0, 0),))
+        return Date(match.start(), match.end(), match[0], True, ((10 * int(match["decade"]), 0, 99),))
+    return Date(match.start(), match.end(), match[0], True, ((int(match["year"]), 0, 0),))
 
 
 def _number(text: str) -> int:
@@ -172,7 +174,9 @@ def _time(match: Any) -> Time | None:  # noqa: ANN401  see Kind
         return None
     if half in {"a", "p"}:
         hour = hour % 12 + (12 if half == "p" else 0)
-    return Time(*match.span(), match[0], False, 60 * hour + minute, half in {"a", "p"} or hour > 12)
+    return Time(
+        match.start(), match.end(), match[0], False, 60 * hour + minute, half in {"a", "p"} or hour > 12
+    )
 
 
 MONTH_FIRST = Kind(_MONTH_FIRST, _month_first, frozenset(_MONTH_OF))

@@ -29,7 +29,7 @@ class Version(Value):
 
 
 def _version(match: Any) -> Version:  # noqa: ANN401  see Kind
-    return Version(*match.span(), match["number"], False)
+    return Version(match.start(), match.end(), match["number"], False)
 
 
 VERSION = Kind(_VERSION, _version)
