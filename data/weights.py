@@ -86,7 +86,7 @@ def resolve(model: str) -> Path | str:
             raise WeightsError(
                 f"the weights {model!r} are not on this machine: run `rlc fetch model {model}`"
             )
-        if changed := _changed(folder):
+        if changed := _changed(folder, ALIASES[model]):
             raise WeightsError(
                 f"{folder / changed} is not as it was fetched, so it is damaged or was changed: run `rlc fetch model "
                 f"{model}` to bring it anew"
@@ -137,7 +137,7 @@ def fetch_model(alias: str) -> Path:
             "they are downloaded on first use"
         )
     target = cache_folder() / "models" / alias
-    if (target / SOURCE).is_file() and not _changed(target):
+    if (target / SOURCE).is_file() and not _changed(target, ALIASES[alias]):
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -249,14 +249,18 @@ def digest_of(files: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _changed(folder: Path) -> str | None:
+def _changed(folder: Path, weights: Alias) -> str | None:
     """The first file of a fetched folder that is not as it was written, is gone or has come since."""
     try:
         noted = json.loads((folder / SOURCE).read_text(encoding="utf-8")).get("files")
     except (OSError, ValueError, AttributeError):
         return SOURCE
     found = digests(folder)
-    if noted is None:
+    if (
+        noted is None
+    ):  # fetched before digests were kept; what was unpacked as it is can be held to the pin all the same
+        if not weights.checked.endswith(".gguf") and digest_of(found) != weights.whole:
+            return weights.checked
         _note_digests(folder, found)
         return None
     if not isinstance(noted, dict):

@@ -33,6 +33,7 @@ class Score:
             object.__setattr__(self, "value", float(self.correct))  # the class is frozen
 
 
+REMEMBERED = 10_000  # scores
 Scorer = Callable[[Example, Answer], Score]
 
 
@@ -54,6 +55,8 @@ def default_scorer(measures: Mapping[str, str] | None = None) -> Scorer:
             return Score(reason="failed", measure=name)
         key = (example.id, example.question, example.answers, answer.text)
         if key not in known:
+            if len(known) >= REMEMBERED:  # a router hands on answers of its own batch
+                known.clear()
             known[key] = score_text(judge, example, answer)
             if scorer:
                 measured = scorer(answer.text, example)

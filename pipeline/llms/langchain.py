@@ -34,7 +34,7 @@ class LangChainLLM:
         model: the chat model; temperature, seed, key and retries are its own settings.
         window: usable context length in tokens.
         target: in place of `model`, `"package.module:factory"`, which is imported and called with `arguments`:
-            so a recipe can name a model.
+            so a recipe can name a model. It is code, so it needs `--allow-code` or a line in your `trusted.toml`.
         arguments: settings for the factory.
         tokenizer: the model's, or an approximation; an object, or a name for `load_tokenizer`.
         concurrency: calls in flight; the first question on a document goes before the others.

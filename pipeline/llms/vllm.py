@@ -60,7 +60,8 @@ class VllmLLM:
         thinking_tokens: room for a thought beside the answer's `max_tokens`, where the model may think.
         revision: a hub revision.
         after_crash: settings of this class that replace the others when a dead engine is started again.
-        extra: further arguments of `vllm.LLM`; they override ours.
+        extra: further arguments of `vllm.LLM`; they override ours. They may name code, so a recipe that has them needs
+            `--allow-code`.
 
     `Usage.seconds` of one answer holds its time in the queue: prompts of one call wait for each other, so that the
     sum over the answers is more than the wall time.

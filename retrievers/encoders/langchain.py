@@ -19,7 +19,8 @@ class LangChainEncoder:
     """Texts to unit vectors by somebody else's `Embeddings`.
 
     Args:
-        embeddings: an `Embeddings`, or where its class is (`"langchain_openai:OpenAIEmbeddings"`).
+        embeddings: an `Embeddings`, or where its class is (`"langchain_openai:OpenAIEmbeddings"`), which is
+            code and needs `--allow-code` or a line in your `trusted.toml`.
         window: the model's window in tokens, which langchain does not tell: longer texts are refused, since the
             service might cut them in silence.
         settings: what the class is called with, where it is named by a string.

@@ -132,8 +132,9 @@ def test_weights_that_were_fetched_before_digests_are_held_to_what_they_are(cach
     with pytest.warns(UserWarning, match="before its files had digests"):
         assert resolve("tiny") == folder
     assert json.loads((folder / "source.json").read_text()) == manifest
+    (folder / "source.json").write_text("{}")
     (folder / "config.json").write_text("{ }")
-    with pytest.raises(WeightsError):
+    with pytest.raises(WeightsError, match="is not as it was fetched"):
         resolve("tiny")
 
 
