@@ -12,18 +12,27 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
 
 PATIENCE = 0.7  # seconds between Ctrl-C and the end by force
 CODE = 130  # what shells expect of a command that was interrupted
 STOPPED = "stopped; what is answered is stored, the same command goes on from there"
 
+_watched = threading.Event()
 _told = threading.Event()
 
 
-def tell() -> str:
-    """What is said of an interrupt; the thread says it no second time."""
+def leave() -> NoReturn:
+    """Say that the command was stopped, and end the process; the interpreter's own farewell takes seconds."""
     _told.set()
-    return STOPPED
+    sys.stderr.write(f"error: {STOPPED}\n")
+    if not _watched.is_set():  # one command of many in somebody's program
+        sys.exit(CODE)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # nobody reads it any more
+            stream.flush()
+    os._exit(CODE)
 
 
 def watch(end: Callable[[int], None] = os._exit) -> None:
@@ -33,6 +42,7 @@ def watch(end: Callable[[int], None] = os._exit) -> None:
         None,
     ):
         return
+    _watched.set()
     heard, woken = socket.socketpair()
     woken.setblocking(False)
     signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)

@@ -80,7 +80,7 @@ class Shell(click.Group):
         except RlcError as error:
             _fail(str(error), error.exit_code)
         except KeyboardInterrupt:
-            _fail(interrupts.tell(), interrupts.CODE)
+            interrupts.leave()
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
