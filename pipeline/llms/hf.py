@@ -4,7 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -21,6 +21,7 @@ from rlc.pipeline.llms.support import thought
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.stopping import cut_at_stop
+from rlc.retrievers.encoders.support import probe
 
 if TYPE_CHECKING:
     import torch
@@ -391,16 +392,12 @@ def faster_dtype(device: str) -> "torch.dtype":
 
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    seconds = {}
+    products = {}
     for dtype in (torch.float32, torch.bfloat16):
         left, right = torch.ones(512, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
-        rounds = []
-        for _ in range(6):  # the first warms up; the best of the rest is the least disturbed
-            started = time.perf_counter()
-            left @ right
-            rounds.append(time.perf_counter() - started)
-        seconds[dtype] = min(rounds[1:])
-    return torch.bfloat16 if seconds[torch.bfloat16] * 1.2 <= seconds[torch.float32] else torch.float32
+        products[dtype] = partial(torch.matmul, left, right)
+    faster = probe.faster_dtype(products[torch.float32], products[torch.bfloat16], lambda *_: True)
+    return torch.bfloat16 if faster == "bfloat16" else torch.float32
 
 
 def _failed(error: Exception) -> Generation:

@@ -11,6 +11,7 @@ from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import FastTokenizer
 from rlc.data.weights import resolve, revision_of
+from rlc.retrievers.encoders.support.forward import attention_mask, padded
 from rlc.retrievers.encoders.support.probe import Dtype, faster_dtype, random_tokens
 from rlc.retrievers.encoders.support.windows import Window, batches, cut_texts, windows_of
 
@@ -177,16 +178,12 @@ def forward(model: "SentenceTransformer", ids: Sequence[Sequence[int]], wanted: 
     """Run a batch of token ids: the feature `wanted` of each, as float32."""
     import torch
 
-    longest = max(len(row) for row in ids)
-    padded = torch.full((len(ids), longest), model.tokenizer.pad_token_id or 0)
-    mask = torch.zeros_like(padded)
-    for i, row in enumerate(ids):
-        padded[i, : len(row)] = torch.tensor(row)
-        mask[i, : len(row)] = 1
+    batch = {
+        "input_ids": padded(ids, model.tokenizer.pad_token_id or 0),
+        "attention_mask": attention_mask(ids),
+    }
     with torch.inference_mode():
-        features: dict[str, Any] = model[0](
-            {"input_ids": padded.to(model.device), "attention_mask": mask.to(model.device)}
-        )
+        features: dict[str, Any] = model[0]({name: values.to(model.device) for name, values in batch.items()})
         # Pooling in bfloat16 costs agreement with float32 and leaves vectors that are not unit.
         features["token_embeddings"] = features["token_embeddings"].float()
         if wanted != "token_embeddings":

@@ -11,6 +11,7 @@ from pydantic import Field
 from rlc.data.errors import WeightsError
 from rlc.data.protocols import Floats, Weights
 from rlc.data.weights import resolve
+from rlc.retrievers.encoders.support.forward import attention_mask, padded
 from rlc.retrievers.encoders.support.windows import Window, batches, windows_of
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
 from rlc.retrievers.prune.support.units import Unit
@@ -100,12 +101,8 @@ class LLMLingua2Pruner(SentencePruner):
         import torch
 
         model, tokenizer = self._loaded
-        longest = max(len(window.ids) for window in windows)
-        ids = torch.full((len(windows), longest), tokenizer.pad_token_id or 0)
-        mask = torch.zeros_like(ids)
-        for i, window in enumerate(windows):
-            ids[i, : len(window.ids)] = torch.tensor(window.ids)
-            mask[i, : len(window.ids)] = 1
+        rows = [window.ids for window in windows]
+        ids, mask = padded(rows, tokenizer.pad_token_id or 0), attention_mask(rows)
         with torch.inference_mode():
             logits = model(input_ids=ids.to(model.device), attention_mask=mask.to(model.device)).logits
         probabilities: torch.Tensor = logits.float().softmax(-1)[..., 1]

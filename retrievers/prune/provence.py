@@ -13,6 +13,7 @@ from pydantic import Field
 from rlc.data.errors import DataError
 from rlc.data.protocols import Floats, Weights
 from rlc.retrievers.base import scored
+from rlc.retrievers.encoders.support.forward import attention_mask, padded
 from rlc.retrievers.encoders.support.windows import batches
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner
 from rlc.retrievers.prune.support.units import Unit
@@ -192,12 +193,8 @@ class ProvencePruner(SentencePruner):
         """Ranking logits [blocks] and keep probabilities [blocks, tokens]."""
         import torch
 
-        longest = max(len(block.ids) for block in blocks)
-        ids, types, mask = (torch.zeros((len(blocks), longest), dtype=torch.long) for _ in range(3))
-        for i, block in enumerate(blocks):
-            ids[i, : len(block.ids)] = torch.tensor(block.ids)
-            types[i, : len(block.ids)] = torch.tensor(block.types)
-            mask[i, : len(block.ids)] = 1
+        rows = [block.ids for block in blocks]
+        ids, types, mask = padded(rows), padded([block.types for block in blocks]), attention_mask(rows)
         network = self._loaded.network
         device = next(network.parameters()).device
         with torch.inference_mode():

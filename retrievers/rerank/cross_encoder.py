@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr
 from rlc.data.errors import DataError, WeightsError
 from rlc.data.protocols import Floats, Weights
 from rlc.data.weights import resolve
+from rlc.retrievers.encoders.support.forward import attention_mask, padded
 from rlc.retrievers.encoders.support.probe import Dtype, faster_dtype, random_tokens
 from rlc.retrievers.encoders.support.windows import batches, cut_texts, pair_windows
 from rlc.retrievers.rerank.base import Reranker
@@ -121,19 +122,12 @@ def forward(
     """Run a batch of token ids, with their segments: the logit of each, float32 [batch]."""
     import torch
 
-    longest = max(map(len, ids))
-    padded = torch.full((len(ids), longest), tokenizer.pad_token_id or 0)
-    segments, mask = torch.zeros_like(padded), torch.zeros_like(padded)
-    for i, (row, segment) in enumerate(zip(ids, types, strict=True)):
-        padded[i, : len(row)] = torch.tensor(row)
-        segments[i, : len(row)] = torch.tensor(segment)
-        mask[i, : len(row)] = 1
-    given = {"input_ids": padded, "attention_mask": mask}
+    batch = {"input_ids": padded(ids, tokenizer.pad_token_id or 0), "attention_mask": attention_mask(ids)}
     if "token_type_ids" in tokenizer.model_input_names:
-        given["token_type_ids"] = segments
+        batch["token_type_ids"] = padded(types)
     with torch.inference_mode():
         logits: torch.Tensor = model(
-            **{name: values.to(model.device) for name, values in given.items()}
+            **{name: values.to(model.device) for name, values in batch.items()}
         ).logits
     return logits[:, 0].float().cpu().numpy()
 
