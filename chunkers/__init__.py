@@ -1,4 +1,4 @@
-"""Where to cut."""
+"""Chunkers: documents cut into chunks. `CHUNKERS` lists the methods; each can be imported from here by its class."""
 
 from rlc.data.lazy import lazy_attributes
 

@@ -1,4 +1,4 @@
-"""What every chunker is: spans in, langchain-core documents out."""
+"""Base class of chunkers: a subclass gives spans of a text, the base makes langchain-core documents of them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence

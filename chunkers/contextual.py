@@ -1,4 +1,4 @@
-"""What a chunk is about, in front of the chunk."""
+"""Contextual chunking: titles, headings or a summary stand in front of a chunk's text to embed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

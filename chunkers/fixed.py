@@ -1,4 +1,4 @@
-"""Token windows."""
+"""Fixed-size chunking: windows of a number of tokens."""
 
 from dataclasses import dataclass, field
 
@@ -24,6 +24,5 @@ class FixedChunker(Chunker):
         check_size(self.size, self.overlap)
 
     def spans(self, text: str) -> list[Span]:
-        """Return the windows."""
         ruler = Ruler(text, self.tokenizer)
         return windows(ruler, self.size, self.overlap, cut=lambda _, high: high, begin=lambda low, _: low)

@@ -1,4 +1,4 @@
-"""Small chunks to find, large ones to read."""
+"""Hierarchical chunking: small chunks that carry the spans of their larger parents."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +39,6 @@ class HierarchyChunker(Chunker):
 
     @classmethod
     def example(cls) -> Spec:
-        """Two scales."""
         return {"sizes": [500, 125]}
 
     def __post_init__(self) -> None:
@@ -55,7 +54,6 @@ class HierarchyChunker(Chunker):
         return scales if self.emit == "leaves" else scales[-1:]
 
     def spans(self, text: str) -> list[Span]:
-        """Return the chunks' spans."""
         outline = Outline(text)
         spans = self._nested(text, 0, [])
         return [Span(s.start, s.end, {"section": list(outline.path(s.start)), **s.metadata}) for s in spans]

@@ -1,4 +1,4 @@
-"""Embed the whole document first, cut afterwards."""
+"""Late chunking: embed the whole document, then pool token vectors chunk by chunk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -52,7 +52,6 @@ class LateChunker(Chunker):
 
     @classmethod
     def example(cls) -> Spec:
-        """Chunks cut at separators."""
         return {"inner": "recursive"}
 
     def __post_init__(self) -> None:

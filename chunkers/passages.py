@@ -1,4 +1,4 @@
-"""Cutting where a data set's authors cut."""
+"""Chunking at the passages that a data set marks."""
 
 from dataclasses import dataclass
 

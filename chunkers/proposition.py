@@ -1,4 +1,4 @@
-"""Facts, each in a sentence that stands alone."""
+"""Proposition chunking: a model rewrites passages as facts that stand alone."""
 
 import json
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The largest separator that fits."""
+"""Recursive chunking: cut at the largest separator that fits the size."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,6 @@ class RecursiveChunker(Chunker):
         check_size(self.size, self.overlap)
 
     def spans(self, text: str) -> list[Span]:
-        """Return the chunks' spans."""
         cut, begin = last_separator(text, self.separators), first_word(text)
         return windows(Ruler(text, self.tokenizer), self.size, self.overlap, cut, begin, least=self.size // 2)
 

@@ -1,4 +1,4 @@
-"""Whole sections up to a budget."""
+"""Section chunking: whole sections up to a number of tokens."""
 
 from dataclasses import dataclass, field
 
@@ -28,7 +28,6 @@ class SectionChunker(Chunker):
         check_size(self.size, self.overlap)
 
     def spans(self, text: str) -> list[Span]:
-        """Return the chunks' spans."""
         outline = Outline(text)
         within = last_separator(text, SEPARATORS)
 

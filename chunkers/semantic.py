@@ -1,4 +1,4 @@
-"""Cut where the meaning turns."""
+"""Semantic chunking: cut between sentences whose embeddings differ most."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -74,7 +74,6 @@ class SemanticChunker(Chunker):
             raise ValueError(f"buffer must not be negative, got {self.buffer}")
 
     def spans(self, text: str) -> list[Span]:
-        """Return the chunks' spans."""
         sentences = splitter(self.sentences)(text)
         distances = neighbour_distances(self._windows(text, sentences))
         cuts = (np.flatnonzero(breakpoints(distances, self.breakpoints, self.threshold)) + 1).tolist()

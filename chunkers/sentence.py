@@ -1,4 +1,4 @@
-"""Whole sentences up to a budget."""
+"""Sentence chunking: whole sentences up to a number of tokens."""
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
@@ -31,7 +31,6 @@ class SentenceChunker(Chunker):
         splitter(self.sentences)
 
     def spans(self, text: str) -> list[Span]:
-        """Return the chunks' spans."""
         ends = [end for _, end in splitter(self.sentences)(text)]
         within = last_separator(text, SEPARATORS)
 

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: what was expected, what came, what to do."""
+"""Exceptions that a user can act on, with exit codes, and the check for packages of optional extras."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What the parts ask of each other. Anything with these methods will do; nothing here is a base class."""
+"""Protocols of engines, encoders, tokenizers, readers and scorers; nothing here is a base class."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The nouns that everyone shares. All are frozen: return new ones."""
+"""Frozen records: examples, data sets, answers, evidence, usage."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace

@@ -1,1 +1,1 @@
-"""What we learn from it."""
+"""Experiments: metrics, scorers, runs, statistics, reports, sweeps, tracking and the command line."""

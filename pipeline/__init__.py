@@ -1,1 +1,1 @@
-"""How it is read."""
+"""Pipeline: engines (`llms`), readers, routers, eviction of keys and values (`kv`), prompts and recipes."""

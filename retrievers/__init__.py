@@ -1,7 +1,6 @@
-"""Retrievers: the documents nearest to a query; encoders and selectors can be had from here, too.
+"""Retrievers: the documents nearest to a query. `RETRIEVERS` lists them.
 
-`BM25Retriever`, `DenseRetriever`, `HybridRetriever`, `MaxSimRetriever`, `MultiQueryRetriever`, `HydeRetriever`,
-`NeighbourRetriever`, `ParentRetriever`.
+Encoders and selectors can be imported from here, too.
 """
 
 from rlc.data.lazy import lazy_attributes

@@ -1,4 +1,4 @@
-"""What all retrievers share: one open method, `search`, for many queries at once."""
+"""Base class of retrievers: one open method, `search`, for many queries at once."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence

@@ -63,7 +63,6 @@ class HybridRetriever(NestedRetriever):
     def search(
         self, queries: Sequence[str], k: int | None = None, where: Where | None = None
     ) -> list[list[Document]]:
-        """The fused ranking of each query."""
         wanted = self._wanted(k)
         depth = max(self.depth, wanted)
         found = [

@@ -13,9 +13,7 @@ class HydeRetriever(ExpansionRetriever):
     """
 
     def request(self, query: str) -> str:
-        """Ask for a passage."""
         return PASSAGE.format(query=query)
 
     def queries_in(self, answer: str) -> list[str]:
-        """The passage."""
         return [answer.strip()] if answer.strip() else []

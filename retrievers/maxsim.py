@@ -91,7 +91,6 @@ class MaxSimRetriever(Retriever):
     def search(
         self, queries: Sequence[str], k: int | None = None, where: Where | None = None
     ) -> list[list[Document]]:
-        """The best passages of each query."""
         wanted = self._wanted(k)
         kept = np.arange(len(self.collection)) if where is None else self.collection.rows(where)
         results = []

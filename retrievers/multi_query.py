@@ -24,7 +24,6 @@ class MultiQueryRetriever(ExpansionRetriever):
     count: int = Field(default=3, ge=1)
 
     def request(self, query: str) -> str:
-        """Ask for rewordings."""
         return REWRITE.format(count=self.count, query=query)
 
     def queries_in(self, answer: str) -> list[str]:

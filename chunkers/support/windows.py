@@ -1,4 +1,4 @@
-"""Windows of at most so many tokens over one text: the loop that the plain chunkers share."""
+"""Token windows: cut one text into windows of at most so many tokens, with an overlap."""
 
 from collections.abc import Callable
 

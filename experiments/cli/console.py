@@ -1,4 +1,4 @@
-"""The table on stdout."""
+"""Tables of results on stdout."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

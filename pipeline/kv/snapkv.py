@@ -1,4 +1,4 @@
-"""SnapKV: what the end of the prompt looks at."""
+"""SnapKV eviction: keep the keys and values that the prompt's last tokens attend to."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""StreamingLLM: the first few tokens and the last ones."""
+"""StreamingLLM eviction: keep the first few tokens and the last ones."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Reading nothing: what the model knows by heart."""
+"""Closed-book reader: answers from the question alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

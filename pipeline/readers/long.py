@@ -1,4 +1,4 @@
-"""Reading everything: the whole document in the prompt."""
+"""Long-context reader: the whole document in the prompt."""
 
 import time
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Retrieving, then reading: some passages of the document in the prompt."""
+"""RAG reader: retrieved passages of the document in the prompt."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence

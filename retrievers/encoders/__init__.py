@@ -1,4 +1,4 @@
-"""Encoders: texts to vectors. `SentenceEncoder`, `LangChainEncoder`, `CachedEncoder`."""
+"""Encoders: texts to vectors. `ENCODERS` lists them."""
 
 from rlc.data.lazy import lazy_attributes
 

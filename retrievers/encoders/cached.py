@@ -1,4 +1,4 @@
-"""Vectors kept by content: a text that has been embedded once is never embedded again."""
+"""Cache of vectors in SQLite, keyed by encoder and text."""
 
 import hashlib
 import sqlite3

@@ -1,1 +1,1 @@
-"""What an index is made of and kept in."""
+"""Indexes: analysed texts, postings, the collection behind them, and their files."""

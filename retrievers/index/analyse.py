@@ -87,7 +87,6 @@ class Analyser:
                 )
 
     def terms(self, text: str) -> list[str]:
-        """The terms in order."""
         return self.many([text])[0]
 
     def many(self, texts: Sequence[str]) -> list[list[str]]:

@@ -54,12 +54,10 @@ class IndexWriter:
         self._files[name] = {"name": path.name, "bytes": path.stat().st_size, "digest": digest(path)}
 
     def array(self, name: str, values: NDArray[Any]) -> None:
-        """Write an array."""
         np.save(self.path(f"{name}.npy"), values, allow_pickle=False)
         self.add(f"{name}.npy")
 
     def text(self, name: str, text: str) -> None:
-        """Write a text."""
         self.path(name).write_text(text, encoding="utf-8")
         self.add(name)
 
@@ -142,7 +140,6 @@ class IndexReader:
         return found.view(np.ndarray)
 
     def text(self, name: str) -> str:
-        """The text."""
         return self.path(name).read_text(encoding="utf-8")
 
     def collection(self) -> Collection:

@@ -1,4 +1,4 @@
-"""Pruners: what of the retrieved text is worth reading."""
+"""Pruners: passages shortened to what the question needs. `PRUNERS` lists them."""
 
 from rlc.data.lazy import lazy_attributes
 

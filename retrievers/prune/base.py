@@ -1,4 +1,4 @@
-"""What all pruners share: which spans of a passage stay, and the passage made of them."""
+"""Base class of pruners: which spans of a passage stay, and the passage made of them."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -121,7 +121,6 @@ class SentencePruner(Pruner):
         return units(text, splitter(self.splitter))
 
     def keep(self, asked: Sequence[Asked]) -> list[list[Kept]]:
-        """The spans of the units that stay."""
         cut = [[self.cut(document.page_content) for document in one.documents] for one in asked]
         return [
             [

@@ -33,7 +33,6 @@ class StaticPruner(Pruner):
     shortest: int = Field(default=5, ge=0)
 
     def keep(self, asked: Sequence[Asked]) -> list[list[Kept]]:
-        """All or nothing of every passage."""
         return [[self._kept(document.page_content) for document in one.documents] for one in asked]
 
     def filter(self, documents: Sequence[Document]) -> list[Document]:

@@ -1,4 +1,4 @@
-"""Rerankers: the same documents in a better order."""
+"""Rerankers: the same documents in a better order. `RERANKERS` lists them."""
 
 from rlc.data.lazy import lazy_attributes
 

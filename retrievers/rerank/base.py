@@ -1,4 +1,4 @@
-"""What all rerankers share: scores for a query's passages in, the passages in their order out."""
+"""Base class of rerankers: scores for a query's passages in, the passages in their order out."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -26,7 +26,6 @@ class Reranker(Compressor):
     top: int | None = Field(default=None, ge=1)
 
     def lets_through(self, load: PassageLoad) -> PassageLoad:
-        """The best `top`."""
         return load if self.top is None else load.at_most(self.top)
 
     @abstractmethod

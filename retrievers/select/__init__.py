@@ -1,7 +1,4 @@
-"""Selectors: how much of a ranking to keep.
-
-`Top`, `TokenBudget`, `ScoreDrop`, `Conformal`, `MaximalMarginalRelevance`.
-"""
+"""Selectors: how much of a ranking goes to the reader. `SELECTORS` lists them."""
 
 from rlc.data.lazy import lazy_attributes
 

@@ -26,7 +26,6 @@ class MaximalMarginalRelevance(Compressor):
     trade: float = Field(default=0.5, ge=0, le=1)
 
     def lets_through(self, load: PassageLoad) -> PassageLoad:
-        """`k` of them."""
         return load.at_most(self.k)
 
     def refine(self, documents: Sequence[Document], query: str) -> list[Document]:

@@ -33,5 +33,4 @@ class ScoreDrop(Compressor):
     least: int = Field(default=1, ge=1)
 
     def refine(self, documents: Sequence[Document], query: str) -> list[Document]:  # noqa: ARG002
-        """The documents before the fall."""
         return list(documents[: before_the_drop([score_of(d) for d in documents], self.drop, self.least)])

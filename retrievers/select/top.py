@@ -21,9 +21,7 @@ class Top(Compressor):
         return {"k": 2}
 
     def lets_through(self, load: PassageLoad) -> PassageLoad:
-        """The first `k`."""
         return load.at_most(self.k)
 
     def refine(self, documents: Sequence[Document], query: str) -> list[Document]:  # noqa: ARG002 - the base's names
-        """The first documents."""
         return list(documents[: self.k])

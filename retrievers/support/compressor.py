@@ -1,4 +1,4 @@
-"""What all steps after retrieval share: query and documents in, documents out."""
+"""Base class of the steps after retrieval (selectors, rerankers, pruners): query and documents in, documents out."""
 
 from abc import abstractmethod
 from collections.abc import Sequence

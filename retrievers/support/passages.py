@@ -33,7 +33,6 @@ class Passage:
     hits: Mapping[int, Document]
 
     def overlaps(self, other: "Passage") -> bool:
-        """Whether the two share text."""
         return self.source == other.source and self.start < other.end and other.start < self.end
 
     def __or__(self, other: "Passage") -> "Passage":

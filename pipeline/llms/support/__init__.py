@@ -1,1 +1,1 @@
-"""What the engines share."""
+"""Helpers of the engines: chat templates, connections to servers, processes, caches."""

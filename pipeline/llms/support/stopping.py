@@ -1,4 +1,4 @@
-"""Stop strings."""
+"""Stop strings: cut a text at the first of them."""
 
 from collections.abc import Sequence
 

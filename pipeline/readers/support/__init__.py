@@ -1,1 +1,1 @@
-"""What the readers share."""
+"""Helpers of the readers: asking an engine, indexing, and keeping answers in the store."""

@@ -1,4 +1,4 @@
-"""A reader that never asks twice."""
+"""Cache of answers: a reader that takes stored answers and asks for the others alone."""
 
 import hashlib
 import warnings

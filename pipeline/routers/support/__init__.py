@@ -1,1 +1,1 @@
-"""What the routers share."""
+"""Helpers of the routers: features, the gain model, prices, decisions."""

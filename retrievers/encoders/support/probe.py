@@ -1,20 +1,19 @@
-"""Which number format a model runs faster in on this machine, by a short probe."""
+"""Probe for the faster number format of a model on this machine."""
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
-from rlc.data.protocols import Floats
-
 Dtype = Literal["float32", "bfloat16"]
+Result = TypeVar("Result")
 ROUNDS = 3
 GAIN = 1.2  # below it, exact figures are worth more than the time
 
 
 def faster_dtype(
-    exact: Callable[[], Floats], half: Callable[[], Floats], close: Callable[[Floats, Floats], bool]
+    exact: Callable[[], Result], half: Callable[[], Result], close: Callable[[Result, Result], bool]
 ) -> Dtype:
     """`bfloat16` where it is at least 1.2 times as fast and close enough, else `float32`.
 
@@ -24,8 +23,8 @@ def faster_dtype(
         close: whether their results, in this order, agree well enough.
     """
     seconds: dict[Dtype, float] = {}
-    results: dict[Dtype, Floats] = {}
-    runs: dict[Dtype, Callable[[], Floats]] = {"float32": exact, "bfloat16": half}
+    results: dict[Dtype, Result] = {}
+    runs: dict[Dtype, Callable[[], Result]] = {"float32": exact, "bfloat16": half}
     for _ in range(ROUNDS):  # in turn, so that other work on the machine disturbs both alike
         for dtype, run in runs.items():
             start = perf_counter()

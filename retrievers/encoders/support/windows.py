@@ -1,4 +1,4 @@
-"""Texts as token windows that fit a model, and windows as batches: pure functions."""
+"""Token windows of texts that a model cannot hold whole, and batches of windows."""
 
 import math
 from collections.abc import Iterator, Sequence
