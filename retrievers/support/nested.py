@@ -59,5 +59,6 @@ class NestedRetriever(Retriever):
         make = functools.partial(vars(NestedRetriever)["from_documents"].__func__)
         first = inspect.Parameter("cls", inspect.Parameter.POSITIONAL_ONLY)
         signature = inspect.Signature([first, *inspect.signature(cls.hold).parameters.values(), *fields])
+        make.__doc__ = cls.hold.__doc__
         make.__signature__ = signature  # type: ignore[attr-defined]  # what inspect.signature reads
         cls.from_documents = types.MethodType(make, cls)  # type: ignore[method-assign]  # itself, signed
