@@ -75,8 +75,8 @@ class ContextualChunker(Chunker):
             )
         prompt = Prompt(prefix=head(self.llm.tokenizer, text, room), question=f"\n\n{REQUEST}")
         [generation] = self.llm.generate([prompt], max_tokens=self.max_tokens)
-        if generation.error is not None:
-            raise EngineError(f"{self.llm.name} wrote no summary: {generation.error}")
+        if generation.error is not None or not generation.text.strip():
+            raise EngineError(f"{self.llm.name} wrote no summary: {generation.error or 'it is empty'}")
         return generation.text.strip(), generation.usage.prompt_tokens + generation.usage.output_tokens
 
     def _with_context(self, chunk: Document, summary: str, tokens: int) -> Document:

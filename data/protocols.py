@@ -146,8 +146,21 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class Checkable(Protocol):
+    """An engine that can say, before anything is prepared for it, that it will answer no question."""
+
+    def check(self) -> None:
+        """Find out whether the engine is there.
+
+        Raises:
+            EngineUnavailableError: if no request can be answered at all.
+        """
+        ...
+
+
 # All that an engine may be; what wraps an engine is each of these that the engine is.
-ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer)
+ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer, Checkable)
 
 
 @dataclass(frozen=True)

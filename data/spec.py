@@ -17,6 +17,7 @@ from rlc.data.trust import check_code
 
 Spec = dict[str, Any]
 Finish = Callable[[Callable[[], Any], str, Spec], Any]  # gets what makes an object, its kind and its spec
+NOTHING = "none"  # what stands for no value where TOML and a command line have to write one
 PLAIN = {bool, int, float, str, types.NoneType}
 
 
@@ -175,6 +176,8 @@ class Builder:
                     yield from self.walk(item, inner, place)
 
     def _complete_value(self, annotation: object, value: object, path: str) -> object:
+        if value == NOTHING and types.NoneType in _alternatives(annotation):
+            value = None
         family = self.family_of(annotation)
         if family is None or (isinstance(value, str) and str in map(_plain, _alternatives(annotation))):
             return _checked(value, annotation, path)
@@ -260,6 +263,11 @@ def _alternatives(annotation: object) -> tuple[Any, ...]:
 
 def _plain(annotation: object) -> Any:  # noqa: ANN401 - whatever an annotation is
     return str if annotation == Weights else annotation
+
+
+def holds_table(annotation: object) -> bool:
+    """Whether a setting of this annotation is a table of whatever its user likes."""
+    return any(typing.get_origin(kind) is Mapping for kind in _alternatives(annotation))
 
 
 def names_weights(annotation: object) -> bool:

@@ -22,7 +22,7 @@ from rlc.data.errors import SpecError, unknown
 from rlc.data.lazy import load
 from rlc.data.protocols import Reader
 from rlc.data.records import Document
-from rlc.data.spec import Builder, Family, Finish, Spec, fingerprint, names_weights
+from rlc.data.spec import Builder, Family, Finish, Spec, fingerprint, holds_table, names_weights
 from rlc.data.store import Store
 from rlc.data.tokens import APPROXIMATE
 from rlc.data.weights import revision_of
@@ -320,8 +320,12 @@ def with_setting(recipe: Recipe, path: str, value: object, place: str = "") -> R
     built = _families(recipe)
     *folders, key = path.split(".")
     said = f"{place}{path}"
+    free = False  # within a table of whatever its user likes
     for i, name in enumerate(folders):
         step = _step(table, name, said)
+        free = free or _holds_table(table, step)
+        if free and isinstance(table, dict):
+            table.setdefault(step, {})
         folders[i] = str(step)
         if isinstance(table, Mapping) and step not in table:
             raise SpecError(f"{said}: {unknown('setting', name, table)}")
@@ -342,6 +346,17 @@ def _step(table: object, name: str, said: str) -> Any:  # noqa: ANN401 - a table
     if not name.isdecimal() or int(name) >= len(table):
         raise SpecError(f"{said}: {unknown('item', name, map(str, range(len(table))))}")
     return int(name)
+
+
+def _holds_table(spec: object, name: str) -> bool:
+    """Whether a spec's setting is a table of whatever its user likes, such as `extra_body` of an endpoint."""
+    use = spec.get("use") if isinstance(spec, Mapping) else None
+    parameters = [
+        f.parameters(use, "")[name]
+        for f in BUILDER.families
+        if use in f.table and name in f.parameters(use, "")
+    ]
+    return any(holds_table(parameter.annotation) for parameter in parameters)
 
 
 def _spelled_out(name: str, said: str, family: Family | None) -> Spec:

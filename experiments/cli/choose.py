@@ -13,6 +13,7 @@ from rlc.experiments.runs.selection import limit as limit_to
 from rlc.experiments.runs.selection import measured_by, where
 from rlc.experiments.runs.shipped import recipe_file
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.recipe import Recipe, dataset_specs, load_recipe, takes, with_settings
 from rlc.pipeline.routers import ROUTERS
 
@@ -121,10 +122,14 @@ def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
 def engine_spec(model: str) -> Spec:
     """`ENGINE:MODEL` as a spec; a bare model belongs to `hf`.
 
+    Raises:
+        UsageError: if there is no such engine, or the name can be no model's.
+
     >>> engine_spec("endpoint:my-model")
     {'use': 'endpoint', 'model': 'my-model'}
     """
     engine, colon, name = model.partition(":")
     if colon and engine in LLMS:
         return {"use": engine, "model": name}
+    local_or_hub(model)
     return {"use": "hf", "model": model}

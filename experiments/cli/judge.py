@@ -61,11 +61,17 @@ def agreement(data_root: Path | None, as_json: bool) -> None:
 )
 @OUT
 @ALLOW_CODE
+@click.option(
+    "--max-tokens", type=click.IntRange(min=1), help="New tokens of a reply, a thought before it included."
+)
 @click.option("--allow-self", is_flag=True, help="Let a model judge its own answers.")
-def llm(run: str, model: str, settings: tuple[str, ...], out: Path, allow_self: bool) -> None:
+def llm(
+    run: str, model: str, settings: tuple[str, ...], out: Path, max_tokens: int | None, allow_self: bool
+) -> None:
     """Let a language model judge a stored RUN, and report how far it agrees with the rules."""
     from rlc.experiments.cli.choose import engine_spec
     from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.scorers.llm import MAX_TOKENS
     from rlc.experiments.scorers.second_opinion import second_opinion
     from rlc.pipeline.recipe import BUILDER, LLM, Recipe, with_settings
 
@@ -73,10 +79,17 @@ def llm(run: str, model: str, settings: tuple[str, ...], out: Path, allow_self: 
     recipe = Recipe({"judge": {}}, {"llm": engine_spec(model)})
     spec = with_settings(recipe, [f"parts.llm.{setting}" for setting in settings]).parts["llm"]
     engine = BUILDER.build(BUILDER.complete(spec, LLM, "judge"), LLM, "judge")
-    opinion = second_opinion(stored.folder, stored.frame, engine, allow_self=allow_self)
+    opinion = second_opinion(
+        stored.folder, stored.frame, engine, allow_self=allow_self, max_tokens=max_tokens or MAX_TOKENS
+    )
     click.echo(
         f"{opinion.judge} judged {opinion.judged} answers; {opinion.unparsed} replies were neither yes nor no"
     )
+    if opinion.failed:
+        click.secho(
+            f"{opinion.failed} answers were not judged, the same command asks again: {opinion.problem}",
+            fg="yellow",
+        )
     click.echo(f"verdicts: {opinion.file}")
     for reader, (share, n) in opinion.by_reader.items():
         click.echo(f"  {reader:<24} {'-' if share is None else f'{100 * share:.1f}%'} right of {n}")

@@ -2,14 +2,14 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from rlc.data.datasets import load_dataset
 from rlc.data.lazy import load
 from rlc.data.records import Dataset
-from rlc.data.spec import Finish, Spec
+from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.experiments.runs.forecast import Engines, expect, observe
 from rlc.experiments.runs.kept import held
@@ -20,7 +20,7 @@ from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.shipped import recipe_file
 from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.pipeline.llms import LLMS
-from rlc.pipeline.recipe import BUILDER, Recipe, load_recipe
+from rlc.pipeline.recipe import BUILDER, LLM, READER, Recipe, load_recipe
 
 
 class Watcher(Protocol):
@@ -112,6 +112,7 @@ def _execute(run: Run, how: Execution) -> int:
         if not how.resume:
             run.renew(readers, store)
         missing = run.missing(readers)
+        check_engines(run, engines, missing)
         if how.watcher and any(missing.values()):
             how.watcher.start(run.folder)
         if schedule is None:
@@ -131,6 +132,24 @@ def _execute(run: Run, how: Execution) -> int:
         return total - sum(map(len, missing.values()))
     finally:
         store.close()
+
+
+def check_engines(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]]) -> None:
+    """Ask the engines that can be asked whether they are there, before anything is indexed for them.
+
+    Raises:
+        EngineUnavailableError: if one of them will answer no question.
+    """
+    builder = replace(BUILDER, finish=engines.finish)
+    wanted = {
+        fingerprint(inner): (family, path, inner)
+        for name, spec in run.specs.items()
+        if missing.get(name)
+        for family, path, inner in BUILDER.walk(spec, READER, f"readers.{name}")
+        if family is LLM and hasattr(family.method(inner["use"], path), "check")
+    }
+    for family, path, inner in wanted.values():
+        builder.build(inner, family, path).check()
 
 
 def documents_together(specs: Mapping[str, Spec]) -> int:

@@ -71,7 +71,7 @@ class Progress:
     ) -> None:
         self.pace = Pace(missing, work or {})
         self._total = total
-        self._count = 0
+        self._count = self._failed = 0
         self._stream = stream or sys.stderr
         self._last = self._told = time.monotonic()
         self._bar = _bar(total, self._stream) if self._stream.isatty() else None
@@ -87,18 +87,24 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def on_batch(self, reader: str, examples: Sequence[Example], _answers: Sequence[Answer]) -> None:
-        """Count a finished batch."""
+    def on_batch(self, reader: str, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
+        """Count a finished batch, and the answers of it that failed."""
         now = time.monotonic()
         self._count += len(examples)
+        self._failed += sum(answer.error is not None for answer in answers)
+        failed = f", {self._failed} failed" if self._failed else ""
         self.pace.add(reader, [example.id for example in examples], now - self._last)
         self._last = now
         left = self.pace.seconds_left()
         if self._bar:
-            self._bar.update(self._bar.task_ids[0], completed=self._count, reader=reader, left=clock(left))
+            self._bar.update(
+                self._bar.task_ids[0], completed=self._count, reader=reader, failed=failed, left=clock(left)
+            )
         elif now - self._told >= LINE_EVERY or self._count == self._total:
             self._told = now
-            self._stream.write(f"{self._count}/{self._total} answers, {clock(left)} left ({reader})\n")
+            self._stream.write(
+                f"{self._count}/{self._total} answers{failed}, {clock(left)} left ({reader})\n"
+            )
             self._stream.flush()
 
 
@@ -119,9 +125,10 @@ def _bar(total: int, stream: TextIO) -> "RichProgress":
         TextColumn("{task.fields[reader]:>10}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("answers{task.fields[failed]}"),
         TextColumn("{task.fields[left]} left"),
         console=Console(file=stream),
         transient=True,
     )
-    bar.add_task("answers", total=total, reader="", left=clock(None))
+    bar.add_task("answers", total=total, reader="", failed="", left=clock(None))
     return bar

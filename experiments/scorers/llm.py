@@ -16,12 +16,19 @@ from rlc.data.protocols import LLM, Generation, Prompt
 from rlc.data.records import Answer, Example
 from rlc.data.spec import fingerprint
 from rlc.experiments.scorers.rule import FAILED, UNSCORED, Verdict
+from rlc.pipeline.llms.support.thought import part
 
-VERSION = "1"
+MAX_TOKENS = 1024
+"""New tokens of a judge's reply. One word needs none of them, a thought before it some hundred."""
+
+VERSION = "2"
 """Changes with the wording or the parsing, so that stored verdicts tell which they came from."""
 
 UNPARSED = "unparsed"
 """The reason of a verdict whose reply was neither yes nor no: neither right nor wrong, and to be counted."""
+
+NOT_JUDGED = "not judged"
+"""The reason of a verdict that the judge model failed to give: no verdict, to be asked for again and never kept."""
 
 SYSTEM = "You grade answers. You reply with one word: yes or no."
 
@@ -53,7 +60,6 @@ No: it answers the question as if the document held the answer.
 _CLOSE = "Is the candidate correct? Reply with one word, yes or no."
 _NO_ANSWER = "The document does not say."
 _MARKUP = re.compile(r"<(?=[/|!?a-zA-Z_])|\[(?=/?INST\])")
-_THOUGHT = re.compile(r"\A\s*<think>.*</think>", re.DOTALL)
 _REPLY = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 
 
@@ -61,21 +67,21 @@ class LLMJudge:
     """Judges answers by asking a language model for yes or no.
 
     A verdict's `source` holds the judge model's name, the version of prompts and parsing, and the fingerprint of
-    the prompt. Its reason is `yes`, `no`, `unparsed`, or what the rule judge says of answers that failed or have no
-    gold answer. One reply is asked for per answer, all in one batch.
+    the prompt. Its reason is `yes`, `no`, `unparsed`, `not judged` with the engine's `error` in the source, or what the rule
+    judge says of answers that failed or have no gold answer. One reply is asked for per answer, all in one batch.
 
     Args:
         llm: The engine that judges.
         evaluated: The names of the models whose answers will be judged.
         allow_self: Let a model judge its own answers; models favour their own.
-        max_tokens: The most new tokens of a reply; raise it for a model that thinks aloud first.
+        max_tokens: The most new tokens of a reply; most of them are for a model that thinks aloud first.
 
     Raises:
         UsageError: if the engine's model is among the evaluated ones.
     """
 
     def __init__(
-        self, llm: LLM, *, evaluated: Collection[str], allow_self: bool = False, max_tokens: int = 16
+        self, llm: LLM, *, evaluated: Collection[str], allow_self: bool = False, max_tokens: int = MAX_TOKENS
     ) -> None:
         if isinstance(evaluated, str):
             raise TypeError(f"expected a collection of model names, got one string: [{evaluated!r}] would do")
@@ -111,12 +117,14 @@ class LLMJudge:
         return [verdict or found[i] for i, verdict in enumerate(verdicts)]
 
     def _verdict(self, prompt: Prompt, reply: Generation) -> Verdict:
-        reason = UNPARSED if reply.error else parse(reply.text)
         source = {
             "judge": self.llm.name,
             "version": VERSION,
             "prompt": fingerprint([prompt.system, prompt.prefix, prompt.question]),
         }
+        if reply.error is not None:
+            return Verdict(None, 0.0, NOT_JUDGED, {**source, "error": reply.error})
+        reason = parse(reply.text)
         return Verdict({"yes": True, "no": False}.get(reason), float(reason == "yes"), reason, source)
 
 
@@ -149,12 +157,12 @@ def neutralise(text: str) -> str:
 
 
 def parse(reply: str) -> str:
-    """`yes` or `no` where the reply is that word alone, else `unparsed`; a closed <think> block is left out.
+    """`yes` or `no` where the reply is that word alone, else `unparsed`; a thought before it is left out.
 
     >>> parse("**Yes.**"), parse("No"), parse("Yes and no"), parse("True")
     ('yes', 'no', 'unparsed', 'unparsed')
     """
-    match = _REPLY.fullmatch(_THOUGHT.sub("", reply))
+    match = _REPLY.fullmatch(part(reply).answer)
     return match[1].lower() if match else UNPARSED
 
 

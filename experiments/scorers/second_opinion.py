@@ -11,7 +11,16 @@ import polars as pl
 from rlc.data.errors import DataError, StoreError
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Document, Example
-from rlc.experiments.scorers.llm import Kappa, LLMJudge, judge_prompt, kappa
+from rlc.experiments.scorers.llm import (
+    MAX_TOKENS,
+    NOT_JUDGED,
+    UNPARSED,
+    VERSION,
+    Kappa,
+    LLMJudge,
+    judge_prompt,
+    kappa,
+)
 from rlc.experiments.scorers.rule import Verdict
 
 BATCH = 32  # answers judged between two writes; a kill loses at most so many
@@ -21,6 +30,7 @@ BATCH = 32  # answers judged between two writes; a kill loses at most so many
 class SecondOpinion:
     """What the model said, and how far it agrees with the rules.
 
+    `failed` answers got no verdict, as the model failed on them; `problem` is the first thing that went wrong.
     `agreement` is None where no answer was judged by both. `by_reader` holds, per reader, the share judged right by the model and the number of verdicts behind it.
     """
 
@@ -28,12 +38,18 @@ class SecondOpinion:
     file: Path
     judged: int
     unparsed: int
+    failed: int
+    problem: str
     agreement: Kappa | None
     by_reader: Mapping[str, tuple[float | None, int]]
 
 
-def second_opinion(folder: Path, frame: pl.DataFrame, llm: LLM, *, allow_self: bool = False) -> SecondOpinion:
+def second_opinion(
+    folder: Path, frame: pl.DataFrame, llm: LLM, *, allow_self: bool = False, max_tokens: int = MAX_TOKENS
+) -> SecondOpinion:
     """Let a language model judge a run's answers; every verdict is kept in the run's folder, and asked for once.
+
+    Where the model fails there is no verdict, nothing is kept, and the next time asks again.
 
     The file `judge-MODEL.jsonl` has a line per verdict: reader, example id, verdict, reason, and its source (model,
     version of the prompts and of the parsing, prompt hash).
@@ -42,7 +58,7 @@ def second_opinion(folder: Path, frame: pl.DataFrame, llm: LLM, *, allow_self: b
         UsageError: if the model would judge its own answers and `allow_self` is not set.
         StoreError: if the folder cannot be written; verdicts already given are safe.
     """
-    judge = LLMJudge(llm, evaluated=_evaluated(folder), allow_self=allow_self)
+    judge = LLMJudge(llm, evaluated=_evaluated(folder), allow_self=allow_self, max_tokens=max_tokens)
     file = folder / f"judge-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in llm.name)}.jsonl"
     known = _read(file)
     verdicts: dict[tuple[str, str], Verdict] = {}
@@ -52,7 +68,10 @@ def second_opinion(folder: Path, frame: pl.DataFrame, llm: LLM, *, allow_self: b
         keys = [_key(row, example) for row, example in zip(rows, examples, strict=True)]
         missing = [i for i, key in enumerate(keys) if key not in known]
         fresh = judge([examples[i] for i in missing], [answers[i] for i in missing])
-        _append(file, [(rows[i], keys[i], verdict) for i, verdict in zip(missing, fresh, strict=True)])
+        given = [
+            (i, verdict) for i, verdict in zip(missing, fresh, strict=True) if verdict.reason != NOT_JUDGED
+        ]
+        _append(file, [(rows[i], keys[i], verdict) for i, verdict in given])
         known |= {keys[i]: verdict for i, verdict in zip(missing, fresh, strict=True)}
         verdicts |= {
             (row["reader"], row["example_id"]): known[key] for row, key in zip(rows, keys, strict=True)
@@ -74,10 +93,13 @@ def _compare(
             if r == reader and v.correct is not None
         ]
         by_reader[reader] = (sum(said) / len(said) if said else None, len(said))
-    unparsed = sum(verdict.reason == "unparsed" for verdict in theirs)
+    unparsed = sum(verdict.reason == UNPARSED for verdict in theirs)
+    problems = [str(verdict.source["error"]) for verdict in theirs if verdict.reason == NOT_JUDGED]
     both = any(a.correct is not None and b.correct is not None for a, b in zip(ours, theirs, strict=True))
     agreement = kappa(ours, theirs) if both else None
-    return SecondOpinion(name, file, len(rows), unparsed, agreement, by_reader)
+    problem = problems[0] if problems else ""
+    judged = len(rows) - len(problems)
+    return SecondOpinion(name, file, judged, unparsed, len(problems), problem, agreement, by_reader)
 
 
 def _evaluated(folder: Path) -> set[str]:
@@ -151,6 +173,9 @@ def _read(file: Path) -> dict[str, Verdict]:
         try:
             kept = json.loads(line)
         except ValueError:
+            continue
+        # The first version kept an engine's failures under this reason.
+        if kept["reason"] == UNPARSED and kept["source"].get("version") != VERSION:
             continue
         found[kept["key"]] = Verdict(
             kept["correct"], float(bool(kept["correct"])), kept["reason"], kept["source"]

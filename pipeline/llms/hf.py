@@ -16,10 +16,10 @@ from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs, Wei
 from rlc.data.records import Usage
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
-from rlc.data.weights import resolve
 from rlc.pipeline.llms.support import thought
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
+from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.retrievers.encoders.support import probe
 
@@ -85,7 +85,7 @@ class HfLLM:
         if dtype not in ("auto", "float32", "bfloat16", "float16"):
             raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {dtype!r}")
         self.name = model
-        self._place = resolve(model)
+        self._place = local_or_hub(model)
         self._revision = revision
         self._dtype = dtype
         self._step = prefill_step

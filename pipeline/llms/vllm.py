@@ -10,11 +10,11 @@ from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
-from rlc.data.weights import resolve
 from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Machine, Settings, plan
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.child import Child, ChildDiedError, Message
 from rlc.pipeline.llms.support.config import read_config
+from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.remote import ending, is_json
 from rlc.pipeline.llms.support.thought import ROOM, separate_thought
 
@@ -116,7 +116,7 @@ class VllmLLM:
         check(settings)
         self.name = model
         self._settings = settings
-        self._place = resolve(model)
+        self._place = local_or_hub(model)
         self._chat = Chat(model, self._place, revision, template, thinking)
         self._child: Child | None = None
         self._deaths = 0

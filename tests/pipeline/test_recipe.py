@@ -15,6 +15,7 @@ from rlc.pipeline.recipe import (
     identity,
     load_recipe,
     present_names,
+    recipe_of,
     resolve_router,
     revisions,
     with_settings,
@@ -434,3 +435,26 @@ def test_a_recipe_that_nests_or_doubles_beyond_use_is_refused_at_once(recipe, re
     with pytest.raises(SpecError, match=reason):
         load_recipe(recipe).completed()
     assert time.process_time() - start < 5
+
+
+def test_settings_that_are_tables_are_reached_and_none_stands_for_no_value():
+    recipe = recipe_of(
+        {
+            "parts": {"llm": {"use": "endpoint", "model": "m", "window": 512}},
+            "readers": {"long": {"use": "long", "llm": "@llm"}},
+        }
+    )
+    changed = with_settings(
+        recipe,
+        [
+            "parts.llm.extra_body.top_k=1",
+            "parts.llm.extra_body.options.num_ctx=8192",
+            "parts.llm.temperature=none",
+        ],
+    )
+    llm = changed.completed()["long"]["llm"]
+    assert llm["extra_body"] == {"top_k": 1, "options": {"num_ctx": 8192}}
+    assert llm["temperature"] is None
+    assert llm["seed"] is True
+    with pytest.raises(SpecError, match="no setting 'extra_bodi'"):
+        with_settings(recipe, ["parts.llm.extra_bodi.top_k=1"])

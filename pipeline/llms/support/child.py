@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ from rlc.data.errors import EngineError
 
 Message = dict[str, Any]
 LOG = "RLC_ENGINE_LOG"
+PARENT = "RLC_ENGINE_PARENT"
+LOOK = 0.5  # seconds between two looks at whether the parent is alive
 GRACE = 10.0  # seconds that a process gets to end by itself
 
 
@@ -46,7 +49,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **(environment or {}), PARENT: str(os.getpid())},
             start_new_session=True,
         )
         # Also when the caller forgets, or leaves by an exception.
@@ -93,13 +96,29 @@ class Child:
 def serve(answer: Callable[[Message], Message]) -> None:
     """The other side: answer messages from standard input until it closes.
 
-    Standard output is kept for the replies; what libraries print goes to standard error.
+    Standard output is kept for the replies; what libraries print goes to standard error. Where the other side is
+    killed, this process and all that it started end too, at work or not.
     """
+    end_with(int(os.environ.get(PARENT, os.getppid())), lambda: os.killpg(0, signal.SIGKILL))
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
         os.dup2(2, 1)
         for line in sys.stdin.buffer:
             replies.write(json.dumps(answer(json.loads(line))) + "\n")
             replies.flush()
+
+
+def end_with(parent: int, end: Callable[[], object]) -> None:
+    """End this process once its parent is gone, however that went.
+
+    A thread watches: the kernel's own signal would also come when only the thread that started us ends.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK)
+        end()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:

@@ -68,7 +68,8 @@ def test_a_verdict_says_where_it_came_from():
 
 def test_an_engine_error_is_no_verdict():
     verdict = one(lambda prompt: Generation("", "error", error="timed out"))
-    assert (verdict.correct, verdict.reason) == (None, "unparsed")
+    assert (verdict.correct, verdict.reason) == (None, "not judged")
+    assert verdict.source["error"] == "timed out"
 
 
 def test_answers_that_need_no_model_are_not_asked_about():

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rlc.data.errors import UsageError
+from rlc.data.protocols import Generation
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.scorers.second_opinion import second_opinion
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -65,3 +66,21 @@ def test_a_model_does_not_judge_itself_unasked(stored):
     with pytest.raises(UsageError, match="favour their own"):
         second_opinion(folder, frame, ScriptedLLM({"": "Yes"}, name="small"))
     second_opinion(folder, frame, ScriptedLLM({"": "Yes"}, name="small"), allow_self=True)
+
+
+def test_what_the_model_failed_on_is_no_verdict_and_is_asked_again(stored):
+    folder, frame = stored
+    failing = ScriptedLLM(lambda prompt: Generation("", "error", error="429 rate limit"), name="judge/model")
+    opinion = second_opinion(folder, frame, failing)
+    assert (opinion.judged, opinion.unparsed, opinion.failed, opinion.problem) == (3, 0, 5, "429 rate limit")
+    again = second_opinion(folder, frame, judge("Yes"))
+    assert (again.judged, again.failed) == (8, 0)
+    assert again.by_reader["right"] == (1.0, 3)
+
+
+def test_failures_that_an_earlier_version_kept_are_asked_again(stored):
+    folder, frame = stored
+    kept = second_opinion(folder, frame, judge("True"))
+    old = kept.file.read_text().replace('"version": "2"', '"version": "1"')
+    kept.file.write_text(old)
+    assert second_opinion(folder, frame, judge("Yes")).unparsed == 0

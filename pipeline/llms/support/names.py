@@ -1,0 +1,31 @@
+"""What a language model may be called, before any hub is asked."""
+
+import re
+from pathlib import Path
+
+from rlc.data.errors import UsageError, unknown
+from rlc.data.weights import resolve
+from rlc.pipeline.llms import LLMS
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def local_or_hub(model: str) -> Path | str:
+    """The folder of an alias or a path, or a Hugging Face id as it stands.
+
+    Raises:
+        UsageError: if the name can be none of these: one for another engine (`openai:gpt-4o`), or without an owner.
+        WeightsError: if an alias has no weights.
+    """
+    place = resolve(model)
+    if isinstance(place, Path) or _HUB_ID.fullmatch(place):
+        return place
+    engine, colon, rest = model.partition(":")
+    if colon:
+        raise UsageError(
+            f"{model}: {unknown('engine', engine, LLMS)}. For a server that speaks the OpenAI protocol: endpoint:{rest}"
+        )
+    raise UsageError(
+        f"{model!r} is no alias, no folder and no Hugging Face id (OWNER/NAME). For a model behind a server: "
+        f"endpoint:{model}; for answers that came with the data: recorded:{model}"
+    )

@@ -1,0 +1,26 @@
+import pytest
+
+from rlc.data.errors import UsageError
+from rlc.experiments.cli.choose import engine_spec
+from rlc.pipeline.llms.support.names import local_or_hub
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("openai:gpt-4o", "no engine 'openai'; .*endpoint:gpt-4o"),
+        ("endpont:m", "did you mean 'endpoint'"),
+        ("llama3:8b", "no engine 'llama3'.*endpoint:8b"),
+        ("gpt-4o", "endpoint:gpt-4o; .*recorded:gpt-4o"),
+    ],
+)
+def test_names_of_no_model_are_told_before_a_hub_is_asked(name, words):
+    for refuse in (local_or_hub, engine_spec):
+        with pytest.raises(UsageError, match=words):
+            refuse(name)
+
+
+def test_names_that_may_be_models(tmp_path):
+    assert local_or_hub("Qwen/Qwen3-8B") == "Qwen/Qwen3-8B"
+    assert local_or_hub(str(tmp_path)) == tmp_path
+    assert engine_spec("hf:Qwen/Qwen3-8B") == {"use": "hf", "model": "Qwen/Qwen3-8B"}
