@@ -350,13 +350,9 @@ def _step(table: object, name: str, said: str) -> Any:  # noqa: ANN401 - a table
 
 def _holds_table(spec: object, name: str) -> bool:
     """Whether a spec's setting is a table of whatever its user likes, such as `extra_body` of an endpoint."""
-    use = spec.get("use") if isinstance(spec, Mapping) else None
-    parameters = [
-        f.parameters(use, "")[name]
-        for f in BUILDER.families
-        if use in f.table and name in f.parameters(use, "")
-    ]
-    return any(holds_table(parameter.annotation) for parameter in parameters)
+    use = str(spec.get("use")) if isinstance(spec, Mapping) else ""
+    settings = [family.parameters(use, "").get(name) for family in BUILDER.families if use in family.table]
+    return any(setting is not None and holds_table(setting.annotation) for setting in settings)
 
 
 def _spelled_out(name: str, said: str, family: Family | None) -> Spec:

@@ -23,7 +23,8 @@ def local_or_hub(model: str) -> Path | str:
     engine, colon, rest = model.partition(":")
     if colon:
         raise UsageError(
-            f"{model}: {unknown('engine', engine, LLMS)}. For a server that speaks the OpenAI protocol: endpoint:{rest}"
+            f"{unknown('engine', engine, LLMS)}. For a server that speaks the OpenAI protocol, did you mean "
+            f"endpoint:{rest}?"
         )
     raise UsageError(
         f"{model!r} is no alias, no folder and no Hugging Face id (OWNER/NAME). For a model behind a server: "

@@ -244,7 +244,12 @@ def read_stream(lines: Iterable[str], most: int) -> tuple[Reply, float | None]:
             continue
         if data.strip() == "[DONE]":
             break
-        chunk = _read(Chunk, data)
+        try:
+            chunk = _read(Chunk, data)
+        except FaultError as error:
+            if length:  # it took the request and fell over later
+                raise FaultError(error.fault._replace(passing=True)) from None
+            raise
         usage, metrics = chunk.usage or usage, chunk.metrics or metrics
         for piece in chunk.choices:
             said = piece.delta.content or piece.delta.thought
