@@ -66,6 +66,8 @@ EXTRAS = {
     "faiss": "local",
     "mlflow": "track",
     "vllm": "gpu",
+    "jieba": "sets",
+    "rouge": "sets",
 }
 """Which extra brings a module that the base does without."""
 

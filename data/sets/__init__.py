@@ -6,7 +6,10 @@ from collections.abc import Mapping
 SETS: Mapping[str, str] = {
     "babilong": "rlc.data.sets.babilong:load",
     "hyper-multi-step": "rlc.data.sets.hyper_multi_step:make",
+    "infinitebench": "rlc.data.sets.infinitebench:load",
     "lara": "rlc.data.sets.lara:dataset",
+    "longbench": "rlc.data.sets.longbench:load",
+    "longbench2": "rlc.data.sets.longbench2:load",
     "needle-threading": "rlc.data.sets.needle_threading:make",
     "needlebench": "rlc.data.sets.needlebench:make",
     "needlechain": "rlc.data.sets.needlechain:make",

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlc.data.datasets import card_of, load_completed, load_sets, parse
-from rlc.data.errors import DataError, UsageError
+from rlc.data.errors import DataError, MissingExtraError, UsageError
 from rlc.data.lazy import load
 from rlc.data.sets import SETS
 from rlc.data.sets.card import OVERALL, SENSES, Git, Hub
@@ -81,7 +81,11 @@ def test_the_card_is_complete(name):
 def test_every_wording_has_a_place_for_text_and_question(name):
     wordings = [example.wording for example in dataset(name).examples if example.wording]
     wordings += [part.wording for part in card_of(name).parts.values() if part.wording]
-    assert all("{text}" in one.before and "{question}" in one.after for one in wordings)
+    assert all("{text}" in one.before for one in wordings)
+    assert all("{question}" in one.after for one in wordings) or name in (
+        "infinitebench",
+        "longbench",
+    )  # summaries
     assert all(one.max_tokens > 0 for one in wordings)
 
 
@@ -125,7 +129,10 @@ def test_its_scorers_take_any_answer(name, text):
     for example in whole.examples[:40]:
         measure = whole.measures.get(example.task)
         for prediction in (text, *example.answers[:1]) if measure else ():
-            measured = scorer_of(measure)(prediction, example)
+            try:
+                measured = scorer_of(measure)(prediction, example)
+            except MissingExtraError:  # Chinese words and ROUGE-L are an extra
+                continue
             assert 0 <= measured.value <= 1
             assert all(math.isfinite(part) for part in measured.parts.values())
 

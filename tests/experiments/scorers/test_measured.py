@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlc.data.errors import UsageError
+from rlc.data.errors import MissingExtraError, UsageError
 from rlc.data.records import Answer
 from rlc.experiments.scorers.base import Score, default_scorer
 from rlc.experiments.scorers.measured import SCORERS, Measured, scorer_of
@@ -46,6 +46,9 @@ def test_every_scorer_takes_any_text(name, prediction, answers):
     from rlc.data.records import Document, Example
 
     example = Example("q", "Who?", Document(id="d", page_content="x"), tuple(answers))
-    measured = scorer_of(name)(prediction, example)
+    try:
+        measured = scorer_of(name)(prediction, example)
+    except MissingExtraError:  # Chinese words and ROUGE-L are an extra
+        return
     assert 0 <= measured.value <= 1
     assert all(math.isfinite(part) for part in measured.parts.values())

@@ -1,0 +1,98 @@
+"""What loaders of data sets share: one document for equal texts, files by name, passages by their marks."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.documents import Document
+
+from rlc.data.errors import DataError
+from rlc.data.formats.files import digest, numbered, short_digest
+from rlc.data.records import Dataset, Example
+from rlc.data.sets.card import Card
+
+Spans = Sequence[tuple[int, int]]
+
+
+class Documents:
+    """One object for every text, so that a text that is asked about a hundred times is indexed once.
+
+    Args:
+        prefix: What ids begin with; a digest of the text follows.
+        kind: What a prompt may call the texts.
+    """
+
+    def __init__(self, prefix: str, kind: str = "document") -> None:
+        self._prefix, self._kind = prefix, kind
+        self._known: dict[str, Document] = {}
+
+    def __call__(self, text: str, title: str = "", passages: Spans = (), **metadata: Any) -> Document:  # noqa: ANN401
+        """The document of a text; what is said of it counts at its first use."""
+        if text not in self._known:
+            name = f"{self._prefix}:{short_digest(text)}"
+            told = {"kind": self._kind, "title": title or name, **metadata}
+            told |= {"passages": tuple(passages)} if passages else {}
+            self._known[text] = Document(id=name, page_content=text, metadata=told)
+        return self._known[text]
+
+
+def find(folder: Path, *names: str) -> Path:
+    """The first of these files that lies anywhere below a folder.
+
+    Raises:
+        DataError: if none does, with what does.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()] if folder.is_dir() else [folder]
+    for name in names:
+        for path in files:
+            if path.name == name or path.as_posix().endswith(f"/{name}"):
+                return path
+    there = ", ".join(path.name for path in files[:8]) or "nothing"
+    raise DataError(f"{folder}: expected {' or '.join(names)}; it holds {there}")
+
+
+def marked(text: str, mark: str) -> Spans:
+    """The passages of a text that begin with a mark (a pattern) at the beginning of a line; none where fewer than two do."""
+    starts = [match.start() for match in re.finditer(rf"^(?:{mark})", text, re.MULTILINE)]
+    ends = [*starts[1:], len(text)] if len(starts) > 1 else []
+    return [(start, len(text[:end].rstrip())) for start, end in zip(starts, ends, strict=False)]
+
+
+def joined(pieces: Sequence[str], between: str = "\n\n") -> tuple[str, Spans]:
+    """Pieces as one text, and the span of each."""
+    spans, length = [], 0
+    for piece in pieces:
+        spans.append((length, length + len(piece)))
+        length += len(piece) + len(between)
+    return between.join(pieces), spans
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """Answers as text: from a text, a number, or a list of them; blank ones and None left out.
+
+    >>> texts(2022), texts(["a", None, 3]), texts("")
+    (('2022',), ('a', '3'), ())
+    """
+    many = value if isinstance(value, list | tuple) else [value]
+    return tuple(str(one) for one in many if one is not None and str(one).strip())
+
+
+def dataset(
+    card: Card,
+    examples: Sequence[Example],
+    files: Sequence[Path],
+    folder: Path,
+    variant: str,
+    measures: dict[str, str],
+) -> Dataset:
+    """The data set of some examples; ids that stand twice are numbered, the revision is a digest of the files.
+
+    Raises:
+        DataError: if there is no example.
+    """
+    if not examples:
+        raise DataError(f"{', '.join(map(str, files))}: holds no question of {card.title}")
+    documents = {example.document_id: example.document for example in examples}
+    root = folder if folder.is_dir() else folder.parent
+    return Dataset(card.name, numbered(examples), documents, digest(root, files), variant, folder, measures)
