@@ -115,12 +115,13 @@ def _make_whole(mlflow: Any, file: Path) -> None:  # noqa: ANN401 - the module
 
 def _is_half(mlflow: Any, file: Path) -> bool:  # noqa: ANN401 - the module
     """Whether the database was left before its making ended; it is then moved aside."""
+    if _holds_runs(file):
+        return False
     try:
-        mlflow.MlflowClient(f"sqlite:///{file}").search_experiments(max_results=1)
+        # MLflow keeps connections by address, and those to a file that is moved aside would stay with it.
+        mlflow.MlflowClient(f"sqlite:///{file}?timeout=20").search_experiments(max_results=1)
     except Exception as error:
-        if not any(words in str(error) for words in ("already exists", "duplicate column")) or _holds_runs(
-            file
-        ):
+        if not any(words in str(error) for words in ("already exists", "duplicate column")):
             raise
         aside = file.with_name(f"{file.stem}.damaged-{time.time_ns()}{file.suffix}")
         file.rename(aside)
