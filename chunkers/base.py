@@ -37,7 +37,7 @@ class Chunker(BaseDocumentTransformer, ABC):
     to several chunks.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2  # sizes count what a tokenizer does not know
 
     @abstractmethod
     def spans(self, text: str) -> list[Span]:

@@ -1,5 +1,6 @@
 """Counting and cutting by tokens, with character offsets."""
 
+import json
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -67,6 +68,41 @@ class ApproximateTokenizer:
     def count(self, text: str) -> int:
         """The number of those pieces."""
         return sum(1 for _ in self._piece.finditer(text))
+
+
+class CountedUnknowns:
+    """A tokenizer whose token for what it does not know counts by the pieces of `ApproximateTokenizer`.
+
+    A word of a script that is not in the vocabulary, or of more than a hundred letters, may be one such token, and a
+    book of them one of a few: a count of them is no size.
+    """
+
+    def __init__(self, tokenizer: FastTokenizer, unknown: int) -> None:
+        self.name = tokenizer.name
+        self._backend = tokenizer.backend
+        self._unknown = unknown
+        self._pieces = ApproximateTokenizer()
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Half-open character spans of the tokens, unknown ones in pieces, in order."""
+        encoding = self._backend.encode(text, add_special_tokens=False)
+        spans: list[tuple[int, int]] = []
+        for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
+            pieces = self._pieces.offsets(text[start:end]) if token == self._unknown else []
+            spans.extend([(start + a, start + b) for a, b in pieces] or [(start, end)])
+        return spans
+
+    def count(self, text: str) -> int:
+        """The number of those tokens."""
+        return len(self.offsets(text))
+
+
+def with_counted_unknowns(tokenizer: FastTokenizer) -> Tokenizer:
+    """The tokenizer as a ruler of size, which counts what it does not know by its length."""
+    model = json.loads(tokenizer.backend.to_str())["model"]
+    name = model.get("unk_token")
+    unknown = tokenizer.backend.token_to_id(name) if isinstance(name, str) else model.get("unk_id")
+    return tokenizer if unknown is None else CountedUnknowns(tokenizer, unknown)
 
 
 @cache

@@ -2,6 +2,10 @@
 
 import re
 
+import regex
+
+from rlc.data.text.abstention_languages import LANGUAGES
+from rlc.data.text.fold import fold
 from rlc.data.text.plain import plain, sentences
 
 _NEGATED = (
@@ -51,12 +55,28 @@ ABSTENTION = re.compile(
     ),
     re.IGNORECASE,
 )
-"""The reviewed phrases by which an answer says that the text does not tell; every use of them is this one."""
+"""The reviewed phrases of English by which an answer says that the text does not tell."""
+
+_WORD = regex.compile(r"\w+")
+_LONGEST = 1000  # characters: who says nothing says it in fewer
+
+
+def says_nothing(sentence: str) -> bool:
+    """Whether a sentence, as `plain` leaves it, says that the text does not tell, in English or one of `LANGUAGES`.
+
+    >>> says_nothing("The name is not mentioned."), says_nothing("Das steht nicht im Text.")
+    (True, True)
+    """
+    if ABSTENTION.search(sentence):
+        return True
+    folded = fold(sentence[:_LONGEST])
+    words = frozenset(_WORD.findall(folded))
+    return any(language.abstains(folded, words) for language in LANGUAGES)
 
 
 def abstaining(text: str) -> list[bool]:
     """Whether each sentence of an answer, in order, says that the text does not tell."""
-    return [ABSTENTION.search(sentence) is not None for sentence in sentences(plain(text))]
+    return [says_nothing(sentence) for sentence in sentences(plain(text))]
 
 
 def abstains(text: str) -> bool:

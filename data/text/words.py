@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlc.data.protocols import Tokenizer
-from rlc.data.tokens import FastTokenizer
+from rlc.data.tokens import FastTokenizer, with_counted_unknowns
 
 _SPACES = " \t\n\r"
 _BATCH = 512  # words tokenised in one call: long texts are slower by the character
@@ -104,9 +104,10 @@ def with_word_cache(tokenizer: Tokenizer) -> Tokenizer:
 
 @lru_cache(maxsize=16)
 def _cached(tokenizer: FastTokenizer) -> Tokenizer:
-    cache = WordCache(tokenizer)
-    exact = cuts_at_spaces_first(tokenizer) and cache.offsets(_PROBE) == tokenizer.offsets(_PROBE)
-    return cache if exact else tokenizer
+    ruler = with_counted_unknowns(tokenizer)
+    cache = WordCache(ruler)
+    exact = cuts_at_spaces_first(tokenizer) and cache.offsets(_PROBE) == ruler.offsets(_PROBE)
+    return cache if exact else ruler
 
 
 def cuts_at_spaces_first(tokenizer: FastTokenizer) -> bool:

@@ -44,6 +44,7 @@ from rlc.experiments.runs.caveats import caveats
 from rlc.experiments.runs.compare import Execution
 from rlc.experiments.runs.compare import compare as compare_readers
 from rlc.experiments.runs.forecast import forecasts, measure_speeds
+from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.scope import scopes, searched
@@ -206,7 +207,7 @@ def _print_run(
     print_table(summary_table(summaries, title, run.labels))
     if is_sized(run.data) and (sized := list(reaches(run.frame))):
         print_table(lengths_table(sized, run.labels))
-    for line in [*answer, "", *costs, "", *notes(run, summaries)]:
+    for line in [*answer, "", *costs, "", *language_notes(run.specs, dataset), *notes(run, summaries)]:
         click.echo(visible(line))
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import regex
 from rapidfuzz.distance import LCSseq
 
-from rlc.data.text.abstention import ABSTENTION
+from rlc.data.text.abstention import says_nothing
 from rlc.data.text.cut import grams, is_unspaced, letters, space_out
 from rlc.data.text.fold import fold, without_marks
 from rlc.data.text.plain import STOP_WORDS, plain, sentences, stem, words
@@ -137,7 +137,7 @@ def read(text: str) -> Reading:
         values=tuple(found),
         moves=tuple(moves(folded, found)),
         names=frozenset(stem(fold(name)) for name in _NAME.findall(text)),
-        clauses=tuple(Clause(part, is_denial(part), ABSTENTION.search(part) is not None) for part in parts),
+        clauses=tuple(Clause(part, is_denial(part), says_nothing(part)) for part in parts),
         truth=truth(folded),
         direction=bool(_UP.search(folded)) - bool(_DOWN.search(folded)),
     )

@@ -21,7 +21,7 @@ class LearnedAfterRagRouter(LearnedRouter):
     are those of `LearnedRouter`.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2  # abstentions in other languages than English
     pays: ClassVar[Pays] = "all"
 
     fit: str = SHIPPED

@@ -24,7 +24,7 @@ class SelfRoute:
     arXiv 2407.16833.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2  # abstentions in other languages than English
     role: ClassVar[Role] = "router"
     pays: ClassVar[Pays] = "all"
 

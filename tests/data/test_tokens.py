@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from rlc.data.errors import WeightsError
 from rlc.data.protocols import Tokenizer
-from rlc.data.tokens import ApproximateTokenizer, FastTokenizer, count_once, head, load_tokenizer
+from rlc.data.tokens import (
+    ApproximateTokenizer,
+    FastTokenizer,
+    count_once,
+    head,
+    load_tokenizer,
+    with_counted_unknowns,
+)
 
 APPROXIMATE = ApproximateTokenizer()
 
@@ -75,6 +82,31 @@ def test_a_fast_tokenizer_leaves_special_tokens_out_and_never_truncates(tiny_llm
         "the", " ", "o", "the", "r", " the", "m", "e",
     ]  # fmt: skip
     assert tokenizer.count(text) == 8
+
+
+def test_what_a_tokenizer_does_not_know_counts_by_its_length():
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import models, pre_tokenizers
+
+    backend = Backend(models.WordLevel({"[UNK]": 0, "lamp": 1}, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    plain = FastTokenizer("words", backend)
+    ruler = with_counted_unknowns(plain)
+    dna = "ACGT" * 300
+    assert (plain.count(f"lamp {dna} lamp"), ruler.count(f"lamp {dna} lamp")) == (3, 2 + 1200 // 6)
+    assert ruler.offsets("lamp ที่นี่") == [(0, 4), (5, 8), (8, 11)]
+    assert with_counted_unknowns(load_tokenizer_without_unknowns()).count("ที่นี่ lamp") > 2
+
+
+def load_tokenizer_without_unknowns():
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import models, pre_tokenizers
+
+    backend = Backend(
+        models.BPE({character: i for i, character in enumerate(pre_tokenizers.ByteLevel.alphabet())}, [])
+    )
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return FastTokenizer("bytes", backend)
 
 
 def test_names_give_tokenizers(tiny_llm_folder):
