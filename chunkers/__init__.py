@@ -16,3 +16,4 @@ CHUNKERS = {
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, CHUNKERS)
+__all__ = __dir__()

@@ -76,6 +76,14 @@ class Chunker(BaseDocumentTransformer, ABC):
             raise TypeError(f"unknown setting {min(kwargs)!r}: give settings to {type(self).__name__}(...)")
         return [chunk for document in documents for chunk in self.split(document)]
 
+    def split_documents(self, documents: Sequence[Document]) -> list[Document]:
+        """`transform_documents`, under the name of langchain's text splitters."""
+        return self.transform_documents(documents)
+
+    def split_text(self, text: str) -> list[str]:
+        """Cut a text; the chunks' texts."""
+        return [chunk.page_content for chunk in self.split(Document(page_content=text))]
+
 
 def to_chunks(document: Document, spans: Sequence[Span]) -> list[Document]:
     """Slice a document; blank spans are left out."""

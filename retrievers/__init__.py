@@ -19,3 +19,4 @@ RETRIEVERS = {
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS, SELECTORS)
+__all__ = __dir__()

@@ -10,7 +10,11 @@ from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, Callba
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import run_in_executor
+from langchain_core.runnables.config import (
+    run_in_executor,
+    set_config_context,
+    var_child_runnable_config,
+)
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 
@@ -62,22 +66,25 @@ class Retriever(BaseRetriever):
         self,
         query: str,
         *,
-        run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002 - langchain-core looks for this name
+        run_manager: CallbackManagerForRetrieverRun,
         k: int | None = None,
         where: Where | None = None,
     ) -> list[Document]:
-        return self.search([query], k, where)[0]
+        # What is invoked within (members, a language model) is then a child of this run for every tracer.
+        with set_config_context({"callbacks": run_manager.get_child()}) as context:
+            return context.run(self.search, [query], k, where)[0]
 
     async def _aget_relevant_documents(
         self,
         query: str,
         *,
-        run_manager: AsyncCallbackManagerForRetrieverRun,  # noqa: ARG002 - langchain-core looks for this name
+        run_manager: AsyncCallbackManagerForRetrieverRun,
         k: int | None = None,
         where: Where | None = None,
     ) -> list[Document]:
         # langchain-core's own does not hand `k` and `where` on.
-        found = await run_in_executor(None, self.search, [query], k, where)
+        with set_config_context({"callbacks": run_manager.get_sync().get_child()}) as context:
+            found = await context.run(run_in_executor, None, self.search, [query], k, where)
         return found[0]
 
     def batch(
@@ -125,15 +132,41 @@ def search(
     Raises:
         UnsupportedError: if a foreign retriever is given a filter, which it might ignore without a word.
     """
+    wanted = _call(retriever, k, where)
     if isinstance(retriever, Retriever):
+        if (var_child_runnable_config.get() or {}).get("callbacks"):  # somebody traces: one run a query
+            return [retriever.invoke(query, **wanted) for query in queries]
         return retriever.search(queries, k, where)
-    if where is not None:
+    return [list(found)[:k] for found in retriever.batch(list(queries), **wanted)]
+
+
+async def asearch(
+    retriever: BaseRetriever,
+    query: str,
+    k: int | None,
+    where: Where | None,
+    run_manager: AsyncCallbackManagerForRetrieverRun,
+) -> list[Document]:
+    """`search` for one query, awaiting the retriever's own `ainvoke`, as a child of the run.
+
+    Raises:
+        UnsupportedError: as `search` does.
+    """
+    config: RunnableConfig = {"callbacks": run_manager.get_child()}
+    return list(await retriever.ainvoke(query, config, **_call(retriever, k, where)))[:k]
+
+
+def _call(retriever: BaseRetriever, k: int | None, where: Where | None) -> dict[str, Any]:
+    """What a retriever's `invoke` is given."""
+    wanted: dict[str, Any] = {} if k is None else {"k": k}
+    if where is None:
+        return wanted
+    if not isinstance(retriever, Retriever):
         raise UnsupportedError(
             f"{type(retriever).__name__} cannot be told to keep only {dict(where)}: "
             "filter in its own settings, or use one of rlc's retrievers"
         )
-    wanted: dict[str, Any] = {} if k is None else {"k": k}
-    return [list(found)[:k] for found in retriever.batch(list(queries), **wanted)]
+    return {**wanted, "where": where}
 
 
 def handed_out(make: object, chunks: ChunkLoad) -> PassageLoad | None:

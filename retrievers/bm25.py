@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 from langchain_core.documents import Document
+from pydantic import Field
 
 from rlc.data.errors import StoreError, unknown
 from rlc.retrievers.base import Retriever, Where, text_of, top_k
@@ -29,10 +30,10 @@ class BM25Retriever(Retriever):
 
     VERSION: ClassVar[int] = 2  # raised with the terms that a text gives: what was indexed is no longer found
 
-    collection: Collection
+    collection: Collection = Field(repr=False)
     analyser: Analyser
-    vocabulary: Mapping[str, int]
-    postings: Postings
+    vocabulary: Mapping[str, int] = Field(repr=False)
+    postings: Postings = Field(repr=False)
 
     @classmethod
     def from_documents(

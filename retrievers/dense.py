@@ -6,11 +6,14 @@ from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
+from pydantic import Field
 
 from rlc.data.errors import DataError, StoreError
 from rlc.data.protocols import Encoder, Floats
 from rlc.retrievers.base import Retriever, Where, id_of, text_of, top_k
+from rlc.retrievers.encoders.langchain import as_encoder
 from rlc.retrievers.index.collection import Collection, Rows
 from rlc.retrievers.index.storage import IndexReader, IndexWriter
 
@@ -28,21 +31,26 @@ class DenseRetriever(Retriever):
 
     NEEDS: ClassVar[tuple[str, ...]] = ("faiss",)
 
-    collection: Collection
+    collection: Collection = Field(repr=False)
     encoder: Encoder
-    vectors: Floats
-    candidates: Any = None
+    vectors: Floats = Field(repr=False)
+    candidates: Any = Field(default=None, repr=False)
 
     @classmethod
     def from_documents(
-        cls, documents: Sequence[Document], *, encoder: Encoder, k: int = 5, index: IndexKind = "flat"
+        cls,
+        documents: Sequence[Document],
+        *,
+        encoder: Encoder | Embeddings,
+        k: int = 5,
+        index: IndexKind = "flat",
     ) -> Self:
         """Embed the documents, or take the vectors that they bring in `metadata["embedding"]`.
 
         Args:
             documents: at least one. Vectors made elsewhere (late chunks) must come from the same encoder, where
                 `metadata["embedding_model"]` says from which.
-            encoder: for the queries, and for documents without vectors.
+            encoder: for the queries, and for documents without vectors; langchain's `Embeddings` are taken as they are.
             k: how many documents a query gets.
             index: `flat` compares every vector: 20,000 in 0.17 ms a query in batches and in 2.7 ms alone (one core),
                 less than the query's embedding takes up to about 100,000. Above, and where queries come one by one:
@@ -55,6 +63,7 @@ class DenseRetriever(Retriever):
         """
         if index not in get_args(IndexKind):
             raise ValueError(f"index must be one of {', '.join(get_args(IndexKind))}, got {index!r}")
+        encoder = as_encoder(encoder)
         collection = Collection.of(documents)
         vectors = document_vectors(documents, encoder)
         return cls(

@@ -1,16 +1,18 @@
 """Hybrid retrieval: several retrievers' rankings of the same documents fused into one."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
+from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import Field, model_validator
 
 from rlc.data.errors import UnsupportedError
-from rlc.retrievers.base import RetrieverFactory, Where, id_of, scored, search
+from rlc.retrievers.base import RetrieverFactory, Where, asearch, id_of, scored, search
 from rlc.retrievers.fuse.batch import Rows, reciprocal_rank_fusion_batch, weighted_score_fusion_batch
 from rlc.retrievers.fuse.scores import Scores, checked_weights
 from rlc.retrievers.support.compressor import score_of
@@ -63,12 +65,27 @@ class HybridRetriever(NestedRetriever):
     def search(
         self, queries: Sequence[str], k: int | None = None, where: Where | None = None
     ) -> list[list[Document]]:
-        wanted = self._wanted(k)
-        depth = max(self.depth, wanted)
-        found = [
-            [by_id(documents) for documents in search(retriever, queries, depth, where)]
-            for retriever in self.retrievers
-        ]
+        depth = max(self.depth, self._wanted(k))
+        found = [search(retriever, queries, depth, where) for retriever in self.retrievers]
+        return self._fused(found, self._wanted(k))
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        k: int | None = None,
+        where: Where | None = None,
+    ) -> list[Document]:
+        """Await every member's own search, all at once."""
+        depth = max(self.depth, self._wanted(k))
+        asked = (asearch(retriever, query, depth, where, run_manager) for retriever in self.retrievers)
+        found = [[documents] for documents in await asyncio.gather(*asked)]
+        return self._fused(found, self._wanted(k))[0]
+
+    def _fused(self, lists_of: Sequence[Sequence[Sequence[Document]]], wanted: int) -> list[list[Document]]:
+        """One ranking a query out of what every retriever found for it; [retrievers][queries][documents]."""
+        found = [[by_id(documents) for documents in lists] for lists in lists_of]
         known = sorted({id_ for lists in found for ranking in lists for id_ in ranking})
         fused, scores = self._fuse(found, known)
         return [

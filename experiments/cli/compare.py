@@ -7,15 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import click
-import polars as pl
 
-from rlc.data.errors import NoAnswerError
-from rlc.data.records import Dataset
-from rlc.data.text.visible import visible
+from rlc.data.errors import NoAnswerError, UsageError, unknown
+from rlc.data.records import Dataset, Usage
 from rlc.data.trust import looking
 from rlc.experiments.cli.choose import choose_questions, choose_recipes
 from rlc.experiments.cli.completion import named
-from rlc.experiments.cli.console import lengths_table, print_table, summary_table
+from rlc.experiments.cli.console import (
+    as_table,
+    chosen,
+    columns,
+    lengths_table,
+    print_table,
+    say,
+    width_of_terminal,
+)
+from rlc.experiments.cli.notes import notes
 from rlc.experiments.cli.options import (
     ALLOW_CODE,
     ARMS,
@@ -38,21 +45,23 @@ from rlc.experiments.cli.options import (
     in_records,
 )
 from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
+from rlc.experiments.metrics.cost import Price, read_prices
 from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import sentences
-from rlc.experiments.runs.caveats import caveats
 from rlc.experiments.runs.compare import Execution
 from rlc.experiments.runs.compare import compare as compare_readers
 from rlc.experiments.runs.forecast import forecasts, measure_speeds
 from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.run import Run, plan_run
-from rlc.experiments.runs.scope import scopes, searched
+from rlc.experiments.runs.scope import searched
 from rlc.experiments.runs.selection import scored_by
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
+from rlc.experiments.study.caveats import caveats
 from rlc.experiments.study.lengths import is_sized, reaches
-from rlc.experiments.study.study import make_study
+from rlc.experiments.study.lineup import line_up
+from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
 from rlc.experiments.tracking.place import TrackingError, is_tracked
 from rlc.pipeline.gpu_cost import Planned, machine_here
@@ -112,27 +121,51 @@ BANNER = (
     "--system-metrics", is_flag=True, help="Log the machine's load beside it: processor, memory, disk, GPU."
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
+@click.option(
+    "--prices",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Dollars per million tokens, by model: a column of dollars, and dollars in --dry-run.",
+)
+@click.option("--wide", is_flag=True, help="Show every column, whatever the terminal's width.")
+@click.option(
+    "--columns", default="", metavar="A,B", help="Show these columns: reader,right,tokens,seconds,..."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def compare(
     questions: Questions, arms: Arms, output: Output, workers: int, documents_per_batch: int | None
 ) -> None:
-    """Let RAG, long context and routers answer the same questions, and tabulate what each won and cost."""
+    r"""Let RAG, long context and routers answer the same questions, and tabulate what each won and cost.
+
+    \b
+    rlc compare --dataset papers/ --router auto                      a folder with questions.jsonl
+    rlc compare --dataset papers/ --model endpoint:gpt-4o --dry-run  what it would read
+    rlc compare --data-root LaRA --model recorded:gpt-4o             recorded answers, nothing asked
+    """
     data = choose_questions(questions, arms.recipe)
     if data.variant == "sample":
         click.secho(BANNER, err=True, fg="yellow")
     recipes = choose_recipes(arms, questions.seed, data)
+    planned = plan_run(data, recipes, arms.names, arms.routers, output.out)
+    sheet = read_prices(output.prices) if output.prices else {}
+    _check_prices(planned, sheet)
     if output.dry_run:
         with looking():
-            _print_forecast(plan_run(data, recipes, arms.names, arms.routers, output.out), output.as_json)
+            _print_forecast(planned, output.as_json, sheet)
         return
     logger = RunLogger(output.out, output.system_metrics) if output.track else None
     how = Execution(output.resume, workers, documents_per_batch, logger)
     with _logged(logger):
         run = compare_readers(data, recipes, arms.names, arms.routers, output.out, how)
         summaries = summarise(run.frame)
-        _print_run(run, data, summaries, output.as_json)
+        study = make_study(run, sheet, data)
+        if output.as_json:
+            _print_json(study, summaries)
+        else:
+            _print_run(study, data, summaries, output)
         if logger and not (logger.started or is_tracked(run, output.out)):
             logger.start(run.folder)  # nothing was asked, but MLflow lacks it
+    _warn_of_price(arms, study)
     refuse_silence(summaries)
 
 
@@ -186,64 +219,69 @@ def _warned() -> Iterator[None]:
         click.secho(f"warning: {error}", err=True, fg="yellow")
 
 
-def _print_run(
-    run: StoredRun, dataset: Dataset, summaries: Sequence[Mapping[str, Any]], as_json: bool
-) -> None:
-    study = make_study(run)
-    answer, costs = sentences(study), cost_sentences(study)
-    if as_json:
-        found = {
-            "run": str(run.folder),
-            "labels": dict(run.labels),
-            "searched": {name: searched(spec) for name, spec in run.specs.items()},
-            "answer": answer,
-            "costs": costs,
-            "readers": summaries,
-        }
-        click.echo(json.dumps(found))
+def _check_prices(run: Run, sheet: Mapping[str, Price]) -> None:
+    """Refuse a sheet that lacks a model before anything is asked, not after."""
+    if not sheet:
         return
+    for entry in line_up(list(run.specs), run.specs, run.labels):
+        for model in entry.models:
+            if model not in sheet:
+                raise UsageError(
+                    f"{unknown('price for model', model, sheet)}; add it to the file of --prices"
+                )
+
+
+def _warn_of_price(arms: Arms, study: Study) -> None:
+    """Say so where a price or a budget keeps every question from long context: it may have been meant as money."""
+    if not arms.price and arms.budget is None:
+        return
+    for routing in study.routings:
+        if routing.shares.get(study.entry(routing.router.arms[1]).short, 0.0) > 0:
+            continue
+        given = (
+            f"--budget {arms.budget} is prompt tokens a question"
+            if arms.budget is not None
+            else f"--price {arms.price:g} asks {100 * (arms.price or 0):g} points of accuracy for 1,000 more tokens"
+        )
+        click.secho(
+            f"warning: {routing.router.label} sent no question to long context: {given}, not money; dollars come with "
+            "--prices FILE",
+            err=True,
+            fg="yellow",
+        )
+
+
+def _print_json(study: Study, summaries: Sequence[Mapping[str, Any]]) -> None:
+    run = study.run
+    found = {
+        "run": str(run.folder),
+        "labels": dict(run.labels),
+        "searched": {name: searched(spec) for name, spec in run.specs.items()},
+        "answer": sentences(study),
+        "costs": cost_sentences(study),
+        "caveats": caveats(study),
+        "readers": summaries,
+    }
+    click.echo(json.dumps(found))
+
+
+def _print_run(
+    study: Study, dataset: Dataset, summaries: Sequence[Mapping[str, Any]], output: Output
+) -> None:
+    names = [name.strip() for name in output.columns.split(",") if name.strip()]
+    found = columns(study, summaries)
+    shown = chosen(found, names, None if output.wide else width_of_terminal())
     title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
-    title += f"scored by {scored_by(dataset)}"
-    print_table(summary_table(summaries, title, run.labels))
-    if is_sized(run.data) and (sized := list(reaches(run.frame))):
-        print_table(lengths_table(sized, run.labels))
-    for line in [*answer, "", *costs, "", *language_notes(run.specs, dataset), *notes(run, summaries)]:
-        click.echo(visible(line))
+    print_table(as_table(shown, f"{title}scored by {scored_by(dataset)}"))
+    if is_sized(study.run.data) and (sized := list(reaches(study.run.frame))):
+        print_table(lengths_table(sized, study.run.labels))
+    left_out = [column.name for column in found if column not in shown]
+    more = [f"more columns with --wide: {', '.join(left_out)}"] if left_out and not names else []
+    said = [*language_notes(study.run.specs, dataset), *notes(study, summaries)]
+    say([*more, "", *sentences(study), "", *cost_sentences(study), "", *said])
 
 
-def notes(run: StoredRun, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What must be said beside the table."""
-    lines = [f"{alias}: resolved to {run.specs[alias]['use']}" for alias in run.labels]
-    lines += [*scopes(run.specs), *caveats(run.specs, run.data)]
-    for summary in summaries:
-        spec = run.specs[summary["reader"]]
-        if summary["cut_answers"] and "overflow" in spec:
-            lines.append(
-                f"{summary['reader']}: {summary['cut_answers']} of {summary['n']} answers were given on a text that "
-                f"did not fit the window (overflow = {spec['overflow']})"
-            )
-        if summary["thoughts"]:
-            lines.append(
-                f"{summary['reader']}: {summary['thoughts']} answers came after a thought, of "
-                f"{summary['thought_tokens']:.0f} tokens on average; thoughts are not judged, and their tokens are paid"
-            )
-    lines += answer_notes(run.frame)
-    errors = run.frame.drop_nulls("error")
-    for reader, error, count in (
-        errors.group_by("reader", "error").len().sort("reader", "error").head(5).iter_rows()
-    ):
-        lines.append(f"{reader}: {count} failed: {error}")
-    return [*lines, f"results: {run.folder}", f"more: rlc report {run.folder}"]
-
-
-def answer_notes(frame: pl.DataFrame) -> list[str]:
-    """What engines noted beside their answers, each note once a reader with the number of its answers."""
-    noted = frame.select("reader", note=pl.col("details").str.json_path_match("$.note")).drop_nulls("note")
-    counts = noted.group_by("reader", "note").len().sort("reader", "note")
-    return [f"{reader}: {count} answers {note}" for reader, note, count in counts.iter_rows()]
-
-
-def _print_forecast(run: Run, as_json: bool) -> None:
+def _print_forecast(run: Run, as_json: bool, sheet: Mapping[str, Price]) -> None:
     """Say what would be read; an engine that can be planned is not loaded, any other is timed."""
     found = forecasts(run.specs, run.dataset)
     gpu = machine_here() if any(isinstance(one.engine, Planned) for one in found) else None
@@ -255,13 +293,23 @@ def _print_forecast(run: Run, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
         return
+    models = {entry.name: entry.models for entry in line_up(list(run.specs), run.specs, run.labels)}
     for row in rows:
         if row["prompt_tokens"] is None:
             click.echo(f"{row['reader']}: {NOT_ESTIMATED}")
             continue
-        click.echo(
-            f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "
-            f"({row['computed_tokens']:,} to compute) and {row['output_tokens']:,} new ones; "
-            f"at most about {clock(row['seconds'])} at the speed just measured"
-            + (f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else "")
+        price = sheet[models[row["reader"]][0]] if sheet and models[row["reader"]] else None
+        say(
+            [
+                f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "
+                f"({row['computed_tokens']:,} to compute) and {row['output_tokens']:,} new ones; "
+                f"at most about {clock(row['seconds'])} at the speed just measured"
+                + ("" if price is None else f"; at most ${_most(row, price):,.2f}, nothing cached")
+                + (f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else "")
+            ]
         )
+
+
+def _most(row: Mapping[str, Any], price: Price) -> float:
+    """Dollars where every prompt token is paid in full."""
+    return price.of(Usage(prompt_tokens=row["prompt_tokens"], output_tokens=row["output_tokens"]))

@@ -1,51 +1,125 @@
-"""Tables of results on stdout."""
+"""What is printed for people: the table of a comparison, fitted to the terminal, and sentences wrapped at words."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from rlc.data.errors import UsageError, unknown
 from rlc.data.text.visible import visible
+from rlc.experiments.report.cells import points_text
+from rlc.experiments.report.sections.costs import price_per_question
 from rlc.experiments.scorers.overall import RULER_THRESHOLD
 from rlc.experiments.study.lengths import ALL_TASKS, Reach, units
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Study
+
+ALL = 1_000  # columns of a console that holds every table whole
+EMPTY = ("", "-", "0")
+
+Summary = Mapping[str, Any]
 
 
-def summary_table(summaries: Sequence[Mapping[str, Any]], title: str, labels: Mapping[str, str]) -> Table:
-    """The summaries of `rlc.experiments.runs.summary.summarise` as a rich table.
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: how --columns calls it, its head, its cells, and whether it stays where there is no room."""
 
-    `labels` renames readers (`auto` to what it resolved to). Accuracies are in percent, overall with the 95% interval, by task
-    with n; tokens and seconds are
-    means per answered question; a document's first question and its further ones stand with their computed tokens and
-    seconds.
-    """
-    tasks = list(summaries[0]["tasks"]) if summaries else []
-    table = Table(title=escape(title), title_justify="left", caption_justify="left")
-    table.add_column("reader", no_wrap=True)
-    for name in ("accuracy", *tasks):
-        table.add_column(escape(name), justify="right")
-    for name in ("n", "failed", "prompt tok", "cached tok", "new tok", "s to first", "s"):
-        table.add_column(name, justify="right")
-    for name in ("first question", "further ones", "read by"):
-        table.add_column(name, justify="right")
-    for summary in summaries:
-        table.add_row(
-            escape(labels.get(summary["reader"], summary["reader"])),
-            *[_accuracy(summary["tasks"][task] if task else summary["accuracy"]) for task in ("", *tasks)],
-            str(summary["n"]),
-            str(summary["failures"]),
-            *[_number(summary[key], 0) for key in ("prompt_tokens", "cached_tokens", "output_tokens")],
-            *[_number(summary[key], 2) for key in ("first_token_seconds", "seconds")],
-            *[_cost(summary["cost"], part) for part in ("first", "further")],
-            escape(_shares(summary)),
-        )
-    return table
+    name: str
+    head: str
+    cells: Sequence[str]
+    always: bool = False
+
+    @property
+    def says_something(self) -> bool:
+        """Whether a reader of the table learns anything from it."""
+        return not set(self.cells) <= set(EMPTY)
 
 
 def escape(text: str) -> str:
     """A text from outside for a cell: neither markup nor what would steer a terminal."""
     return escape_markup(visible(text))
+
+
+def columns(study: Study, summaries: Sequence[Summary]) -> list[Column]:
+    """All columns of a comparison, the most wanted first; those that say nothing are left out.
+
+    Shares are in percent, overall with the 95% interval, by task with n; tokens, seconds and dollars are means per
+    answered question. `first` and `further` are computed tokens and seconds of a document's first and further questions.
+    """
+    entries = [study.entry(summary["reader"]) for summary in summaries]
+
+    def of(cell: Callable[[Summary], str]) -> list[str]:
+        return [cell(summary) for summary in summaries]
+
+    seconds = of(lambda s: _number(s["seconds"], 2))
+    dollars = [_dollars(study, entry) for entry in entries]
+    even = len({summary["accuracy"]["n"] for summary in summaries}) < 2
+    found = [
+        Column("reader", "reader", [entry.label for entry in entries], always=True),
+        Column("right", "right, %", of(lambda s: _share(s["accuracy"])), always=True),
+        Column("judged", "of", [] if even else of(lambda s: f"{s['accuracy']['n']:,}"), always=True),
+        Column("failed", "failed", of(lambda s: f"{s['failures']:,}"), always=True),
+        Column("tokens", "tokens", of(lambda s: _number(s["prompt_tokens"], 0)), always=True),
+        Column("dollars", "$ / 1,000", dollars, always=True),
+        Column("seconds", "s", seconds, always=set(dollars) <= set(EMPTY)),
+        Column("verdict", "verdict", [verdict(study, entry) for entry in entries], always=True),
+        Column("route", "read by", of(_shares)),
+        *(
+            Column(task, task, [_share(summary["tasks"][task]) for summary in summaries])
+            for task in _tasks(summaries)
+        ),
+        Column("new", "new", of(lambda s: _number(s["output_tokens"], 0))),
+        Column("cached", "cached", of(lambda s: _number(s["cached_tokens"], 0))),
+        Column("first-token", "s to first", of(lambda s: _number(s["first_token_seconds"], 2))),
+    ]
+    if any(summary["cost"]["tokens"]["further"] is not None for summary in summaries):
+        found += [
+            Column(part, part, [_cost(summary["cost"], part) for summary in summaries])
+            for part in ("first", "further")
+        ]
+    return [column for column in found if column.cells and column.says_something]
+
+
+def chosen(found: Sequence[Column], names: Sequence[str], width: int | None) -> list[Column]:
+    """The columns of these names, or those that fit the width; with neither, all.
+
+    Raises:
+        UsageError: on a name that the table does not have.
+    """
+    if names:
+        by_name = {column.name: column for column in found}
+        for name in names:
+            if name not in by_name:
+                raise UsageError(unknown("column", name, by_name))
+        return [by_name[name] for name in names]
+    if width is None:
+        return list(found)
+    shown = [column for column in found if column.always]
+    for column in found:
+        if not column.always:
+            wider = [one for one in found if one in shown or one is column]
+            if _measure(wider) <= width:
+                shown = wider
+    return shown
+
+
+def as_table(shown: Sequence[Column], title: str = "") -> Table:
+    """Columns as a rich table; words to the left, figures to the right."""
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for column in shown:
+        words = column.name in ("reader", "verdict", "route")
+        table.add_column(escape(column.head), justify="left" if words else "right", no_wrap=not words)
+    for row in zip(*(column.cells for column in shown), strict=True):
+        table.add_row(*map(escape, row))
+    return table
 
 
 def lengths_table(found: Sequence[Reach], labels: Mapping[str, str]) -> Table:
@@ -65,22 +139,79 @@ def lengths_table(found: Sequence[Reach], labels: Mapping[str, str]) -> Table:
 
 
 def print_table(table: Table) -> None:
-    """Print on stdout; a narrow or absent terminal gets the full width all the same, so that nothing is cut."""
+    """Print on stdout: folded to the terminal's width, or as wide as it is where there is no terminal."""
     console = Console()
-    needed = Console(width=1000).measure(table).maximum
-    Console(width=max(console.width, needed) if not console.is_terminal else None).print(table)
+    Console(width=console.width if console.is_terminal else ALL).print(table)
 
 
-def _accuracy(accuracy: Mapping[str, Any]) -> str:
+def width_of_terminal() -> int | None:
+    """The terminal's columns; None where stdout is no terminal, so that nothing is cut."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def say(lines: Iterable[str]) -> None:
+    """Print sentences, wrapped at words to the terminal's width; a line that goes on is indented."""
+    width = width_of_terminal()
+    for line in map(visible, lines):
+        if width is None or len(line) <= width:
+            click.echo(line)
+        else:
+            click.echo(
+                textwrap.fill(
+                    line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+                )
+            )
+
+
+def verdict(study: Study, entry: Entry) -> str:
+    """What the tests say of a reader: ahead of or behind which others of its group, as far as it is told."""
+    ahead: list[tuple[str, float]] = []
+    behind: list[tuple[str, float]] = []
+    tested = False
+    for one in study.comparisons:
+        told_elsewhere = one.first.role == "router" and entry is one.second  # in the router's own row
+        if entry not in (one.first, one.second) or told_elsewhere or one.difference.p is None:
+            continue
+        tested = True
+        sign = (one.difference.value or 0) * (1 if entry is one.first else -1)
+        other = one.second if entry is one.first else one.first
+        if one.difference.called:
+            (ahead if sign > 0 else behind).append((other.short, sign))
+    told = [
+        f"{words} {_others(found)}" for words, found in (("ahead of", ahead), ("behind", behind)) if found
+    ]
+    return ", ".join(told) or ("not told apart" if tested else "")
+
+
+def _others(found: Sequence[tuple[str, float]]) -> str:
+    [(name, sign), *more] = found
+    return f"{len(found)} others" if more else f"{name} ({points_text(sign)})"
+
+
+def _measure(shown: Sequence[Column]) -> int:
+    return Console(width=ALL).measure(as_table(shown)).maximum
+
+
+def _tasks(summaries: Sequence[Summary]) -> list[str]:
+    return [task for task in (summaries[0]["tasks"] if summaries else ()) if task]
+
+
+def _share(accuracy: Mapping[str, Any]) -> str:
     if accuracy["value"] is None:
         return "-"
+    value = f"{100 * accuracy['value']:.1f}"
     if accuracy.get("low") is not None:
-        return f"{100 * accuracy['value']:.1f} [{100 * accuracy['low']:.0f}-{100 * accuracy['high']:.0f}]"
-    return f"{100 * accuracy['value']:.1f} ({accuracy['n']})"
+        return f"{value} ({100 * accuracy['low']:.0f} to {100 * accuracy['high']:.0f})"
+    return f"{value} ({accuracy['n']})"
 
 
 def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def _dollars(study: Study, entry: Entry) -> str:
+    price = price_per_question(study, entry) if study.prices else None
+    return "-" if price is None else f"{1000 * price:,.2f}"
 
 
 def _cost(cost: Mapping[str, Any], part: str) -> str:
@@ -90,8 +221,9 @@ def _cost(cost: Mapping[str, Any], part: str) -> str:
     return f"{tokens:,.0f} tok" + ("" if seconds is None else f", {seconds:,.2f} s")
 
 
-def _shares(summary: Mapping[str, Any]) -> str:
+def _shares(summary: Summary) -> str:
     shares = summary["shares"]
     if set(shares) <= {summary["reader"]}:
         return ""
-    return ", ".join(f"{route} {100 * share:.0f}%" for route, share in sorted(shares.items()))
+    names = {route: route.rpartition("/")[2] for route in shares}
+    return ", ".join(f"{names[route]} {100 * share:.0f}%" for route, share in sorted(shares.items()))

@@ -13,8 +13,24 @@ from rlc.experiments.cli.options import OUT, QUESTION, RUN
 from rlc.experiments.report.pages.question import find_id, questions_of
 from rlc.experiments.runs.results import verdict
 from rlc.experiments.runs.stored import open_run
+from rlc.pipeline.routers.support.decide import HELD_OUT
 
 Row = Mapping[str, Any]
+WORDS = {
+    "coverage_1": "how many of the question's words the best passage holds",
+    "coverage_5": "how many of the question's words the five best passages hold",
+    "coverage_window": "how many of the question's words stand close together in the document",
+    "coverage_document": "how many of the question's words the document holds at all",
+    "terms_rarity": "how rare the question's words are in the document",
+    "rarest_term": "how rare the question's rarest word is in the document",
+    "rare_terms": "how many rare words the question has",
+    "fewest_occurrences": "how seldom the question's rarest word occurs",
+    "document_length": "the document's length",
+    "question_length": "the question's length",
+    "names_absent": "names in the question that the document lacks",
+    "numbers_absent": "numbers in the question that the document lacks",
+}
+"""What a feature says, in words; others are named as they are called."""
 
 
 @click.command()
@@ -63,14 +79,14 @@ def explain_question(run: str, question: str, out: Path) -> Iterator[str]:
 
 def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
     if "p_long" in details:
+        same = 1 - details["p_long"] - details["p_rag"]
         yield (
-            f"long context alone is right with probability {details['p_long']:.2f}, retrieval alone with "
-            f"{details['p_rag']:.2f}: expected gain {100 * details['expected_gain']:+.1f} points"
+            f"only long would be right: {details['p_long']:.0%}; only rag: {details['p_rag']:.0%}; no difference: "
+            f"{same:.0%}; so long is expected to gain {100 * details['expected_gain']:+.1f} points"
         )
     for name, weight in details.get("moved", ()):
-        yield visible(
-            f"{name} moved the log-odds by {weight:+.2f}, towards {'long' if weight > 0 else 'rag'}"
-        )
+        said = WORDS.get(name, name.replace("_", " "))
+        yield visible(f"{said} speaks for {'long' if weight > 0 else 'rag'} ({name}, log-odds {weight:+.2f})")
     if details.get("price"):
         asked = 100 * details["price"]
         paid = details.get("extra_tokens", 0)
@@ -80,7 +96,9 @@ def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
         )
     if "assumed_reader" in details:
         yield visible(f"strength of the reader: {details['assumed_reader']}")
-    told = {"p_long", "p_rag", "expected_gain", "moved", "price", "extra_tokens", "assumed_reader"}
+    if details.get(HELD_OUT):
+        yield "decided by a fit that had not seen this document"
+    told = {HELD_OUT, "p_long", "p_rag", "expected_gain", "moved", "price", "extra_tokens", "assumed_reader"}
     if rest := {key: value for key, value in details.items() if key not in told}:
         yield visible(json.dumps(rest, ensure_ascii=False, sort_keys=True))
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": "rlc.experiments.cli.plan:plan",
     "report": "rlc.experiments.cli.report:report",
     "router": "rlc.experiments.cli.router:router",
+    "runs": "rlc.experiments.cli.runs:runs",
     "show": "rlc.experiments.cli.report:show",
     "sweep": "rlc.experiments.cli.sweep:sweep",
     "track": "rlc.experiments.cli.track:track",

@@ -167,6 +167,9 @@ class Output:
     system_metrics: bool = False
     dry_run: bool = False
     as_json: bool = False
+    prices: Path | None = None
+    wide: bool = False
+    columns: str = ""
 
 
 RECORDS: dict[str, type[Questions | Arms | Output]] = {"questions": Questions, "arms": Arms, "output": Output}

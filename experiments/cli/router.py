@@ -16,17 +16,7 @@ _DATA_ROOT = click.option(
     "--data-root", type=click.Path(path_type=Path), help="Where LaRA lies (else RLC_DATA, else the cache)."
 )
 _RUN = click.option("--run", help="A run of your own in place of LaRA: its folder, or its name.")
-_COLUMNS = (
-    "router",
-    "accuracy",
-    "gain",
-    "interval",
-    "closed",
-    "gain in hindsight",
-    "long",
-    "tokens",
-    "of LC",
-)
+_COLUMNS = ("router", "accuracy", "gain", "interval", "closed", "pooled", "long", "tokens", "of LC")
 
 
 @click.group()
@@ -117,29 +107,37 @@ def evaluate(
 def fit(data_root: Path | None, run: str | None, out: Path, to: Path, seed: int) -> None:
     """Fit the routers on recorded answers (LaRA's, or those of a run of your own) and write their files.
 
-    Use one with `rlc compare --router learned --set parts.router-learned.fit=FILE`.
+    Says what each is worth on documents that it was not fitted on. Use one with
+    `rlc compare --router learned --set parts.router-learned.fit=FILE`.
     """
     from rlc.data.errors import StoreError
     from rlc.experiments.router_lab.artefacts import fit_artefacts
 
-    files = fit_artefacts(_lab(data_root, run, out), seed=seed)
+    lab = _lab(data_root, run, out)
+    files = fit_artefacts(lab, seed=seed)
     try:
         to.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (to / f"{name}.json").write_text(text, encoding="utf-8")
+        for name, made in files.items():
+            (to / f"{name}.json").write_text(made.text, encoding="utf-8")
             click.echo(to / f"{name}.json")
     except OSError as error:
         raise StoreError(f"cannot write into {to}: {error}; give a writable folder with --to") from error
+    from rlc.experiments.router_lab.evaluate import score
+    from rlc.experiments.router_lab.replay import UNSEEN
+
+    _print([score(lab, made.play, UNSEEN, seed) for made in files.values()], [])
 
 
 def _lab(data_root: Path | None, run: str | None, out: Path) -> "Lab":
     from rlc.data.datasets import load_dataset
     from rlc.experiments.router_lab.lab import lara_lab, results_lab
     from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.study.lineup import line_up
 
     if run is not None:
         stored = open_run(run, out)
-        return results_lab(stored.frame, stored.dataset(data_root))
+        models = {model for one in line_up(["rag", "long"], stored.specs, {}) for model in one.models}
+        return results_lab(stored.frame, stored.dataset(data_root), ", ".join(sorted(models)))
     dataset = load_dataset("lara", data_root)
     if dataset.variant == "sample" or dataset.root is None:
         raise DataError(
@@ -153,53 +151,70 @@ def _say_seen(lab: "Lab", routers: tuple[str, ...], fit: str | None) -> None:
     """Warn where a fit is scored on what it was fitted on."""
     from rlc.experiments.router_lab.evaluate import fitted_on
 
-    seen = [name for name in routers if fitted_on(name, fit) == lab.revision]
-    if seen:
-        click.secho(
-            f"warning: {', '.join(seen)} was fitted on these very answers, so its figures are too good; without "
-            "--router it is fitted fold by fold",
-            err=True,
-            fg="yellow",
-        )
+    questions = [(example.document_id, example.question) for example in lab.examples]
+    for name in routers:
+        record = fitted_on(name, fit)
+        if count := record.seen(questions):
+            answers = (
+                "these very answers" if set(record.models) & set(lab.models) else "answers of other models"
+            )
+            click.secho(
+                f"warning: {name} was fitted on {count:,} of these {len(questions):,} questions, with {answers}, so its "
+                "figures are too good; without --router it is fitted fold by fold",
+                err=True,
+                fg="yellow",
+            )
 
 
 def _print(rows: list[dict[str, Any]], floors: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from rlc.experiments.cli.console import print_table
+    from rlc.experiments.cli.console import print_table, say
 
     for protocol in dict.fromkeys(row["protocol"] for row in rows):
         part = [row for row in rows if row["protocol"] == protocol]
-        first = part[0]
+        first, several = part[0], len(part[0]["models"]) > 1
         table = Table(
-            title=f"{protocol}: {first['n']:,} answers, {first['documents']} documents; better arm "
-            f"{first['better_arm']} {100 * first['better_arm_accuracy']:.1f}, oracle {100 * first['oracle']:.1f}",
+            title=f"{protocol}: {first['n']:,} answers, {first['documents']} documents; always {first['better_arm']} "
+            f"{100 * first['better_arm_accuracy']:.1f}"
+            + (f", each model's better arm {100 * first['own_arm_accuracy']:.1f}" if several else "")
+            + f", oracle {100 * first['oracle']:.1f}",
             title_justify="left",
         )
         for column in _COLUMNS:
-            table.add_column(column, justify="left" if column == "router" else "right")
+            if several or column != "pooled":
+                table.add_column(column, justify="left" if column == "router" else "right")
         for row in part:
-            table.add_row(*_cells(row))
+            table.add_row(*_cells(row, several))
         print_table(table)
-    click.echo(
-        "gain in points over the better arm; in hindsight: over the better arm of every model; tokens a question"
+    several = len(rows[0]["models"]) > 1
+    say(
+        [
+            "gain: points over each model's own better arm; pooled: over the arm that is better over all models; tokens a "
+            "question"
+        ]
+        if several
+        else ["gain: points over the better arm; tokens a question"]
     )
-    for floor in floors:
-        click.echo(
-            f"noise floor: choosing between {' and '.join(floor['models'])} ({floor['arm']}) by outcome wins "
-            f"{100 * floor['headroom']:.1f} points"
-        )
+    say(
+        f"noise floor: choosing between {' and '.join(floor['models'])} ({floor['arm']}) by outcome wins "
+        f"{100 * floor['headroom']:.1f} points"
+        for floor in floors
+    )
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    low, high = row["gain_ci"]
+def _cells(row: dict[str, Any], several: bool) -> list[str]:
+    """The gain over the arm that is better with hindsight, model by model, comes first; the pooled one beside it."""
+    low, high = row["hindsight_gain_ci"]
+    told = low is not None and not low <= 0 <= high  # a share of nothing says nothing
+    closed = row["hindsight_closed"] if told else None
     return [
         row["router"],
         f"{100 * row['accuracy']:.1f}",
-        f"{100 * row['gain']:+.1f}",
-        "-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}",
-        "-" if row["closed"] is None else f"{100 * row['closed']:.0f}%",
         f"{100 * row['hindsight_gain']:+.1f}",
+        "-" if low is None else f"{100 * low:.1f} to {100 * high:.1f}",
+        "-" if closed is None else f"{100 * closed:.0f}%",
+        *([f"{100 * row['gain']:+.1f}"] if several else []),
         f"{100 * row['share_long']:.0f}%",
         f"{row['tokens']:,.0f}",
         f"{100 * row['tokens_share']:.0f}%",

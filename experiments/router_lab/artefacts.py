@@ -1,20 +1,32 @@
 """The files that the routers read: fitted on all of a laboratory, each with the curve of documents it had not seen."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rlc.data.errors import DataError
 from rlc.experiments.router_lab.fit import PENALTY, finished, fit_model, strengths
 from rlc.experiments.router_lab.lab import SHORT, Lab
-from rlc.experiments.router_lab.replay import curve, replay
+from rlc.experiments.router_lab.replay import UNSEEN, Play, curve, folds, replay
+from rlc.pipeline.routers.support.fitted import text_digest
+from rlc.pipeline.routers.support.gain_model import Fold
 from rlc.pipeline.routers.table import fit_table
 
 FEWEST_DOCUMENTS = 5  # below it there is nothing to measure a curve on
 
 
-def fit_artefacts(lab: Lab, *, seed: int = 0) -> dict[str, str]:
-    """Fit every learned router; router's name -> the text of its file.
+@dataclass(frozen=True)
+class Artefact:
+    """A router's file, and the router decided fold by fold on documents that it had not seen."""
+
+    text: str
+    play: Play
+
+
+def fit_artefacts(lab: Lab, *, seed: int = 0) -> dict[str, Artefact]:
+    """Fit every learned router, by its name.
+
+    The learned ones keep the fits of their folds, which decide the questions about documents of the fit.
 
     Raises:
         DataError: where there is too little to fit on.
@@ -24,8 +36,10 @@ def fit_artefacts(lab: Lab, *, seed: int = 0) -> dict[str, str]:
             f"a router is fitted on at least {FEWEST_DOCUMENTS} documents, got {len(np.unique(lab.documents))}; a fit "
             "on fewer learns the documents and not the questions: compare more"
         )
-    plays = {play.router: play for play in replay(lab, "unseen documents", seed)}
+    plays = {play.router: play for play in replay(lab, UNSEEN, seed)}
     everyone, everything = np.ones(len(lab.models), dtype=bool), np.ones(len(lab.examples), dtype=bool)
+    parts = [np.unique(lab.documents[fold.questions]) for fold in folds(lab, UNSEEN, seed)]
+    texts = {one.document_id: text_digest(one.document.page_content) for one in lab.examples}
     files = {}
     for name, after in (("learned", False), ("learned-after-rag", True)):
         model = fit_model(lab, everyone, everything, after=after)
@@ -34,9 +48,15 @@ def fit_artefacts(lab: Lab, *, seed: int = 0) -> dict[str, str]:
             "penalty": PENALTY,
             "curve": "unseen documents, every token counted in full",
         }
-        files[name] = finished(model, lab, curve(lab, plays[name]), settings).to_json()
+        whole = finished(model, lab, curve(lab, plays[name]), settings)
+        held_out = tuple(
+            Fold(frozenset(texts[document] for document in documents), fold)
+            for documents, fold in zip(parts, plays[name].models, strict=True)
+        )
+        files[name] = Artefact(replace(whole, folds=held_out).to_json(), plays[name])
         if not after:
             known = finished(model, lab, (), {"router": "table"})
     table = fit_table(lab.short, lab.long - lab.rag, lab.seen, everything, strengths(lab, everything), SHORT)
-    files["table"] = replace(table, readers=known.readers, provenance=known.provenance).to_json()
+    table = replace(table, readers=known.readers, provenance=known.provenance)
+    files["table"] = Artefact(table.to_json(), plays["table"])
     return files

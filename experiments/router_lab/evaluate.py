@@ -20,10 +20,11 @@ from rlc.experiments.router_lab.replay import (
     tokens,
     within,
 )
-from rlc.experiments.statistics.ceiling import noise_floor, score_router
+from rlc.experiments.statistics.ceiling import better_arm, noise_floor, score_router
 from rlc.experiments.statistics.intervals import Estimate, difference, estimate
 from rlc.pipeline.routers.learned import SHIPPED
 from rlc.pipeline.routers.learned_after_rag import SHIPPED as SHIPPED_AFTER_RAG
+from rlc.pipeline.routers.support.fitted import FittedOn
 from rlc.pipeline.routers.support.gain_model import load_model
 from rlc.pipeline.routers.table import SHIPPED as SHIPPED_TABLE
 from rlc.pipeline.routers.table import load_table
@@ -101,13 +102,13 @@ def shipped_play(lab: Lab, router: str, fit: str | None = None) -> Play:
     return learned_play(np.stack(chances), after)
 
 
-def fitted_on(router: str, fit: str | None = None) -> str:
-    """The revision of the data that a router was fitted on; empty where it was fitted on none."""
+def fitted_on(router: str, fit: str | None = None) -> FittedOn:
+    """What a router was fitted on; nothing for one that is fitted on nothing."""
     if router == "table":
-        return str((load_table(fit or SHIPPED_TABLE).provenance or {}).get("data_revision", ""))
+        return FittedOn.of(load_table(fit or SHIPPED_TABLE).provenance or {})
     if router in ("learned", "learned-after-rag"):
-        return str(_learned_model(router, fit).provenance.get("data_revision", ""))
-    return ""
+        return FittedOn.of(_learned_model(router, fit).provenance)
+    return FittedOn.of({})
 
 
 def _learned_model(router: str, fit: str | None) -> Any:  # noqa: ANN401
@@ -173,11 +174,13 @@ def _scores(lab: Lab, right: Floats, used: Bools, seed: int) -> dict[str, Any]:
     plain = score_router(mine, rag, long, documents, seed=seed)
     hindsight = score_router(mine, rag, long, documents, models, seed=seed)
     better = "long" if long.mean() > rag.mean() else "rag"
+    own = better_arm(rag, long, models)
     return {
         "accuracy": plain.accuracy.value,
         "accuracy_ci": _ci(plain.accuracy),
         "better_arm": better,
         "better_arm_accuracy": float(max(rag.mean(), long.mean())),
+        "own_arm_accuracy": float(own.mean()),
         "gain": plain.gain.value,
         "gain_ci": _ci(plain.gain),
         "closed": plain.closed.value,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rlc.data.errors import DataError
 from rlc.data.spec import fingerprint
 from rlc.experiments.router_lab.lab import Bools, Floats, Lab
+from rlc.pipeline.routers.support.fitted import seen_questions
 from rlc.pipeline.routers.support.gain_model import (
     LIMIT,
     OUTCOMES,
@@ -141,6 +142,7 @@ def finished(
             "questions": len(lab.examples),
             "documents": len(set(lab.documents.tolist())),
             "models": list(lab.models),
+            "seen_questions": seen_questions(lab.examples),
             "answers": int(lab.seen.sum()),
             "weights": fingerprint(model.weights.round(6).tolist())[:12],
             **provenance,

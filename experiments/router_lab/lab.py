@@ -136,8 +136,10 @@ def _recorded_tokens(root: Path, arm: str, dataset: Dataset) -> dict[str, int]:
     return {example.id: reader.prompt_tokens(example) for example in dataset.examples}
 
 
-def results_lab(frame: "pl.DataFrame", dataset: Dataset) -> Lab:
+def results_lab(frame: "pl.DataFrame", dataset: Dataset, model: str = "") -> Lab:
     """The laboratory of a user's own results: readers called `rag` and `long`, or `MODEL/rag` and `MODEL/long`.
+
+    `model` names the one behind readers without such a prefix.
 
     Raises:
         DataError: where an arm is missing, nothing was judged, or questions have no document in the data set.
@@ -148,7 +150,7 @@ def results_lab(frame: "pl.DataFrame", dataset: Dataset) -> Lab:
 
     known = {example.id: example for example in dataset.examples}
     arms = frame.with_columns(
-        pl.col("reader").str.replace(r"/?(rag|long)$", "").alias("model"),
+        pl.col("reader").str.replace(r"/?(rag|long)$", "").replace("", model).alias("model"),
         pl.col("reader").str.extract(r"(?:^|/)(rag|long)$").alias("arm"),
     ).drop_nulls("arm")
     found = sorted(set(arms["arm"]))

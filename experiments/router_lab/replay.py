@@ -1,7 +1,7 @@
 """Replaying routers over recorded outcomes under four protocols: what a router may have seen when it decides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +15,9 @@ from rlc.pipeline.routers.table import TableModel, fit_table
 FOLDS = 10
 LABELLED = 60
 
+UNSEEN = "unseen documents"
 PROTOCOLS = {
-    "unseen documents": "ten folds of documents; every model's strength is measured on the other nine",
+    UNSEEN: "ten folds of documents; every model's strength is measured on the other nine",
     "unseen model": "one model family held out at a time; its strength is unknown",
     "both unseen": "documents and family held out together; the strength is unknown",
     "calibrated": f"both unseen, the strength measured on {LABELLED} labelled questions about other documents",
@@ -50,6 +51,7 @@ class Play:
     chance: Floats | None = None
     pays_both: bool = False
     price: float = 0.0
+    models: tuple[GainModel, ...] = ()
 
 
 def folds(lab: Lab, protocol: str, seed: int = 0) -> Iterator[Fold]:
@@ -61,7 +63,7 @@ def folds(lab: Lab, protocol: str, seed: int = 0) -> Iterator[Fold]:
     numbers = np.array([fold_of[name] for name in lab.documents])
     parts = [numbers == k for k in range(numbers.max() + 1)]
     out = [lab.families == name for name in np.unique(lab.families)]
-    if protocol == "unseen documents":
+    if protocol == UNSEEN:
         for part in parts:
             known = np.broadcast_to(~part, (len(lab.models), len(part)))
             yield Fold(everyone, ~part, everyone, part, known)
@@ -89,6 +91,7 @@ def replay(lab: Lab, protocol: str, seed: int = 0) -> list[Play]:
     shape = lab.seen.shape
     table = np.zeros(shape, dtype=bool)
     chances = {after: np.zeros((*shape, len(OUTCOMES))) for after in (False, True)}
+    models: dict[bool, list[GainModel]] = {False: [], True: []}
     for fold in folds(lab, protocol, seed):
         block = np.ix_(fold.models, fold.questions)
         rules = fit_table(
@@ -99,11 +102,17 @@ def replay(lab: Lab, protocol: str, seed: int = 0) -> list[Play]:
             model = fit_model(lab, fold.train_models, fold.train_questions, after=after)
             if fold.labelled is not None:
                 known = strengths(lab, fold.labelled, model.strength_centre)[fold.models]
+                measured = zip(np.array(lab.models)[fold.models].tolist(), known.tolist(), strict=True)
+                model = replace(model, readers={name: tuple(values) for name, values in measured})
+            models[after].append(model)
             chances[after][block] = predict(model, lab.features(after)[block], known)
         table[block] = decide_by_table(rules, lab.short[fold.questions], known, int(fold.models.sum()))
     return [
         Play("table", table),
-        *(learned_play(chances[after], after) for after in (False, True)),
+        *(
+            replace(learned_play(chances[after], after), models=tuple(models[after]))
+            for after in (False, True)
+        ),
     ]
 
 
@@ -145,7 +154,7 @@ def priced(lab: Lab, play: Play, price: float) -> Play:
     extra = np.array([estimated_tokens(len(e.document.page_content)) for e in lab.examples]) - lab.rag_tokens
     cost = price * np.maximum(extra, 1.0) / 1000  # at least a token's, so that an infinite price stays one
     worth = play.gains > (cost if price else 0.0)
-    return Play(play.router, worth, play.gains, play.chance, play.pays_both, price)
+    return replace(play, long=worth, price=price)
 
 
 def tokens(lab: Lab, play: Play) -> Floats:

@@ -19,44 +19,47 @@ LINE_EVERY = 15.0  # seconds between plain lines
 class Pace:
     """How fast each reader has been, on answers that were really asked for.
 
-    `missing` holds, per reader, the ids of the examples whose answers are not in the store. Where readers come one
-    after the other, `work` says how much of it an answer of each is (any unit): a reader that has not begun is taken to
-    work at the pace of the others.
+    `missing` holds, per reader, the ids of the examples whose answers are not in the store. A reader that has not begun
+    is taken to work at the pace of the others, by what `work` says an answer of each is (any unit; all alike where it
+    says nothing). A reader's first batch also loads what the reader needs: it counts only until there is a second.
     """
 
     missing: Mapping[str, frozenset[str]]
     work: Mapping[str, float] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
+    opening: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def add(self, reader: str, example_ids: Iterable[str], seconds: float) -> None:
         """Count what was missing among these examples, and the time that the batch took."""
         fresh = len(self.missing.get(reader, frozenset()).intersection(example_ids))
         if fresh:
+            self.opening.setdefault(reader, (fresh, seconds))
             self.done[reader] = self.done.get(reader, 0) + fresh
             self.spent[reader] = self.spent.get(reader, 0.0) + seconds
 
     def seconds_left(self) -> float | None:
-        """What the missing answers will take at the pace so far; None while a reader's pace is unknown."""
-        left = 0.0
-        for reader, missing in self.missing.items():
-            open_answers = len(missing) - self.done.get(reader, 0)
-            if open_answers <= 0:
-                continue
-            pace = self._pace(reader)
-            if pace is None:
-                return None
-            left += open_answers * pace
-        return left
+        """What the missing answers will take at the pace so far; None while nothing was answered."""
+        left = {reader: len(ids) - self.done.get(reader, 0) for reader, ids in self.missing.items()}
+        paces = {reader: self._pace(reader) for reader, count in left.items() if count > 0}
+        if None in paces.values():
+            return None
+        return sum(left[reader] * (pace or 0.0) for reader, pace in paces.items())
 
     def _pace(self, reader: str) -> float | None:
         """Seconds an answer."""
-        if self.done.get(reader):
-            return self.spent[reader] / self.done[reader]
-        worked = sum(count * self.work.get(name, 0.0) for name, count in self.done.items())
-        return (
-            self.work[reader] * sum(self.spent.values()) / worked if worked and reader in self.work else None
-        )
+        if done := self.done.get(reader):
+            answers, seconds = self.opening[reader]
+            if done > answers:
+                return (self.spent[reader] - seconds) / (done - answers)
+            return seconds / answers
+        begun = [(name, pace) for name in self.done if (pace := self._pace(name)) is not None]
+        worked = sum(self.done[name] * self._work(name) for name, _ in begun)
+        spent = sum(self.done[name] * pace for name, pace in begun)
+        return self._work(reader) * spent / worked if worked else None
+
+    def _work(self, reader: str) -> float:
+        return self.work.get(reader, 1.0)
 
 
 class Progress:
@@ -88,23 +91,19 @@ class Progress:
             self._bar.stop()
 
     def on_batch(self, reader: str, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
-        """Count a finished batch, and the answers of it that failed."""
+        """Count a finished batch, and what failed of it."""
         now = time.monotonic()
         self._count += len(examples)
         self._failed += sum(answer.error is not None for answer in answers)
-        failed = f", {self._failed} failed" if self._failed else ""
         self.pace.add(reader, [example.id for example in examples], now - self._last)
         self._last = now
-        left = self.pace.seconds_left()
+        left = clock(self.pace.seconds_left())
+        failed = f", {self._failed:,} failed" if self._failed else ""
         if self._bar:
-            self._bar.update(
-                self._bar.task_ids[0], completed=self._count, reader=reader, failed=failed, left=clock(left)
-            )
+            self._bar.update(self._bar.task_ids[0], completed=self._count, failed=failed, left=left)
         elif now - self._told >= LINE_EVERY or self._count == self._total:
             self._told = now
-            self._stream.write(
-                f"{self._count}/{self._total} answers{failed}, {clock(left)} left ({reader})\n"
-            )
+            self._stream.write(f"{self._count:,}/{self._total:,} answers{failed}, {left} left\n")
             self._stream.flush()
 
 
@@ -118,17 +117,16 @@ def clock(seconds: float | None) -> str:
 
 def _bar(total: int, stream: TextIO) -> "RichProgress":
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as RichProgress
 
     bar = RichProgress(
-        TextColumn("{task.fields[reader]:>10}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("answers{task.fields[failed]}"),
-        TextColumn("{task.fields[left]} left"),
+        TextColumn(
+            "{task.completed:,.0f}/{task.total:,} answers{task.fields[failed]}, {task.fields[left]} left"
+        ),
         console=Console(file=stream),
         transient=True,
     )
-    bar.add_task("answers", total=total, reader="", failed="", left=clock(None))
+    bar.add_task("answers", total=total, failed="", left=clock(None))
     return bar

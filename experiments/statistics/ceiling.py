@@ -34,7 +34,7 @@ class RouterScore:
     """A router between two arms. `gain` is against the better arm, `regret` what the oracle has more.
 
     `closed` is the share of the gap closed, gain / headroom: 0 for the better arm itself, 1 for the oracle; no
-    value where there is no gap.
+    value where the gap cannot be told from 0.
     """
 
     accuracy: Estimate
@@ -121,11 +121,14 @@ def score_router(
     """
     outcomes, better = _paired(router, better_arm(first, second, groups))
     oracle = oracle_outcomes(first, second)
+    headroom = estimate(oracle - better, clusters, seed=seed)
+    told = headroom.low is not None and headroom.low > 0
+    unknown = Estimate(None, None, None, headroom.n, headroom.clusters)
     return RouterScore(
         accuracy=estimate(outcomes, clusters, seed=seed),
         gain=difference(outcomes, better, clusters, seed=seed),
         regret=estimate(oracle - outcomes, clusters, seed=seed),
-        closed=ratio(outcomes - better, oracle - better, clusters, seed=seed),
+        closed=ratio(outcomes - better, oracle - better, clusters, seed=seed) if told else unknown,
     )
 
 

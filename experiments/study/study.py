@@ -6,7 +6,7 @@ readers have one, and every interval is clustered by document.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
@@ -24,7 +24,9 @@ from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.statistics.ceiling import Ceiling, RouterScore, ceiling, score_router
 from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.experiments.statistics.resample import Floats
+from rlc.experiments.study.fits import MARK, Question, Sight, sight
 from rlc.experiments.study.lineup import ROLES, Entry, line_up
+from rlc.pipeline.routers.support.decide import HELD_OUT
 
 Mask = NDArray[np.bool_]
 
@@ -59,8 +61,9 @@ class Study:
     """A run's readers, questions and outcomes, and what follows from them.
 
     `examples` has a row per question; `outcomes` and `wrong_if_failed` hold, by reader, a value per row of it (the
-    latter with failed answers as 0). `rows` are a reader's rows of the results. `dataset` is there where the
-    documents are at hand, else `absence` says why not.
+    latter with failed answers as 0). `rows` are a reader's rows of the results. `sights` say of fitted routers what
+    their fit has seen; the label of one that is shown on what it was fitted on ends on `MARK`. `dataset` is there where
+    the documents are at hand, else `absence` says why not.
     """
 
     run: StoredRun
@@ -72,6 +75,7 @@ class Study:
     prices: Mapping[str, Price] = field(default_factory=dict)
     dataset: Dataset | None = None
     absence: str = ""
+    sights: Mapping[str, Sight] = field(default_factory=dict)
 
     @cached_property
     def documents(self) -> NDArray[np.object_]:
@@ -317,9 +321,13 @@ def make_study(
     failed = pl.col("error").is_not_null() & (
         (pl.col("answers").list.len() > 0) | (pl.col("answerable") == False)  # noqa: E712 - null is neither
     )
+    entries = line_up(list(rows), run.specs, run.labels)
+    looks = {e.name: sight(run.specs.get(e.name, {}), e.models, _decided(rows[e.name])) for e in entries}
+    sights = {name: look for name, look in looks.items() if look is not None}
+    marked = {name for name, look in sights.items() if look.in_sample}
     return Study(
         run=run,
-        entries=line_up(list(rows), run.specs, run.labels),
+        entries=[replace(e, label=e.label + MARK) if e.name in marked else e for e in entries],
         examples=examples,
         rows=rows,
         outcomes={name: _by_question(examples, part, pl.col("value")) for name, part in rows.items()},
@@ -330,7 +338,14 @@ def make_study(
         prices=prices or {},
         dataset=dataset,
         absence=absence,
+        sights=sights,
     )
+
+
+def _decided(part: pl.DataFrame) -> list[Question]:
+    held_out = pl.col("details").str.json_path_match(f"$.{HELD_OUT}") == "true"
+    columns = part.select("document_id", "question", held_out.fill_null(value=False))
+    return [Question(*values) for values in columns.iter_rows()]
 
 
 def _by_question(examples: pl.DataFrame, part: pl.DataFrame, value: pl.Expr) -> Floats:

@@ -4,7 +4,6 @@ What is unknown (no gold answers, nothing timed, documents not at hand) is left 
 """
 
 import math
-import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from rlc.data.records import Dataset
+from rlc.data.spec import fingerprint
 from rlc.experiments.metrics.evidence import first_rank, recall_at, silver
 from rlc.experiments.report.sections.costs import SECONDS, TOKENS
 from rlc.experiments.study.lineup import Entry
@@ -38,12 +38,26 @@ def metrics_of(study: Study, entry: Entry, summary: Mapping[str, Any]) -> dict[s
 
 
 def metric_name(name: str) -> str:
-    """The name with what MLflow does not take replaced: other characters by `_`, and no `//`, `./` or `../`.
+    """The name with what MLflow does not take replaced, part by part, so that two names never become one.
 
-    >>> metric_name("./models/a@5")
-    'models/a_5'
+    A part that had to change ends on four digits of its digest.
+
+    >>> metric_name("models/a-5"), metric_name("a@5") == metric_name("a#5")
+    ('models/a-5', False)
     """
-    return posixpath.normpath("/" + re.sub(r"[^\w.\- :/]", "_", name)).lstrip("/")
+    return "/".join(
+        part if part == (clean := taken(part)) else f"{clean}_{fingerprint(part)[:4]}"
+        for part in name.split("/")
+    )
+
+
+def taken(part: str) -> str:
+    """A name that MLflow takes: other characters become `_`, and so does a part of dots alone.
+
+    >>> taken("members[0].use"), taken("..")
+    ('members_0_.use', '_')
+    """
+    return re.sub(r"[^\w.\- :/]", "_", part) if part.strip(".") else "_"
 
 
 def _answers(summary: Mapping[str, Any]) -> dict[str, float | None]:

@@ -22,7 +22,7 @@ from rlc.experiments.runs.summary import summarise
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection, connect
 from rlc.experiments.tracking.evaluation import evaluate
-from rlc.experiments.tracking.figures import HEADLINE, metric_name, metrics_of
+from rlc.experiments.tracking.figures import HEADLINE, metric_name, metrics_of, taken
 from rlc.experiments.tracking.place import add_to_record, read_record, results_digest
 from rlc.experiments.tracking.traces import log_traces
 
@@ -155,8 +155,8 @@ class _Logged:
         self.connection.client.log_batch(
             run_id,
             [entities.Metric(metric_name(key), value, now, 0) for key, value in metrics.items()],
-            [entities.Param(metric_name(key), value[:LONGEST_VALUE]) for key, value in params.items()],
-            [entities.RunTag(metric_name(key), value[:LONGEST_VALUE]) for key, value in both.items()],
+            [entities.Param(taken(key), value[:LONGEST_VALUE]) for key, value in params.items()],
+            [entities.RunTag(taken(key), value[:LONGEST_VALUE]) for key, value in both.items()],
         )
         if tags:
             self.connection.client.log_inputs(run_id, [self._data()])

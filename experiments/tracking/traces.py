@@ -56,7 +56,9 @@ def steps_of(row: Row, spec: Spec, entry: Entry, text: str | None) -> Step:
     indexed = row["index_seconds"] or 0.0
     found = indexed + (row["retrieve_seconds"] or 0.0)
     end = max(row["seconds"] or 0.0, found)
-    question = {key: row[key] for key in ("example_id", "question", "task", "document_id")}
+    question = {
+        key: row[key] for key in ("question", "example_id", "task", "document_id")
+    }  # a preview's begin
     within = []
     if row["evidence"]:
         refined = [_refinement(step, found, row) for step in spec.get("steps", ())]

@@ -12,3 +12,4 @@ LLMS = {
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, LLMS)
+__all__ = __dir__()

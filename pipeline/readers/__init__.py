@@ -10,3 +10,4 @@ READERS = {
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, READERS)
+__all__ = __dir__()

@@ -26,13 +26,16 @@ from rlc.pipeline.readers.support.asking import (
 from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents, passage_load
 from rlc.retrievers.base import RetrieverFactory, search
 
+NOTHING_RETRIEVED = "NothingRetrieved"  # how the error of a question starts that no passage was found for
+
 
 @dataclass(frozen=True)
 class RagReader:
     """Cut the document, index the pieces, retrieve for each question, refine, read.
 
     The index of a document is made once for the questions that come together; the first of them carries its cost. A
-    document that cannot be cut or indexed (an empty one) fails its own questions only. A collection is indexed once in
+    document that cannot be cut or indexed (an empty one) fails its own questions only, and a question for which nothing is
+    retrieved fails: an answer to an empty prompt would say nothing about retrieval. A collection is indexed once in
     the reader's life, and the first question carries the cost.
 
     Args:
@@ -191,6 +194,13 @@ class RagReader:
             kept, cut = self._fit(example, passages)
         except ContextOverflowError as error:
             return Request(None, usage=usage, error=f"ContextOverflowError: {error}")
+        if not kept:
+            reason = (
+                "none of them fits the window"
+                if passages
+                else "no passage shares a word with it, or a step left none"
+            )
+            return Request(None, usage=usage, error=f"{NOTHING_RETRIEVED}: {reason}")
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
             rag_prompt(self._kind(example), texts, self._asked(example), example.wording),

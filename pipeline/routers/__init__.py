@@ -14,3 +14,4 @@ ROUTERS = {
 AUTO = "learned"  # what `auto` stands for; every output says so
 
 __getattr__, __dir__ = lazy_attributes(__name__, ROUTERS)
+__all__ = __dir__()

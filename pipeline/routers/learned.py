@@ -38,7 +38,7 @@ class LearnedRouter:
             `rlc compare --price` and `--budget` set it to the mean of the questions that they ask.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     role: ClassVar[Role] = "router"
     pays: ClassVar[Pays] = "chosen"
 

@@ -1,15 +1,16 @@
 """Any langchain-core `Embeddings` as an `Encoder`."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from rlc.data.errors import DataError, UnsupportedError
 from rlc.data.lazy import load
-from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
+from rlc.data.protocols import Encoder, Floats, TokenEmbeddings, Tokenizer, Weights
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.retrievers.encoders.sentence_transformer import unit
@@ -98,3 +99,17 @@ class LangChainEncoder:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         return unit(np.asarray(vectors, dtype=np.float32))
+
+
+def as_encoder(encoder: Encoder | Embeddings) -> Encoder:
+    """The encoder itself, or langchain's `Embeddings` as one.
+
+    Their window is what they say themselves (`embedding_ctx_length`), else not known and not held against any text;
+    `LangChainEncoder(embeddings, window=...)` refuses what a service would cut.
+    """
+    if isinstance(encoder, Embeddings):
+        window = getattr(encoder, "embedding_ctx_length", sys.maxsize)
+        return cast(
+            "Encoder", LangChainEncoder(encoder, window=window)
+        )  # its dimension is found when asked for
+    return encoder

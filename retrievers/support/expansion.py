@@ -1,15 +1,19 @@
 """Query expansion: a language model writes what to search for."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Sequence
 
+from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun
 from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
 from langchain_core.retrievers import BaseRetriever
-from pydantic import Field
+from langchain_core.runnables.config import run_in_executor, set_config_context
+from pydantic import Field, field_validator
 
 from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Prompt
-from rlc.retrievers.base import Where, id_of, scored, search
+from rlc.retrievers.base import Where, asearch, id_of, scored, search
 from rlc.retrievers.fuse.ranks import reciprocal_rank_fusion
 from rlc.retrievers.support.nested import NestedRetriever
 
@@ -33,6 +37,16 @@ class ExpansionRetriever(NestedRetriever):
     include_query: bool = True
     max_tokens: int = Field(default=200, ge=1)
 
+    @field_validator("llm", mode="before")
+    @classmethod
+    def _engine(cls, llm: object) -> object:
+        if isinstance(llm, BaseChatModel):
+            raise ValueError(  # noqa: TRY004 - what pydantic reports as a bad field
+                f"a chat model does not tell its window: give LangChainLLM({type(llm).__name__}(...), window=...) of "
+                "rlc.pipeline.llms"
+            )
+        return llm
+
     @abstractmethod
     def request(self, query: str) -> str:
         """What the model is asked."""
@@ -55,6 +69,22 @@ class ExpansionRetriever(NestedRetriever):
         flat = [text for texts in expanded for text in texts]
         found = iter(search(self.retriever, flat, max(self.depth, wanted), where))
         return [fuse([next(found) for _ in texts])[:wanted] for texts in expanded]
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        k: int | None = None,
+        where: Where | None = None,
+    ) -> list[Document]:
+        """Expand off the event loop, then await the retriever's own searches, all at once."""
+        wanted = self._wanted(k)
+        with set_config_context({"callbacks": run_manager.get_sync().get_child()}) as context:
+            [texts] = await context.run(run_in_executor, None, self.expand, [query])
+        depth = max(self.depth, wanted)
+        asked = (asearch(self.retriever, text, depth, where, run_manager) for text in texts)
+        return fuse(await asyncio.gather(*asked))[:wanted]
 
     def expand(self, queries: Sequence[str]) -> list[list[str]]:
         """What is searched for, for each query."""

@@ -10,7 +10,7 @@ import polars as pl
 from rlc.data.errors import DataError, RlcError, StoreError, UsageError, unknown
 from rlc.data.records import Example
 from rlc.data.spec import Spec
-from rlc.data.text.visible import visible
+from rlc.data.text.visible import shorten, visible
 from rlc.experiments.metrics.evidence import places, silver
 from rlc.experiments.report.marks import Span, gold_excerpts, passages, plain
 from rlc.experiments.report.records import Block, Excerpt, Report, Section
@@ -105,8 +105,9 @@ def find_id(question: str, texts: Mapping[str, str], folder: Path) -> str:
     if len(holding) == 1:
         return holding[0]
     if holding:
-        said = f"{len(holding)} questions have {question!r} in their ids or texts, such as {', '.join(holding[:3])}"
-        raise UsageError(visible(f"{said}; give more of it"))
+        shown = "".join(f"\n  {one}: {shorten(texts[one], 90)}" for one in holding[:3])
+        said = f"{len(holding)} questions have {question!r} in their ids or texts; give more of it, or an id, such as"
+        raise UsageError(f"{visible(said)}{shown}")
     near = nearest(question, list(texts)) or ", ".join(list(texts)[:3])
     raise UsageError(
         visible(

@@ -144,8 +144,9 @@ def ranking(found: Found) -> Section:
         "ranking",
         "The ranking",
         texts=(
-            "Tuning split. The place says how far the figures can be trusted to order the settings: 1 to 9 of 24 means that "
-            f"no setting is better beyond doubt and 15 are worse. All {pairs:,} pairs are tested and corrected together, since "
+            "Tuning split. The place says how far the figures can be trusted to order the settings: from the number of "
+            "settings that are better beyond doubt, and one more, to the number of those that are not worse beyond doubt. "
+            f"{found.best.entry.label} is {places(found.best)} of {len(found.ranking)}. All {pairs:,} pairs are tested and corrected together, since "
             "any setting could have come out first: a difference is held against the largest of any two settings when whole "
             "documents swap their signs. A failed answer counts as wrong.",
         ),

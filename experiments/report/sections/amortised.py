@@ -83,14 +83,18 @@ def in_words(found: BreakEven) -> str:
         }[found.cheaper]
     limit = math.ceil if found.cheaper == "above" else math.floor
     clause = (
-        f"from {limit(found.questions):,} questions a document on"
+        f"from {_questions(limit(found.questions))} a document on"
         if found.cheaper == "above"
-        else f"up to {limit(found.questions):,} questions a document"
+        else f"up to {_questions(limit(found.questions))} a document"
     )
     if found.low is None or found.high is None:
         return clause
     low, high = ("never" if math.isinf(one) else f"{limit(one):,}" for one in (found.low, found.high))
     return f"{clause} (95% interval {low} to {high})"
+
+
+def _questions(number: int) -> str:
+    return f"{number:,} question{'' if number == 1 else 's'}"
 
 
 def cost_sentences(study: Study) -> list[str]:

@@ -147,24 +147,37 @@ def _router(study: Study) -> str:
         pair for pair in zip(study.routings, study.router_comparisons, strict=True) if pair[1].difference.n
     ]
     if not pairs:
-        return "The router's arms did not run beside it, so it cannot be measured against them."
+        return _no_router_to_measure(study)
     if len(pairs) == 1:
         return _one_router(study, *pairs[0])
     sides = _sides([one for _, one in pairs])
-    closed = [found.score.closed.value for found, _ in pairs if found.score.closed.value is not None]
+    closed = [
+        found.score.closed.value
+        for found, one in pairs
+        if one.difference.called and found.score.closed.value is not None
+    ]
     labels = sorted({found.router.label.removeprefix(f"{found.router.group}/") for found, _ in pairs})
-    gap = f", closing {100 * min(closed):.0f}% to {100 * max(closed):.0f}% of the gap to the oracle"
+    gap = f"; where it is told apart, it closed {100 * min(closed):.0f}% to {100 * max(closed):.0f}% of the gap to the oracle"
     return (
-        f"Measured against the better arm, {' and '.join(labels)} is ahead for {_listed(sides['first'])}, behind for "
-        f"{_listed(sides['second'])}, and not told apart from it for {_listed(sides['neither'])}"
-        f"{gap.replace('-', '−') if closed else ''}."
+        f"Against each model's own better arm, {' and '.join(labels)} is ahead for {_listed(sides['first'])}, behind for "
+        f"{_listed(sides['second'])}, and not told apart for {_listed(sides['neither'])}"
+        f"{gap.replace('-', '−') if closed else ''}{_flattered(study, [found for found, _ in pairs])}."
     )
+
+
+def _no_router_to_measure(study: Study) -> str:
+    routers = [entry for entry in study.entries if entry.role == "router"]
+    if any(len(entry.arms) == 2 for entry in routers):
+        return "The router and both its arms answered no question together, so it cannot be measured against them."
+    return "The router's arms did not run beside it, so it cannot be measured against them."
 
 
 def _one_router(study: Study, found: Routing, one: Comparison) -> str:
     gain = one.difference
     closed = found.score.closed.value
-    gap = "" if closed is None else f"; {_closed(closed)} of the gap between that arm and the oracle"
+    gap = ""
+    if gain.called and closed is not None and closed > 0:
+        gap = f"; it closed {percent_text(closed)} of the gap between that arm and the oracle"
     if gain.called:
         side = "ahead of" if (gain.value or 0) > 0 else "behind"
         verdict = f"{_points(gain)} points {side} {found.better.label}, the better arm ({_evidence(gain)})"
@@ -175,12 +188,21 @@ def _one_router(study: Study, found: Routing, one: Comparison) -> str:
     cost = study.tokens[found.router.name].value
     return (
         f"The router {found.router.label} sent {shares_text(found)}, got {percent_text(found.score.accuracy.value)} "
-        f"right for {NONE if cost is None else f'{cost:,.0f}'} prompt tokens a question, and is {verdict}{gap}."
+        f"of the {found.score.accuracy.n:,} common questions right for {NONE if cost is None else f'{cost:,.0f}'} prompt tokens a question, and is {verdict}{gap}"
+        f"{_flattered(study, [found])}."
     )
 
 
-def _closed(share: float) -> str:
-    return f"it closed {percent_text(share)}" if share > 0 else f"it closed none ({percent_text(share)})"
+def _flattered(study: Study, found: Sequence[Routing]) -> str:
+    """What belongs into the sentence itself where a router is shown on what it was fitted on."""
+    looks = [study.sights[one.router.name] for one in found if one.router.name in study.sights]
+    seen = [look for look in looks if look.in_sample]
+    if not seen:
+        return ""
+    most = max(seen, key=lambda look: look.seen)
+    return (
+        f" — in-sample: it was fitted on {most.seen:,} of these {most.asked:,} questions, so this flatters it"
+    )
 
 
 def _points(found: Difference) -> str:

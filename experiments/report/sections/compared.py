@@ -3,8 +3,8 @@
 from rlc.data.spec import flatten
 from rlc.experiments.report.cells import count, name
 from rlc.experiments.report.records import Cell, Section, Table
-from rlc.experiments.runs.caveats import caveats
 from rlc.experiments.runs.scope import searched
+from rlc.experiments.study.caveats import caveats
 from rlc.experiments.study.lineup import Entry
 from rlc.experiments.study.study import Study
 
@@ -69,14 +69,9 @@ def compared(study: Study) -> Section:
     return Section(
         "compared",
         "What was compared",
-        texts=[*_aliases(study), *map(sentence, caveats(study.run.specs, study.run.data))],
+        texts=[*_aliases(study), *caveats(study)],
         tables=(table, settings),
     )
-
-
-def sentence(text: str) -> str:
-    """A caveat as a sentence of its own."""
-    return text[0].upper() + text[1:] + "."
 
 
 def _aliases(study: Study) -> list[str]:

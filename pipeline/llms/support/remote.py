@@ -5,6 +5,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, TypeVar, cast
 
@@ -107,8 +108,9 @@ def ask_by_prefix(
         while ready or siblings:
             while ready and len(siblings) < concurrency:
                 i, siblings[i] = ready.popleft()
-                # Not of a pool, whose threads the interpreter would wait for before it ends.
-                threading.Thread(target=work, args=(i,), daemon=True).start()
+                # Not of a pool, whose threads the interpreter would wait for before it ends; with the caller's context,
+                # so that what is traced stays a child of what asked.
+                threading.Thread(target=copy_context().run, args=(work, i), daemon=True).start()
             i, result = finished.get()
             if isinstance(result, BaseException):
                 raise result
@@ -132,7 +134,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
             outcome.put((None, error))
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
     try:
         result, error = outcome.get(timeout=seconds)
     except Empty:

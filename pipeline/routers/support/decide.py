@@ -1,7 +1,7 @@
 """From features to a choice, with the reasons for it: what both learned routers share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -10,10 +10,12 @@ import numpy as np
 from rlc.data.errors import unknown
 from rlc.data.protocols import Retrieved
 from rlc.data.records import Example
+from rlc.pipeline.routers.support.fitted import text_digest
 from rlc.pipeline.routers.support.gain_model import OUTCOMES, STRENGTHS, GainModel, load_model
 from rlc.pipeline.routers.support.price import estimated_tokens, paid_share, worth_it
 
 MOVED = 3  # features that a decision names
+HELD_OUT = "held_out"  # the detail of a decision about a document of the fit, made by a fold without it
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,18 @@ class Choice:
 
 @dataclass(frozen=True)
 class Decider:
-    """A fit, a reader's strength (None where it was never measured), a price, and what share of it is paid."""
+    """A fit, a reader's strength (None where it was never measured), a price, and what share of it is paid.
+
+    `held_out` are deciders for documents of the fit, by the digest of a document's text: each, a fold, has not seen it.
+    """
 
     model: GainModel
     strength: tuple[float, ...] | None
     assumed: str
     price: float
     share: float
+    held_out: "Mapping[str, Decider]" = field(default_factory=dict)
+    is_fold: bool = False
 
     @classmethod
     def of(
@@ -65,9 +72,30 @@ class Decider:
     def choose(
         self, examples: Sequence[Example], rows: Sequence[Mapping[str, float]], found: Sequence[Retrieved]
     ) -> list[Choice]:
-        """A choice for each example, from its features and what was retrieved for it."""
-        if not examples:
-            return []
+        """A choice for each example, from its features and what was retrieved for it.
+
+        A document that the fit has seen is decided by the fold that has not.
+        """
+        parts: dict[int, tuple[Decider, list[int]]] = {}
+        for place, example in enumerate(examples):
+            decider = self._for(example)
+            parts.setdefault(id(decider), (decider, []))[1].append(place)
+        choices: dict[int, Choice] = {}
+        for decider, places in parts.values():
+            part = decider._choose(
+                [examples[i] for i in places], [rows[i] for i in places], [found[i] for i in places]
+            )
+            choices |= zip(places, part, strict=True)
+        return [choices[place] for place in range(len(examples))]
+
+    def _for(self, example: Example) -> "Decider":
+        if not self.held_out:
+            return self
+        return self.held_out.get(text_digest(example.document.page_content), self)
+
+    def _choose(
+        self, examples: Sequence[Example], rows: Sequence[Mapping[str, float]], found: Sequence[Retrieved]
+    ) -> list[Choice]:
         matrix = self.model.matrix(rows)
         chances = self.model.probabilities(matrix, self.strength)
         gains = chances[:, OUTCOMES.index("long")] - chances[:, OUTCOMES.index("rag")]
@@ -92,6 +120,7 @@ class Decider:
             "extra_tokens": round(paid),
             "moved": [[self.model.features[i], round(float(moved[i]), 3)] for i in order],
             "assumed_reader": self.assumed,
+            **({HELD_OUT: True} if self.is_fold else {}),
         }
 
 
@@ -105,8 +134,15 @@ def _decider(
     share: float,
 ) -> Decider:
     model = load_model(fit)
-    known, assumed = _strength(model, reader, strength)
-    return Decider(model, known, assumed, price if budget is None else model.price_of(budget, share), share)
+    asked = price if budget is None else model.price_of(budget, share)
+
+    def decider(model: GainModel, held_out: Mapping[str, Decider], is_fold: bool) -> Decider:
+        known, assumed = _strength(model, reader, strength)
+        return Decider(model, known, assumed, asked, share, held_out, is_fold)
+
+    folds = [(fold.documents, decider(fold.model, {}, is_fold=True)) for fold in model.folds]
+    held_out = {document: one for documents, one in folds for document in documents}
+    return decider(model, held_out, is_fold=False)
 
 
 def _strength(

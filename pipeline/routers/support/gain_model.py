@@ -5,7 +5,7 @@ The file is JSON, is read with numpy alone, and names the format that it was wri
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from itertools import pairwise
@@ -56,6 +56,7 @@ class GainModel:
         readers: The strengths of the readers that were measured.
         curve: What prices lead to, rising in price.
         provenance: What it was fitted on.
+        folds: The same fit without some of its documents, for questions about these.
     """
 
     features: tuple[str, ...]
@@ -67,6 +68,7 @@ class GainModel:
     readers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     curve: tuple[CurvePoint, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    folds: "tuple[Fold, ...]" = ()
 
     def __post_init__(self) -> None:
         wanted = (1 + len(STRENGTHS), 1 + len(self.features), len(OUTCOMES))
@@ -133,16 +135,22 @@ class GainModel:
 
     def to_json(self) -> str:
         """The model as text, for a file."""
-        data = {"format": FORMAT, "strengths": STRENGTHS, "outcomes": OUTCOMES, **asdict(self)}
-        return (
-            json.dumps(
-                {
-                    key: rounded(value) if isinstance(value, np.ndarray) else value
-                    for key, value in data.items()
-                }
-            )
-            + "\n"
-        )
+        return json.dumps(self._plain()) + "\n"
+
+    def _plain(self) -> dict[str, Any]:
+        fields = {name: value for name, value in vars(self).items() if name != "folds"}
+        return {
+            "format": FORMAT,
+            "strengths": STRENGTHS,
+            "outcomes": OUTCOMES,
+            **{
+                name: rounded(value) if isinstance(value, np.ndarray) else value
+                for name, value in fields.items()
+            },
+            "folds": [
+                {"documents": sorted(fold.documents), "model": fold.model._plain()} for fold in self.folds
+            ],
+        }
 
     @classmethod
     def from_json(cls, text: str) -> "GainModel":
@@ -152,7 +160,15 @@ class GainModel:
             DataError: if the text is no such file, or one of another format.
         """
         try:
-            data = dict(json.loads(text))
+            data = json.loads(text)
+        except ValueError as error:
+            raise DataError("this is not a router's fit; `rlc router fit` writes one") from error
+        return cls._from_plain(data)
+
+    @classmethod
+    def _from_plain(cls, plain: Mapping[str, Any]) -> "GainModel":
+        try:
+            data = dict(plain)
             found = data.pop("format")
         except (ValueError, TypeError, KeyError) as error:
             raise DataError("this is not a router's fit; `rlc router fit` writes one") from error
@@ -175,12 +191,24 @@ class GainModel:
                 readers={name: tuple(values) for name, values in data["readers"].items()},
                 curve=tuple(CurvePoint(*point) for point in data["curve"]),
                 provenance=data["provenance"],
+                folds=tuple(
+                    Fold(frozenset(fold["documents"]), cls._from_plain(fold["model"]))
+                    for fold in data.get("folds", ())
+                ),
                 **arrays,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"the router's fit is damaged ({error!r}): fit again with `rlc router fit`"
             ) from error
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A fit that has not seen some documents, told by the digests of their texts: it decides their questions."""
+
+    documents: frozenset[str]
+    model: GainModel
 
 
 @cache

@@ -20,6 +20,8 @@ from rlc.experiments.router_lab.fit import fit_softmax, strengths
 from rlc.experiments.router_lab.lab import family, results_lab
 from rlc.experiments.router_lab.replay import PROTOCOLS, curve, fixed, folds, priced, tokens
 from rlc.experiments.runs.loop import answer_all
+from rlc.pipeline.routers.support.decide import Decider
+from rlc.pipeline.routers.support.fitted import seen_questions, text_digest
 from rlc.pipeline.routers.support.gain_model import GainModel
 
 SHORT, LONG = "Name the boat.", "How do Ann and Bob differ, compared over the whole of the story?"
@@ -142,18 +144,34 @@ def test_softmax_regression_by_hand():
 def test_files_are_whole_and_score_as_shipped(lab, tmp_path):
     files = fit_artefacts(lab)
     assert set(files) == {"learned", "learned-after-rag", "table"}
-    model = GainModel.from_json(files["learned"])
+    model = GainModel.from_json(files["learned"].text)
     assert set(model.readers) == {"x", "y"}
     assert model.provenance["documents"] == 12
     assert model.curve[0].accuracy == 1
     path = tmp_path / "learned.json"
-    path.write_text(files["learned"])
+    path.write_text(files["learned"].text)
     [row] = evaluate_shipped(lab, ("learned",), fit=str(path))
     assert row["accuracy"] == 1
     [cheap] = evaluate_shipped(lab, ("learned",), fit=str(path), budget=100)
     assert cheap["share_long"] == 0
     with pytest.raises(UsageError, match="no router to replay 'lerned'"):
         evaluate_shipped(lab, ("lerned",))
+
+
+def test_a_question_of_the_fit_is_decided_by_a_fold_that_has_not_seen_its_document(lab, made, tmp_path):
+    model = GainModel.from_json(fit_artefacts(lab)["learned"].text)
+    held_out = [fold.documents for fold in model.folds]
+    assert sum(map(len, held_out)) == len(frozenset().union(*held_out)) == 12, "each document in one fold"
+    file = tmp_path / "learned.json"
+    file.write_text(model.to_json())
+    decider = Decider.of(str(file), "x", None, 0.0, None, 0.1, 1.0)
+    for fold in model.folds:
+        for document in fold.documents:
+            np.testing.assert_allclose(
+                decider.held_out[document].model.weights, fold.model.weights, rtol=1e-4
+            )
+    assert decider.held_out.keys() == {text_digest(e.document.page_content) for e in made.examples}
+    assert model.provenance["seen_questions"] == seen_questions(made.examples)
 
 
 def test_bad_input(made, frame):
@@ -164,7 +182,7 @@ def test_bad_input(made, frame):
     unjudged = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("value"))
     with pytest.raises(DataError, match="judged"):
         results_lab(unjudged, made)
-    alike = results_lab(frame.with_columns(pl.lit(True).alias("correct")), made)
+    alike = results_lab(frame.with_columns(pl.lit(1.0).alias("value")), made)
     with pytest.raises(DataError, match=r"nothing to learn a choice from.*tie"):
         fit_artefacts(alike)
     few = made.where(lambda e: e.document_id < "d03")
@@ -216,14 +234,14 @@ def run(lab, tmp_path, monkeypatch):
 def test_a_router_is_fitted_and_then_scored_as_it_is(run, tmp_path):
     made = run("fit", "--to", "fits")
     assert made.exit_code == 0, made.output
-    assert sorted(made.stdout.split()) == [
-        f"fits/{name}.json" for name in ("learned-after-rag", "learned", "table")
-    ]
+    lines = made.stdout.splitlines()
+    assert sorted(lines[:3]) == [f"fits/{name}.json" for name in ("learned-after-rag", "learned", "table")]
+    assert "unseen documents: " in lines[3], "what each is worth where it was not fitted"
     said = run("eval", "--router", "learned", "--fit", "fits/learned.json")
-    assert "learned was fitted on these very answers" in said.stderr
-    assert "as shipped: 96 answers, 12 documents; better arm rag 50.0, oracle 100.0" in said.stdout
+    assert "learned was fitted on 48 of these 48 questions, with these very answers" in said.stderr
+    assert "as shipped: 96 answers, 12 documents; always rag 50.0" in said.stdout
     assert re.search(r"learned[ │]+100\.0[ │]+\+50\.0", said.stdout), said.stdout
-    assert "gain in points over the better arm" in said.stdout
+    assert "gain: points over each model's own better arm" in said.stdout
     (tmp_path / "file").write_text("")
     assert "give a writable folder with --to" in run("fit", "--to", "file/fits").stderr
 

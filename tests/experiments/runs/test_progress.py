@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from rlc.data.records import Answer
 from rlc.experiments.runs.progress import Pace, Progress, clock
 
 
@@ -11,7 +12,7 @@ def test_pace_counts_only_what_was_missing():
     pace = Pace({"rag": frozenset("abcd"), "long": frozenset("a")})
     assert pace.seconds_left() is None
     pace.add("rag", ["a", "b", "x"], 4.0)  # x was stored: the time is that of a and b
-    assert pace.seconds_left() is None  # the pace of long is unknown
+    assert pace.seconds_left() == pytest.approx(3 * 2.0)  # long has not begun: taken to be like rag
     pace.add("long", ["a"], 3.0)
     assert pace.seconds_left() == pytest.approx(2 * 2.0)
 
@@ -29,7 +30,7 @@ def test_without_a_terminal_the_end_is_a_plain_line(dataset):
     stream = io.StringIO()
     with Progress({"rag": frozenset()}, total=4, stream=stream) as progress:
         progress.on_batch("rag", dataset.examples, [])
-    assert stream.getvalue() == "4/4 answers, 0 s left (rag)\n"
+    assert stream.getvalue() == "4/4 answers, 0 s left\n"
 
 
 def test_on_a_terminal_there_is_a_bar(dataset):
@@ -48,3 +49,27 @@ def test_a_reader_that_has_not_begun_is_reckoned_by_its_work():
     pace = Pace({"rag": frozenset("ab"), "long": frozenset("a")}, {"rag": 1.0, "long": 10.0})
     pace.add("rag", ["a"], 2.0)
     assert pace.seconds_left() == pytest.approx(2.0 + 20.0)
+
+
+def test_one_silent_reader_of_many_hides_no_estimate():
+    ids = frozenset("abcd")
+    pace = Pace({f"m{i}": ids for i in range(33)})
+    for i in range(32):
+        pace.add(f"m{i}", ids, 20.0)
+    assert pace.seconds_left() == pytest.approx(20.0)
+
+
+def test_the_first_batch_loads_and_is_left_out_once_there_is_a_second():
+    pace = Pace({"long": frozenset("abcdefgh")})
+    pace.add("long", "ab", 60.0)
+    assert pace.seconds_left() == pytest.approx(6 * 30.0)
+    pace.add("long", "cd", 4.0)
+    assert pace.seconds_left() == pytest.approx(4 * 2.0)
+
+
+def test_failures_are_counted(dataset):
+    stream = io.StringIO()
+    answers = [Answer("", "", error="Timeout"), *[Answer("a", "", finish_reason="stop")] * 3]
+    with Progress({"rag": frozenset()}, total=4, stream=stream) as progress:
+        progress.on_batch("rag", dataset.examples, answers)
+    assert stream.getvalue() == "4/4 answers, 1 failed, 0 s left\n"

@@ -12,11 +12,11 @@ from rlc.experiments.report.marks import passages
 from rlc.experiments.report.pages.run import SECTIONS
 from rlc.experiments.report.sections.silver import silver_recall
 from rlc.experiments.report.terminal import section_lines
-from rlc.experiments.runs.caveats import caveats
 from rlc.experiments.runs.results import row, to_frame
 from rlc.experiments.runs.scope import documents_outside, scopes, searched
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.scorers.base import Score
+from rlc.experiments.study.caveats import outside_collections
 from rlc.experiments.study.study import make_study
 from rlc.experiments.tracking.figures import silver_ranks
 from rlc.experiments.tracking.traces import steps_of
@@ -62,8 +62,8 @@ def test_documents_that_the_collection_lacks_are_counted_and_said(tmp_path):
     }
     outside = documents_outside(specs, sample)
     assert outside == {str(tmp_path): len(asked) - 1}
-    [said] = caveats({}, {"documents": len(asked), "outside_collections": outside})
-    assert said == f"the collection {tmp_path} lacks 9 of the 10 documents that are asked about"
+    [said] = outside_collections({"documents": len(asked), "outside_collections": outside})
+    assert said == f"The collection {tmp_path} lacks 9 of the 10 documents that are asked about."
 
 
 def stored(**evidence):

@@ -2,7 +2,6 @@
 
 import pytest
 
-from rlc.experiments.cli.console import summary_table
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.summary import summarise, tasks_of
 
@@ -32,10 +31,3 @@ def test_nothing_timed_is_shown_as_nothing(dataset, right):
     right.seconds = 0.0
     [summary] = summarise(answer_all({"right": right}, dataset))
     assert summary["seconds"] is None
-
-
-def test_table_escapes_markup(dataset, right):
-    summaries = summarise(answer_all({"[red]x": right}, dataset))
-    table = summary_table(summaries, "[bold]title", {})
-    assert table.columns[0]._cells == ["\\[red]x"]
-    assert table.title == "\\[bold]title"

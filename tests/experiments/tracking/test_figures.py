@@ -65,4 +65,5 @@ def test_mlflow_takes_every_name(text):
 
 def test_headlines_stay_as_they_are():
     assert [metric_name(name) for name in HEADLINE] == list(HEADLINE)
-    assert metric_name("./models/../a@5") == "a_5"
+    assert metric_name("./models/../a@5").count("/") == 3
+    assert len({metric_name(f"{name}/answer/accuracy") for name in ("a@b", "a#b", "€", "£", "..", ".")}) == 6

@@ -1,0 +1,50 @@
+"""What must be said under the table of a comparison."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from rlc.experiments.runs.scope import scopes
+from rlc.experiments.runs.stored import StoredRun
+from rlc.experiments.study.caveats import caveats
+from rlc.experiments.study.silences import silences
+from rlc.experiments.study.study import Study
+
+FAILURES = 5  # kinds that are shown; the report has all
+
+
+def notes(study: Study, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sentences, the most general first, and where everything lies."""
+    run = study.run
+    lines = [*_aliases(run), *scopes(run.specs), *caveats(study), *silences(study)]
+    for summary in summaries:
+        spec = run.specs[summary["reader"]]
+        if summary["cut_answers"] and "overflow" in spec:
+            lines.append(
+                f"{summary['reader']}: {summary['cut_answers']} of {summary['n']} answers were given on a text that "
+                f"did not fit the window (overflow = {spec['overflow']})"
+            )
+        if summary["thoughts"]:
+            lines.append(
+                f"{summary['reader']}: {summary['thoughts']} answers came after a thought, of "
+                f"{summary['thought_tokens']:.0f} tokens on average; thoughts are not judged, and their tokens are paid"
+            )
+    lines += answer_notes(run.frame)
+    errors = run.frame.drop_nulls("error")
+    counted = errors.group_by("reader", "error").len().sort("reader", "error").head(FAILURES)
+    lines += [f"{reader}: {count} failed: {error}" for reader, error, count in counted.iter_rows()]
+    return [*lines, f"results: {run.folder}", f"more: rlc report {run.folder}"]
+
+
+def answer_notes(frame: pl.DataFrame) -> list[str]:
+    """What engines noted beside their answers, each note once a reader with the number of its answers."""
+    noted = frame.select("reader", note=pl.col("details").str.json_path_match("$.note")).drop_nulls("note")
+    counts = noted.group_by("reader", "note").len().sort("reader", "note")
+    return [f"{reader}: {count} answers {note}" for reader, note, count in counts.iter_rows()]
+
+
+def _aliases(run: StoredRun) -> list[str]:
+    """What aliases stand for, each once, whatever the number of models."""
+    used = {alias.rpartition("/")[2]: run.specs[alias]["use"] for alias in run.labels}
+    return [f"{alias}: resolved to {use}" for alias, use in used.items()]

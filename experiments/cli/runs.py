@@ -1,0 +1,36 @@
+"""`rlc runs`: the runs of a folder, newest first."""
+
+import json
+from pathlib import Path
+
+import click
+
+from rlc.experiments.cli.console import say
+from rlc.experiments.cli.options import OUT
+
+
+@click.command()
+@OUT
+def runs(out: Path) -> None:
+    """List the runs of a folder, newest first: name, date, questions, and what every reader got right."""
+    found = sorted(out.glob("*/summary.json"), key=lambda file: -file.stat().st_mtime)
+    if not found:
+        click.echo(f"{out} holds no runs; make one with rlc compare, or give its folder with --out")
+    say(map(line, found))
+
+
+def line(summary: Path) -> str:
+    """One run in a line; a file that cannot be read is named with the reason."""
+    try:
+        readers = json.loads(summary.read_text(encoding="utf-8"))
+        about = json.loads(summary.with_name("provenance.json").read_text(encoding="utf-8"))
+        date, asked = about["date"][:16].replace("T", " "), about["dataset"]["examples"]
+        shares = ", ".join(f"{one['reader']} {_percent(one['accuracy']['value'])}" for one in readers[:4])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{summary.parent.name}: cannot be read ({error!r})"
+    more = f" and {len(readers) - 4} more" if len(readers) > 4 else ""
+    return f"{summary.parent.name}  {date}  {asked:,} questions: {shares}{more}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}%"

@@ -1,0 +1,52 @@
+"""What happened without a failure and would go unseen: nothing retrieved, answers cut, pruners without effect, copies."""
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from rlc.data.records import Evidence, passages_of
+from rlc.experiments.runs.results import evidence_of
+from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.study import Study
+from rlc.pipeline.readers.rag import NOTHING_RETRIEVED
+
+
+def silences(study: Study) -> list[str]:
+    """A sentence for each of them by reader; none where there is nothing to say."""
+    return [sentence for entry in study.entries for sentence in _of(study, entry)]
+
+
+def _of(study: Study, entry: Entry) -> Iterator[str]:
+    answered = study.answered(entry)
+    if entry.role != "router" and (cut := answered.filter(pl.col("finish_reason") == "length").height):
+        yield f"{entry.label}: {cut:,} of {answered.height:,} answers ended at the limit of tokens, max_tokens."
+    spec = study.run.specs.get(entry.name, {})
+    if spec.get("use") != "rag":
+        return
+    read = [(id_, evidence_of(items)) for id_, items in answered.select("example_id", "evidence").iter_rows()]
+    rows = study.rows[entry.name]
+    if empty := rows.filter(pl.col("error").str.starts_with(NOTHING_RETRIEVED)).height:
+        yield f"{entry.label}: nothing was retrieved for {empty:,} of {rows.height:,} questions; they count as failed."
+    pruned = [evidence for _, evidence in read if any(piece.passage for piece in evidence)]
+    if pruned and all(map(_is_whole, pruned)):
+        yield f"{entry.label}: the pruner kept every passage whole, for all {len(pruned):,} questions."
+    copied = sum(_has_copies(study, id_, evidence) for id_, evidence in read)
+    if copied:
+        yield (
+            f"{entry.label}: equal passages filled the top k of {copied:,} of {answered.height:,} questions; the "
+            "selector mmr or the pruner static leaves copies out."
+        )
+
+
+def _is_whole(evidence: Sequence[Evidence]) -> bool:
+    return all(piece.passage is None or piece.passage == (piece.start, piece.end) for piece in evidence)
+
+
+def _has_copies(study: Study, example_id: str, evidence: Sequence[Evidence]) -> bool:
+    """Whether two passages of the question's own document say the same; unknown documents have none."""
+    example = study.asked.get(example_id)
+    if example is None:
+        return False
+    text = example.document.page_content
+    passages = [p for p in passages_of(evidence) if p.document_id == example.document_id]
+    return len({" ".join(text[p.start : p.end].split()) for p in passages}) < len(passages)
