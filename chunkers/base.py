@@ -88,7 +88,9 @@ class Chunker(BaseDocumentTransformer, ABC):
 def to_chunks(document: Document, spans: Sequence[Span]) -> list[Document]:
     """Slice a document; blank spans are left out."""
     text, source = document.page_content, document_name(document)
-    kept = {key: value for key, value in document.metadata.items() if key != "passages"}  # a chunk marks none
+    kept = {
+        key: value for key, value in document.metadata.items() if not key.startswith("passage")
+    }  # a chunk marks none
     chunks: list[Document] = []
     for span in spans:
         content = text[span.start : span.end]

@@ -13,7 +13,8 @@ from rlc.data.spec import Spec
 class PassagesChunker(Chunker):
     """One chunk for every passage that the data set marks: its documents, turns, sessions, however long.
 
-    The marks are half-open character spans in the document's metadata, under `passages`. A document without marks is
+    The marks are half-open character spans in the document's metadata, under `passages`; what `passage_metadata` says of each
+    (its date, its speaker) becomes its chunk's metadata, by which `where` of a `rag` reader can choose. A document without marks is
     cut by `inner`; where there is none, it is an error.
     """
 
@@ -34,7 +35,10 @@ class PassagesChunker(Chunker):
         if marks is None:
             return self._inner(document.id).split(document)
         check_text(document)
-        return to_chunks(document, [Span(start, end) for start, end in marks])
+        about = document.metadata.get("passage_metadata") or [{}] * len(marks)
+        return to_chunks(
+            document, [Span(start, end, one) for (start, end), one in zip(marks, about, strict=True)]
+        )
 
     def spans(self, text: str) -> list[Span]:
         """The spans of `inner`: a text alone marks nothing."""

@@ -85,6 +85,7 @@ def test_every_wording_has_a_place_for_text_and_question(name):
     assert all("{question}" in one.after for one in wordings) or name in (
         "infinitebench",
         "longbench",
+        "loogle",
     )  # summaries
     assert all(one.max_tokens > 0 for one in wordings)
 
