@@ -17,8 +17,11 @@ from annotated_types import Ge, Gt, Le, Lt
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
+from rlc.data.datasets import card_of
 from rlc.data.protocols import Weights
+from rlc.data.sets import SETS
 from rlc.data.spec import Family
+from rlc.experiments.cli.datasets import here, measure
 from rlc.experiments.runs.results import COLUMNS
 from rlc.pipeline.recipe import (
     BUILDER,
@@ -35,6 +38,7 @@ from rlc.pipeline.recipe import (
 
 METHODS = "<!-- the methods and their settings -->"
 RESULTS = "<!-- the columns of the results -->"
+DATASETS = "<!-- the data sets -->"
 HEADINGS = {
     "Readers and routers": READER,
     "Chunkers": CHUNKER,
@@ -62,8 +66,8 @@ LIMITS: Mapping[type, str] = {Ge: "at least {}", Gt: "above {}", Le: "at most {}
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Write the methods, or the columns of the results, where the page asks for them."""
-    for mark, lines in ((METHODS, methods), (RESULTS, columns)):
+    """Write the methods, the data sets, or the columns of the results, where the page asks for them."""
+    for mark, lines in ((METHODS, methods), (RESULTS, columns), (DATASETS, datasets)):
         if mark in markdown:
             markdown = markdown.replace(mark, "\n".join(lines()))
     return markdown
@@ -99,6 +103,32 @@ def columns() -> Iterator[str]:
     yield "| column | type | |\n|---|---|---|"
     for name, (kind, meaning) in COLUMNS.items():
         yield f"| `{name}` | {str(kind).partition('(')[0]} | {meaning} |"
+
+
+def datasets() -> Iterator[str]:
+    """Markdown: every data set's card."""
+    for name in sorted(SETS):
+        card = card_of(name)
+        yield f"\n### {card.title}\n"
+        facts = {
+            "name": f"`{name}`",
+            "paper": card.paper,
+            "files": card.source.place if card.source else here(card),
+            "licence": card.licence + (f' (`--accept "{card.terms}"`)' if card.terms else ""),
+            "scored by": measure(card) + (f", as in {card.upstream}" if card.upstream else ""),
+            "overall": card.overall.replace("-", " "),
+            "lengths": f"{card.lengths} ({card.unit})" if card.lengths else "",
+            "questions": "" if card.questions is None else f"{card.questions:,}",
+        }
+        yield "| | |\n|---|---|"
+        yield from (f"| {key} | {value} |" for key, value in facts.items() if value)
+        yield f"\n{card.note}\n"
+        yield "| part | scorer | tokens of an answer | sense |\n|---|---|---|---|"
+        for part, one in card.parts.items():
+            tokens = one.wording.max_tokens if one.wording else ""
+            yield f"| `{part}` | {one.scorer or 'the rule judge'} | {tokens} | {one.sense} |"
+        if card.bibtex:
+            yield f"\n```bibtex\n{card.bibtex}\n```"
 
 
 def methods() -> Iterator[str]:
