@@ -120,9 +120,10 @@ def load_sets(specs: Sequence[Spec], data_root: Path | None = None) -> Dataset:
         DataError: where the data is not here or cannot be read.
     """
     dataset = load_completed([one for spec in specs for one in completed_sets(spec, data_root)])
-    words = [_words(spec) for spec in specs]
-    plain = words == [spec["use"] for spec in specs]
-    return dataset if plain and len(specs) == 1 else replace(dataset, name="+".join(words))
+    if len(specs) > 1:  # the words of all would be too long for a folder
+        return replace(dataset, name="+".join(dict.fromkeys(str(spec["use"]) for spec in specs)))
+    words = _words(specs[0])
+    return dataset if words == specs[0]["use"] else replace(dataset, name=words)
 
 
 def load_completed(specs: Sequence[Spec], data_root: Path | None = None) -> Dataset:
@@ -214,13 +215,25 @@ def _joined(loaded: Sequence[Dataset]) -> Dataset:
 
 
 def _prefixed(dataset: Dataset) -> Dataset:
+    """The same with the set's name in ids and tasks, so that those of two sets cannot be taken for each other."""
     name = dataset.name
+    documents = {
+        old: Document(id=f"{name}/{old}", page_content=one.page_content, metadata=one.metadata)
+        for old, one in dataset.documents.items()
+    }
     examples = tuple(
-        replace(example, id=f"{name}/{example.id}", task=f"{name}:{example.task}")
+        replace(
+            example,
+            id=f"{name}/{example.id}",
+            task=f"{name}:{example.task}",
+            document=documents[example.document_id],
+            gold=tuple(replace(span, document_id=f"{name}/{span.document_id}") for span in example.gold),
+        )
         for example in dataset.examples
     )
     measures = {f"{name}:{task}": measure for task, measure in dataset.measures.items()}
-    return replace(dataset, examples=examples, measures=measures)
+    renamed = {f"{name}/{old}": one for old, one in documents.items()}
+    return replace(dataset, examples=examples, documents=renamed, measures=measures)
 
 
 def _words(spec: Spec) -> str:

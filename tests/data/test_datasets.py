@@ -120,7 +120,17 @@ def test_two_sets_are_joined_under_their_names():
     joined = load_sets([parse("ruler:vt,length=1024,questions=1"), parse("sample")])
     assert {example.task for example in joined.examples} > {"ruler:vt", "lara:location"}
     assert joined.measures == {"ruler:vt": "ruler:match-all"}
-    assert (joined.name, joined.variant) == ("ruler:vt,length=1024,questions=1+sample", "own")
+    assert (joined.name, joined.variant) == ("ruler+sample", "own")
+
+
+def test_documents_of_two_sets_never_have_one_name():
+    joined = load_sets(
+        [parse("niah,length=512,depths=2"), parse("needle-threading:single,length=512,questions=2")]
+    )
+    assert len(joined.documents) == len(joined.asked) == 4
+    for example in joined.examples:
+        assert joined.documents[example.document_id] is example.document
+        assert {piece.document_id for piece in example.gold} == {example.document_id}
 
 
 def test_parts_of_one_file_are_its_tasks():
