@@ -20,7 +20,7 @@ def with_vectors(vectors, **metadata):
 
 @pytest.mark.parametrize("index", KINDS)
 def test_nearest_words_first(documents, words, index):
-    retriever = DenseRetriever.from_documents(documents, encoder=words, retriever=index, k=2)
+    retriever = DenseRetriever.from_documents(documents, encoder=words, index=index, k=2)
     found = retriever.invoke("net income")
     assert found[0].id == "d2"
     assert found[0].metadata["relevance_score"] == pytest.approx(2 / (2**0.5 * 3**0.5), abs=1e-6)

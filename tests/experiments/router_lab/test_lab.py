@@ -208,7 +208,8 @@ def test_the_command_line(tmp_path, monkeypatch, scripted_recipe):
     folder = json.loads(made.stdout)["run"]
     said = run("explain", folder, "keeps the lamp").stdout
     assert "auto (learned): went to" in said
-    assert "moved the log-odds by" in said
+    assert "log-odds" in said
+    assert "only long would be right: " in said
     assert "price: 50 points" in said
     with pytest.raises(UsageError, match="no question"):
         list(explain_question(folder, "zzz", tmp_path))
