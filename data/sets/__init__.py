@@ -20,6 +20,7 @@ SETS: Mapping[str, str] = {
     "needlechain": "rlc.data.sets.needlechain:make",
     "niah": "rlc.data.sets.niah:make",
     "nolima": "rlc.data.sets.nolima:load",
+    "oneruler": "rlc.data.sets.oneruler:make",
     "ruler": "rlc.data.sets.ruler:make",
     "sample": "rlc.data.sets.sample:load",
 }

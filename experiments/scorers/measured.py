@@ -81,6 +81,9 @@ SCORERS: Mapping[str, str] = {
     "nolima:em": "rlc.experiments.scorers.nolima:exact",
     "nolima:lastline-contains": "rlc.experiments.scorers.nolima:last_line_contains",
     "nolima:lastline-em": "rlc.experiments.scorers.nolima:last_line_exact",
+    "oneruler:compare_none": "rlc.experiments.scorers.oneruler:compare_none",
+    "oneruler:compare_numbers": "rlc.experiments.scorers.oneruler:compare_numbers",
+    "oneruler:is_correct_order": "rlc.experiments.scorers.oneruler:all_words",
     "ruler:match-all": "rlc.experiments.scorers.ruler:match_all",
     "ruler:match-part": "rlc.experiments.scorers.ruler:match_part",
 }

@@ -29,6 +29,7 @@ SETTINGS = {
     "needlebench": {"length": 1024, "questions": 4},
     "niah": {"length": 512, "depths": 3},
     "nolima": {"length": 300, "depths": 2},
+    "oneruler": {"length": 1024, "questions": 2},
     "ruler": {"length": 4096, "questions": 2, "qa": str(FIXTURES / "ruler" / "squad.json")},
 }
 

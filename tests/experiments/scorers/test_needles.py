@@ -3,9 +3,13 @@
 import pytest
 
 from rlc.experiments.scorers.babilong import LABELS, labels
+from rlc.experiments.scorers.hyper_multi_step import logic_kv, multi_kv
+from rlc.experiments.scorers.hyper_multi_step import value as value_of
 from rlc.experiments.scorers.needle_threading import value, values
 from rlc.experiments.scorers.needlebench import boxed, keyword, last_boxed, parallel
+from rlc.experiments.scorers.needlechain import amount
 from rlc.experiments.scorers.nolima import contains, exact, last_line_contains, last_line_exact
+from rlc.experiments.scorers.oneruler import all_words, compare_none, compare_numbers
 
 
 def scored(scorer, make_example, prediction, *answers, **fields):
@@ -66,3 +70,26 @@ def test_babilong_wants_the_target_and_no_other_label(make_example, task, questi
 def test_babilong_knows_its_twenty_tasks(make_example):
     assert set(LABELS) == {f"qa{i}" for i in range(1, 21)}
     assert scored(labels, make_example, "x", "y", task="other") == (0.0, "unparsed")
+
+
+def test_none_is_an_answer_and_numbers_are_a_set(make_example):
+    assert scored(compare_numbers, make_example, "<answer>22, 11</answer>", "11", "22") == (1.0, "")
+    assert scored(compare_numbers, make_example, "11", "11", "22") == (0.0, "")
+    assert scored(compare_numbers, make_example, "none, or 11", "11") == (0.0, "")
+    assert scored(compare_none, make_example, "<answer>None</answer>", "none") == (1.0, "")
+    assert scored(compare_none, make_example, "keine", "none", metadata={"lang": "de"}) == (1.0, "")
+    assert scored(all_words, make_example, "1. Apple 2. pears", "apple", "pear") == (1.0, "")
+
+
+def test_chains_and_conditions_are_read_from_their_form(make_example):
+    assert scored(amount, make_example, "## Answer: $1,600", "1600") == (1.0, "")
+    assert scored(amount, make_example, "It is 1600", "1600") == (0.0, "unparsed")
+    assert scored(logic_kv, make_example, 'key: "0123"', "123") == (1.0, "")
+    assert scored(value_of, make_example, "value: 5", "6") == (0.0, "")
+    for said, verdict in (
+        ("keys: 1, 2", "correct"),
+        ("keys: 1", "under-selected"),
+        ("keys: 1, 2, 3", "over-selected"),
+    ):
+        assert multi_kv(said, make_example("q", answers=("1", "2"))).parts == {verdict: 1.0}
+    assert multi_kv("1, 2", make_example("q", answers=("1", "2"))).note == "unparsed"

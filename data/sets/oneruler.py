@@ -1,0 +1,86 @@
+"""ONERULER (Kim et al., 2025, arXiv:2503.01996; mungg/OneRuler@7df5ce7): RULER's needles, where the answer may be that there is none.
+
+In English, on RULER's needles: `niah_none` asks for a key that is not in the text, and in all tasks the wording allows "none". Upstream's
+other 25 languages need its prompts and books, some of which are in copyright; they are not made here. The wording is our own.
+"""
+
+import random
+
+from rlc.data.records import Dataset, Example, Wording
+from rlc.data.sets.card import Card, Part
+from rlc.data.sets.haystack import Haystack, generator, hidden, load_haystack, made, plant, room_in
+from rlc.data.sets.ruler import NEEDLE
+
+WORDING = Wording(
+    "Please read and memorize the text below. I will ask you about it later.\n\n<text>\n{text}\n</text>\n\n",
+    "<Question> {question} Please provide your answer in the following format: <answer>List all numbers here</answer>. If no "
+    "such numbers exist, please answer <answer>none</answer>.</Question>\n",
+    128,
+)
+KEYS = {
+    "niah_single": (1, 1, 1),
+    "niah_multikey": (4, 1, 1),
+    "niah_multivalue": (1, 4, 1),
+    "niah_multiquery": (4, 1, 2),
+}
+# Keys that are hidden, values of each, keys that are asked for; of `niah_none` the one that is asked for is not hidden.
+KEYS |= {"niah_none": (4, 1, 1)}
+
+CARD = Card(
+    name="oneruler",
+    title="ONERULER",
+    paper="arXiv:2503.01996",
+    source=None,
+    licence="made here; idea and rules MIT (mungg/OneRuler)",
+    parts={
+        part: Part("oneruler:compare_none" if part == "niah_none" else "oneruler:compare_numbers", WORDING)
+        for part in KEYS
+    },
+    upstream="mungg/OneRuler@7df5ce7",
+    overall="effective-length",
+    lengths="you say",
+    bibtex="""@article{kim2025oneruler,
+  title={One ruler to measure them all: Benchmarking multilingual long-context language models},
+  author={Kim, Yekyung and Russell, Jenna and Karpinska, Marzena and Iyyer, Mohit},
+  journal={arXiv preprint arXiv:2503.01996},
+  year={2025}
+}""",
+    note="English alone. niah_none shows who makes up an answer, and what the wording alone costs the other tasks.",
+    made=True,
+)
+
+
+def make(
+    part: str,
+    length: int = 4096,
+    questions: int = 20,
+    seed: int = 0,
+    haystack: str = "sample",
+    tokenizer: str = "approximate",
+) -> Dataset:
+    """Make the questions of a task, each on its own text of at most `length` tokens, answer and wording included.
+
+    Raises:
+        UsageError: where nothing fits into the length.
+        DataError: where the hay cannot be read.
+    """
+    hay = load_haystack(haystack, tokenizer)
+    examples = [
+        _example(f"{part}/{length}/{i}", part, length, hay, generator(seed, part, length, i))
+        for i in range(questions)
+    ]
+    return made(CARD, part, examples, {"length": length, "questions": questions, "seed": seed}, hay, length)
+
+
+def _example(id_: str, part: str, length: int, hay: Haystack, draw: random.Random) -> Example:
+    keys, values, asked = KEYS[part]
+    names = draw.sample(hay.words, keys + 1)
+    planted = [(name, str(draw.randint(10**6, 10**7 - 1))) for name in names[:keys] for _ in range(values)]
+    wanted = names[keys:] if part == "niah_none" else draw.sample(names[:keys], asked)
+    needles = [NEEDLE.format(what="numbers", key=name, value=value) for name, value in planted]
+    question = f"What special magic numbers for {' and '.join(wanted)} are mentioned in the provided text?"
+    room = room_in(length, WORDING, question, needles, hay.tokenizer)
+    placed = plant(hay.lines(room, draw), needles, [draw.random() for _ in needles])
+    places = [i for i, (name, _) in enumerate(planted) if name in wanted]
+    answers = [planted[i][1] for i in places] or ["none"]
+    return hidden(id_, question, WORDING, placed, places, answers, length)
