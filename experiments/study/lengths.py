@@ -26,8 +26,19 @@ def is_sized(data: Mapping[str, Any]) -> bool:
     return any(card_of(spec["use"]).overall in BY_LENGTH for spec in data.get("settings", ()))
 
 
+def failed_as_wrong(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with 0 for failed answers: an arm that finds nothing to read at a length does not keep it up."""
+    return rows.with_columns(
+        value=pl.when(pl.col("error").is_not_null()).then(0.0).otherwise(pl.col("value"))
+    )
+
+
 def reaches(rows: pl.DataFrame, threshold: float = RULER_THRESHOLD) -> Iterator[Reach]:
-    """By reader and task, and for all tasks of a reader where there are several; none without two lengths."""
+    """By reader and task, and for all tasks of a reader where there are several; none without two lengths.
+
+    Failed answers count as wrong.
+    """
+    rows = failed_as_wrong(rows)
     for (reader,), part in rows.group_by("reader", maintain_order=True):
         tasks = {str(task): one for (task,), one in part.group_by("task", maintain_order=True)}
         if len(tasks) > 1:

@@ -12,7 +12,7 @@ from rlc.experiments.report.figures.plots import clip
 from rlc.experiments.report.records import Cell, Plot, Section, Table
 from rlc.experiments.scorers.overall import RULER_THRESHOLD, effective_length, in_units, relative_length
 from rlc.experiments.statistics.resample import Floats
-from rlc.experiments.study.lengths import is_sized, reaches, units
+from rlc.experiments.study.lengths import failed_as_wrong, is_sized, reaches, units
 from rlc.experiments.study.study import Study
 
 if TYPE_CHECKING:
@@ -59,14 +59,17 @@ def length_and_depth(study: Study) -> Section | None:
         tables.append(_effective(study))
     if not plots and not tables:
         return None
-    text = "Lengths are the data set's own, in its unit. Depth 0% is the beginning of the text."
+    text = (
+        "Lengths are the data set's own, in its unit. Depth 0% is the beginning of the text. Failed answers count as wrong here: "
+        "an arm that finds nothing to read does not keep up."
+    )
     return Section("length-depth", TITLE, (text,), plots, tables)
 
 
 def _effective(study: Study) -> Table:
     rows = []
     for entry in study.entries:
-        own = study.rows[entry.name]
+        own = failed_as_wrong(study.rows[entry.name])
         both = (effective_length(own), relative_length(own))
         rows.append((name(entry.label), *[Cell(NONE if one is None else units(one)) for one in both]))
     note = (
@@ -108,7 +111,7 @@ def heat_map(study: Study, length: Floats, depth: Floats) -> "Figure":
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     image = None
     for axes, (short, entries) in zip(panels, kinds, strict=True):
-        values = study.together(entries, study.outcomes)
+        values = study.together(entries, study.wrong_if_failed)
         grid = np.full((len(rows), len(columns)), np.nan)
         for i, (low, high) in enumerate(rows):
             for j, size in enumerate(columns):

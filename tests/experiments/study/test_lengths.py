@@ -6,13 +6,19 @@ from rlc.experiments.study.study import covers
 
 ROWS = pl.DataFrame(
     [
-        ("long", "a", "1k", 1.0),
-        ("long", "a", "2k", 0.5),
-        ("long", "b", "1k", 1.0),
-        ("long", "b", "2k", 1.0),
-        ("rag", "a", "1k", 1.0),
+        ("long", "a", "1k", 1.0, None),
+        ("long", "a", "2k", 0.5, None),
+        ("long", "b", "1k", 1.0, None),
+        ("long", "b", "2k", 1.0, None),
+        ("rag", "a", "1k", 1.0, None),
     ],
-    schema=["reader", "task", "length", "value"],
+    schema={
+        "reader": pl.String,
+        "task": pl.String,
+        "length": pl.String,
+        "value": pl.Float64,
+        "error": pl.String,
+    },
     orient="row",
 )
 
@@ -23,6 +29,20 @@ def test_an_arm_breaks_at_the_first_length_that_falls_short():
     assert found["long", "a"].breaks_at == 2000
     assert found["long", "b"].breaks_at is None
     assert found["long", "all tasks"].means == {1000: 1.0, 2000: 0.75}
+
+
+def test_an_arm_that_finds_nothing_breaks():
+    failed = pl.DataFrame(
+        {
+            "reader": "rag",
+            "task": "a",
+            "length": ["1k", "2k"],
+            "value": [1.0, None],
+            "error": [None, "nothing found"],
+        }
+    )
+    [one] = reaches(failed)
+    assert (one.means, one.breaks_at) == ({1000: 1.0, 2000: 0.0}, 2000)
 
 
 def test_only_sets_of_lengths_have_them():
