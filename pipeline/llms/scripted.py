@@ -56,10 +56,11 @@ class ScriptedLLM:
         self.calls: list[Call] = []
         self._answers = answers
         self._kept = ("", "")
+        self._counted = (self._kept, 0)
 
     def count(self, prompt: Prompt) -> int:
         """The tokens of the three texts; there is no template."""
-        return sum(map(self.tokenizer.count, (prompt.system, prompt.prefix, prompt.question)))
+        return self._count_shared(prompt) + self.tokenizer.count(prompt.question)
 
     def generate(
         self,
@@ -136,7 +137,16 @@ class ScriptedLLM:
     def _cached(self, prompt: Prompt) -> int:
         key = (prompt.system, prompt.prefix)
         hit, self._kept = key == self._kept, key
-        return sum(map(self.tokenizer.count, key)) if hit else 0
+        return self._count_shared(prompt) if hit else 0
+
+    def _count_shared(self, prompt: Prompt) -> int:
+        """The tokens of what prompts share; the last is kept, for many questions come with one long prefix."""
+        key = (prompt.system, prompt.prefix)
+        counted, tokens = self._counted
+        if key != counted:
+            tokens = sum(map(self.tokenizer.count, key))
+            self._counted = (key, tokens)
+        return tokens
 
 
 def _failure(error: str) -> Generation:

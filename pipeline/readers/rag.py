@@ -195,11 +195,7 @@ class RagReader:
         except ContextOverflowError as error:
             return Request(None, usage=usage, error=f"ContextOverflowError: {error}")
         if not kept:
-            reason = (
-                "none of them fits the window"
-                if passages
-                else "no passage shares a word with it, or a step left none"
-            )
+            reason = "no passage shares a word with it, or a step left none"
             return Request(None, usage=usage, error=f"{NOTHING_RETRIEVED}: {reason}")
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(

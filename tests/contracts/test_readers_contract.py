@@ -21,14 +21,15 @@ from rlc.pipeline.recipe import READER
 from rlc.pipeline.routers import ROUTERS
 
 TEXTS = {"z": "Ann saw a cat.", "a": "Bob saw a dog. " * 9, "m": "Cyd saw a bird. " * 40}
-QUESTIONS = ["Who saw it?", "What was it?", "fail"]
+FAILS = "Who saw it fail?"
+QUESTIONS = ["Who saw it?", "What was it that they saw?", FAILS]  # each finds a passage
 EVERYTHING = [(name, question) for question in QUESTIONS for name in TEXTS]  # documents interleaved
 
 
 def echo(prompt):
     """The document's first word and the question, so that a mix-up shows."""
     question = prompt.question.removeprefix("Question: ").partition("\n")[0]
-    if question == "fail":
+    if question == FAILS:
         return Generation("", "error", error="told to fail")
     found = [text.split()[0] for text in TEXTS.values() if text.split()[0] in prompt.prefix]
     return f"{' '.join(found)} {question}"
@@ -73,7 +74,7 @@ def obey(reader, examples):
     answers = reader(examples)
     assert len(answers) == len(examples), "one answer an example"
     for example, answer in zip(examples, answers, strict=True):
-        if example.question == "fail":
+        if example.question == FAILS:
             assert answer.error, "a failure is told"
             assert (answer.text, answer.finish_reason) == ("", "error"), "a failure is told"
         else:
@@ -231,5 +232,5 @@ def test_every_row_names_its_route(examples, tmp_path):
     frame = answer_all(readers, Dataset("d", tuple(examples), documents, "r"))
     assert frame.height == len(readers) * len(examples)
     assert set(frame["route"]) == set(READS)
-    assert frame.filter(frame["error"].is_not_null())["question"].unique().to_list() == ["fail"]
+    assert frame.filter(frame["error"].is_not_null())["question"].unique().to_list() == [FAILS]
     store.close()

@@ -15,6 +15,7 @@ from rlc.data.lazy import load
 from rlc.pipeline.recipe import RETRIEVER
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import search
+from rlc.retrievers.support.nested import NestedRetriever
 
 TEXTS = ["the cat sat", "the dog ran", "the cat and the dog", "the bird", "the cat sat"]
 every_retriever = pytest.mark.parametrize("name", sorted(RETRIEVERS))
@@ -104,11 +105,18 @@ def test_callbacks_are_heard_in_a_batch(name):
     heard = []
 
     class Listener(BaseCallbackHandler):
-        def on_retriever_end(self, documents, **kwargs):
-            heard.append(len(documents))
+        def on_retriever_end(self, documents, *, run_id, parent_run_id=None, **kwargs):
+            heard.append((run_id, parent_run_id, len(documents)))
 
-    make(name, k=1).batch(["the cat", "the bird"], {"callbacks": [Listener()]})
-    assert heard == [1, 1]
+    retriever = make(name, k=1)
+    retriever.batch(["the cat", "the bird"], {"callbacks": [Listener()]})
+    asked = {run: found for run, parent, found in heard if parent is None}
+    assert list(asked.values()) == [1, 1]
+    parents = {parent for _, parent, _ in heard if parent is not None}
+    held = isinstance(retriever, NestedRetriever)
+    assert parents == (set(asked) if held else set()), (
+        "what it holds is heard below the query that it searches for"
+    )
 
 
 @every_retriever

@@ -57,7 +57,7 @@ class Keep(BaseDocumentCompressor):
 
 
 def test_evidence_is_slices_of_the_document(make_example):
-    examples = [ask(make_example, q, name) for q in ("Who swims?", "What has stripes?") for name in ANIMALS]
+    examples = [ask(make_example, q, name) for q in ("Who swims?", "Who eats all day?") for name in ANIMALS]
     for example, answer in zip(examples, make()(examples), strict=True):
         assert answer.error is None
         for evidence in answer.evidence:
@@ -151,12 +151,27 @@ def test_refusing_is_a_row_with_what_was_spent(make_example):
     assert refused.error.startswith("ContextOverflowError: 3 passages have")
     assert refused.usage.index_seconds > 0
     assert refused.usage.seconds >= refused.usage.index_seconds
-    assert nothing.error is None
+    assert nothing.error.startswith("NothingRetrieved: no passage shares a word with it")
+    assert nothing.usage.retrieve_seconds > 0
 
 
-def test_a_question_that_finds_nothing_is_asked_all_the_same(make_example):
-    [answer] = make(ScriptedLLM({"": "I do not know"}))([ask(make_example, "xylophone")])
-    assert (answer.text, answer.evidence, answer.error) == ("I do not know", (), None)
+def test_a_question_that_finds_nothing_fails_alone_and_is_not_asked(make_example):
+    llm = ScriptedLLM({"": "I do not know"})
+    nothing, fine = make(llm)([ask(make_example, "xylophone"), ask(make_example, "Who swims?")])
+    assert nothing.error == "NothingRetrieved: no passage shares a word with it, or a step left none"
+    assert (nothing.text, nothing.evidence, nothing.usage.prompt_tokens) == ("", (), 0)
+    assert (fine.text, fine.error) == ("I do not know", None)
+    assert [len(call.prompts) for call in llm.calls] == [1]
+
+
+def test_passages_none_of_which_fits_fail_their_question(make_example):
+    question = ask(make_example, "the river stripes lion")
+    [whole] = make()([question])
+    lost = sum(SAID.tokenizer.count(ANIMALS["zoo"][e.start : e.end]) for e in whole.evidence)
+    llm = ScriptedLLM({"": "x"}, window=one_token_short(whole, question) - lost)
+    [answer] = make(llm)([question])
+    assert answer.error.startswith("ContextOverflowError: 3 passages have")
+    assert llm.calls == []
 
 
 @pytest.mark.parametrize("text", ["", "  \n "])

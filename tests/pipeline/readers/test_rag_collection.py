@@ -67,8 +67,8 @@ def test_the_answer_lies_in_the_other_document(make_example):
 def test_a_collection_of_one_document_is_the_document(make_example, questions):
     examples = [ask(make_example, question) for question in questions]
     alone, together = make(None)(examples), make(LIBRARY[:1])(examples)
-    assert [(a.text, a.evidence, a.prompt_hash) for a in alone] == [
-        (a.text, a.evidence, a.prompt_hash) for a in together
+    assert [(a.text, a.evidence, a.prompt_hash, a.error) for a in alone] == [
+        (a.text, a.evidence, a.prompt_hash, a.error) for a in together
     ]
 
 
@@ -102,7 +102,9 @@ def test_the_questions_document_may_be_missing_from_it(make_example):
 
 
 def test_another_text_of_the_same_name_is_no_evidence(make_example):
-    changed, fine = make()([make_example("q", "Who swims?", "It rained.", "zoo"), ask(make_example, "Who?")])
+    changed, fine = make()(
+        [make_example("q", "Who swims?", "It rained.", "zoo"), ask(make_example, "Who swims?")]
+    )
     assert changed.error == "DataError: the collection holds another text called 'zoo'; rename one of the two"
     assert fine.error is None
 

@@ -185,7 +185,7 @@ def test_an_engine_that_dies_leaves_what_it_answered(store, make_example, reader
     }
     stored = StoredReader(lambda: readers[reader], store, "i", "arm")
     with pytest.raises(MemoryError):
-        stored([make_example(c) for c in "abc"])
+        stored([make_example(c, "Who swims?", "A tiger swims.") for c in "abc"])
     assert len(store) == 2
 
 
