@@ -1,6 +1,7 @@
 """A tiny comparison that every test of the laboratory can run: two documents, four questions, scripted answers."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -37,6 +38,13 @@ def dataset():
         Example("b2", "What comes next?", documents["b"], (), "qa", None, meta),
     )
     return Dataset("made", examples, documents, "revision-1")
+
+
+@pytest.fixture
+def findable(dataset):
+    """The same, but its last question shares a word with its text: retrieval finds something for every question."""
+    *others, last = dataset.examples
+    return replace(dataset, examples=(*others, replace(last, question="What comes after 2021?")))
 
 
 class Scripted:

@@ -280,16 +280,16 @@ def test_readers_answer_and_share_their_engine(recipe, store, make_example):
     readers = build_readers(specs, store)
     assert list(readers) == ["rag", "long", "mine", "length"]
     examples = [
-        make_example("a", text="one two three", document_id="a"),
-        make_example("b", text="x " * 50, document_id="b"),
+        make_example("a", "Is it two?", text="one two three", document_id="a"),
+        make_example("b", "Is it x?", text="x " * 50, document_id="b"),
     ]
     answers = {name: reader(examples) for name, reader in readers.items()}
     assert [answer.text for answers_ in answers.values() for answer in answers_] == ["yes"] * 8
     assert [answer.route for answer in answers["length"]] == ["long", "rag"]
     assert [a.usage for a in answers["length"]] == [answers["long"][0].usage, answers["rag"][1].usage]
-    rag, whole = (readers[name].reader._reader for name in ("rag", "long"))
+    rag, whole = (readers[name].reader for name in ("rag", "long"))
     assert rag.llm is whole.llm
-    assert readers["length"].reader._reader.rag is readers["rag"]
+    assert readers["length"].reader.rag is readers["rag"]
     assert len(rag.llm.calls) == 2, "each arm asked once; the routers were served by the store"
 
 
@@ -370,7 +370,7 @@ def test_a_raised_version_of_a_method_is_another_identity(recipe, monkeypatch):
 
 def test_answers_of_an_older_version_are_asked_anew(recipe, store, make_example, monkeypatch):
     specs = recipe.only(["rag"]).completed()
-    examples = [make_example("a")]
+    examples = [make_example("a", "Who met Bob?")]
     [first] = build_readers(specs, store).values()
     first(examples)
     assert not build_readers(specs, store)["rag"].missing(examples)

@@ -39,10 +39,10 @@ def test_the_door_opens_at_once():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_comparison_from_python(dataset, scripted_recipe, tmp_path):
+def test_a_comparison_from_python(findable, scripted_recipe, tmp_path):
     recipe = rlc.load_recipe(scripted_recipe)
-    run = rlc.compare(dataset, recipe, routers=["length"], out=tmp_path)
+    run = rlc.compare(findable, recipe, routers=["length"], out=tmp_path)
     assert run.frame["reader"].unique(maintain_order=True).to_list() == ["rag", "long", "length"]
     assert {"results.parquet", "estimate.json"} <= {file.name for file in run.folder.iterdir()}
-    assert rlc.compare(dataset, recipe, routers=["length"], out=tmp_path).frame.equals(run.frame)
+    assert rlc.compare(findable, recipe, routers=["length"], out=tmp_path).frame.equals(run.frame)
     assert rlc.open_run(run.folder.name, tmp_path).frame.equals(run.frame)

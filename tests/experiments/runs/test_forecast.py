@@ -29,12 +29,12 @@ from rlc.pipeline.recipe import Recipe, load_recipe
 
 
 @pytest.fixture
-def run(dataset, scripted_recipe, tmp_path):
-    return plan_run(dataset, {"": load_recipe(scripted_recipe)}, ["rag", "long"], ["length"], tmp_path)
+def run(findable, scripted_recipe, tmp_path):
+    return plan_run(findable, {"": load_recipe(scripted_recipe)}, ["rag", "long"], ["length"], tmp_path)
 
 
 def test_a_run_keeps_its_estimate_and_what_came_of_it(run):
-    execute(run, resume=True)
+    execute(run)
     record = read_estimate(run.folder)
     assert record["readers"].keys() == record["measured"].keys() == {"rag", "long"}, (
         "routers read nothing themselves"
@@ -43,12 +43,12 @@ def test_a_run_keeps_its_estimate_and_what_came_of_it(run):
     assert record["readers"]["long"]["seconds"] is None, "only engines of this process are timed beforehand"
     assert record["measured"]["long"]["seconds"] > 0
     before = (run.folder / FILE).read_text()
-    execute(run, resume=True)  # everything is stored: neither made anew nor measured
+    execute(run)  # everything is stored: neither made anew nor measured
     assert (run.folder / FILE).read_text() == before
 
 
 def test_the_report_shows_planned_beside_measured(run):
-    execute(run, resume=True)
+    execute(run)
     study = make_study(open_run(str(run.folder), run.out))
     section = planned(study)
     rows = {(row[0].text, row[1].text): [cell.text for cell in row[2:]] for row in section.tables[0].rows}

@@ -16,9 +16,9 @@ TIMES = ("index_seconds", "retrieve_seconds", "first_token_seconds", "seconds")
 
 
 @pytest.fixture
-def run(dataset, scripted_recipe, tmp_path):
+def run(findable, scripted_recipe, tmp_path):
     return plan_run(
-        dataset, {"": load_recipe(scripted_recipe)}, ["rag", "long"], ["length"], tmp_path / "many"
+        findable, {"": load_recipe(scripted_recipe)}, ["rag", "long"], ["length"], tmp_path / "many"
     )
 
 

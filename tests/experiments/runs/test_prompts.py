@@ -8,12 +8,12 @@ from rlc.experiments.runs.run import plan_run
 from rlc.pipeline.recipe import load_recipe
 
 
-def test_every_stored_answers_prompt_is_found_again(dataset, tmp_path, scripted_recipe):
-    run = plan_run(dataset, {"": load_recipe(scripted_recipe)}, ["rag", "long"], [], tmp_path)
+def test_every_stored_answers_prompt_is_found_again(findable, tmp_path, scripted_recipe):
+    run = plan_run(findable, {"": load_recipe(scripted_recipe)}, ["rag", "long"], [], tmp_path)
     store = Store(tmp_path)
     frame = run.execute(run.readers(store)).frame
     store.close()
-    examples = {example.id: example for example in dataset.examples}
+    examples = {example.id: example for example in findable.examples}
     for row in frame.iter_rows(named=True):
         prompts = rebuild_prompts(run.specs[row["reader"]], examples[row["example_id"]])
         assert set(prompts) == {row["prompt_hash"]}

@@ -13,6 +13,7 @@ from rlc.data.errors import SpecError, StoreError, UsageError
 from rlc.data.store import Store
 from rlc.experiments.runs.results import read_results
 from rlc.experiments.runs.run import plan_run
+from rlc.pipeline.readers.rag import NOTHING_RETRIEVED
 from rlc.pipeline.recipe import load_recipe
 from rlc.pipeline.routers import AUTO
 
@@ -74,12 +75,21 @@ def test_the_router_is_charged_what_its_arm_cost(dataset, tmp_path):
     assert auto["seconds"].to_list() == long["seconds"].to_list()
 
 
-def test_again_answers_nothing_and_says_the_same(dataset, tmp_path):
-    first, _ = execute(run_of(dataset, tmp_path))
-    second, missing = execute(run_of(dataset, tmp_path))
+def test_again_answers_nothing_and_says_the_same(findable, tmp_path):
+    first, _ = execute(run_of(findable, tmp_path))
+    second, missing = execute(run_of(findable, tmp_path))
     assert not any(missing.values())
     assert second.run.folder == first.run.folder
     assert second.frame.equals(first.frame)
+
+
+def test_a_question_that_finds_nothing_fails_and_alone_is_asked_again(dataset, tmp_path):
+    first, _ = execute(run_of(dataset, tmp_path))
+    failed = first.frame.drop_nulls("error")
+    assert failed.select("reader", "example_id").rows() == [("rag", "b2")]
+    assert failed["error"][0].startswith(NOTHING_RETRIEVED)
+    _, missing = execute(run_of(dataset, tmp_path))
+    assert missing == {"rag": {"b2"}, "long": set(), "auto": set()}
 
 
 def test_another_setting_is_another_run_and_asks_again(dataset, tmp_path):

@@ -168,6 +168,6 @@ def test_pruners_that_score_with_the_engine_are_swept(tiny_llm_folder, make_exam
     )
     store = Store(tmp_path)
     [reader] = build_readers(recipe.completed(), store, Memory().finish).values()
-    [answer] = reader([make_example("q1")])
+    [answer] = reader([make_example("q1", "Who met Bob?")])
     assert answer.error is None
     store.close()

@@ -62,10 +62,10 @@ def test_a_long_passage_and_one_that_is_not_at_hand_are_places(row):
 
 
 def test_a_failed_answer_has_no_model_step(row):
-    step = steps_of(row(error="Timeout", evidence=[], correct=None), {}, ENTRY, TEXT)
+    step = steps_of(row(error="Timeout", evidence=[], value=None), {}, ENTRY, TEXT)
     assert step.steps == []
     assert step.outputs == {"error": "Timeout"}
-    assert step.attributes["rlc.verdict"] == "none"
+    assert step.attributes["rlc.verdict"] == "not judged"
 
 
 @given(st.sets(st.text(), max_size=20), st.integers(0, 20), st.integers(0, 20))
