@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
 
 from rlc.data.errors import EngineUnavailableError
 from rlc.data.loads import PromptLoad
@@ -158,8 +160,9 @@ def start(out: Path, table: Table, window: int = 131_072, **settings: Any) -> Be
     folder = out / "shape"
     folder.mkdir(exist_ok=True)
     write_json(folder / "config.json", LLAMA_8B)
+    Tokenizer(BPE()).save(str(folder / "tokenizer.json"))  # empty: nothing here is text
     extra = {"load_format": "dummy", "skip_tokenizer_init": True}
-    engine = VllmLLM(str(folder), window=window, extra=extra, **settings)
+    engine = VllmLLM(str(folder), window=window, template="plain", extra=extra, **settings)
     planned = {name: value for name, value in settings.items() if name in Settings.__dataclass_fields__}
     known = Settings(window=window, **planned)
     bench = Bench(engine, read_machine(out), known, np.random.default_rng(0))

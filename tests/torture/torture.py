@@ -40,6 +40,7 @@ from rlc.pipeline.recipe import load_recipe
 from rlc.retrievers.encoders.cached import CachedEncoder
 
 QUESTIONS = 40
+LIMIT = 60  # seconds for one command, which takes a few; a longer one hangs
 RLC = [sys.executable, "-c", "from rlc.experiments.cli.main import main; main()"]
 PIECES = [
     *"\0\t\n \"'\\<>&{}[]()#|`~@%$^*_-+=:;,.?!/09azAZéß漢ท한\u202e\ud83d",
@@ -130,7 +131,7 @@ def stored(place: Path) -> int:
 
 def finish(place: Path, command: list[str], found: Found) -> None:
     """Run the command to its end undisturbed; every question must have the answer that it has without disturbance."""
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=LIMIT, check=False)
     try:
         [folder] = [file.parent for file in (place / "runs").glob("*/results.parquet")]
         frame = read_results(folder / "results.parquet")
@@ -165,10 +166,11 @@ def kills(draw: random.Random, place: Path) -> Found:
         if victim != process.pid:
             process.kill()
         try:
-            process.wait(60)
+            process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             found["crashed"] += 1
             process.kill()
+            process.wait()
         now = stored(place)
         found["lost"] += now < kept
         kept = now
@@ -188,7 +190,7 @@ def disks(draw: random.Random, place: Path) -> Found:
     command, size = comparison(place, serve()), draw.randrange(4_000, 120_000)
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # noqa: E731
     done = subprocess.run(
-        command, cwd=place, capture_output=True, text=True, timeout=300, check=False, preexec_fn=limit
+        command, cwd=place, capture_output=True, text=True, timeout=LIMIT, check=False, preexec_fn=limit
     )
     found["silent"] += "Traceback" in done.stderr or (done.returncode != 0 and "error:" not in done.stderr)
     finish(place, command, found)
@@ -206,7 +208,10 @@ def writers(draw: random.Random, place: Path) -> Found:
         )
         time.sleep(draw.uniform(0, 3))
     for process in both:
-        process.communicate(timeout=300)
+        try:
+            process.communicate(timeout=LIMIT)
+        finally:
+            process.kill()
         found["lost"] += process.returncode != 0
     finish(place, command, found)
     return found
@@ -217,7 +222,7 @@ def servers(draw: random.Random, place: Path) -> Found:
     found = Found(tried=QUESTIONS // 4)
     command = comparison(place, serve(odd=True), *draw.choice([[], ["--workers", "2"]]))
     for _ in range(2):  # what is stored must not stop the second run
-        subprocess.run(command, cwd=place, capture_output=True, timeout=300, check=False)
+        subprocess.run(command, cwd=place, capture_output=True, timeout=LIMIT, check=False)
         [folder] = [file.parent for file in (place / "runs").glob("*/recipe.json")]
         try:
             frame = open_run(str(folder), place).frame
@@ -254,7 +259,7 @@ def flips(draw: random.Random, place: Path) -> Found:
     texts = [f"text {i}" for i in range(200)]
     vectors = CachedEncoder(Letters(), file=place / "vectors.sqlite").encode_documents(texts)
     command = comparison(place, serve())
-    subprocess.run(command, cwd=place, capture_output=True, timeout=300, check=True)
+    subprocess.run(command, cwd=place, capture_output=True, timeout=LIMIT, check=True)
     [folder] = [file.parent for file in (place / "runs").glob("*/results.parquet")]
     run = open_run(str(folder), place)
 
@@ -364,7 +369,10 @@ def torture(seed: int, rounds: int | None, minutes: float = 0.0) -> dict[str, Fo
         for name, one in ROUNDS.items():
             with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                totals[name] += one(random.Random(f"{seed} {number} {name}"), Path(place))
+                try:
+                    totals[name] += one(random.Random(f"{seed} {number} {name}"), Path(place))
+                except subprocess.TimeoutExpired:  # a command hangs
+                    totals[name]["crashed"] += 1
         number += 1
     return totals
 

@@ -16,7 +16,7 @@ def opinion(shell, monkeypatch, tmp_path):
     shell("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track")
     [run] = (tmp_path / "runs").glob("mine-own-*")
 
-    def ask(reply, *words, name="judge-model", code=0):
+    def ask(reply, *words, name="test/judge-model", code=0):
         monkeypatch.setattr(type(BUILDER), "build", lambda *_: ScriptedLLM({"": reply}, name=name))
         return shell("judge", "llm", run, "--model", name, *words, code=code)
 
@@ -44,8 +44,11 @@ def test_agreement_wants_recorded_answers(shell):
 
 def test_a_second_opinion_beside_the_rules(opinion):
     said = opinion("Yes").stdout
-    assert "judge-model judged 6 answers; 0 replies were neither" in said
-    assert "rag                      100.0% right of 2" in said
+    assert "test/judge-model judged 6 answers; 0 replies were neither" in said
+    assert (
+        "rag                      66.7% right of 3" in said
+    )  # it found nothing for the third, which is wrong
+    assert "long                     100.0% right of 2" in said
     assert "same verdict on 50.0% of 4" in said
     assert "kappa" in said
 

@@ -8,6 +8,7 @@ from rlc.experiments.statistics.ceiling import better_arm, ceiling, noise_floor,
 RAG = [1, 1, 0, 0, 1, 0]
 LONG = [1, 0, 1, 0, 0, 0]
 DOCUMENTS = list("aabbcc")
+MANY = [i // 2 for i in range(8 * len(RAG))]  # eight times the same, so that the gap is told from zero
 
 
 def test_oracle_by_hand():
@@ -26,16 +27,23 @@ def test_the_better_arm_of_each_model_in_hindsight():
 
 
 def test_router_by_hand():
-    score = score_router([1, 1, 1, 0, 0, 0], RAG, LONG, DOCUMENTS)
+    score = score_router([1, 1, 1, 0, 0, 0] * 8, RAG * 8, LONG * 8, MANY)
     assert score.accuracy.value == pytest.approx(3 / 6)
     assert score.gain.value == 0
     assert score.regret.value == pytest.approx(1 / 6)
     assert score.closed.value == 0
 
 
+def test_a_gap_that_is_not_told_from_zero_has_no_share():
+    score = score_router(oracle_outcomes(RAG, LONG), RAG, LONG, DOCUMENTS)
+    assert ceiling(RAG, LONG, DOCUMENTS).headroom.low == 0
+    assert (score.gain.value, score.closed.value) == (pytest.approx(1 / 6), None)
+
+
 def test_the_arms_and_the_oracle_are_the_ends_of_the_scale():
-    assert score_router(RAG, RAG, LONG, DOCUMENTS).closed.value == 0
-    best = score_router(oracle_outcomes(RAG, LONG), RAG, LONG, DOCUMENTS)
+    rag, long = RAG * 8, LONG * 8
+    assert score_router(rag, rag, long, MANY).closed.value == 0
+    best = score_router(oracle_outcomes(rag, long), rag, long, MANY)
     assert (best.closed.value, best.regret.value) == (1, 0)
 
 
