@@ -122,8 +122,11 @@ class Store:
             StoreError: if they cannot be written.
         """
         try:
-            with self._connection:
-                self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows.items())
+            try:
+                self._insert(rows)
+            except sqlite3.DatabaseError as error:
+                self._salvage(error)
+                self._insert(rows)
         except sqlite3.Error as error:
             raise StoreError(
                 f"{self._refused('write to', error)}; what was stored before is safe: free some space or the folder, "
@@ -131,6 +134,17 @@ class Store:
             ) from error
         self._renewed.difference_update(rows)
         self.unreadable.difference_update(rows)
+
+    def _insert(self, rows: Mapping[str, str]) -> None:
+        """Write the rows, or none where one cannot be read again: a damaged page may take a row and not give it back."""
+        keys = list(rows)
+        with self._connection:
+            self._connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows.items())
+            parts = (keys[start : start + LARGEST_QUERY] for start in range(0, len(keys), LARGEST_QUERY))
+            if sum(len(self._select(part)) for part in parts) < len(keys):
+                damage = sqlite3.DatabaseError("what was written cannot be read")
+                damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+                raise damage
 
     def renew(self, keys: Sequence[str]) -> None:
         """Count these answers as missing, for this store object, until they are put again; the file keeps them till then."""

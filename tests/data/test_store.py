@@ -178,7 +178,9 @@ def test_a_damaged_file_gives_no_wrong_answer_and_does_not_end_the_store(tmp_pat
     if said:
         assert f"{len(found)} answers were saved" in str(said[0].message)
         assert len(list(tmp_path.glob("answers.damaged-*.sqlite"))) == 1
-    store.put({"after": FULL})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # damage may be seen only when a page does not give back what it took
+        store.put({"after": FULL})
     assert store.get(["after"]) == {"after": FULL}
 
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import random
+import re
 import resource
 import signal
 import sqlite3
@@ -63,7 +64,10 @@ class Server(BaseHTTPRequestHandler):
         """One completion."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
         time.sleep(0.02)
-        number = int(asked.rpartition("Who ")[2].partition("?")[0])
+        own = re.search(
+            r"Who (\d+)\?", asked
+        )  # else it is what the engine asks to learn the server's dialect
+        number = int(own[1]) if own else 1
         reply: object = {"choices": [{"message": {"content": f"Ada {number}"}, "finish_reason": "stop"}]}
         if self.odd and number % 4 == 0:
             counts = [
