@@ -31,7 +31,7 @@ from rlc.pipeline.kv.base import Eviction
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.support.stored import StoredReader
-from rlc.pipeline.routers import AUTO, ROUTERS
+from rlc.pipeline.routers import AUTO, ONE_CALL, ROUTERS
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import RetrieverFactory
 from rlc.retrievers.encoders import ENCODERS
@@ -108,10 +108,22 @@ class Recipe:
             raise SpecError(
                 f"router {name!r} routes between {rag!r} and {long!r}; add the arm {missing[0]!r}"
             )
-        spec: Spec = {"use": resolve_router(name), "rag": f"@{rag}", "long": f"@{long}"}
+        spec = self._routed(name, {"rag": f"@{rag}", "long": f"@{long}"})
         for key, value in self.parts.get(f"router-{spec['use']}", {}).items():
             spec[key] = {**self.readers[arms[key]], **value} if key in arms else value
         return replace(self, readers={**self.readers, name: spec})
+
+    def _routed(self, name: str, arms: Spec) -> Spec:
+        """A router's spec over its arms; of `auto`, the part `router-auto` says how many calls a question may cost."""
+        use = name
+        if name == "auto":
+            calls = self.parts.get("router-auto", {}).get("calls", 2)
+            if calls not in (1, 2):
+                raise SpecError(f"parts.router-auto.calls: expected 1 or 2 calls a question, got {calls!r}")
+            use = ONE_CALL if calls == 1 else AUTO
+        if "arms" in READER.parameters(use, f"readers.{name}"):
+            return {"use": use, "arms": list(arms.values())}
+        return {"use": use, **arms}
 
     def completed(self) -> dict[str, Spec]:
         """Every reader's spec written out in full: references, shorthands and defaults, and collections' revisions.
@@ -202,11 +214,6 @@ def _first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
     if isinstance(value, Mapping):
         return {"index" if key == "retriever" else key: _first_names(inner) for key, inner in value.items()}
     return [_first_names(inner) for inner in value] if isinstance(value, list) else value
-
-
-def resolve_router(name: str) -> str:
-    """What a router's name stands for: `auto` is an alias, never a class."""
-    return AUTO if name == "auto" else name
 
 
 def load_recipe(source: Path | str) -> Recipe:

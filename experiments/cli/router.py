@@ -68,7 +68,6 @@ def evaluate(
     """Replay routers over recorded answers: what they win, what they cost, and how much of the gap they close."""
     from rlc.experiments.router_lab.evaluate import evaluate as replay_all
     from rlc.experiments.router_lab.evaluate import evaluate_shipped, noise_floors
-    from rlc.experiments.router_lab.replay import PROTOCOLS
 
     if routers and protocols:
         raise UsageError("a shipped router is scored as it is: give --router or --protocol")
@@ -81,7 +80,7 @@ def evaluate(
         rows = evaluate_shipped(lab, routers, fit=fit, price=price, budget=budget, seed=seed)
         _say_seen(lab, routers, fit)
     else:
-        rows = replay_all(lab, protocols=protocols or tuple(PROTOCOLS), seed=seed)
+        rows = replay_all(lab, protocols=protocols, seed=seed)
     if plot:
         from rlc.experiments.router_lab.plot import write_curve
 

@@ -5,13 +5,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rlc.data.errors import DataError
-from rlc.experiments.router_lab.fit import PENALTY, finished, fit_model, strengths
-from rlc.experiments.router_lab.lab import SHORT, Lab
+from rlc.experiments.router_lab.fit import finished, fit_model, strengths
+from rlc.experiments.router_lab.lab import SHORT, Lab, Stage
 from rlc.experiments.router_lab.replay import UNSEEN, Play, curve, folds, replay
 from rlc.pipeline.routers.support.fitted import text_digest
 from rlc.pipeline.routers.support.gain_model import Fold
 from rlc.pipeline.routers.table import fit_table
 
+# Each file: when its router decides, and the router that its curve is of: both stages of buy-then-choose have a file.
+FITS: dict[str, tuple[Stage, str]] = {
+    "learned": ("before", "learned"),
+    "learned-after-rag": ("after rag", "learned-after-rag"),
+    "learned-after-both": ("after both", "buy-then-choose"),
+}
 FEWEST_DOCUMENTS = 5  # below it there is nothing to measure a curve on
 
 
@@ -23,10 +29,11 @@ class Artefact:
     play: Play
 
 
-def fit_artefacts(lab: Lab, *, seed: int = 0) -> dict[str, Artefact]:
+def fit_artefacts(lab: Lab, *, with_folds: bool = True, seed: int = 0) -> dict[str, Artefact]:
     """Fit every learned router, by its name.
 
-    The learned ones keep the fits of their folds, which decide the questions about documents of the fit.
+    The learned ones keep the fits of their folds, which decide the questions about documents of the fit; the fits that
+    the package ships are made without, for trees would make them ten times as large.
 
     Raises:
         DataError: where there is too little to fit on.
@@ -41,21 +48,16 @@ def fit_artefacts(lab: Lab, *, seed: int = 0) -> dict[str, Artefact]:
     parts = [np.unique(lab.documents[fold.questions]) for fold in folds(lab, UNSEEN, seed)]
     texts = {one.document_id: text_digest(one.document.page_content) for one in lab.examples}
     files = {}
-    for name, after in (("learned", False), ("learned-after-rag", True)):
-        model = fit_model(lab, everyone, everything, after=after)
-        settings = {
-            "router": name,
-            "penalty": PENALTY,
-            "curve": "unseen documents, every token counted in full",
-        }
-        whole = finished(model, lab, curve(lab, plays[name]), settings)
+    for name, (stage, priced) in FITS.items():
+        model = fit_model(lab, everyone, everything, stage)
+        settings = {"router": name, "curve": f"{priced} on unseen documents, every token counted in full"}
+        whole = finished(model, lab, curve(lab, plays[priced]), settings)
         held_out = tuple(
             Fold(frozenset(texts[document] for document in documents), fold)
             for documents, fold in zip(parts, plays[name].models, strict=True)
         )
-        files[name] = Artefact(replace(whole, folds=held_out).to_json(), plays[name])
-        if not after:
-            known = finished(model, lab, (), {"router": "table"})
+        files[name] = Artefact(replace(whole, folds=held_out if with_folds else ()).to_json(), plays[name])
+    known = finished(model, lab, (), {"router": "table"})
     table = fit_table(lab.short, lab.long - lab.rag, lab.seen, everything, strengths(lab, everything), SHORT)
     table = replace(table, readers=known.readers, provenance=known.provenance)
     files["table"] = Artefact(table.to_json(), plays["table"])

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 
 from rlc.data.errors import DataError, UsageError, unknown
-from rlc.experiments.router_lab.lab import Bools, Floats, Lab
+from rlc.experiments.router_lab.lab import STAGES, Bools, Floats, Lab, Stage
 from rlc.experiments.router_lab.replay import (
     PROTOCOLS,
+    Fits,
     Play,
+    budgeted,
     decide_by_table,
     fixed,
-    learned_play,
+    learned_plays,
     outcomes,
+    possible,
     predict,
     priced,
     replay,
@@ -23,6 +26,7 @@ from rlc.experiments.router_lab.replay import (
 from rlc.experiments.statistics.ceiling import better_arm, noise_floor, score_router
 from rlc.experiments.statistics.intervals import Estimate, difference, estimate
 from rlc.pipeline.routers.learned import SHIPPED
+from rlc.pipeline.routers.learned_after_both import SHIPPED as SHIPPED_AFTER_BOTH
 from rlc.pipeline.routers.learned_after_rag import SHIPPED as SHIPPED_AFTER_RAG
 from rlc.pipeline.routers.support.fitted import FittedOn
 from rlc.pipeline.routers.support.gain_model import load_model
@@ -30,29 +34,49 @@ from rlc.pipeline.routers.table import SHIPPED as SHIPPED_TABLE
 from rlc.pipeline.routers.table import load_table
 
 AS_SHIPPED = "as shipped"
-SHARES = (0.5, 0.25)  # of always-long's tokens: where the learned routers are also shown
+SHIPPED_FITS: dict[Stage, str] = {
+    "before": SHIPPED,
+    "after rag": SHIPPED_AFTER_RAG,
+    "after both": SHIPPED_AFTER_BOTH,
+}
+LAST_STAGE: dict[str, Stage] = {
+    "learned": "before",
+    "learned-after-rag": "after rag",
+    "learned-after-both": "after both",
+    "buy-then-choose": "after both",
+}
+SHARES = (0.45, 0.25)  # of always-long's tokens: where the routers that weigh a price are also shown
 STRONG = 3  # models with the best long arm, shown apart
 # Builds of one model: choosing between their answers with hindsight is luck.
 NEIGHBOURS = (("gpt-4o", "gpt-4o-0806"), ("llama-3.3-70b", "llama-3.3-70b-turbo"))
 BINS = 10  # of predicted probability, for the calibration error
 
 
-def evaluate(
-    lab: Lab, *, protocols: tuple[str, ...] = tuple(PROTOCOLS), seed: int = 0
-) -> list[dict[str, Any]]:
-    """Every router under every protocol, one row each; the learned ones also at `SHARES` of long context's tokens.
+def evaluate(lab: Lab, *, protocols: tuple[str, ...] = (), seed: int = 0) -> list[dict[str, Any]]:
+    """Every router under every protocol, one row each; those that weigh a price also at `SHARES` of long's tokens.
 
-    The price that keeps to a share is read off the same answers: one number chosen with hindsight.
+    The price that keeps to a share is set, fold by fold, on what the fold is fitted on. Without `protocols` all that
+    are possible are played.
+
+    Raises:
+        UsageError: on a protocol that is none, or that the answers at hand do not allow.
     """
+    allowed = possible(lab)
     for protocol in protocols:
         if protocol not in PROTOCOLS:
             raise UsageError(unknown("protocol", protocol, PROTOCOLS))
+        if protocol not in allowed:
+            raise UsageError(
+                f"{protocol!r} holds out a model family or a type of document, and there is one of it: take "
+                f"{', '.join(map(repr, allowed))}"
+            )
     settled = [score(lab, play, "", seed) for play in fixed(lab)]
     rows = []
-    for protocol in protocols:
+    fits: Fits = {}
+    for protocol in protocols or allowed:
         rows += [{**row, "protocol": protocol} for row in settled]
-        for play in replay(lab, protocol, seed):
-            rows += [score(lab, one, protocol, seed) for one in (play, *_cheaper(lab, play))]
+        for play in replay(lab, protocol, seed, fits):
+            rows += [score(lab, one, protocol, seed) for one in (play, *_cheaper(lab, play, protocol, seed))]
     return rows
 
 
@@ -73,7 +97,7 @@ def evaluate_shipped(
     rows = []
     for name in routers:
         play = plays.get(name) or shipped_play(lab, name, fit)
-        cost = price if budget is None else _learned_model(name, fit).price_of(budget)
+        cost = price if budget is None else load_model(_fits(name, fit)[LAST_STAGE[name]]).price_of(budget)
         rows.append(score(lab, priced(lab, play, cost), AS_SHIPPED, seed))
     return rows
 
@@ -90,47 +114,55 @@ def shipped_play(lab: Lab, router: str, fit: str | None = None) -> Play:
         readers = table.readers or {}
         rows = [decide_by_table(table, lab.short, _known(readers, model), 1)[0] for model in lab.models]
         return Play(router, np.stack(rows))
-    model, after = _learned_model(router, fit), router == "learned-after-rag"
-    features = lab.features(after)
-    if model.features != lab.feature_names(after):
-        missing = sorted(set(model.features) ^ set(lab.feature_names(after)))
-        raise DataError(f"the fit and the features at hand differ in {', '.join(missing)}: fit again")
-    chances = [
-        predict(model, features[m : m + 1], _known(model.readers, name))[0]
-        for m, name in enumerate(lab.models)
-    ]
-    return learned_play(np.stack(chances), after)
+    chances: dict[Stage, Floats] = {}
+    for stage, name in _fits(router, fit).items():
+        model, features = load_model(name), lab.features(stage)
+        if model.features != lab.feature_names(stage):
+            missing = sorted(set(model.features) ^ set(lab.feature_names(stage)))
+            raise DataError(f"the fit and the features at hand differ in {', '.join(missing)}: fit again")
+        chances[stage] = np.stack(
+            [
+                predict(model, features[m : m + 1], _known(model.readers, name))[0]
+                for m, name in enumerate(lab.models)
+            ]
+        )
+    unused = np.zeros_like(next(iter(chances.values())))
+    plays = learned_plays({stage: chances.get(stage, unused) for stage in STAGES}, {})
+    return next(play for play in plays if play.router == router)
 
 
 def fitted_on(router: str, fit: str | None = None) -> FittedOn:
     """What a router was fitted on; nothing for one that is fitted on nothing."""
     if router == "table":
         return FittedOn.of(load_table(fit or SHIPPED_TABLE).provenance or {})
-    if router in ("learned", "learned-after-rag"):
-        return FittedOn.of(_learned_model(router, fit).provenance)
-    return FittedOn.of({})
+    if router not in LAST_STAGE:
+        return FittedOn.of({})
+    return FittedOn.of(load_model(_fits(router, fit)[LAST_STAGE[router]]).provenance)
 
 
-def _learned_model(router: str, fit: str | None) -> Any:  # noqa: ANN401
-    shipped = {"learned": SHIPPED, "learned-after-rag": SHIPPED_AFTER_RAG}
-    if router not in shipped:
-        known = [*shipped, "table", "length", "self-route", "always rag", "always long"]
+def _fits(router: str, fit: str | None) -> dict[Stage, str]:
+    """The fits of a learned router's stages; `fit` stands for that of the last one."""
+    if router not in LAST_STAGE:
+        known = [*LAST_STAGE, "table", "length", "self-route", "believe-refusal", "always rag", "always long"]
         raise UsageError(unknown("router to replay", router, known))
-    return load_model(fit or shipped[router])
+    last = LAST_STAGE[router]
+    fits: dict[Stage, str] = {last: fit or SHIPPED_FITS[last]}
+    if router == "buy-then-choose":
+        fits["after rag"] = SHIPPED_FITS["after rag"]
+    return fits
 
 
 def _known(readers: Any, model: str) -> Floats | None:  # noqa: ANN401
     return np.array([readers[model]]) if model in readers else None
 
 
-def _cheaper(lab: Lab, play: Play) -> list[Play]:
-    if play.gains is None:
+def _cheaper(lab: Lab, play: Play, protocol: str, seed: int) -> list[Play]:
+    if play.worth is None:
         return []
-    cheaper = {share: within(lab, play, share) for share in SHARES}
     return [
-        replace(one, router=f"{play.router} at {100 * share:.0f}%")
-        for share, one in cheaper.items()
-        if one.price
+        replace(budgeted(lab, play, share, protocol, seed), router=f"{play.router} at {100 * share:.0f}%")
+        for share in SHARES
+        if tokens(lab, play)[lab.seen].sum() > share * lab.long_tokens[lab.seen].sum()
     ]
 
 
@@ -153,7 +185,7 @@ def score(lab: Lab, play: Play, protocol: str, seed: int = 0) -> dict[str, Any]:
     return {
         "router": play.router,
         "protocol": protocol,
-        "price": play.price if np.isfinite(play.price) else None,
+        "price": play.price if play.price is not None and np.isfinite(play.price) else None,
         "n": int(lab.seen.sum()),
         "documents": len(np.unique(lab.documents)),
         **whole,
@@ -218,8 +250,8 @@ def _strong(lab: Lab, play: Play, seed: int) -> dict[str, Any]:
         :STRONG
     ]
     chosen = np.isin(np.arange(len(lab.models)), order)
-    dear = within(lab, play, 0.5, chosen) if play.gains is not None else play
     used = lab.seen & chosen[:, None]
+    dear = within(lab, play, 0.5, used) if play.worth is not None and play.price is not None else play
     documents = np.broadcast_to(lab.documents, used.shape)[used].tolist()
     against = difference(outcomes(lab, dear)[used], lab.long[used], documents, seed=seed)
     return {
@@ -227,7 +259,7 @@ def _strong(lab: Lab, play: Play, seed: int) -> dict[str, Any]:
         "gain_over_long": against.value,
         "gain_over_long_ci": _ci(against),
         "tokens_share": float(tokens(lab, dear)[used].sum() / lab.long_tokens[used].sum()),
-        "price": dear.price if np.isfinite(dear.price) else None,
+        "price": dear.price if dear.price is not None and np.isfinite(dear.price) else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""Fitting the learned routers: a softmax over which arm alone is right, with scipy and nothing else."""
+"""Fitting the learned routers to which arm alone is right."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,16 +9,12 @@ from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
 from rlc.data.spec import fingerprint
-from rlc.experiments.router_lab.lab import Bools, Floats, Lab
+from rlc.experiments.router_lab.grow import grow_trees
+from rlc.experiments.router_lab.lab import Bools, Floats, Lab, Stage
 from rlc.pipeline.routers.support.fitted import seen_questions
-from rlc.pipeline.routers.support.gain_model import (
-    LIMIT,
-    OUTCOMES,
-    CurvePoint,
-    GainModel,
-    softmax,
-    standardised,
-)
+from rlc.pipeline.routers.support.gain_model import OUTCOMES, CurvePoint, GainModel
+from rlc.pipeline.routers.support.softmax_model import LIMIT, SoftmaxModel, softmax, standardised
+from rlc.pipeline.routers.support.tree_model import TreeModel
 
 PENALTY = (
     200.0  # what a squared weight costs, in log-loss of single answers; 100 to 1,000 hardly differ on LaRA
@@ -27,23 +23,24 @@ PRIOR = 20.0  # labelled questions that the average reader's lead is worth besid
 ITERATIONS = 200
 
 
-def fit_model(lab: Lab, models: Bools, questions: Bools, *, after: bool = False) -> GainModel:
-    """Fit on some models' answers to some questions.
+def fit_model(lab: Lab, models: Bools, questions: Bools, stage: Stage = "before") -> GainModel:
+    """Fit on some models' answers to some questions: a softmax before any answer, boosted trees after one.
 
-    The penalised log-loss is convex, so the fit depends on the data alone. Strengths are measured on the same
-    questions.
+    The penalised log-loss is convex and the trees are grown with a fixed seed, so the fit depends on the data alone.
+    Strengths are measured on the same questions. Trees are better only where an answer was seen; before, they are not.
 
     Args:
         lab: Outcomes and features.
         models: Which models to use. [m]
         questions: Which questions to use. [q]
-        after: Whether the router sees the RAG answer.
+        stage: When the router decides.
 
     Raises:
         DataError: if the answers hold one outcome only, so that there is nothing to tell apart.
     """
-    seen = lab.seen[np.ix_(models, questions)]
-    outcome = (lab.long - lab.rag)[np.ix_(models, questions)].astype(int) + 1
+    block = np.ix_(models, questions)
+    seen = lab.seen[block]
+    outcome = (lab.long - lab.rag)[block].astype(int) + 1
     present = [OUTCOMES[i] for i in np.unique(outcome[seen])]
     if not {"rag", "long"} <= set(present):
         raise DataError(
@@ -51,20 +48,28 @@ def fit_model(lab: Lab, models: Bools, questions: Bools, *, after: bool = False)
             f"only long context got right, got the outcomes {', '.join(present) or 'none'} on {int(seen.sum())} "
             "answered questions; compare more questions, or take an arm for all"
         )
-    features = lab.features(after)[np.ix_(models, questions)]
+    features, known = lab.features(stage)[block], strengths(lab, questions)[models]
+    if stage != "before":
+        readers = np.broadcast_to(known[:, None], (*seen.shape, known.shape[1]))
+        rows = np.concatenate([features, readers], axis=2)[seen]
+        return TreeModel(
+            features=lab.feature_names(stage),
+            strength_centre=known.mean(axis=0),
+            trees=grow_trees(rows, outcome[seen]),
+        )
     centre, scale = _moments(features[seen])
-    known = strengths(lab, questions)[models]
     strength_centre, strength_scale = _moments(known)
-    targets = np.eye(len(OUTCOMES))[outcome] * seen[..., None]
     design = np.stack([standardised(rows, centre, scale, LIMIT) for rows in features])
-    readers = standardised(known, strength_centre, strength_scale, LIMIT)
-    return GainModel(
-        features=lab.feature_names(after),
+    targets = np.eye(len(OUTCOMES))[outcome] * seen[..., None]
+    return SoftmaxModel(
+        features=lab.feature_names(stage),
         centre=centre,
         scale=scale,
         strength_centre=strength_centre,
         strength_scale=strength_scale,
-        weights=fit_softmax(design, readers, targets, PENALTY),
+        weights=fit_softmax(
+            design, standardised(known, strength_centre, strength_scale, LIMIT), targets, PENALTY
+        ),
     )
 
 
@@ -144,7 +149,7 @@ def finished(
             "models": list(lab.models),
             "seen_questions": seen_questions(lab.examples),
             "answers": int(lab.seen.sum()),
-            "weights": fingerprint(model.weights.round(6).tolist())[:12],
+            "weights": fingerprint(model.to_data())[:12],
             **provenance,
         },
     )

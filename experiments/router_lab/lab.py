@@ -4,32 +4,34 @@ Rows are models (m), columns questions (q). A router is replayed by indexing; no
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
 from rlc.data.protocols import Retrieved
-from rlc.data.records import Dataset, Example, evidence_in
+from rlc.data.records import Dataset, Example
 from rlc.data.sets.lara import load, load_predictions
 from rlc.data.text.abstention import abstains
 from rlc.data.tokens import ApproximateTokenizer, count_once
 from rlc.experiments.scorers.agreement import judge_frame
 from rlc.experiments.scorers.rule import RuleJudge
 from rlc.pipeline.readers.recorded import RecordedReader, bm25_evidence
-from rlc.pipeline.routers.learned import known_before
-from rlc.pipeline.routers.support.answer_features import answer_features
-from rlc.pipeline.routers.support.features import Text
+from rlc.pipeline.routers.support.known import known_before, with_long, with_rag
 
 if TYPE_CHECKING:
     import polars as pl
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+Stage = Literal["before", "after rag", "after both"]
+"""When a router decides: before any answer, after the RAG answer, or after the answers of both arms."""
+STAGES: tuple[Stage, ...] = ("before", "after rag", "after both")
 
 SHORT = 65_536  # tokens: between LaRA's two lengths
 
@@ -48,10 +50,9 @@ class Lab:
         long: The same for the long arm.
         seen: Where both arms were asked. [m, q]
         silent: Where the RAG answer abstains, or never came. [m, q]
-        names: The features known before any answer.
-        before: Their values. [q, features]
-        answer_names: The features of a RAG answer.
-        answer: Their values. [m, q, features]
+        names: The features known after both answers.
+        known: Their values. [m, q, features]
+        stages: How many of them are known at each of `STAGES`, where the later ones only add to the earlier.
         rag_tokens: Prompt tokens of the RAG arm. [m, q]
         long_tokens: Prompt tokens of the long arm. [m, q]
         revision: The data's.
@@ -65,9 +66,8 @@ class Lab:
     seen: Bools
     silent: Bools
     names: tuple[str, ...]
-    before: Floats
-    answer_names: tuple[str, ...]
-    answer: Floats
+    known: Floats
+    stages: Mapping[Stage, int]
     rag_tokens: Floats
     long_tokens: Floats
     revision: str
@@ -94,14 +94,30 @@ class Lab:
         """The family of each model; [m]."""
         return np.array([family(model) for model in self.models])
 
-    def features(self, after: bool) -> Floats:
-        """What a router knows, before any answer or after the RAG answer; [m, q, features]."""
-        before = np.broadcast_to(self.before, (len(self.models), *self.before.shape))
-        return np.concatenate([before, self.answer], axis=2) if after else before
+    @cached_property
+    def types(self) -> NDArray[np.str_]:
+        """The type of document of each question; [q]."""
+        return np.array(
+            [str(e.metadata.get("type", e.document.metadata.get("kind", ""))) for e in self.examples]
+        )
 
-    def feature_names(self, after: bool) -> tuple[str, ...]:
+    def features(self, stage: Stage) -> Floats:
+        """What a router knows at a stage; [m, q, features]."""
+        return self.known[..., : self.stages[stage]]
+
+    def feature_names(self, stage: Stage) -> tuple[str, ...]:
         """Their names."""
-        return self.names + self.answer_names if after else self.names
+        return self.names[: self.stages[stage]]
+
+    def without(self, ends: tuple[str, ...]) -> "Lab":
+        """The same laboratory where no router knows the features whose names end so."""
+        kept = [i for i, name in enumerate(self.names) if not name.endswith(ends)]
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in kept),
+            known=self.known[..., kept],
+            stages={stage: sum(i < count for i in kept) for stage, count in self.stages.items()},
+        )
 
 
 def family(model: str) -> str:
@@ -193,60 +209,42 @@ def _lab(dataset: Dataset, rows: "pl.DataFrame", found: Sequence[Retrieved], sou
     correct = {arm: np.zeros(shape) for arm in ("rag", "long")}
     tokens = {arm: np.zeros(shape) for arm in ("rag", "long")}
     asked = {arm: np.zeros(shape, dtype=bool) for arm in ("rag", "long")}
-    texts: dict[tuple[int, int], str] = {}
+    texts = {arm: [[""] * shape[1] for _ in models] for arm in ("rag", "long")}
     numbers = {model: i for i, model in enumerate(models)}
     columns = rows.select("model", "arm", "example_id", "correct", "prediction", "tokens")
     for model, arm, example_id, right, prediction, count in columns.iter_rows():
         spot = numbers[model], place[example_id]
         correct[arm][spot], tokens[arm][spot], asked[arm][spot] = right, count, True
-        if arm == "rag":
-            texts[spot] = prediction or ""
+        texts[arm][spot[0]][spot[1]] = prediction or ""
     seen = asked["rag"] & asked["long"]
     if not seen.any():
         raise DataError(
             f"{dataset.name}: no question was answered by both arms and judged; compare questions with gold answers"
         )
     before = known_before(examples, found)
-    answers = _answers(examples, found, texts, shape)
+    after_rag, after_both = [], []
+    for q, example in enumerate(examples):
+        same, shown = [example] * len(models), [found[q]] * len(models)
+        rag, long = ([answers[q] for answers in texts[arm]] for arm in ("rag", "long"))
+        after_rag = with_rag([before[q]] * len(models), same, shown, rag)
+        after_both.append(with_long(after_rag, same, shown, rag, long))
+    stages: dict[Stage, int] = {
+        "before": len(before[0]),
+        "after rag": len(after_rag[0]),
+        "after both": len(after_both[0][0]),
+    }
     return Lab(
         models=models,
         examples=examples,
         rag=correct["rag"],
         long=correct["long"],
         seen=seen,
-        silent=np.array(
-            [
-                [not texts.get((m, q)) or abstains(texts[m, q]) for q in range(shape[1])]
-                for m in range(shape[0])
-            ]
-        ),
-        names=tuple(before[0]),
-        before=np.array([list(row.values()) for row in before]),
-        answer_names=tuple(answers[0][0]),
-        answer=np.array([[list(row.values()) for row in model] for model in answers]),
+        silent=np.array([[not text or abstains(text) for text in answers] for answers in texts["rag"]]),
+        names=tuple(after_both[0][0]),
+        known=np.array([[list(row.values()) for row in rows] for rows in after_both]).swapaxes(0, 1),
+        stages=stages,
         rag_tokens=tokens["rag"],
         long_tokens=tokens["long"],
         revision=dataset.revision,
         source=source,
     )
-
-
-def _answers(
-    examples: Sequence[Example],
-    found: Sequence[Retrieved],
-    texts: Mapping[tuple[int, int], str],
-    shape: tuple[int, int],
-) -> list[list[dict[str, Any]]]:
-    documents = {example.document_id: Text(example.document.page_content) for example in examples}
-    return [
-        [
-            answer_features(
-                e.question,
-                texts.get((m, q), ""),
-                documents[e.document_id],
-                evidence_in(e.document_id, found[q].evidence),
-            )
-            for q, e in enumerate(examples)
-        ]
-        for m in range(shape[0])
-    ]

@@ -6,15 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 from rlc.data.errors import StoreError, UsageError
 from rlc.experiments.report.figures.plots import style
+from rlc.pipeline.routers.learned import SHIPPED
+from rlc.pipeline.routers.learned_after_both import SHIPPED as SHIPPED_AFTER_BOTH
+from rlc.pipeline.routers.learned_after_rag import SHIPPED as SHIPPED_AFTER_RAG
 from rlc.pipeline.routers.support.gain_model import load_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PROTOCOL = "unseen documents"
-CURVES = {"learned": ("lara-1", "-", "#3a9a4b"), "learned-after-rag": ("lara-after-rag-1", "--", "#8a63b3")}
+CURVES = {  # what rising prices lead to, as the shipped fits hold it
+    "learned": (SHIPPED, "-", "#3a9a4b"),
+    "learned-after-rag": (SHIPPED_AFTER_RAG, "--", "#8a63b3"),
+    "buy-then-choose": (SHIPPED_AFTER_BOTH, "-.", "#c0562f"),
+}
 LABELS = {"learned": (-38, 6)}  # points from the mark; where two routers stand close, one label steps aside
-MARKERS = {"length": "o", "table": "D", "self-route": "v", "learned": "^", "learned-after-rag": "s"}
+MARKERS = {
+    "length": "o",
+    "table": "D",
+    "self-route": "v",
+    "believe-refusal": "<",
+    "learned": "^",
+    "learned-after-rag": "s",
+    "learned-after-both": "P",
+    "buy-then-choose": "X",
+}
 
 
 def write_curve(rows: Sequence[Mapping[str, Any]], file: Path) -> None:

@@ -9,9 +9,14 @@ ROUTERS = {
     "pre-route": "rlc.pipeline.routers.pre_route:PreRoute",
     "learned": "rlc.pipeline.routers.learned:LearnedRouter",
     "learned-after-rag": "rlc.pipeline.routers.learned_after_rag:LearnedAfterRagRouter",
+    "learned-after-both": "rlc.pipeline.routers.learned_after_both:LearnedAfterBothRouter",
+    "buy-then-choose": "rlc.pipeline.routers.buy_then_choose:BuyThenChoose",
+    "believe-refusal": "rlc.pipeline.routers.believe_refusal:BelieveRefusal",
+    "cascade": "rlc.pipeline.routers.cascade:Cascade",
 }
 
-AUTO = "learned"  # what `auto` stands for; every output says so
+# What `auto` stands for; every output says so. Where only one arm may be asked a question, it is ONE_CALL.
+AUTO, ONE_CALL = "buy-then-choose", "learned"
 
 __getattr__, __dir__ = lazy_attributes(__name__, ROUTERS)
 __all__ = __dir__()

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from rlc.data.protocols import Pays, Reader, Retrieved, Role, retrieve
-from rlc.data.records import Answer, Example, Usage, evidence_in
-from rlc.pipeline.routers.support.decide import Decider
-from rlc.pipeline.routers.support.features import features, text_of
+from rlc.data.protocols import Pays, Reader, Role, retrieve
+from rlc.data.records import Answer, Example
+from rlc.pipeline.routers.support.decide import Decider, explained
+from rlc.pipeline.routers.support.known import known_before
 from rlc.pipeline.routers.support.split import answer_split
 
 SHIPPED = "lara-1"
@@ -72,23 +72,8 @@ class LearnedRouter:
         found = retrieve(self.rag, examples)
         choices = self._decider.choose(examples, known_before(examples, found), found)
         answers = answer_split(examples, [choice.long for choice in choices], self.rag, self.long)
-        return [
-            replace(
-                answer,
-                usage=answer.usage + (searched.usage if choice.long else Usage()),
-                details={**answer.details, **choice.details},
-            )
+        charged = [
+            replace(answer, usage=answer.usage + searched.usage) if choice.long else answer
             for answer, choice, searched in zip(answers, choices, found, strict=True)
         ]
-
-
-def known_before(examples: Sequence[Example], found: Sequence[Retrieved]) -> list[dict[str, Any]]:
-    """The features of each example; every document is taken apart once."""
-    return [
-        features(
-            example.question,
-            text_of(example.document.page_content),
-            evidence_in(example.document_id, searched.evidence),
-        )
-        for example, searched in zip(examples, found, strict=True)
-    ]
+        return explained(charged, choices)

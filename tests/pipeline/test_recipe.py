@@ -16,11 +16,11 @@ from rlc.pipeline.recipe import (
     load_recipe,
     present_names,
     recipe_of,
-    resolve_router,
     revisions,
     with_settings,
 )
 from rlc.pipeline.routers import AUTO, ROUTERS
+from rlc.pipeline.routers.buy_then_choose import PRICE
 
 TEXT = """
 [parts.llm]
@@ -141,9 +141,13 @@ def test_only_keeps_the_order_and_what_its_readers_name(recipe):
 
 def test_auto_is_written_out_as_what_it_stands_for(recipe):
     spec = recipe.with_router("auto").completed()["auto"]
-    assert spec["use"] == resolve_router("auto") == AUTO
+    assert (spec["use"], spec["price"]) == (AUTO, PRICE)
     own = Recipe({**recipe.readers, "own": {"use": "auto", "rag": "@rag", "long": "@long"}}, recipe.parts)
     assert own.completed()["own"] == spec
+    once = Recipe(recipe.readers, {**recipe.parts, "router-auto": {"calls": 1}})
+    assert once.with_router("auto").completed()["auto"]["use"] == "learned"
+    with pytest.raises(SpecError, match="calls: expected 1 or 2 calls a question, got 3"):
+        Recipe(recipe.readers, {**recipe.parts, "router-auto": {"calls": 3}}).with_router("auto")
 
 
 def test_a_routers_part_holds_its_settings_and_how_its_arms_differ(recipe):
@@ -158,8 +162,9 @@ def test_a_routers_part_holds_its_settings_and_how_its_arms_differ(recipe):
 def test_a_router_by_its_own_name(recipe, name):
     asked = Recipe(recipe.readers, {**recipe.parts, "router-pre-route": {"llm": "@llm"}})
     spec = asked.with_router(name).completed()[name]
-    assert spec["use"] == resolve_router(name) == name
-    assert (spec["rag"]["use"], spec["long"]["use"]) == ("rag", "long")
+    assert spec["use"] == name
+    arms = spec["arms"] if "arms" in spec else [spec["rag"], spec["long"]]
+    assert [arm["use"] for arm in arms] == ["rag", "long"]
 
 
 def test_the_recipes_own_router_is_kept(recipe):

@@ -1,20 +1,21 @@
 """From features to a choice, with the reasons for it: what both learned routers share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from rlc.data.errors import unknown
 from rlc.data.protocols import Retrieved
-from rlc.data.records import Example
+from rlc.data.records import Answer, Example
 from rlc.pipeline.routers.support.fitted import text_digest
 from rlc.pipeline.routers.support.gain_model import OUTCOMES, STRENGTHS, GainModel, load_model
 from rlc.pipeline.routers.support.price import estimated_tokens, paid_share, worth_it
 
 MOVED = 3  # features that a decision names
+Weighs = Literal["gain", "chance"]
 HELD_OUT = "held_out"  # the detail of a decision about a document of the fit, made by a fold without it
 
 
@@ -26,11 +27,21 @@ class Choice:
     details: Mapping[str, Any]
 
 
+def explained(answers: Sequence[Answer], choices: Sequence[Choice]) -> list[Answer]:
+    """The answers with the reasons why they were chosen."""
+    return [
+        replace(answer, details={**answer.details, **choice.details})
+        for answer, choice in zip(answers, choices, strict=True)
+    ]
+
+
 @dataclass(frozen=True)
 class Decider:
     """A fit, a reader's strength (None where it was never measured), a price, and what share of it is paid.
 
     `held_out` are deciders for documents of the fit, by the digest of a document's text: each, a fold, has not seen it.
+    `weighs` says what the price is held against: how much more often long context is right than retrieval (`gain`),
+    or, where its answer is only kept if it then looks better, how often it alone is (`chance`).
     """
 
     model: GainModel
@@ -38,6 +49,7 @@ class Decider:
     assumed: str
     price: float
     share: float
+    weighs: Weighs = "gain"
     held_out: "Mapping[str, Decider]" = field(default_factory=dict)
     is_fold: bool = False
 
@@ -47,10 +59,11 @@ class Decider:
         fit: str,
         reader: str,
         strength: Mapping[str, float] | None,
-        price: float,
-        budget: int | None,
-        cached: float,
-        questions_per_document: float,
+        price: float = 0.0,
+        budget: int | None = None,
+        cached: float = 0.0,
+        questions_per_document: float = 1.0,
+        weighs: Weighs = "gain",
     ) -> "Decider":
         """From a router's settings.
 
@@ -67,7 +80,7 @@ class Decider:
         if budget is not None and (budget < 0 or price):
             raise ValueError(f"give a price or a budget of at least 0, got price={price}, budget={budget}")
         own = None if strength is None else tuple(sorted(strength.items()))
-        return _decider(fit, reader, own, price, budget, paid_share(questions_per_document, cached))
+        return _decider(fit, reader, own, price, budget, paid_share(questions_per_document, cached), weighs)
 
     def choose(
         self, examples: Sequence[Example], rows: Sequence[Mapping[str, float]], found: Sequence[Retrieved]
@@ -103,7 +116,8 @@ class Decider:
             self.share * _extra_tokens(example, searched)
             for example, searched in zip(examples, found, strict=True)
         ]
-        chosen = worth_it(gains.tolist(), paid, self.price)
+        worth = gains if self.weighs == "gain" else chances[:, OUTCOMES.index("long")]
+        chosen = worth_it(worth.tolist(), paid, self.price)
         moved = self.model.moved(matrix, self.strength)
         return [
             Choice(chosen[i], self._details(chances[i], gains[i], moved[i], paid[i]))
@@ -132,13 +146,14 @@ def _decider(
     price: float,
     budget: int | None,
     share: float,
+    weighs: Weighs,
 ) -> Decider:
     model = load_model(fit)
     asked = price if budget is None else model.price_of(budget, share)
 
     def decider(model: GainModel, held_out: Mapping[str, Decider], is_fold: bool) -> Decider:
         known, assumed = _strength(model, reader, strength)
-        return Decider(model, known, assumed, asked, share, held_out, is_fold)
+        return Decider(model, known, assumed, asked, share, weighs, held_out, is_fold)
 
     folds = [(fold.documents, decider(fold.model, {}, is_fold=True)) for fold in model.folds]
     held_out = {document: one for documents, one in folds for document in documents}

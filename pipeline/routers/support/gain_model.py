@@ -1,21 +1,23 @@
-"""Which arm will win a question, as a probability: a softmax over features, and its file.
+"""Which arm will win a question, as a probability: what every fit of the laboratory says, and its file.
 
-The file is JSON, is read with numpy alone, and names the format that it was written in.
+The file is JSON, is read with numpy alone, and names the format that it was written in and the kind of its model.
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
+from rlc.data.lazy import load
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +27,10 @@ OUTCOMES = ("rag", "tie", "long")
 STRENGTHS = ("lead_answerable", "lead_unanswerable")
 """What is known of a reader: by how much its long arm's accuracy leads its RAG arm's (-1 to 1), on questions that their
 document answers and on others."""
-LIMIT = 4.0  # standard deviations: beyond them a feature says no more, so that a strange document is no extreme case
+KINDS = {
+    "softmax": "rlc.pipeline.routers.support.softmax_model:SoftmaxModel",
+    "trees": "rlc.pipeline.routers.support.tree_model:TreeModel",
+}
 
 
 class CurvePoint(NamedTuple):
@@ -36,44 +41,48 @@ class CurvePoint(NamedTuple):
     accuracy: float
 
 
-@dataclass(frozen=True)
-class GainModel:
+@dataclass(frozen=True, kw_only=True)
+class GainModel(ABC):
     """P(rag alone is right), P(tie), P(long alone is right), for a question and a reader.
-
-    logit(outcome) = sum over strengths s and features f of r_s * x_f * weights[s, f, outcome],
-
-    where x is 1 and the standardised features, limited to +-4, and r is 1 and the standardised strengths of the
-    reader: what a feature says may depend on how strong the reader is. A reader never measured is taken for the
-    average one (r = 1, 0, 0, ...).
 
     Attributes:
         features: Their names.
-        centre: Means of the features.
-        scale: Their standard deviations.
         strength_centre: Means of `STRENGTHS` over the readers of the fit.
-        strength_scale: Their standard deviations.
-        weights: [1 + strengths, 1 + features, outcomes].
         readers: The strengths of the readers that were measured.
         curve: What prices lead to, rising in price.
         provenance: What it was fitted on.
         folds: The same fit without some of its documents, for questions about these.
     """
 
+    kind: ClassVar[str]
+
     features: tuple[str, ...]
-    centre: Floats
-    scale: Floats
     strength_centre: Floats
-    strength_scale: Floats
-    weights: Floats
     readers: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     curve: tuple[CurvePoint, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     folds: "tuple[Fold, ...]" = ()
 
-    def __post_init__(self) -> None:
-        wanted = (1 + len(STRENGTHS), 1 + len(self.features), len(OUTCOMES))
-        if self.weights.shape != wanted:
-            raise ValueError(f"weights must have the shape {wanted}, got {self.weights.shape}")
+    @abstractmethod
+    def probabilities(self, matrix: Floats, strength: Sequence[float] | None = None) -> Floats:
+        """P of each of `OUTCOMES` [questions, 3], for one reader; of unknown strength where None is given."""
+
+    @abstractmethod
+    def moved(self, matrix: Floats, strength: Sequence[float] | None = None) -> Floats:
+        """What each feature adds to ln(P(long alone) / P(rag alone)); [questions, features]."""
+
+    @abstractmethod
+    def to_data(self) -> dict[str, Any]:
+        """What the kind of model holds beside the fields of all, as plain data."""
+
+    @classmethod
+    @abstractmethod
+    def settings_of(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The same fields from such data.
+
+        Raises:
+            KeyError, TypeError, ValueError, DataError: if they are not there, or of another form.
+        """
 
     def matrix(self, rows: Sequence[Mapping[str, float]]) -> Floats:
         """The features of questions as an array [questions, features].
@@ -90,17 +99,6 @@ class GainModel:
         return np.array([[row[name] for name in self.features] for row in rows]).reshape(
             -1, len(self.features)
         )
-
-    def probabilities(self, matrix: Floats, strength: Sequence[float] | None = None) -> Floats:
-        """P of each of `OUTCOMES` [questions, 3], for one reader; of unknown strength where None is given."""
-        weights = np.tensordot(self._reader(strength), self.weights, axes=1)
-        return softmax(np.asarray(self._standardised(matrix) @ weights, dtype=np.float64))
-
-    def moved(self, matrix: Floats, strength: Sequence[float] | None = None) -> Floats:
-        """What each feature adds to ln(P(long alone) / P(rag alone)) beyond its mean; [questions, features]."""
-        weights = np.tensordot(self._reader(strength), self.weights, axes=1)
-        towards_long = weights[:, OUTCOMES.index("long")] - weights[:, OUTCOMES.index("rag")]
-        return np.asarray(self._standardised(matrix)[:, 1:] * towards_long[1:], dtype=np.float64)
 
     def price_of(self, budget: float, share: float = 1.0) -> float:
         """The price that spends about `budget` prompt tokens a question, read off the curve, between its points.
@@ -125,82 +123,25 @@ class GainModel:
                 return (cheap.price + way * (dear.price - cheap.price)) / share
         return float("inf")
 
-    def _standardised(self, matrix: Floats) -> Floats:
-        return standardised(matrix, self.centre, self.scale, LIMIT)
-
-    def _reader(self, strength: Sequence[float] | None) -> Floats:
-        known = self.strength_centre if strength is None else np.asarray(strength, dtype=np.float64)
-        [row] = standardised(known[None], self.strength_centre, self.strength_scale, LIMIT)
-        return np.asarray(row, dtype=np.float64)
-
     def to_json(self) -> str:
         """The model as text, for a file."""
         return json.dumps(self._plain()) + "\n"
 
     def _plain(self) -> dict[str, Any]:
-        fields = {name: value for name, value in vars(self).items() if name != "folds"}
         return {
             "format": FORMAT,
+            "kind": self.kind,
             "strengths": STRENGTHS,
             "outcomes": OUTCOMES,
-            **{
-                name: rounded(value) if isinstance(value, np.ndarray) else value
-                for name, value in fields.items()
-            },
+            "features": self.features,
+            "readers": dict(self.readers),
+            "curve": self.curve,
+            **self.to_data(),
+            "provenance": dict(self.provenance),
             "folds": [
                 {"documents": sorted(fold.documents), "model": fold.model._plain()} for fold in self.folds
             ],
         }
-
-    @classmethod
-    def from_json(cls, text: str) -> "GainModel":
-        """Read a model.
-
-        Raises:
-            DataError: if the text is no such file, or one of another format.
-        """
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            raise DataError("this is not a router's fit; `rlc router fit` writes one") from error
-        return cls._from_plain(data)
-
-    @classmethod
-    def _from_plain(cls, plain: Mapping[str, Any]) -> "GainModel":
-        try:
-            data = dict(plain)
-            found = data.pop("format")
-        except (ValueError, TypeError, KeyError) as error:
-            raise DataError("this is not a router's fit; `rlc router fit` writes one") from error
-        if found != FORMAT:
-            raise DataError(
-                f"the router's fit has format {found} and this version reads format {FORMAT}: fit again with "
-                "`rlc router fit`, or install the version of rlc that wrote it"
-            )
-        try:
-            if (tuple(data.pop("strengths")), tuple(data.pop("outcomes"))) != (STRENGTHS, OUTCOMES):
-                raise DataError(
-                    "the router's fit has other strengths or outcomes than this version: fit again"
-                )
-            arrays = {
-                name: np.array(data.pop(name), dtype=np.float64)
-                for name in ("centre", "scale", "strength_centre", "strength_scale", "weights")
-            }
-            return cls(
-                features=tuple(data["features"]),
-                readers={name: tuple(values) for name, values in data["readers"].items()},
-                curve=tuple(CurvePoint(*point) for point in data["curve"]),
-                provenance=data["provenance"],
-                folds=tuple(
-                    Fold(frozenset(fold["documents"]), cls._from_plain(fold["model"]))
-                    for fold in data.get("folds", ())
-                ),
-                **arrays,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f"the router's fit is damaged ({error!r}): fit again with `rlc router fit`"
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -209,6 +150,53 @@ class Fold:
 
     documents: frozenset[str]
     model: GainModel
+
+
+def model_of(text: str) -> GainModel:
+    """The model that a file holds, of whatever kind.
+
+    Raises:
+        DataError: if the text is no such file, or one of another format.
+    """
+    try:
+        return _model_of(json.loads(text))
+    except ValueError as error:
+        raise DataError("this is not a router's fit; `rlc router fit` writes one") from error
+
+
+def _model_of(plain: Any) -> GainModel:  # noqa: ANN401 - whatever stands in the file
+    if not isinstance(plain, Mapping) or "format" not in plain:
+        raise DataError("this is not a router's fit; `rlc router fit` writes one")
+    if plain["format"] != FORMAT:
+        raise DataError(
+            f"the router's fit has format {plain['format']} and this version reads format {FORMAT}: fit again with "
+            "`rlc router fit`, or install the version of rlc that wrote it"
+        )
+    kind = plain.get("kind", "softmax")  # the first fits were all of one kind and did not name it
+    if kind not in KINDS:
+        raise DataError(
+            f"the router's fit is of the kind {kind!r} and this version reads {', '.join(KINDS)}: fit again"
+        )
+    try:
+        if (tuple(plain["strengths"]), tuple(plain["outcomes"])) != (STRENGTHS, OUTCOMES):
+            raise DataError("the router's fit has other strengths or outcomes than this version: fit again")
+        of_kind = load(KINDS[kind])
+        model: GainModel = of_kind(
+            features=tuple(plain["features"]),
+            readers={name: tuple(values) for name, values in plain["readers"].items()},
+            curve=tuple(CurvePoint(*point) for point in plain["curve"]),
+            provenance=plain["provenance"],
+            folds=tuple(
+                Fold(frozenset(fold["documents"]), _model_of(fold["model"]))
+                for fold in plain.get("folds", ())
+            ),
+            **of_kind.settings_of(plain),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"the router's fit is damaged ({error!r}): fit again with `rlc router fit`"
+        ) from error
+    return model
 
 
 @cache
@@ -226,19 +214,7 @@ def load_model(name: str) -> GainModel:
         raise DataError(
             f"no router's fit {name!r}: {error}; name a shipped one or a file of `rlc router fit`"
         ) from error
-    return GainModel.from_json(text)
-
-
-def standardised(matrix: Floats, centre: Floats, scale: Floats, limit: float) -> Floats:
-    """(x - centre) / scale, limited to +-limit, with a column of ones in front."""
-    values = np.clip((matrix - centre) / scale, -limit, limit)
-    return np.hstack([np.ones((len(values), 1)), values])
-
-
-def softmax(logits: Floats) -> Floats:
-    """exp(z) / sum exp(z) over the last axis."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float64)
+    return model_of(text)
 
 
 def rounded(values: Floats) -> Any:  # noqa: ANN401 - nested lists of numbers

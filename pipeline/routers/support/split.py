@@ -1,9 +1,10 @@
-"""Splitting examples between two readers and merging the answers."""
+"""Splitting examples between readers, merging their answers, and charging for all that were asked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rlc.data.protocols import Reader
-from rlc.data.records import Answer, Example
+from rlc.data.records import Answer, Example, Usage
 
 
 def answer_split(
@@ -24,3 +25,15 @@ def answer_split(
         if places:
             answers |= zip(places, reader([examples[i] for i in places]), strict=True)
     return [answers[i] for i in range(len(examples))]
+
+
+def ask_where(examples: Sequence[Example], wanted: Sequence[bool], reader: Reader) -> list[Answer | None]:
+    """Let a reader answer the examples that are wanted; None for the others."""
+    places = [i for i, want in enumerate(wanted) if want]
+    given = dict(zip(places, reader([examples[i] for i in places]) if places else [], strict=True))
+    return [given.get(i) for i in range(len(examples))]
+
+
+def paid(answer: Answer, *others: Answer) -> Answer:
+    """The same answer, charged also for others that were asked on the way to it."""
+    return replace(answer, usage=Usage.total([*(other.usage for other in others), answer.usage]))

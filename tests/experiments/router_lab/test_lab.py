@@ -22,7 +22,7 @@ from rlc.experiments.router_lab.replay import PROTOCOLS, curve, fixed, folds, pr
 from rlc.experiments.runs.loop import answer_all
 from rlc.pipeline.routers.support.decide import Decider
 from rlc.pipeline.routers.support.fitted import seen_questions, text_digest
-from rlc.pipeline.routers.support.gain_model import GainModel
+from rlc.pipeline.routers.support.gain_model import model_of
 
 SHORT, LONG = "Name the boat.", "How do Ann and Bob differ, compared over the whole of the story?"
 
@@ -93,7 +93,7 @@ def test_every_answer_is_decided_once_and_never_trained_on(lab, protocol):
             assert not set(lab.documents[fold.questions]) & set(lab.documents[fold.train_questions])
             if fold.labelled is not None:
                 assert not (fold.labelled & fold.questions).any()
-        if protocol != "unseen documents":
+        if protocol not in ("unseen documents", "without abstention cues", "unseen type"):
             assert not set(lab.families[fold.models]) & set(lab.families[fold.train_models])
     assert (decided == 1).all()
 
@@ -111,13 +111,18 @@ def test_the_rule_is_learned_and_scored(lab):
     assert rows["self-route"]["unanswerable"]["rag"] == 1
     assert rows["learned"]["calibration_error"] < 0.2
     assert rows["learned at 25%"]["tokens_share"] <= 0.25
+    assert rows["learned-after-both"]["accuracy"] == rows["buy-then-choose"]["accuracy"] == 1
+    assert rows["learned-after-both"]["tokens"] == pytest.approx(1100), "both arms everywhere"
+    assert rows["believe-refusal"]["unanswerable"]["accuracy"] == 1
     json.dumps(list(rows.values()))
     with pytest.raises(UsageError, match="no protocol 'unseen document'"):
         evaluate(lab, protocols=("unseen document",))
+    with pytest.raises(UsageError, match="there is one of it"):
+        evaluate(lab, protocols=("unseen type",))
 
 
 def test_a_dearer_price_never_spends_more(lab):
-    play = replace(fixed(lab)[1], gains=np.tile(np.linspace(-1, 1, lab.seen.shape[1]), (2, 1)))
+    play = replace(fixed(lab)[1], worth=np.tile(np.linspace(-1, 1, lab.seen.shape[1]), (2, 1)))
     spent = [point.tokens for point in curve(lab, play)]
     assert spent == sorted(spent, reverse=True)
     assert not priced(lab, play, float("inf")).long.any()
@@ -143,8 +148,8 @@ def test_softmax_regression_by_hand():
 
 def test_files_are_whole_and_score_as_shipped(lab, tmp_path):
     files = fit_artefacts(lab)
-    assert set(files) == {"learned", "learned-after-rag", "table"}
-    model = GainModel.from_json(files["learned"].text)
+    assert set(files) == {"learned", "learned-after-rag", "learned-after-both", "table"}
+    model = model_of(files["learned"].text)
     assert set(model.readers) == {"x", "y"}
     assert model.provenance["documents"] == 12
     assert model.curve[0].accuracy == 1
@@ -152,6 +157,11 @@ def test_files_are_whole_and_score_as_shipped(lab, tmp_path):
     path.write_text(files["learned"].text)
     [row] = evaluate_shipped(lab, ("learned",), fit=str(path))
     assert row["accuracy"] == 1
+    both = tmp_path / "both.json"
+    both.write_text(files["learned-after-both"].text)
+    [row] = evaluate_shipped(lab, ("learned-after-both",), fit=str(both))
+    assert (row["accuracy"], row["tokens"]) == (1, 1100)
+    assert not model_of(fit_artefacts(lab, with_folds=False)["learned"].text).folds
     [cheap] = evaluate_shipped(lab, ("learned",), fit=str(path), budget=100)
     assert cheap["share_long"] == 0
     with pytest.raises(UsageError, match="no router to replay 'lerned'"):
@@ -159,7 +169,7 @@ def test_files_are_whole_and_score_as_shipped(lab, tmp_path):
 
 
 def test_a_question_of_the_fit_is_decided_by_a_fold_that_has_not_seen_its_document(lab, made, tmp_path):
-    model = GainModel.from_json(fit_artefacts(lab)["learned"].text)
+    model = model_of(fit_artefacts(lab)["learned"].text)
     held_out = [fold.documents for fold in model.folds]
     assert sum(map(len, held_out)) == len(frozenset().union(*held_out)) == 12, "each document in one fold"
     file = tmp_path / "learned.json"
@@ -236,8 +246,10 @@ def test_a_router_is_fitted_and_then_scored_as_it_is(run, tmp_path):
     made = run("fit", "--to", "fits")
     assert made.exit_code == 0, made.output
     lines = made.stdout.splitlines()
-    assert sorted(lines[:3]) == [f"fits/{name}.json" for name in ("learned-after-rag", "learned", "table")]
-    assert "unseen documents: " in lines[3], "what each is worth where it was not fitted"
+    assert sorted(lines[:4]) == [
+        f"fits/{name}.json" for name in ("learned-after-both", "learned-after-rag", "learned", "table")
+    ]
+    assert "unseen documents: " in lines[4], "what each is worth where it was not fitted"
     said = run("eval", "--router", "learned", "--fit", "fits/learned.json")
     assert "learned was fitted on 48 of these 48 questions, with these very answers" in said.stderr
     assert "as shipped: 96 answers, 12 documents; always rag 50.0" in said.stdout

@@ -21,6 +21,7 @@ def test_curves_points_and_the_better_arm():
     assert [line.get_label() for line in axes.get_legend_handles_labels()[0]] == [
         "learned, by price",
         "learned-after-rag, by price",
+        "buy-then-choose, by price",
     ]
     assert {text.get_text() for text in axes.texts} == {"learned", "table"}
 

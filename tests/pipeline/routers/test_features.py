@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.records import Evidence
-from rlc.pipeline.routers.support.answer_features import answer_features
+from rlc.pipeline.routers.support.answer_features import answer_features, pair_features
 from rlc.pipeline.routers.support.features import Text, features, split_words, stem
 
 TEXT = "Ada kept the lamp. The lamp burned for 12 years. Bob sold companies."
@@ -61,3 +61,30 @@ def test_an_answer_by_hand():
     assert found["answer_numbers_unread"] == pytest.approx(math.log(2))
     assert found["answer_abstains"] == 0
     assert answer_features("Who?", "The text does not mention it.", Text(TEXT), ())["answer_abstains"] == 1
+
+
+def test_negations_tell_a_refusal_without_its_phrases():
+    found = answer_features("Who?", "Nobody is named, and it isn't told.", Text(TEXT), ())
+    assert found["answer_negations"] == pytest.approx(1 / 8), (
+        "isn't, cut into two words; nobody is a name here"
+    )
+    assert answer_features("Who?", "Ada.", Text(TEXT), (), "long")["long_negations"] == 0
+
+
+def test_a_pair_by_hand():
+    pair = pair_features("Yes, Ada sold 12 lamps.", "No, Ada sold 30 boats in 1999.")
+    # yes, ada, sold, 12, lamp against no, ada, sold, 30, boat, 1999: two of nine words are shared
+    assert pair["pair_words"] == pytest.approx(2 / 9)
+    assert pair["pair_words_of_rag"] == pytest.approx(2 / 5)
+    assert pair["pair_words_of_long"] == pytest.approx(2 / 6)
+    assert (pair["pair_numbers"], pair["pair_numbers_contradict"], pair["pair_yes_and_no"]) == (0, 1, 1)
+    assert pair["pair_one_without_numbers"] == pair["pair_begin_alike"] == 0
+    assert pair["pair_longer"] == pytest.approx(math.log(6 / 8))
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_a_pair_is_finite_and_mirrored(first, second):
+    pair, mirrored = pair_features(first, second), pair_features(second, first)
+    assert all(math.isfinite(value) for value in pair.values())
+    assert pair["pair_words"] == mirrored["pair_words"]
+    assert pair["pair_longer"] == pytest.approx(-mirrored["pair_longer"])

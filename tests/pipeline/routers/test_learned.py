@@ -9,13 +9,19 @@ import pytest
 from rlc.data.errors import DataError, UnsupportedError
 from rlc.data.protocols import Retrieved
 from rlc.data.records import Answer, Evidence, Usage
+from rlc.pipeline.routers.believe_refusal import BelieveRefusal
+from rlc.pipeline.routers.buy_then_choose import BuyThenChoose
+from rlc.pipeline.routers.cascade import Cascade
 from rlc.pipeline.routers.learned import SHIPPED, LearnedRouter
+from rlc.pipeline.routers.learned_after_both import SHIPPED as AFTER_BOTH
+from rlc.pipeline.routers.learned_after_both import LearnedAfterBothRouter
 from rlc.pipeline.routers.learned_after_rag import SHIPPED as AFTER_RAG
 from rlc.pipeline.routers.learned_after_rag import LearnedAfterRagRouter
 from rlc.pipeline.routers.support.decide import Decider
 from rlc.pipeline.routers.support.features import Text, features
-from rlc.pipeline.routers.support.gain_model import STRENGTHS, CurvePoint, GainModel, load_model
+from rlc.pipeline.routers.support.gain_model import STRENGTHS, CurvePoint, load_model, model_of
 from rlc.pipeline.routers.support.price import paid_share, worth_it
+from rlc.pipeline.routers.support.softmax_model import SoftmaxModel
 
 
 def model(**changes):
@@ -33,7 +39,7 @@ def model(**changes):
         "readers": {"strong": (0.1, 0.0)},
         "curve": (CurvePoint(0.0, 1000.0, 0.7), CurvePoint(0.1, 500.0, 0.6), CurvePoint(0.2, 100.0, 0.5)),
     }
-    return GainModel(**{**settings, **changes})
+    return SoftmaxModel(**{**settings, **changes})
 
 
 def test_probabilities_by_hand():
@@ -58,7 +64,7 @@ def test_a_budget_is_read_off_the_curve():
 
 
 def test_the_file_keeps_the_model():
-    again = GainModel.from_json(model().to_json())
+    again = model_of(model().to_json())
     assert again.readers == model().readers
     assert again.curve == model().curve
     np.testing.assert_allclose(again.weights, model().weights)
@@ -71,13 +77,17 @@ def test_the_file_keeps_the_model():
         ("[1]", "not a router's fit"),
         (json.dumps({"format": 0}), "format 0 and this version reads format 1"),
         (json.dumps({"format": 1}), "damaged"),
+        (
+            json.dumps({"format": 1, "kind": "forest"}),
+            "of the kind 'forest' and this version reads softmax, trees",
+        ),
         (json.dumps({**json.loads(model().to_json()), "weights": [[1.0]]}), "damaged"),
         (json.dumps({**json.loads(model().to_json()), "outcomes": ["a"]}), "other strengths or outcomes"),
     ],
 )
 def test_what_is_no_fit(text, message):
     with pytest.raises(DataError, match=message):
-        GainModel.from_json(text)
+        model_of(text)
 
 
 def test_missing_features_are_named():
@@ -175,6 +185,71 @@ def test_a_price_that_nothing_is_worth_and_a_failed_answer(examples):
     assert long.asked == ["q0", "q1"], "an answer that never came is asked again, whatever it costs"
 
 
+def test_both_arms_are_asked_and_paid_and_one_answer_is_kept(examples):
+    rag, long = Arm("rag"), Arm("long")
+    answers = LearnedAfterBothRouter(rag, long, reader="gpt-4o")(examples)
+    assert rag.asked == long.asked == ["q0", "q1"]
+    assert [answer.usage.prompt_tokens for answer in answers] == [20, 20]
+    for answer in answers:
+        assert (answer.route == "long") == (answer.details["expected_gain"] > 0)
+    for broken, kept in (("rag", "long"), ("long", "rag")):
+        arms = [Arm(name, fails=name == broken) for name in ("rag", "long")]
+        assert {answer.route for answer in LearnedAfterBothRouter(*arms)(examples)} == {kept}
+
+
+def test_what_is_bought_is_what_it_may_pay_for(examples):
+    free, dear = ({"reader": "gpt-4o", "price": price} for price in (0.0, 1e9))
+    whole = LearnedAfterBothRouter(Arm("rag"), Arm("long"), reader="gpt-4o")(examples)
+    bought = BuyThenChoose(Arm("rag"), Arm("long"), **free)(examples)
+    assert [a.details["bought"] for a in bought] == [True, True], "nothing costs anything"
+    assert [(a.route, a.usage) for a in bought] == [(a.route, a.usage) for a in whole]
+    long = Arm("long")
+    kept = BuyThenChoose(Arm("rag"), long, **dear)(examples)
+    assert (long.asked, [a.details["bought"] for a in kept]) == ([], [False, False])
+    assert [(a.route, a.usage.prompt_tokens) for a in kept] == [("rag", 10)] * 2
+    failed = BuyThenChoose(Arm("rag", fails=True), Arm("long"), **dear)(examples)
+    assert [(a.route, a.details["bought"]) for a in failed] == [("long", True)] * 2
+    small, large = (BuyThenChoose(Arm("rag"), Arm("long"), price=0.0, budget=b) for b in (5_000, 60_000))
+    assert small._decider.price > large._decider.price
+
+
+def test_a_refusal_is_believed(make_example):
+    refuses = [
+        Answer("The text does not say.", "rag"),
+        Answer("Ann.", "rag"),
+        Answer("", "rag", error="E: no"),
+    ]
+    answers = BelieveRefusal(lambda _: refuses, Arm("long"))([make_example(name) for name in "abc"])
+    assert [answer.route for answer in answers] == ["rag", "long", "long"]
+    assert [answer.details["refused"] for answer in answers] == [True, False, False]
+
+
+def test_a_cascade_by_hand(make_example):
+    """q0 holds at once; q1 refuses, then holds; q2 says what nobody read, then fails: the first answer stays."""
+    examples = [make_example(f"q{i}") for i in range(3)]
+    evidence = (Evidence("d", 0, 12),)  # "Ann met Bob."
+    usage = Usage(prompt_tokens=10)
+
+    def arm(name, texts):
+        def answer(asked, /):
+            return [
+                Answer(texts[e.id] or "", name, evidence, usage, error=None if texts[e.id] else "E: no")
+                for e in asked
+            ]
+
+        return answer
+
+    first = arm("small", {"q0": "Bob.", "q1": "It is not stated.", "q2": "A red kite."})
+    second = arm("large", {"q1": "Ann met Bob.", "q2": None})
+    answers = Cascade([first, second])(examples)
+    assert [answer.route for answer in answers] == ["small", "large", "small"]
+    assert [answer.usage.prompt_tokens for answer in answers] == [10, 20, 20]
+    assert [answer.details["arms_asked"] for answer in answers] == [1, 2, 2]
+    assert [a.details["arms_asked"] for a in Cascade([first, second], support=0.0)(examples)] == [1, 2, 1]
+    with pytest.raises(ValueError, match="at least two arms"):
+        Cascade([first])
+
+
 @pytest.mark.parametrize("router", [LearnedRouter, LearnedAfterRagRouter])
 def test_a_decision_does_not_depend_on_what_is_asked_beside_it(router, examples):
     """A resumed run asks only what is missing, and must decide as the whole run did."""
@@ -228,5 +303,5 @@ def test_an_arm_that_hides_what_it_retrieves(examples):
 def test_the_shipped_fits_fit_their_features():
     before = set(features("Who?", Text("x"), ()))
     assert set(load_model(SHIPPED).features) == before
-    assert set(load_model(AFTER_RAG).features) > before
+    assert set(load_model(AFTER_BOTH).features) > set(load_model(AFTER_RAG).features) > before
     assert Decider.of(SHIPPED, "", None, 0.0, 20_000, 0.1, 1.0).price > 0
