@@ -68,6 +68,7 @@ EXTRAS = {
     "vllm": "gpu",
     "jieba": "sets",
     "rouge": "sets",
+    "lightgbm": "lab",
 }
 """Which extra brings a module that the base does without."""
 

@@ -32,8 +32,8 @@ class Artefact:
 def fit_artefacts(lab: Lab, *, with_folds: bool = True, seed: int = 0) -> dict[str, Artefact]:
     """Fit every learned router, by its name.
 
-    The learned ones keep the fits of their folds, which decide the questions about documents of the fit; the fits that
-    the package ships are made without, for trees would make them ten times as large.
+    The learned ones keep the fits of their folds, which decide the questions about documents of the fit. Without
+    `with_folds` those of the trees are left out, which make a file ten times as large: so the package's are made.
 
     Raises:
         DataError: where there is too little to fit on.
@@ -56,7 +56,9 @@ def fit_artefacts(lab: Lab, *, with_folds: bool = True, seed: int = 0) -> dict[s
             Fold(frozenset(texts[document] for document in documents), fold)
             for documents, fold in zip(parts, plays[name].models, strict=True)
         )
-        files[name] = Artefact(replace(whole, folds=held_out if with_folds else ()).to_json(), plays[name])
+        files[name] = Artefact(
+            replace(whole, folds=held_out if with_folds or stage == "before" else ()).to_json(), plays[name]
+        )
     known = finished(model, lab, (), {"router": "table"})
     table = fit_table(lab.short, lab.long - lab.rag, lab.seen, everything, strengths(lab, everything), SHORT)
     table = replace(table, readers=known.readers, provenance=known.provenance)

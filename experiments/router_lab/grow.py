@@ -35,7 +35,9 @@ def grow_trees(matrix: Floats, outcomes: Floats) -> dict[str, Trees]:
     Raises:
         MissingExtraError: without LightGBM.
     """
-    lightgbm = require("lightgbm", "lab")
+    require("lightgbm")
+    import lightgbm
+
     fewest = min(FEWEST, max(1, len(matrix) // 20))
     settings = {**BOOSTING, "min_data_in_leaf": fewest}
     booster = lightgbm.train(settings, lightgbm.Dataset(matrix, outcomes), ROUNDS)
