@@ -17,6 +17,7 @@ FITS: dict[str, tuple[Stage, str]] = {
     "learned": ("before", "learned"),
     "learned-after-rag": ("after rag", "learned-after-rag"),
     "learned-after-both": ("after both", "buy-then-choose"),
+    "learned-after-both-panel": ("with panel", "learned-after-both-panel"),
 }
 FEWEST_DOCUMENTS = 5  # below it there is nothing to measure a curve on
 
@@ -49,6 +50,8 @@ def fit_artefacts(lab: Lab, *, with_folds: bool = True, seed: int = 0) -> dict[s
     texts = {one.document_id: text_digest(one.document.page_content) for one in lab.examples}
     files = {}
     for name, (stage, priced) in FITS.items():
+        if stage not in lab.stages:
+            continue
         model = fit_model(lab, everyone, everything, stage)
         settings = {"router": name, "curve": f"{priced} on unseen documents, every token counted in full"}
         whole = finished(model, lab, curve(lab, plays[priced]), settings)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from rlc.data.errors import DataError, UsageError, unknown
-from rlc.experiments.router_lab.lab import STAGES, Bools, Floats, Lab, Stage
+from rlc.experiments.router_lab.lab import Bools, Floats, Lab, Stage
 from rlc.experiments.router_lab.replay import (
     PROTOCOLS,
     Fits,
@@ -126,9 +126,7 @@ def shipped_play(lab: Lab, router: str, fit: str | None = None) -> Play:
                 for m, name in enumerate(lab.models)
             ]
         )
-    unused = np.zeros_like(next(iter(chances.values())))
-    plays = learned_plays({stage: chances.get(stage, unused) for stage in STAGES}, {})
-    return next(play for play in plays if play.router == router)
+    return next(play for play in learned_plays(chances, {}) if play.router == router)
 
 
 def fitted_on(router: str, fit: str | None = None) -> FittedOn:

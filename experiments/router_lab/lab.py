@@ -21,7 +21,7 @@ from rlc.data.tokens import ApproximateTokenizer, count_once
 from rlc.experiments.scorers.agreement import judge_frame
 from rlc.experiments.scorers.rule import RuleJudge
 from rlc.pipeline.readers.recorded import RecordedReader, bm25_evidence
-from rlc.pipeline.routers.support.known import known_before, with_long, with_rag
+from rlc.pipeline.routers.support.known import Known, known_before, with_long, with_panel, with_rag
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,14 +29,19 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-Stage = Literal["before", "after rag", "after both"]
-"""When a router decides: before any answer, after the RAG answer, or after the answers of both arms."""
-STAGES: tuple[Stage, ...] = ("before", "after rag", "after both")
+Stage = Literal["before", "after rag", "after both", "with panel"]
+"""When a router decides: before any answer, after the RAG answer, after both arms' answers, after a panel's too."""
 
 SHORT = 65_536  # tokens: between LaRA's two lengths
 
 # Builds and sizes of one model answer alike, so that a fit on one has seen the others.
 FAMILIES = ("claude-3-5", "gpt-4o", "llama-3.2", "llama-3.3", "mistral-nemo", "qwen2.5")
+
+PANEL = (
+    "llama-3.2-3b",
+    "qwen2.5-7b-instruct",
+    "mistral-nemo",
+)  # cheap ones; of a model's own family none sits on its panel
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,9 @@ class Lab:
         long: The same for the long arm.
         seen: Where both arms were asked. [m, q]
         silent: Where the RAG answer abstains, or never came. [m, q]
-        names: The features known after both answers.
+        names: The features known in the end.
         known: Their values. [m, q, features]
-        stages: How many of them are known at each of `STAGES`, where the later ones only add to the earlier.
+        stages: How many of them are known at each stage that there is; the later ones only add to the earlier.
         rag_tokens: Prompt tokens of the RAG arm. [m, q]
         long_tokens: Prompt tokens of the long arm. [m, q]
         revision: The data's.
@@ -222,17 +227,24 @@ def _lab(dataset: Dataset, rows: "pl.DataFrame", found: Sequence[Retrieved], sou
             f"{dataset.name}: no question was answered by both arms and judged; compare questions with gold answers"
         )
     before = known_before(examples, found)
-    after_rag, after_both = [], []
-    for q, example in enumerate(examples):
+    panels = [
+        [p for p, name in enumerate(models) if name in PANEL and family(name) != family(m)] for m in models
+    ]
+    stages: dict[Stage, int] = {"before": len(before[0])}
+    known_of: list[list[Known]] = []
+    for q, example in enumerate(
+        examples
+    ):  # all models' answers to a question are held against the same passages
         same, shown = [example] * len(models), [found[q]] * len(models)
         rag, long = ([answers[q] for answers in texts[arm]] for arm in ("rag", "long"))
-        after_rag = with_rag([before[q]] * len(models), same, shown, rag)
-        after_both.append(with_long(after_rag, same, shown, rag, long))
-    stages: dict[Stage, int] = {
-        "before": len(before[0]),
-        "after rag": len(after_rag[0]),
-        "after both": len(after_both[0][0]),
-    }
+        known = with_rag([before[q]] * len(models), same, shown, rag)
+        stages["after rag"] = len(known[0])
+        known = with_long(known, same, shown, rag, long)
+        stages["after both"] = len(known[0])
+        if all(panels):
+            known = with_panel(known, rag, long, [[rag[p] for p in panel] for panel in panels])
+            stages["with panel"] = len(known[0])
+        known_of.append(known)
     return Lab(
         models=models,
         examples=examples,
@@ -240,8 +252,8 @@ def _lab(dataset: Dataset, rows: "pl.DataFrame", found: Sequence[Retrieved], sou
         long=correct["long"],
         seen=seen,
         silent=np.array([[not text or abstains(text) for text in answers] for answers in texts["rag"]]),
-        names=tuple(after_both[0][0]),
-        known=np.array([[list(row.values()) for row in rows] for rows in after_both]).swapaxes(0, 1),
+        names=tuple(known_of[0][0]),
+        known=np.array([[list(row.values()) for row in known] for known in known_of]).swapaxes(0, 1),
         stages=stages,
         rag_tokens=tokens["rag"],
         long_tokens=tokens["long"],

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rlc.experiments.router_lab.fit import fit_model, strengths
-from rlc.experiments.router_lab.lab import STAGES, Bools, Floats, Lab, Stage
+from rlc.experiments.router_lab.lab import Bools, Floats, Lab, Stage
 from rlc.pipeline.routers.support.answer_features import PHRASES
 from rlc.pipeline.routers.support.gain_model import OUTCOMES, CurvePoint, GainModel
 from rlc.pipeline.routers.support.price import estimated_tokens
@@ -132,15 +132,15 @@ def replay(lab: Lab, protocol: str, seed: int = 0, fits: Fits | None = None) -> 
     if protocol == NO_PHRASES:
         lab = lab.without(PHRASES)
     table = np.zeros(lab.seen.shape, dtype=bool)
-    chances = {stage: np.zeros((*lab.seen.shape, len(OUTCOMES))) for stage in STAGES}
-    models: dict[Stage, list[GainModel]] = {stage: [] for stage in STAGES}
+    chances = {stage: np.zeros((*lab.seen.shape, len(OUTCOMES))) for stage in lab.stages}
+    models: dict[Stage, list[GainModel]] = {stage: [] for stage in lab.stages}
     for fold in folds(lab, protocol, seed):
         block = np.ix_(fold.models, fold.questions)
         rules = fit_table(
             lab.short, *_trained(lab, fold), strengths(lab, fold.train_questions)[fold.train_models]
         )
         known = None
-        for stage in STAGES:
+        for stage in lab.stages:
             key = lab.feature_names(stage), fold.train_models.tobytes(), fold.train_questions.tobytes()
             if key not in fits:
                 fits[key] = fit_model(lab, fold.train_models, fold.train_questions, stage)
@@ -152,35 +152,39 @@ def replay(lab: Lab, protocol: str, seed: int = 0, fits: Fits | None = None) -> 
             models[stage].append(model)
             chances[stage][block] = predict(model, lab.features(stage)[block], known)
         table[block] = decide_by_table(rules, lab.short[fold.questions], known, int(fold.models.sum()))
-    fitted = {stage: tuple(models[stage]) for stage in STAGES}
+    fitted = {stage: tuple(made) for stage, made in models.items()}
     return [Play("table", table), *learned_plays(chances, fitted)]
 
 
 def learned_plays(
     chances: Mapping[Stage, Floats], models: Mapping[Stage, tuple[GainModel, ...]]
 ) -> list[Play]:
-    """The choices that probabilities lead to at price 0."""
-    everything = np.ones(chances["before"].shape[:2], dtype=bool)
+    """The choices that probabilities lead to at price 0, of the routers whose stages are there."""
     rag, long = (
-        {stage: chances[stage][..., OUTCOMES.index(arm)] for stage in STAGES} for arm in ("rag", "long")
+        {stage: each[..., OUTCOMES.index(arm)] for stage, each in chances.items()} for arm in ("rag", "long")
     )
-    gains = {stage: long[stage] - rag[stage] for stage in STAGES}
-    wins = {stage: gains[stage] > 0 for stage in STAGES}
-
-    def play(router: str, stage: Stage, **settings: Any) -> Play:  # noqa: ANN401 - fields of a play
-        return Play(router, wins[stage], chance=long[stage], models=models.get(stage, ()), **settings)
-
+    gains = {stage: long[stage] - rag[stage] for stage in chances}
+    wins = {stage: gain > 0 for stage, gain in gains.items()}
+    everything = {stage: np.ones_like(won) for stage, won in wins.items()}
+    settings: dict[str, tuple[Stage, dict[str, Any]]] = {}
+    if "before" in chances:
+        settings["learned"] = "before", {"worth": gains["before"]}
+    if "after rag" in chances:
+        settings["learned-after-rag"] = (
+            "after rag",
+            {"worth": gains["after rag"], "bought": wins["after rag"]},
+        )
+    if "after both" in chances:
+        both: dict[str, Any] = {"bought": everything["after both"]}
+        settings["learned-after-both"] = "after both", both
+        if "after rag" in chances:
+            buys = {"worth": long["after rag"], "keeps": wins["after both"]}
+            settings["buy-then-choose"] = "after both", both | buys
+    if "with panel" in chances:
+        settings["learned-after-both-panel"] = "with panel", {"bought": everything["with panel"]}
     return [
-        play("learned", "before", worth=gains["before"]),
-        play("learned-after-rag", "after rag", worth=gains["after rag"], bought=wins["after rag"]),
-        play("learned-after-both", "after both", bought=everything),
-        play(
-            "buy-then-choose",
-            "after both",
-            bought=everything,
-            worth=long["after rag"],
-            keeps=wins["after both"],
-        ),
+        Play(router, wins[stage], chance=long[stage], models=models.get(stage, ()), **fields)
+        for router, (stage, fields) in settings.items()
     ]
 
 

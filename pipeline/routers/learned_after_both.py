@@ -7,10 +7,18 @@ from typing import ClassVar
 from rlc.data.protocols import Pays, Reader, Retrieved, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.routers.support.decide import Decider, explained
-from rlc.pipeline.routers.support.known import Known, evidence_of, known_before, with_long, with_rag
+from rlc.pipeline.routers.support.known import (
+    Known,
+    evidence_of,
+    known_before,
+    with_long,
+    with_panel,
+    with_rag,
+)
 from rlc.pipeline.routers.support.split import paid
 
 SHIPPED = "lara-after-both-1"
+WITH_PANEL = "lara-panel-1"
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,8 @@ class LearnedAfterBothRouter:
         fit: A shipped fit's name, or a file of `rlc router fit`.
         reader: The model whose measured strength to use (see `LearnedRouter`).
         strength: How far your own reader's long arm leads its RAG arm, in place of `reader`.
+        panel: Other readers that answer too, cheap ones of other model families, say. How far they agree with each arm
+            joins what is known, so `fit` must be one that was made with a panel, such as `lara-panel-1`. They are paid.
     """
 
     VERSION: ClassVar[int] = 1
@@ -38,9 +48,17 @@ class LearnedAfterBothRouter:
     fit: str = SHIPPED
     reader: str = ""
     strength: Mapping[str, float] | None = None
+    panel: Sequence[Reader] = ()
 
     def __post_init__(self) -> None:
-        self._decider  # noqa: B018 - bad settings are refused here, not at the first question
+        knows_panel = any(name.startswith("panel_") for name in self._decider.model.features)
+        if knows_panel != bool(self.panel):
+            wants = (
+                "was made with a panel: give one"
+                if knows_panel
+                else f"knows no panel: take fit = {WITH_PANEL!r}"
+            )
+            raise ValueError(f"the fit {self.fit!r} {wants}")
 
     @property
     def _decider(self) -> Decider:
@@ -52,7 +70,12 @@ class LearnedAfterBothRouter:
         found = evidence_of(self.rag, examples, first)
         before = known_before(examples, found)
         known = with_rag(before, examples, found, [answer.text for answer in first])
-        return better_of(self._decider, known, examples, found, first, second)
+        if not self.panel:
+            return better_of(self._decider, known, examples, found, first, second)
+        said = [reader(examples) for reader in self.panel]
+        others = [[answers[i].text for answers in said] for i in range(len(examples))]
+        kept = better_of(self._decider, known, examples, found, first, second, others)
+        return [paid(answer, *(answers[i] for answers in said)) for i, answer in enumerate(kept)]
 
 
 def better_of(
@@ -62,13 +85,17 @@ def better_of(
     found: Sequence[Retrieved],
     first: Sequence[Answer],
     second: Sequence[Answer],
+    panel: Sequence[Sequence[str]] | None = None,
 ) -> list[Answer]:
     """Of the RAG arm's answers and the long arm's, the likelier ones, charged with both, and why.
 
-    `known` is what was known with the RAG answers.
+    `known` is what was known with the RAG answers, `panel` what a panel answered to each question, if there is one.
     """
-    texts = [[answer.text for answer in answers] for answers in (first, second)]
-    choices = decider.choose(examples, with_long(known, examples, found, *texts), found)
+    rag, long = ([answer.text for answer in answers] for answers in (first, second))
+    rows = with_long(known, examples, found, rag, long)
+    if panel is not None:
+        rows = with_panel(rows, rag, long, panel)
+    choices = decider.choose(examples, rows, found)
     kept = [
         paid(b, a) if (choice.long or a.error is not None) and b.error is None else paid(a, b)
         for a, b, choice in zip(first, second, choices, strict=True)

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, combinations
 from typing import NamedTuple
 
 from rlc.data.records import Evidence
@@ -66,7 +66,7 @@ def pair_features(rag: str, long: str) -> dict[str, float]:
     first, second = _taken_apart(rag), _taken_apart(long)
     words, numbers = len(first.stems & second.stems), len(first.numbers & second.numbers)
     return {
-        "pair_words": words / max(1, len(first.stems | second.stems)),
+        "pair_words": _shared(first.stems, second.stems),
         "pair_words_of_rag": words / max(1, len(first.stems)),
         "pair_words_of_long": words / max(1, len(second.stems)),
         "pair_numbers": numbers / max(1, len(first.numbers | second.numbers)),
@@ -89,6 +89,29 @@ class _Read(NamedTuple):
 def _read(document: Text, spans: tuple[tuple[int, int], ...]) -> _Read:
     words = frozenset(chain(*(split_words(document.content[start:end]) for start, end in spans)))
     return _Read(words, frozenset(map(stem, words)))
+
+
+def panel_features(rag: str, long: str, panel: Sequence[str]) -> dict[str, float]:
+    """How far other readers' answers to one question agree with both arms and with each other, by shared content words.
+
+    The order of the panel says nothing.
+    """
+    others = [_taken_apart(answer).stems for answer in panel]
+    pairs = [_shared(first, second) for first, second in combinations(others, 2)]
+    return {
+        "panel_with_rag": _mean([_shared(other, _taken_apart(rag).stems) for other in others]),
+        "panel_with_long": _mean([_shared(other, _taken_apart(long).stems) for other in others]),
+        "panel_agrees": _mean(pairs),
+        "panel_abstains": _mean([float(any(abstaining(answer)[:2])) for answer in panel]),
+    }
+
+
+def _shared(first: set[str], second: set[str]) -> float:
+    return len(first & second) / max(1, len(first | second))
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(1, len(values))
 
 
 def _taken_apart(answer: str) -> _Words:

@@ -1,11 +1,11 @@
-"""What a learned router knows of questions, stage by stage: before any answer, after the RAG answer, after both."""
+"""What a learned router knows of questions, stage by stage: before any answer, after the RAG answer, after both, with a panel."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from rlc.data.protocols import Reader, Retrieved, retrieve
 from rlc.data.records import Answer, Example, evidence_in
-from rlc.pipeline.routers.support.answer_features import answer_features, pair_features
+from rlc.pipeline.routers.support.answer_features import answer_features, pair_features, panel_features
 from rlc.pipeline.routers.support.features import features, text_of
 
 Known = dict[str, Any]
@@ -43,6 +43,16 @@ def with_long(
     return [
         row | own | pair_features(first, second)
         for row, own, first, second in zip(known, said, rag, long, strict=True)
+    ]
+
+
+def with_panel(
+    known: Sequence[Known], rag: Sequence[str], long: Sequence[str], panel: Sequence[Sequence[str]]
+) -> list[Known]:
+    """What was known with both answers, and how a panel's answers to each question agree with them."""
+    return [
+        row | panel_features(first, second, others)
+        for row, first, second, others in zip(known, rag, long, panel, strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.records import Evidence
-from rlc.pipeline.routers.support.answer_features import answer_features, pair_features
+from rlc.pipeline.routers.support.answer_features import answer_features, pair_features, panel_features
 from rlc.pipeline.routers.support.features import Text, features, split_words, stem
 
 TEXT = "Ada kept the lamp. The lamp burned for 12 years. Bob sold companies."
@@ -88,3 +88,12 @@ def test_a_pair_is_finite_and_mirrored(first, second):
     assert all(math.isfinite(value) for value in pair.values())
     assert pair["pair_words"] == mirrored["pair_words"]
     assert pair["pair_longer"] == pytest.approx(-mirrored["pair_longer"])
+
+
+def test_a_panel_by_hand():
+    found = panel_features("Ada Lowe.", "Bob Lowe.", ["Ada.", "Bob Lowe.", "It is not stated."])
+    # of {ada, lowe} and {bob, lowe}: ada shares 1/2 and 0, bob lowe 1/3 and 1, the refusal nothing
+    assert found["panel_with_rag"] == pytest.approx((1 / 2 + 1 / 3) / 3)
+    assert found["panel_with_long"] == pytest.approx(1 / 3)
+    assert (found["panel_agrees"], found["panel_abstains"]) == (0, pytest.approx(1 / 3))
+    assert panel_features("a", "b", ["Ada.", "Bob."]) == panel_features("a", "b", ["Bob.", "Ada."])

@@ -14,7 +14,7 @@ from rlc.pipeline.routers.buy_then_choose import BuyThenChoose
 from rlc.pipeline.routers.cascade import Cascade
 from rlc.pipeline.routers.learned import SHIPPED, LearnedRouter
 from rlc.pipeline.routers.learned_after_both import SHIPPED as AFTER_BOTH
-from rlc.pipeline.routers.learned_after_both import LearnedAfterBothRouter
+from rlc.pipeline.routers.learned_after_both import WITH_PANEL, LearnedAfterBothRouter
 from rlc.pipeline.routers.learned_after_rag import SHIPPED as AFTER_RAG
 from rlc.pipeline.routers.learned_after_rag import LearnedAfterRagRouter
 from rlc.pipeline.routers.support.decide import Decider
@@ -195,6 +195,18 @@ def test_both_arms_are_asked_and_paid_and_one_answer_is_kept(examples):
     for broken, kept in (("rag", "long"), ("long", "rag")):
         arms = [Arm(name, fails=name == broken) for name in ("rag", "long")]
         assert {answer.route for answer in LearnedAfterBothRouter(*arms)(examples)} == {kept}
+
+
+def test_a_panel_is_asked_paid_and_needs_its_own_fit(examples):
+    panel = [Arm("a"), Arm("b")]
+    answers = LearnedAfterBothRouter(Arm("rag"), Arm("long"), fit=WITH_PANEL, panel=panel)(examples)
+    assert [reader.asked for reader in panel] == [["q0", "q1"]] * 2
+    assert [answer.usage.prompt_tokens for answer in answers] == [40, 40]
+    assert {answer.route for answer in answers} <= {"rag", "long"}
+    with pytest.raises(ValueError, match="knows no panel: take fit = 'lara-panel-1'"):
+        LearnedAfterBothRouter(Arm("rag"), Arm("long"), panel=panel)
+    with pytest.raises(ValueError, match="was made with a panel: give one"):
+        LearnedAfterBothRouter(Arm("rag"), Arm("long"), fit=WITH_PANEL)
 
 
 def test_what_is_bought_is_what_it_may_pay_for(examples):
