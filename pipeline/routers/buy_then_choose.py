@@ -15,7 +15,7 @@ from rlc.pipeline.routers.support.gain_model import load_model
 from rlc.pipeline.routers.support.known import evidence_of, known_before, with_rag
 from rlc.pipeline.routers.support.price import paid_share
 
-PRICE = 0.001  # at which it read 45% of always-long's tokens on documents of LaRA that it had not seen
+PRICE = 0.0016  # at which it read 44% of always-long's tokens on documents of LaRA that it had not seen
 
 
 @dataclass(frozen=True)

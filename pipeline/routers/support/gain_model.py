@@ -125,7 +125,7 @@ class GainModel(ABC):
 
     def to_json(self) -> str:
         """The model as text, for a file."""
-        return json.dumps(self._plain()) + "\n"
+        return json.dumps(self._plain(), separators=(",", ":")) + "\n"
 
     def _plain(self) -> dict[str, Any]:
         return {
