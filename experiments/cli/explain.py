@@ -98,7 +98,23 @@ def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
         yield visible(f"strength of the reader: {details['assumed_reader']}")
     if details.get(HELD_OUT):
         yield "decided by a fit that had not seen this document"
-    told = {HELD_OUT, "p_long", "p_rag", "expected_gain", "moved", "price", "extra_tokens", "assumed_reader"}
+    if "bought" in details:
+        yield (
+            "both arms answered, and one answer was kept"
+            if details["bought"]
+            else "the long answer was not bought"
+        )
+    told = {
+        HELD_OUT,
+        "bought",
+        "p_long",
+        "p_rag",
+        "expected_gain",
+        "moved",
+        "price",
+        "extra_tokens",
+        "assumed_reader",
+    }
     if rest := {key: value for key, value in details.items() if key not in told}:
         yield visible(json.dumps(rest, ensure_ascii=False, sort_keys=True))
 

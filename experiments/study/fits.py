@@ -10,7 +10,7 @@ from rlc.pipeline.routers.support.fitted import FittedOn
 from rlc.pipeline.routers.support.gain_model import load_model
 from rlc.pipeline.routers.table import load_table
 
-FITTED = ("table", "learned", "learned-after-rag")
+FITTED = ("table", "learned", "learned-after-rag", "learned-after-both", "buy-then-choose")
 MARK = "*"  # behind the name of a router that is shown on what it was fitted on
 
 

@@ -15,8 +15,8 @@ COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--router"
 
 def test_compare_prints_a_table_and_keeps_everything(shell, tmp_path):
     result = shell(*COMPARE)
-    assert "auto (learned)" in result.stdout
-    assert "resolved to learned" in result.stdout
+    assert "auto (buy-then-choose)" in result.stdout
+    assert "resolved to buy-then-choose" in result.stdout
     assert "mine (own), 3 questions, 2 documents" in result.stdout
     [folder] = (tmp_path / "runs").glob("mine-own-*")
     assert {"results.parquet", "recipe.json", "provenance.json", "mlflow.json"} <= {
@@ -31,7 +31,7 @@ def test_json_is_all_of_stdout(shell):
     assert (accuracy["value"], accuracy["n"]) == (0.5, 2)  # a question without gold is not scored
     assert accuracy["low"] <= 0.5 <= accuracy["high"]
     assert len(found["answer"]) == 3
-    assert found["labels"] == {"auto": "auto (learned)"}
+    assert found["labels"] == {"auto": "auto (buy-then-choose)"}
 
 
 def test_settings_filters_and_environment(shell):
@@ -147,7 +147,7 @@ def test_a_recipe_of_strings_and_an_empty_document(shell, tmp_path):
 def test_a_failing_tracking_store_is_a_warning(shell):
     result = shell(*COMPARE, MLFLOW_TRACKING_URI="sqlite:////proc/nowhere/mlflow.db")
     assert "warning: MLflow" in result.stderr
-    assert "auto (learned)" in result.stdout
+    assert "auto (buy-then-choose)" in result.stdout
 
 
 def test_a_run_is_tracked_later(shell, tmp_path):

@@ -224,7 +224,7 @@ def test_the_command_line(tmp_path, monkeypatch, scripted_recipe):
     assert made.exit_code == 0, made.output
     folder = json.loads(made.stdout)["run"]
     said = run("explain", folder, "keeps the lamp").stdout
-    assert "auto (learned): went to" in said
+    assert "auto (buy-then-choose): went to" in said
     assert "log-odds" in said
     assert "only long would be right: " in said
     assert "price: 50 points" in said
