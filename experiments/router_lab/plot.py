@@ -20,7 +20,11 @@ CURVES = {  # what rising prices lead to, as the shipped fits hold it
     "learned-after-rag": (SHIPPED_AFTER_RAG, "--", "#8a63b3"),
     "buy-then-choose": (SHIPPED_AFTER_BOTH, "-.", "#c0562f"),
 }
-LABELS = {"learned": (-38, 6)}  # points from the mark; where two routers stand close, one label steps aside
+LABELS = {  # points from the mark; where two routers stand close, one label steps aside
+    "learned": (-38, 6),
+    "learned-after-both": (-100, -14),
+    "learned-after-both-panel": (-128, 8),
+}
 MARKERS = {
     "length": "o",
     "table": "D",
@@ -29,7 +33,7 @@ MARKERS = {
     "learned": "^",
     "learned-after-rag": "s",
     "learned-after-both": "P",
-    "buy-then-choose": "X",
+    "learned-after-both-panel": "X",
 }
 
 
@@ -40,8 +44,12 @@ def write_curve(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
         UsageError: if no row is of that protocol, or the file's ending is not .svg or .png.
         StoreError: if the file cannot be written.
     """
-    # A router "at 25%" is a point of its curve already.
-    shown = [row for row in rows if row["protocol"] == PROTOCOL and " at " not in row["router"]]
+    # A router "at 25%" is a point of its curve already, and buy-then-choose at no price is learned-after-both.
+    shown = [
+        row
+        for row in rows
+        if row["protocol"] == PROTOCOL and " at " not in row["router"] and row["router"] != "buy-then-choose"
+    ]
     if not shown:
         raise UsageError(
             f"--plot: nothing was measured under {PROTOCOL!r}; leave --protocol out, or name that one"

@@ -90,6 +90,10 @@ class BuyThenChoose(LearnedRouter):
                 dict(zip(bought, better, strict=True)).get(i, answer) for i, answer in enumerate(answers)
             ]
         return [
-            replace(answer, details={**answer.details, "bought": i in set(bought)})
-            for i, answer in enumerate(answers)
+            replace(
+                answer,
+                details={**answer.details, "bought": i in set(bought)}
+                | {name: choice.details[name] for name in ("price", "extra_tokens")},  # those of the purchase
+            )
+            for i, (answer, choice) in enumerate(zip(answers, choices, strict=True))
         ]

@@ -122,12 +122,13 @@ def build(family, name, answers="yes", weights=None, readers=(), **offered):
             spec[setting] = str(weights)
         if setting in spec or parameter.default is not parameter.empty:
             continue
+        many = get_origin(parameter.annotation) is Sequence
         if inner is not None and inner.kind == "reader" and readers:
-            number, reader = next(waiting)
-            spec[setting] = {**NEEDED["reader"], "seed": number}
-            objects[key("reader", spec[setting])] = reader
+            given = list(waiting) if many else [next(waiting)]
+            specs = [{**NEEDED["reader"], "seed": number} for number, _ in given]
+            objects |= {key("reader", one): reader for one, (_, reader) in zip(specs, given, strict=True)}
+            spec[setting] = specs if many else specs[0]
         elif inner is not None:
-            many = get_origin(parameter.annotation) is Sequence
             spec[setting] = [NEEDED[inner.kind]] * 2 if many else NEEDED[inner.kind]
 
     def finish(make, kind, completed):

@@ -159,7 +159,7 @@ def test_a_run_is_tracked_later(shell, tmp_path):
 
 def test_list_names_methods_with_what_they_do(shell):
     lines = shell("list", "routers").stdout.splitlines()
-    assert lines[0].split()[:4] == ["auto", "(stands", "for", "learned)"]
+    assert lines[0].split()[:4] == ["auto", "(stands", "for", "buy-then-choose)"]
     assert "chunkers:" in shell("list").stdout
 
 
