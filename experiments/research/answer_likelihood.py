@@ -45,7 +45,7 @@ def written(root: Path) -> Iterator[dict[str, Any]]:
     """A question, the passages that retrieval would read, and the recorded answers by (model, arm)."""
     from rlc.data.records import evidence_in
     from rlc.data.sets.lara import load, load_predictions
-    from rlc.pipeline.readers.support.stand_in import bm25_evidence
+    from rlc.pipeline.readers.recorded import bm25_evidence
 
     dataset = load(root)
     answers: dict[str, list[tuple[str, str, str]]] = {}
@@ -71,7 +71,7 @@ def scored(prompts: Path, model: str) -> Iterator[dict[str, Any]]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
     network = AutoModelForCausalLM.from_pretrained(model, dtype=torch.bfloat16, trust_remote_code=False)
-    network = network.to(device).eval()
+    network = network.to(torch.device(device)).eval()  # type: ignore[arg-type]  # transformers wraps `to`
     with gzip.open(prompts, "rt", encoding="utf-8") as lines, torch.inference_mode():
         for line in lines:
             row = json.loads(line)
