@@ -1,16 +1,19 @@
 """What the fit of a router has seen of a run's questions: the mark that its figures carry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from rlc.data.errors import DataError
 from rlc.data.spec import Spec
 from rlc.pipeline.routers.support.fitted import FittedOn
-from rlc.pipeline.routers.support.gain_model import load_model
-from rlc.pipeline.routers.table import load_table
+from rlc.pipeline.routers.support.gain_model import GainModel, load_model
+from rlc.pipeline.routers.table import TableModel, load_table
 
 FITTED = ("table", "learned", "learned-after-rag", "learned-after-both", "buy-then-choose")
+FILES: Mapping[str, Callable[[str], GainModel | TableModel]] = {
+    "table": load_table
+}  # the others are gain models
 MARK = "*"  # behind the name of a router that is shown on what it was fitted on
 
 
@@ -67,6 +70,5 @@ def sight(spec: Spec, models: Sequence[str], questions: Sequence[Question]) -> S
 
 
 def _provenance(spec: Spec) -> Mapping[str, object]:
-    if spec["use"] == "table":
-        return load_table(spec["fit"]).provenance or {}
-    return load_model(spec["fit"]).provenance
+    read = FILES.get(spec["use"], load_model)
+    return read(spec["fit"]).provenance or {}
