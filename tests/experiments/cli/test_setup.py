@@ -60,7 +60,7 @@ def test_what_is_offered(offer):
     assert offer("list", "re") == ["readers", "recipes", "rerankers", "retrievers"]
     assert offer("compare", "--dataset", "s") == ["sample"]
     assert offer("compare", "--arms", "rag,") == ["rag,closed", "rag,long"]
-    assert offer("compare", "--router", "learned-") == ["learned-after-rag"]
+    assert offer("compare", "--router", "learned-") == ["learned-after-both", "learned-after-rag"]
     assert offer("compare", "--set", "readers.rag.or") == ["readers.rag.order="]
     assert offer("compare", "--recipe", "missing.toml", "--set", "r") == []
     assert set(offer("sweep", "")) == set(recipe_names())

@@ -67,12 +67,19 @@ def test_files_and_headline(dataset, tmp_path):
 
 
 def test_the_router_is_charged_what_its_arm_cost(dataset, tmp_path):
-    outcome, _ = execute(run_of(dataset, tmp_path))
+    outcome, _ = execute(run_of(dataset, tmp_path, routers=("length",)))
     frame = outcome.frame
-    auto, long = frame.filter(reader="auto"), frame.filter(reader="long")
-    assert auto["route"].to_list() == ["long"] * 4  # the documents are short
-    assert auto["prompt_tokens"].to_list() == long["prompt_tokens"].to_list()
-    assert auto["seconds"].to_list() == long["seconds"].to_list()
+    routed, long = frame.filter(reader="length"), frame.filter(reader="long")
+    assert routed["route"].to_list() == ["long"] * 4  # the documents are short
+    assert routed["prompt_tokens"].to_list() == long["prompt_tokens"].to_list()
+    assert routed["seconds"].to_list() == long["seconds"].to_list()
+
+
+def test_a_router_that_asks_both_arms_is_charged_both(findable, tmp_path):
+    outcome, _ = execute(run_of(findable, tmp_path, routers=("learned-after-both",)))
+    tokens = {name: rows["prompt_tokens"].to_list() for (name,), rows in outcome.frame.group_by("reader")}
+    both = [a + b for a, b in zip(tokens["rag"], tokens["long"], strict=True)]
+    assert tokens["learned-after-both"] == both
 
 
 def test_again_answers_nothing_and_says_the_same(findable, tmp_path):
