@@ -37,11 +37,8 @@ SHORT = 65_536  # tokens: between LaRA's two lengths
 # Builds and sizes of one model answer alike, so that a fit on one has seen the others.
 FAMILIES = ("claude-3-5", "gpt-4o", "llama-3.2", "llama-3.3", "mistral-nemo", "qwen2.5")
 
-PANEL = (
-    "llama-3.2-3b",
-    "qwen2.5-7b-instruct",
-    "mistral-nemo",
-)  # cheap ones; of a model's own family none sits on its panel
+# Cheap ones; of a model's own family none sits on its panel.
+PANEL = ("llama-3.2-3b", "qwen2.5-7b-instruct", "mistral-nemo")
 
 
 @dataclass(frozen=True)

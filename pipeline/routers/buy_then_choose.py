@@ -75,7 +75,7 @@ class BuyThenChoose(LearnedRouter):
             for i, (choice, answer) in enumerate(zip(choices, first, strict=True))
             if choice.long or answer.error is not None
         ]
-        answers = explained(first, choices)
+        kept = dict(enumerate(explained(first, choices)))
         if bought:
             asked = [examples[i] for i in bought]
             better = better_of(
@@ -86,14 +86,13 @@ class BuyThenChoose(LearnedRouter):
                 [first[i] for i in bought],
                 self.long(asked),
             )
-            answers = [
-                dict(zip(bought, better, strict=True)).get(i, answer) for i, answer in enumerate(answers)
-            ]
+            kept |= zip(bought, better, strict=True)
+        paid_for = set(bought)
         return [
             replace(
-                answer,
-                details={**answer.details, "bought": i in set(bought)}
+                kept[i],
+                details={**kept[i].details, "bought": i in paid_for}
                 | {name: choice.details[name] for name in ("price", "extra_tokens")},  # those of the purchase
             )
-            for i, (answer, choice) in enumerate(zip(answers, choices, strict=True))
+            for i, choice in enumerate(choices)
         ]

@@ -96,11 +96,12 @@ def panel_features(rag: str, long: str, panel: Sequence[str]) -> dict[str, float
 
     The order of the panel says nothing.
     """
+    first, second = _taken_apart(rag).stems, _taken_apart(long).stems
     others = [_taken_apart(answer).stems for answer in panel]
-    pairs = [_shared(first, second) for first, second in combinations(others, 2)]
+    pairs = [_shared(one, other) for one, other in combinations(others, 2)]
     return {
-        "panel_with_rag": _mean([_shared(other, _taken_apart(rag).stems) for other in others]),
-        "panel_with_long": _mean([_shared(other, _taken_apart(long).stems) for other in others]),
+        "panel_with_rag": _mean([_shared(other, first) for other in others]),
+        "panel_with_long": _mean([_shared(other, second) for other in others]),
         "panel_agrees": _mean(pairs),
         "panel_abstains": _mean([float(any(abstaining(answer)[:2])) for answer in panel]),
     }
