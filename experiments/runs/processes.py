@@ -105,14 +105,14 @@ class Worker:
         with contextlib.suppress(OSError):  # it died: reading from it tells
             self.connection.send(list(batch))
 
-    def dismiss(self) -> None:
-        """Let the process go: an idle one leaves by itself, a busy one is told to."""
+    def stop(self) -> None:
+        """Ask the process to end: an idle one does when its connection closes, a busy one is sent SIGTERM."""
         self.connection.close()
         if self.batch:
             self.process.terminate()
 
-    def bury(self, end: float) -> None:
-        """Wait for the process's end until `end`, on the monotonic clock; one that does not listen is killed."""
+    def join(self, end: float) -> None:
+        """Wait until the process has ended, at most until `end` on the monotonic clock; then kill it."""
         self.process.join(max(0.0, end - time.monotonic()))
         if self.process.is_alive():
             self.process.kill()
@@ -181,10 +181,10 @@ class Pool:
             grace = GRACE
         finally:
             for worker in self._workers:
-                worker.dismiss()
+                worker.stop()
             end = time.monotonic() + grace
             for worker in self._workers:
-                worker.bury(end)
+                worker.join(end)
 
     def _listen(self, waiting: deque[Sequence[Example]]) -> Iterator[tuple[str, Sequence[Example]]]:
         """Take messages until no worker is at anything."""
@@ -192,18 +192,18 @@ class Pool:
         while busy := {worker.connection: worker for worker in self._workers if worker.batch}:
             ready = wait(list(busy), timeout=LOOK)
             for worker in [one for connection, one in busy.items() if connection in ready]:
-                yield from self._hear(worker, waiting)
+                yield from self._receive(worker, waiting)
             for worker in [] if ready else busy.values():
                 say_if_stopped(worker.process.pid or 0, "a worker", stopped)
 
-    def _hear(
+    def _receive(
         self, worker: Worker, waiting: deque[Sequence[Example]]
     ) -> Iterator[tuple[str, Sequence[Example]]]:
-        """Take one message of a worker."""
+        """Take one message of a worker: answers to store or hand on, the end of a batch, an error."""
         try:
             said = worker.connection.recv()
         except (EOFError, OSError):
-            yield from self._buried(worker)
+            yield from self._mark_dead(worker)
             return
         if isinstance(said, Keep):
             self.store.write(said.rows)
@@ -218,8 +218,8 @@ class Pool:
         else:
             worker.batch = ()
 
-    def _buried(self, worker: Worker) -> Iterator[tuple[str, Sequence[Example]]]:
-        """A worker is dead: what it was at has failed."""
+    def _mark_dead(self, worker: Worker) -> Iterator[tuple[str, Sequence[Example]]]:
+        """Fail the questions that a dead worker was at, with how it ended."""
         worker.process.join(GRACE)
         code = worker.process.exitcode
         how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"

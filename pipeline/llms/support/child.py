@@ -75,7 +75,7 @@ class Child:
             self.end()
             code = self._process.returncode
             raise ChildDiedError(
-                f"the engine's process ended ({_ending(code)}); {self._last_words()}"
+                f"the engine's process ended ({_ending(code)}); {self._stderr_tail()}"
             ) from error
         return reply
 
@@ -83,7 +83,7 @@ class Child:
         """End the process and all that it started; what it held is free when this returns."""
         self._end()
 
-    def _last_words(self) -> str:
+    def _stderr_tail(self) -> str:
         """The first error in its log, which is the cause of the others, and the last lines."""
         self._log.seek(self._log_start)
         said = [line for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
