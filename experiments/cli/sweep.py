@@ -39,11 +39,11 @@ from rlc.experiments.runs.run import Run, write_json
 from rlc.experiments.runs.scope import scopes
 from rlc.experiments.runs.shipped import recipe_file
 from rlc.experiments.runs.stored import open_run
-from rlc.experiments.study.ranking import Found, against, effects, rank
+from rlc.experiments.study.ranking import SweepResult, against, effects, rank
 from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.sweep.recipe import Sweep, sweep_of
 from rlc.experiments.sweep.sharing import Memory
-from rlc.experiments.sweep.sweep import Plan, cheapest_first, cost, plan_sweep, ranking_frame, record
+from rlc.experiments.sweep.sweep import SweepPlan, cheapest_first, cost, plan_sweep, ranking_frame, record
 from rlc.pipeline.recipe import load_recipe, read_tables
 
 
@@ -84,12 +84,12 @@ def sweep(
     if output.dry_run:
         _print_plan(plan)
         return
-    found, outcome = conduct(plan, output.resume, output.track, test_all)
-    write_sweep(plan, found, outcome)
+    result, outcome = conduct(plan, output.resume, output.track, test_all)
+    write_sweep(plan, result, outcome)
     if output.as_json:
-        click.echo(json.dumps({"sweep": str(plan.folder), "answer": sentences(found), **outcome}))
+        click.echo(json.dumps({"sweep": str(plan.folder), "answer": sentences(result), **outcome}))
         return
-    _print_found(plan, found)
+    _print_result(plan, result)
 
 
 def read_sweep(file: Path, settings: Sequence[str] = (), model: str | None = None, seed: int = 0) -> Sweep:
@@ -102,7 +102,7 @@ def read_sweep(file: Path, settings: Sequence[str] = (), model: str | None = Non
     return replace(sweep, recipe=changed(recipe, settings, seed))
 
 
-def conduct(plan: Plan, resume: bool, track: bool, test_all: bool) -> tuple[Found, dict[str, Any]]:
+def conduct(plan: SweepPlan, resume: bool, track: bool, test_all: bool) -> tuple[SweepResult, dict[str, Any]]:
     """Ask all settings on the tuning split, and the chosen one and what it is held against on the test split."""
     started = time.monotonic()
     memory = Memory()
@@ -114,7 +114,7 @@ def conduct(plan: Plan, resume: bool, track: bool, test_all: bool) -> tuple[Foun
         run = plan.test_run(chosen, test_all)
         others = [name for name in run.specs if name != chosen]
         test = against(_study(run, memory, resume, track), chosen, others)
-    found = Found(
+    result = SweepResult(
         study=study,
         settings=plan.sweep.settings(),
         short=plan.sweep.short,
@@ -125,7 +125,7 @@ def conduct(plan: Plan, resume: bool, track: bool, test_all: bool) -> tuple[Foun
         stages=memory.stages,
         seconds=time.monotonic() - started,
     )
-    return found, record(plan, found)
+    return result, record(plan, result)
 
 
 def _study(run: Run, memory: Memory, resume: bool, track: bool) -> Study:
@@ -139,7 +139,7 @@ def _study(run: Run, memory: Memory, resume: bool, track: bool) -> Study:
     return make_study(written)
 
 
-def write_sweep(plan: Plan, found: Found, outcome: dict[str, Any]) -> None:
+def write_sweep(plan: SweepPlan, result: SweepResult, outcome: dict[str, Any]) -> None:
     """Write `sweep.json`, `ranking.parquet`, and the report with its plots, into the sweep's folder.
 
     Raises:
@@ -150,39 +150,39 @@ def write_sweep(plan: Plan, found: Found, outcome: dict[str, Any]) -> None:
     except OSError as error:
         raise StoreError(f"cannot make {plan.folder}: {error}; give a writable folder with --out") from error
     write_json(plan.folder / "sweep.json", outcome)
-    write_results(ranking_frame(found), plan.folder / "ranking.parquet")
-    write_files(sweep_report(found), plan.folder)
+    write_results(ranking_frame(result), plan.folder / "ranking.parquet")
+    write_files(sweep_report(result), plan.folder)
 
 
-def _print_found(plan: Plan, found: Found) -> None:
+def _print_result(plan: SweepPlan, result: SweepResult) -> None:
     data = plan.tuning.dataset
     title = f"{data.name} ({data.variant}), tuning split: {len(data.examples)} questions"
     table = Table(title=escape(title), title_justify="left")
     table.add_column("place", no_wrap=True)
-    for axis in found.short.values():
+    for axis in result.short.values():
         table.add_column(escape(axis))
     for column in ("right, %", "best minus this", "prompt tok", "s", "failed"):
         table.add_column(column, justify="right", no_wrap=True)
-    for place in found.ranking:
-        limits = interval(place.accuracy).rstrip(", ")
+    for setting in result.ranking:
+        limits = interval(setting.accuracy).rstrip(", ")
         table.add_row(
-            places(place),
-            *[escape(value) for value in found.settings[place.entry.name].values()],
-            percent_text(place.accuracy.value).rstrip("%") + (f" [{limits}]" if limits else ""),
-            NONE if place.behind is None else points_text(place.behind.value),
-            NONE if place.tokens.value is None else f"{place.tokens.value:,.0f}",
-            NONE if place.seconds is None else f"{place.seconds:,.2f}",
-            str(place.failures),
-            style="bold" if place.winner else None,
+            places(setting),
+            *[escape(value) for value in result.settings[setting.entry.name].values()],
+            percent_text(setting.accuracy.value).rstrip("%") + (f" [{limits}]" if limits else ""),
+            NONE if setting.behind is None else points_text(setting.behind.value),
+            NONE if setting.tokens.value is None else f"{setting.tokens.value:,.0f}",
+            NONE if setting.seconds is None else f"{setting.seconds:,.2f}",
+            str(setting.failures),
+            style="bold" if setting.winner else None,
         )
     print_table(table)
-    facts = [*scopes(plan.tuning.specs), f"{found.seconds:,.0f} s; {shared(found.stages)}"]
-    for line in [*sentences(found), "", *facts]:
+    facts = [*scopes(plan.tuning.specs), f"{result.seconds:,.0f} s; {shared(result.stages)}"]
+    for line in [*sentences(result), "", *facts]:
         click.echo(line)
     click.echo(f"report: {plan.folder / 'report.html'}")
 
 
-def _print_plan(plan: Plan) -> None:
+def _print_plan(plan: SweepPlan) -> None:
     """The settings in the order in which they would be asked."""
     specs, data = plan.tuning.specs, plan.tuning.dataset
     costs = {name: cost(name, spec, data) for name, spec in specs.items()}

@@ -17,7 +17,7 @@ from rlc.experiments.study.study import Comparison, Study, corrected
 
 
 @dataclass(frozen=True)
-class Place:
+class RankedSetting:
     """A setting in the ranking.
 
     `first` and `last` are the places, counted from 1, that the called differences leave it: one more than the number
@@ -60,7 +60,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Found:
+class SweepResult:
     """What a sweep found: on the tuning split the study and what follows from it, on the test split comparisons.
 
     `settings` are the names of the values by axis, by setting, `short` the names of the axes in tables.
@@ -69,7 +69,7 @@ class Found:
     study: Study
     settings: Mapping[str, Mapping[str, str]]
     short: Mapping[str, str]
-    ranking: Sequence[Place]
+    ranking: Sequence[RankedSetting]
     effects: Sequence[Effect]
     test: Sequence[Comparison]
     test_documents: int
@@ -77,14 +77,14 @@ class Found:
     seconds: float
 
     @property
-    def best(self) -> Place:
+    def best(self) -> RankedSetting:
         """The chosen setting."""
         return self.ranking[0]
 
     @property
-    def winners(self) -> list[Place]:
+    def winners(self) -> list[RankedSetting]:
         """The settings that no other is called better than."""
-        return [place for place in self.ranking if place.winner]
+        return [setting for setting in self.ranking if setting.winner]
 
 
 def failures_are_wrong(study: Study) -> Study:
@@ -92,7 +92,7 @@ def failures_are_wrong(study: Study) -> Study:
     return replace(study, outcomes=study.wrong_if_failed)
 
 
-def rank(study: Study) -> list[Place]:
+def rank(study: Study) -> list[RankedSetting]:
     """The settings by accuracy, then fewer prompt tokens, then name.
 
     Every pair is tested and corrected together, since any setting could have come out best: testing the one that did
@@ -115,7 +115,7 @@ def rank(study: Study) -> list[Place]:
     }
     worse = {name: sum(name in ahead for ahead in better.values()) for name in better}
     return [
-        Place(
+        RankedSetting(
             entry=entry,
             accuracy=study.overall[entry.name],
             tokens=study.tokens[entry.name],

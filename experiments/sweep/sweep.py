@@ -14,7 +14,7 @@ from rlc.experiments.runs.forecast import forecasts, weightless
 from rlc.experiments.runs.loop import batches
 from rlc.experiments.runs.run import Run
 from rlc.experiments.runs.selection import split
-from rlc.experiments.study.ranking import Found, Place
+from rlc.experiments.study.ranking import RankedSetting, SweepResult
 from rlc.experiments.sweep.recipe import Sweep
 from rlc.pipeline.recipe import role_of
 
@@ -22,7 +22,7 @@ WIDE = 10**9  # a window that cuts nothing: the order of the work needs no model
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """The two halves of a sweep: all settings on the tuning split; who meets on the test split is known after it.
 
     `test` is empty where the sweep has no test split.
@@ -44,7 +44,7 @@ class Plan:
         return self.tuning.out / f"sweep-{self.tuning.id.rpartition('-')[0]}-{fingerprint(asked)[:10]}"
 
 
-def plan_sweep(sweep: Sweep, dataset: Dataset, seed: int, out: Path) -> Plan:
+def plan_sweep(sweep: Sweep, dataset: Dataset, seed: int, out: Path) -> SweepPlan:
     """Split the questions by document and complete every setting.
 
     Raises:
@@ -62,7 +62,7 @@ def plan_sweep(sweep: Sweep, dataset: Dataset, seed: int, out: Path) -> Plan:
         )
     tuning, test = split(dataset, sweep.tuning, seed)
     sweep.baselines()
-    return Plan(sweep, Run(tuning, sweep.specs(), {}, out), test)
+    return SweepPlan(sweep, Run(tuning, sweep.specs(), {}, out), test)
 
 
 def cheapest_first(
@@ -99,24 +99,24 @@ def cost(name: str, spec: Spec, dataset: Dataset) -> float:
     return found[0].computed_tokens + found[0].output_tokens
 
 
-def record(plan: Plan, found: Found) -> dict[str, Any]:
+def record(plan: SweepPlan, result: SweepResult) -> dict[str, Any]:
     """All of a sweep's outcome as plain data: what `sweep.json` holds."""
     return {
         "tuning": _part(plan.tuning.dataset, plan.tuning.id),
-        "test": _part(plan.test, plan.test_run(found.best.entry.name).id if found.test else None),
+        "test": _part(plan.test, plan.test_run(result.best.entry.name).id if result.test else None),
         "axes": {axis: list(values) for axis, values in plan.sweep.axes.items()},
-        "chosen": found.best.entry.name,
-        "winners": [place.entry.name for place in found.winners],
+        "chosen": result.best.entry.name,
+        "winners": [setting.entry.name for setting in result.winners],
         "ranking": [
             {
-                **_plain(place),
-                "setting": place.entry.name,
-                "values": found.settings[place.entry.name],
-                "winner": place.winner,
+                **_plain(setting),
+                "setting": setting.entry.name,
+                "values": result.settings[setting.entry.name],
+                "winner": setting.winner,
             }
-            for place in found.ranking
+            for setting in result.ranking
         ],
-        "effects": [asdict(one) for one in found.effects],
+        "effects": [asdict(one) for one in result.effects],
         "against": [
             {
                 "reader": one.second.name,
@@ -124,39 +124,39 @@ def record(plan: Plan, found: Found) -> dict[str, Any]:
                 "accuracy": asdict(one.second_mean),
                 "difference": asdict(one.difference),
             }
-            for one in found.test
+            for one in result.test
         ],
-        "stages": {name: asdict(stage) for name, stage in found.stages.items()},
-        "seconds": found.seconds,
+        "stages": {name: asdict(stage) for name, stage in result.stages.items()},
+        "seconds": result.seconds,
     }
 
 
-def ranking_frame(found: Found) -> pl.DataFrame:
+def ranking_frame(result: SweepResult) -> pl.DataFrame:
     """The ranking as a table: a row per setting, best first, a column per axis."""
     rows = [
         {
-            "setting": place.entry.name,
-            **found.settings[place.entry.name],
-            "first_place": place.first,
-            "last_place": place.last,
-            "winner": place.winner,
-            "accuracy": place.accuracy.value,
-            "low": place.accuracy.low,
-            "high": place.accuracy.high,
-            "questions": place.accuracy.n,
-            "failures": place.failures,
-            "prompt_tokens": place.tokens.value,
-            "seconds": place.seconds,
-            "behind": None if place.behind is None else place.behind.value,
-            "p_holm": None if place.behind is None else place.behind.p_holm,
+            "setting": setting.entry.name,
+            **result.settings[setting.entry.name],
+            "first_place": setting.first,
+            "last_place": setting.last,
+            "winner": setting.winner,
+            "accuracy": setting.accuracy.value,
+            "low": setting.accuracy.low,
+            "high": setting.accuracy.high,
+            "questions": setting.accuracy.n,
+            "failures": setting.failures,
+            "prompt_tokens": setting.tokens.value,
+            "seconds": setting.seconds,
+            "behind": None if setting.behind is None else setting.behind.value,
+            "p_holm": None if setting.behind is None else setting.behind.p_holm,
         }
-        for place in found.ranking
+        for setting in result.ranking
     ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _plain(place: Place) -> dict[str, Any]:
-    return {key: value for key, value in asdict(place).items() if key != "entry"}
+def _plain(setting: RankedSetting) -> dict[str, Any]:
+    return {key: value for key, value in asdict(setting).items() if key != "entry"}
 
 
 def _part(dataset: Dataset, run: str | None) -> dict[str, Any]:

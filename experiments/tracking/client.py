@@ -12,7 +12,7 @@ from typing import Any
 
 from rlc.data.errors import require
 from rlc.data.lazy import load
-from rlc.experiments.tracking.place import Place, TrackingError, place_of
+from rlc.experiments.tracking.place import TrackingError, TrackingPlace, place_of
 
 # MLflow's own defaults wait for minutes on a server that is away. What the user has set stays.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
@@ -27,7 +27,7 @@ class Connection:
     mlflow: Any
     client: Any
     experiment: str
-    place: Place
+    place: TrackingPlace
 
     def create(self, name: str, tags: Mapping[str, str]) -> str:
         """A new run, with the tags that MLflow gives every run; its id."""
@@ -165,7 +165,7 @@ def _addressed(mlflow: Any, uri: str) -> Iterator[None]:  # noqa: ANN401 - the m
         mlflow.set_tracking_uri(before)
 
 
-def _experiment(client: Any, place: Place) -> str:  # noqa: ANN401 - MLflow's client
+def _experiment(client: Any, place: TrackingPlace) -> str:  # noqa: ANN401 - MLflow's client
     found = client.get_experiment_by_name(place.experiment)
     return str(found.experiment_id if found else client.create_experiment(place.experiment, place.artifacts))
 

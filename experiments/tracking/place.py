@@ -22,7 +22,7 @@ class TrackingError(RlcError):
 
 
 @dataclass(frozen=True)
-class Place:
+class TrackingPlace:
     """A tracking server or database, and the experiment there.
 
     `artifacts` is where the artifacts of a new experiment go: beside the default database; None leaves it to the
@@ -51,13 +51,13 @@ class Place:
         return not self.uri.startswith("sqlite:///") or Path(self.uri.removeprefix("sqlite:///")).is_file()
 
 
-def place_of(out: Path) -> Place:
+def place_of(out: Path) -> TrackingPlace:
     """`MLFLOW_TRACKING_URI`, else an SQLite file in the run store; `MLFLOW_EXPERIMENT_NAME`, else `rlc`."""
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "rlc"
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
-        return Place(uri, None, experiment)
+        return TrackingPlace(uri, None, experiment)
     store = out.resolve()
-    return Place(f"sqlite:///{store / 'mlflow.db'}", (store / "mlartifacts").as_uri(), experiment)
+    return TrackingPlace(f"sqlite:///{store / 'mlflow.db'}", (store / "mlartifacts").as_uri(), experiment)
 
 
 def ui_command(out: Path, port: int) -> list[str]:

@@ -22,43 +22,43 @@ from rlc.experiments.report.sections.differences import verdict
 from rlc.experiments.report.sections.frontier import frontier
 from rlc.experiments.report.sections.origin import origin
 from rlc.experiments.statistics.intervals import FEW
-from rlc.experiments.study.ranking import Found, Place, Stage
+from rlc.experiments.study.ranking import RankedSetting, Stage, SweepResult
 from rlc.experiments.study.study import Comparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def sweep_report(found: Found) -> Report:
+def sweep_report(result: SweepResult) -> Report:
     """All sections."""
-    text, loud = banner(found.study)
+    text, loud = banner(result.study)
     sections = (
-        Section("choice", "The choice", texts=sentences(found)),
-        ranking(found),
-        axes(found),
-        test(found),
-        frontier(found.study),
-        work(found),
-        compared(found.study),
-        origin(found.study),
+        Section("choice", "The choice", texts=sentences(result)),
+        ranking(result),
+        axes(result),
+        test(result),
+        frontier(result.study),
+        work(result),
+        compared(result.study),
+        origin(result.study),
     )
     return Report(
-        title=f"Sweep of {len(found.ranking)} settings: {data_name(found.study)}",
+        title=f"Sweep of {len(result.ranking)} settings: {data_name(result.study)}",
         banner=text,
         loud=loud,
         sections=[section for section in sections if section is not None],
     )
 
 
-def sentences(found: Found) -> list[str]:
+def sentences(result: SweepResult) -> list[str]:
     """What was chosen, how sure that is, and what the test split says of it."""
-    return [_choice(found), *_cheapest(found), _tested(found)]
+    return [_choice(result), *_cheapest(result), _tested(result)]
 
 
-def _choice(found: Found) -> str:
-    best, others = found.best, len(found.winners) - 1
-    total = len(found.ranking)
-    documents = found.study.examples["document_id"].n_unique()
+def _choice(result: SweepResult) -> str:
+    best, others = result.best, len(result.winners) - 1
+    total = len(result.ranking)
+    documents = result.study.examples["document_id"].n_unique()
     start = (
         f"Of {total} settings on the {best.accuracy.n:,} questions about {documents:,} documents of the tuning split, "
         f"{best.entry.label} got the most right: {percent_text(best.accuracy.value)}"
@@ -78,14 +78,14 @@ def _choice(found: Found) -> str:
     return f"{start}. Every other setting is worse than some other."
 
 
-def _cheapest(found: Found) -> list[str]:
+def _cheapest(result: SweepResult) -> list[str]:
     """The cheapest that may be the best, where that says something: some may not, and it saves a twentieth."""
-    if len(found.winners) == len(found.ranking):
+    if len(result.winners) == len(result.ranking):
         return []
-    priced = [(place.tokens.value, place) for place in found.winners if place.tokens.value]
+    priced = [(setting.tokens.value, setting) for setting in result.winners if setting.tokens.value]
     least = min((one for one in priced), key=lambda one: one[0], default=None)
-    cost = found.best.tokens.value
-    if least is None or cost is None or least[1] is found.best or least[0] > 0.95 * cost:
+    cost = result.best.tokens.value
+    if least is None or cost is None or least[1] is result.best or least[0] > 0.95 * cost:
         return []
     return [
         f"The cheapest of those that may be the best is {least[1].entry.label}: {least[0]:,.0f} prompt tokens a question "
@@ -93,16 +93,16 @@ def _cheapest(found: Found) -> list[str]:
     ]
 
 
-def _tested(found: Found) -> str:
-    if not found.test:
+def _tested(result: SweepResult) -> str:
+    if not result.test:
         return (
             "There was no test split: the figures of the best are flattered, since it was picked for them on the same "
             "questions."
         )
-    claims = "; ".join(_claim(one) for one in found.test)
-    first = found.test[0]
+    claims = "; ".join(_claim(one) for one in result.test)
+    first = result.test[0]
     return (
-        f"On the test split ({first.difference.n:,} questions about {found.test_documents:,} other documents, which had no "
+        f"On the test split ({first.difference.n:,} questions about {result.test_documents:,} other documents, which had no "
         f"part in the choice) it got {percent_text(first.first_mean.value)} right: {claims}."
     )
 
@@ -124,29 +124,29 @@ def _verdict(one: Comparison) -> str:
     return "ahead" if (one.difference.value or 0) > 0 else "behind"
 
 
-def ranking(found: Found) -> Section:
+def ranking(result: SweepResult) -> Section:
     """Every setting with its place."""
-    axes_ = list(found.short)
+    axes_ = list(result.short)
     rows = [
         (
-            name(places(place)),
-            *(Cell(found.settings[place.entry.name][axis]) for axis in axes_),
-            percent(place.accuracy)._replace(strong=place.winner),
-            Cell(NONE) if place.behind is None else points(place.behind),
-            number(place.tokens.value),
-            number(place.seconds, 2),
-            count(place.failures),
+            name(places(setting)),
+            *(Cell(result.settings[setting.entry.name][axis]) for axis in axes_),
+            percent(setting.accuracy)._replace(strong=setting.winner),
+            Cell(NONE) if setting.behind is None else points(setting.behind),
+            number(setting.tokens.value),
+            number(setting.seconds, 2),
+            count(setting.failures),
         )
-        for place in found.ranking
+        for setting in result.ranking
     ]
-    pairs = len(found.ranking) * (len(found.ranking) - 1) // 2
+    pairs = len(result.ranking) * (len(result.ranking) - 1) // 2
     return Section(
         "ranking",
         "The ranking",
         texts=(
             "Tuning split. The place says how far the figures can be trusted to order the settings: from the number of "
             "settings that are better beyond doubt, and one more, to the number of those that are not worse beyond doubt. "
-            f"{found.best.entry.label} is {places(found.best)} of {len(found.ranking)}. All {pairs:,} pairs are tested and corrected together, since "
+            f"{result.best.entry.label} is {places(result.best)} of {len(result.ranking)}. All {pairs:,} pairs are tested and corrected together, since "
             "any setting could have come out first: a difference is held against the largest of any two settings when whole "
             "documents swap their signs. A failed answer counts as wrong.",
         ),
@@ -154,7 +154,7 @@ def ranking(found: Found) -> Section:
             Plot(
                 "ranking",
                 "Share of right answers with 95% intervals, best first; filled marks may be the best.",
-                lambda: draw_ranking(found.ranking),
+                lambda: draw_ranking(result.ranking),
             ),
         ),
         tables=(
@@ -162,7 +162,7 @@ def ranking(found: Found) -> Section:
                 "Settings, best first",
                 (
                     "place",
-                    *found.short.values(),
+                    *result.short.values(),
                     "right",
                     "best minus this, points",
                     "prompt tokens",
@@ -177,14 +177,14 @@ def ranking(found: Found) -> Section:
     )
 
 
-def places(place: Place) -> str:
+def places(setting: RankedSetting) -> str:
     """The places that a setting may have."""
-    return str(place.first) if place.first == place.last else f"{place.first} to {place.last}"
+    return str(setting.first) if setting.first == setting.last else f"{setting.first} to {setting.last}"
 
 
-def axes(found: Found) -> Section | None:
+def axes(result: SweepResult) -> Section | None:
     """What each value does on average over all other axes."""
-    if not found.effects:
+    if not result.effects:
         return None
     return Section(
         "axes",
@@ -199,21 +199,21 @@ def axes(found: Found) -> Section | None:
                 ("setting", "right", "to the first value, points", "p, Holm"),
                 [
                     (
-                        name(f"{found.short[one.axis]} = {one.value}"),
+                        name(f"{result.short[one.axis]} = {one.value}"),
                         percent(one.accuracy),
                         Cell(NONE) if one.change is None else points(one.change),
                         Cell(NONE if one.change is None else p_text(one.change.p_holm)),
                     )
-                    for one in found.effects
+                    for one in result.effects
                 ],
             ),
         ),
     )
 
 
-def test(found: Found) -> Section | None:
+def test(result: SweepResult) -> Section | None:
     """The chosen setting on questions that had no part in the choice."""
-    if not found.test:
+    if not result.test:
         return None
     return Section(
         "test",
@@ -234,19 +234,19 @@ def test(found: Found) -> Section | None:
                         Cell(p_text(one.difference.p_holm)),
                         Cell(_verdict(one)),
                     )
-                    for one in found.test
+                    for one in result.test
                 ],
             ),
         ),
     )
 
 
-def work(found: Found) -> Section:
+def work(result: SweepResult) -> Section:
     """What was shared."""
     return Section(
         "work",
         "Shared work",
-        texts=(f"The sweep took {found.seconds:,.0f} s. {shared(found.stages)}",),
+        texts=(f"The sweep took {result.seconds:,.0f} s. {shared(result.stages)}",),
         tables=(
             Table(
                 "Stages",
@@ -259,7 +259,7 @@ def work(found: Found) -> Section:
                         Cell(percent_text(one.served / one.wanted if one.wanted else None)),
                         number(one.seconds, 1),
                     )
-                    for stage, one in found.stages.items()
+                    for stage, one in result.stages.items()
                 ],
                 note="Answers were in the store; the rest was done before for another setting of this sweep.",
             ),
@@ -274,14 +274,14 @@ def shared(stages: Mapping[str, Stage]) -> str:
     return f"{served:,} of {wanted:,} stages ({share}) were there already."
 
 
-def draw_ranking(places: Sequence[Place]) -> "Figure":
+def draw_ranking(places: Sequence[RankedSetting]) -> "Figure":
     """Accuracy with intervals, a line a setting, best on top."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 0.9 + 0.24 * len(places)), layout="constrained")
     drawn = figure.subplots()
-    for line, place in enumerate(places):
-        value, low, high = place.accuracy.value, place.accuracy.low, place.accuracy.high
+    for line, setting in enumerate(places):
+        value, low, high = setting.accuracy.value, setting.accuracy.low, setting.accuracy.high
         if value is None:
             continue
         drawn.errorbar(
@@ -290,10 +290,10 @@ def draw_ranking(places: Sequence[Place]) -> "Figure":
             xerr=None if low is None or high is None else [[100 * (value - low)], [100 * (high - value)]],
             marker="o",
             color="#1f77b4",
-            markerfacecolor="#1f77b4" if place.winner else "none",
+            markerfacecolor="#1f77b4" if setting.winner else "none",
             elinewidth=1,
         )
-    drawn.set_yticks(range(len(places)), [place.entry.label for place in places])
+    drawn.set_yticks(range(len(places)), [setting.entry.label for setting in places])
     drawn.set_ylim(len(places) - 0.4, -0.6)
     drawn.set_xlabel("right answers, %")
     drawn.grid(axis="x", color="#9a9a9a", lw=0.4, alpha=0.5)

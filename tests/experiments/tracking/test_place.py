@@ -4,8 +4,8 @@ import pytest
 
 from rlc.experiments.tracking.place import (
     RECORD,
-    Place,
     TrackingError,
+    TrackingPlace,
     add_to_record,
     is_tracked,
     place_of,
@@ -21,7 +21,7 @@ def test_the_run_store_unless_the_environment_says_otherwise(tmp_path, monkeypat
     assert (place.artifacts, place.experiment) == ((tmp_path / "mlartifacts").as_uri(), "rlc")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example.org:5000")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
-    assert place_of(tmp_path) == Place("http://example.org:5000", None, "mine")
+    assert place_of(tmp_path) == TrackingPlace("http://example.org:5000", None, "mine")
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_run_store_unless_the_environment_says_otherwise(tmp_path, monkeypat
     ],
 )
 def test_an_address_is_told_without_its_password(uri, name):
-    assert Place(uri, None, "rlc").name == name
+    assert TrackingPlace(uri, None, "rlc").name == name
 
 
 def test_what_is_tracked_is_known_until_results_or_place_change(stored, out, monkeypatch):
