@@ -60,7 +60,7 @@ from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
 from rlc.experiments.study.caveats import caveats
 from rlc.experiments.study.lengths import is_sized, reaches
-from rlc.experiments.study.lineup import line_up
+from rlc.experiments.study.readers import readers_of
 from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
 from rlc.experiments.tracking.place import TrackingError, is_tracked
@@ -223,8 +223,8 @@ def _check_prices(run: Run, sheet: Mapping[str, Price]) -> None:
     """Refuse a sheet that lacks a model before anything is asked, not after."""
     if not sheet:
         return
-    for entry in line_up(list(run.specs), run.specs, run.labels):
-        for model in entry.models:
+    for reader in readers_of(list(run.specs), run.specs, run.labels):
+        for model in reader.models:
             if model not in sheet:
                 raise UsageError(
                     f"{unknown('price for model', model, sheet)}; add it to the file of --prices"
@@ -236,7 +236,7 @@ def _warn_of_price(arms: Arms, study: Study) -> None:
     if not arms.price and arms.budget is None:
         return
     for routing in study.routings:
-        if routing.shares.get(study.entry(routing.router.arms[1]).short, 0.0) > 0:
+        if routing.shares.get(study.reader(routing.router.arms[1]).short, 0.0) > 0:
             continue
         given = (
             f"--budget {arms.budget} is prompt tokens a question"
@@ -293,7 +293,7 @@ def _print_forecast(run: Run, as_json: bool, sheet: Mapping[str, Price]) -> None
     if as_json:
         click.echo(json.dumps(rows))
         return
-    models = {entry.name: entry.models for entry in line_up(list(run.specs), run.specs, run.labels)}
+    models = {reader.name: reader.models for reader in readers_of(list(run.specs), run.specs, run.labels)}
     for row in rows:
         if row["prompt_tokens"] is None:
             click.echo(f"{row['reader']}: {NOT_ESTIMATED}")

@@ -19,7 +19,7 @@ from rlc.experiments.report.cells import points_text
 from rlc.experiments.report.sections.costs import price_per_question
 from rlc.experiments.scorers.overall import RULER_THRESHOLD
 from rlc.experiments.study.lengths import ALL_TASKS, Reach, units
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 ALL = 1_000  # columns of a console that holds every table whole
@@ -54,23 +54,23 @@ def columns(study: Study, summaries: Sequence[Summary]) -> list[Column]:
     Shares are in percent, overall with the 95% interval, by task with n; tokens, seconds and dollars are means per
     answered question. `first` and `further` are computed tokens and seconds of a document's first and further questions.
     """
-    entries = [study.entry(summary["reader"]) for summary in summaries]
+    readers = [study.reader(summary["reader"]) for summary in summaries]
 
     def of(cell: Callable[[Summary], str]) -> list[str]:
         return [cell(summary) for summary in summaries]
 
     seconds = of(lambda s: _number(s["seconds"], 2))
-    dollars = [_dollars(study, entry) for entry in entries]
+    dollars = [_dollars(study, reader) for reader in readers]
     even = len({summary["accuracy"]["n"] for summary in summaries}) < 2
     found = [
-        Column("reader", "reader", [entry.label for entry in entries], always=True),
+        Column("reader", "reader", [reader.label for reader in readers], always=True),
         Column("right", "right, %", of(lambda s: _share(s["accuracy"])), always=True),
         Column("judged", "of", [] if even else of(lambda s: f"{s['accuracy']['n']:,}"), always=True),
         Column("failed", "failed", of(lambda s: f"{s['failures']:,}"), always=True),
         Column("tokens", "tokens", of(lambda s: _number(s["prompt_tokens"], 0)), always=True),
         Column("dollars", "$ / 1,000", dollars, always=True),
         Column("seconds", "s", seconds, always=set(dollars) <= set(EMPTY)),
-        Column("verdict", "verdict", [verdict(study, entry) for entry in entries], always=True),
+        Column("verdict", "verdict", [verdict(study, reader) for reader in readers], always=True),
         Column("route", "read by", of(_shares)),
         *(
             Column(task, task, [_share(summary["tasks"][task]) for summary in summaries])
@@ -163,18 +163,18 @@ def say(lines: Iterable[str]) -> None:
             )
 
 
-def verdict(study: Study, entry: Entry) -> str:
+def verdict(study: Study, reader: ReaderInfo) -> str:
     """What the tests say of a reader: ahead of or behind which others of its group, as far as it is told."""
     ahead: list[tuple[str, float]] = []
     behind: list[tuple[str, float]] = []
     tested = False
     for one in study.comparisons:
-        told_elsewhere = one.first.role == "router" and entry is one.second  # in the router's own row
-        if entry not in (one.first, one.second) or told_elsewhere or one.difference.p is None:
+        told_elsewhere = one.first.role == "router" and reader is one.second  # in the router's own row
+        if reader not in (one.first, one.second) or told_elsewhere or one.difference.p is None:
             continue
         tested = True
-        sign = (one.difference.value or 0) * (1 if entry is one.first else -1)
-        other = one.second if entry is one.first else one.first
+        sign = (one.difference.value or 0) * (1 if reader is one.first else -1)
+        other = one.second if reader is one.first else one.first
         if one.difference.called:
             (ahead if sign > 0 else behind).append((other.short, sign))
     told = [
@@ -209,8 +209,8 @@ def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
-def _dollars(study: Study, entry: Entry) -> str:
-    price = price_per_question(study, entry) if study.prices else None
+def _dollars(study: Study, reader: ReaderInfo) -> str:
+    price = price_per_question(study, reader) if study.prices else None
     return "-" if price is None else f"{1000 * price:,.2f}"
 
 

@@ -162,11 +162,11 @@ def _lab(data_root: Path | None, run: str | None, out: Path) -> "Lab":
     from rlc.data.datasets import load_dataset
     from rlc.experiments.router_lab.lab import lara_lab, results_lab
     from rlc.experiments.runs.stored import open_run
-    from rlc.experiments.study.lineup import line_up
+    from rlc.experiments.study.readers import readers_of
 
     if run is not None:
         stored = open_run(run, out)
-        models = {model for one in line_up(["rag", "long"], stored.specs, {}) for model in one.models}
+        models = {model for one in readers_of(["rag", "long"], stored.specs, {}) for model in one.models}
         return results_lab(stored.frame, stored.dataset(data_root), ", ".join(sorted(models)))
     dataset = load_dataset("lara", data_root)
     if dataset.variant == "sample" or dataset.root is None:

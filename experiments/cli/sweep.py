@@ -108,7 +108,7 @@ def conduct(plan: SweepPlan, resume: bool, track: bool, test_all: bool) -> tuple
     memory = Memory()
     study = _study(plan.tuning, memory, resume, track)
     ranking = rank(study)
-    chosen = ranking[0].entry.name
+    chosen = ranking[0].reader.name
     test: Sequence[Any] = ()
     if plan.test.examples:
         run = plan.test_run(chosen, test_all)
@@ -167,7 +167,7 @@ def _print_result(plan: SweepPlan, result: SweepResult) -> None:
         limits = interval(setting.accuracy).rstrip(", ")
         table.add_row(
             places(setting),
-            *[escape(value) for value in result.settings[setting.entry.name].values()],
+            *[escape(value) for value in result.settings[setting.reader.name].values()],
             percent_text(setting.accuracy.value).rstrip("%") + (f" [{limits}]" if limits else ""),
             NONE if setting.behind is None else points_text(setting.behind.value),
             NONE if setting.tokens.value is None else f"{setting.tokens.value:,.0f}",

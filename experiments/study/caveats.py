@@ -49,10 +49,10 @@ def outside_collections(data: Mapping[str, Any]) -> list[str]:
 def _fits(study: Study) -> list[str]:
     """Each sentence once, with all routers that it is true of."""
     routers: dict[str, list[str]] = {}
-    for entry in study.entries:
-        seen = study.sights.get(entry.name)
+    for reader in study.readers:
+        seen = study.sights.get(reader.name)
         for sentence in _sentences(seen) if seen else ():
-            routers.setdefault(sentence, []).append(entry.label)
+            routers.setdefault(sentence, []).append(reader.label)
     return [sentence.format(routers=_named(names)) for sentence, names in routers.items()]
 
 

@@ -85,7 +85,7 @@ def diff_runs(first: StoredRun, second: StoredRun, pairs: Mapping[str, str] | No
     study = _study(first, second, frames, names)
     compared = corrected(
         [
-            study.compare(study.entry(f"second/{other}"), study.entry(f"first/{one}"))
+            study.compare(study.reader(f"second/{other}"), study.reader(f"first/{one}"))
             for one, other in names.items()
         ]
     )

@@ -12,7 +12,7 @@ import numpy as np
 from rlc.experiments.runs.summary import mean_seconds
 from rlc.experiments.statistics.intervals import FLIPS, LEVEL, Difference, Estimate, correct, difference
 from rlc.experiments.statistics.resample import Floats, pairwise_p, tabulate
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Comparison, Study, corrected
 
 
@@ -25,7 +25,7 @@ class RankedSetting:
     less its own (None for the best itself). A `winner` is one that no setting is called better than.
     """
 
-    entry: Entry
+    reader: ReaderInfo
     accuracy: Estimate
     tokens: Estimate
     seconds: float | None
@@ -105,33 +105,33 @@ def rank(study: Study) -> list[RankedSetting]:
     """
     study = failures_are_wrong(study)
     order = sorted(
-        study.entries,
+        study.readers,
         key=lambda e: (-(study.overall[e.name].value or 0.0), study.tokens[e.name].value or 0.0, e.name),
     )
     pairs = _tested(study, order)
     better = {
-        entry.name: [other.name for other in order if other is not entry and _ahead(pairs, other, entry)]
-        for entry in order
+        reader.name: [other.name for other in order if other is not reader and _ahead(pairs, other, reader)]
+        for reader in order
     }
     worse = {name: sum(name in ahead for ahead in better.values()) for name in better}
     return [
         RankedSetting(
-            entry=entry,
-            accuracy=study.overall[entry.name],
-            tokens=study.tokens[entry.name],
-            seconds=mean_seconds(study.answered(entry)["seconds"]),
-            failures=study.rows[entry.name].height - study.answered(entry).height,
-            first=1 + len(better[entry.name]),
-            last=len(order) - worse[entry.name],
-            behind=pairs.get((order[0].name, entry.name)),
+            reader=reader,
+            accuracy=study.overall[reader.name],
+            tokens=study.tokens[reader.name],
+            seconds=mean_seconds(study.answered(reader)["seconds"]),
+            failures=study.rows[reader.name].height - study.answered(reader).height,
+            first=1 + len(better[reader.name]),
+            last=len(order) - worse[reader.name],
+            behind=pairs.get((order[0].name, reader.name)),
         )
-        for entry in order
+        for reader in order
     ]
 
 
-def _tested(study: Study, order: Sequence[Entry]) -> dict[tuple[str, str], Difference]:
+def _tested(study: Study, order: Sequence[ReaderInfo]) -> dict[tuple[str, str], Difference]:
     """The better minus the worse, by both names: of the best and every other, and of every pair that may be called."""
-    outcomes = np.array([study.outcomes[entry.name] for entry in order])
+    outcomes = np.array([study.outcomes[reader.name] for reader in order])
     judged = ~np.isnan(outcomes).any(axis=0)
     documents = study.documents[judged].tolist()
     testable = len(set(documents)) > 1
@@ -150,7 +150,7 @@ def _called(found: Difference, p: float | None) -> Difference:
     return replace(found, p_holm=p, called=p is not None and p <= 1 - LEVEL and apart)
 
 
-def _ahead(pairs: Mapping[tuple[str, str], Difference], first: Entry, second: Entry) -> bool:
+def _ahead(pairs: Mapping[tuple[str, str], Difference], first: ReaderInfo, second: ReaderInfo) -> bool:
     found = pairs.get((first.name, second.name))
     return found is not None and found.called and (found.value or 0.0) > 0
 
@@ -193,4 +193,4 @@ def _paired(study: Study, first: Floats, second: Floats) -> Difference:
 def against(study: Study, chosen: str, baselines: Sequence[str]) -> list[Comparison]:
     """The chosen setting minus each baseline, corrected together."""
     study = failures_are_wrong(study)
-    return corrected([study.compare(study.entry(chosen), study.entry(name)) for name in baselines])
+    return corrected([study.compare(study.reader(chosen), study.reader(name)) for name in baselines])

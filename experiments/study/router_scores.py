@@ -46,15 +46,15 @@ def scores(study: Study) -> tuple[list[Scored], list[str]]:
 
 
 def _scored(study: Study, router: str) -> Scored:
-    entry = study.entry(router)
-    rag, long = map(study.entry, entry.arms)
+    reader = study.reader(router)
+    rag, long = map(study.reader, reader.arms)
     gains = dict(study.rows[router].select("example_id", "details").iter_rows())
     expected = np.array([_gain(gains.get(id_)) for id_ in study.examples["example_id"]], dtype=np.float64)
     outcomes = study.outcomes[rag.name], study.outcomes[long.name]
     tokens = study.values(rag, "prompt_tokens"), study.values(long, "prompt_tokens")
     there = ~np.isnan(np.stack([expected, *outcomes, *tokens])).any(0)
     return Scored(
-        name=entry.label,
+        name=reader.label,
         gains=expected[there],
         rag=outcomes[0][there],
         long=outcomes[1][there],

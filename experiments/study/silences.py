@@ -6,34 +6,34 @@ import polars as pl
 
 from rlc.data.records import Evidence, passages_of
 from rlc.experiments.runs.results import evidence_of
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 from rlc.pipeline.readers.rag import NOTHING_RETRIEVED
 
 
 def silences(study: Study) -> list[str]:
     """A sentence for each of them by reader; none where there is nothing to say."""
-    return [sentence for entry in study.entries for sentence in _of(study, entry)]
+    return [sentence for reader in study.readers for sentence in _of(study, reader)]
 
 
-def _of(study: Study, entry: Entry) -> Iterator[str]:
-    answered = study.answered(entry)
-    if entry.role != "router" and (cut := answered.filter(pl.col("finish_reason") == "length").height):
-        yield f"{entry.label}: {cut:,} of {answered.height:,} answers ended at the limit of tokens, max_tokens."
-    spec = study.run.specs.get(entry.name, {})
+def _of(study: Study, reader: ReaderInfo) -> Iterator[str]:
+    answered = study.answered(reader)
+    if reader.role != "router" and (cut := answered.filter(pl.col("finish_reason") == "length").height):
+        yield f"{reader.label}: {cut:,} of {answered.height:,} answers ended at the limit of tokens, max_tokens."
+    spec = study.run.specs.get(reader.name, {})
     if spec.get("use") != "rag":
         return
     read = [(id_, evidence_of(items)) for id_, items in answered.select("example_id", "evidence").iter_rows()]
-    rows = study.rows[entry.name]
+    rows = study.rows[reader.name]
     if empty := rows.filter(pl.col("error").str.starts_with(NOTHING_RETRIEVED)).height:
-        yield f"{entry.label}: nothing was retrieved for {empty:,} of {rows.height:,} questions; they count as failed."
+        yield f"{reader.label}: nothing was retrieved for {empty:,} of {rows.height:,} questions; they count as failed."
     pruned = [evidence for _, evidence in read if any(piece.passage for piece in evidence)]
     if pruned and all(map(_is_whole, pruned)):
-        yield f"{entry.label}: the pruner kept every passage whole, for all {len(pruned):,} questions."
+        yield f"{reader.label}: the pruner kept every passage whole, for all {len(pruned):,} questions."
     copied = sum(_has_copies(study, id_, evidence) for id_, evidence in read)
     if copied:
         yield (
-            f"{entry.label}: equal passages filled the top k of {copied:,} of {answered.height:,} questions; the "
+            f"{reader.label}: equal passages filled the top k of {copied:,} of {answered.height:,} questions; the "
             "selector mmr or the pruner static leaves copies out."
         )
 

@@ -25,7 +25,7 @@ from rlc.experiments.statistics.ceiling import Ceiling, RouterScore, ceiling, sc
 from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.fits import MARK, Question, Sight, sight
-from rlc.experiments.study.lineup import ROLES, Entry, line_up
+from rlc.experiments.study.readers import ROLES, ReaderInfo, readers_of
 from rlc.pipeline.routers.support.decide import HELD_OUT
 
 Mask = NDArray[np.bool_]
@@ -35,8 +35,8 @@ Mask = NDArray[np.bool_]
 class Comparison:
     """First minus second on the questions where both have a verdict, with the means of both on these."""
 
-    first: Entry
-    second: Entry
+    first: ReaderInfo
+    second: ReaderInfo
     first_mean: Estimate
     second_mean: Estimate
     difference: Difference
@@ -49,9 +49,9 @@ class Routing:
     `shares` are those of its answered questions by arm. `better` is the arm with the higher mean.
     """
 
-    router: Entry
+    router: ReaderInfo
     shares: Mapping[str, float]
-    better: Entry
+    better: ReaderInfo
     top: Ceiling
     score: RouterScore
 
@@ -67,7 +67,7 @@ class Study:
     """
 
     run: StoredRun
-    entries: Sequence[Entry]
+    readers: Sequence[ReaderInfo]
     examples: pl.DataFrame
     rows: Mapping[str, pl.DataFrame]
     outcomes: Mapping[str, Floats]
@@ -83,20 +83,20 @@ class Study:
         return self.examples["document_id"].to_numpy().astype(object)
 
     @cached_property
-    def groups(self) -> dict[str, list[Entry]]:
-        """Entries by group, in the order of the run."""
-        found: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            found.setdefault(entry.group, []).append(entry)
+    def groups(self) -> dict[str, list[ReaderInfo]]:
+        """Readers by group, in the order of the run."""
+        found: dict[str, list[ReaderInfo]] = {}
+        for reader in self.readers:
+            found.setdefault(reader.group, []).append(reader)
         return found
 
-    def entry(self, name: str) -> Entry:
-        """The entry of that name."""
-        return next(entry for entry in self.entries if entry.name == name)
+    def reader(self, name: str) -> ReaderInfo:
+        """The reader of that name."""
+        return next(reader for reader in self.readers if reader.name == name)
 
-    def answered(self, entry: Entry) -> pl.DataFrame:
+    def answered(self, reader: ReaderInfo) -> pl.DataFrame:
         """The rows of the reader that hold an answer."""
-        return self.rows[entry.name].filter(pl.col("error").is_null())
+        return self.rows[reader.name].filter(pl.col("error").is_null())
 
     @cached_property
     def asked(self) -> dict[str, Example]:
@@ -123,12 +123,12 @@ class Study:
             **{name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided},
         }
 
-    def read(self, entry: Entry) -> dict[str, tuple[Evidence, ...]]:
+    def read(self, reader: ReaderInfo) -> dict[str, tuple[Evidence, ...]]:
         """What the reader was given of each question's own document, by id, where its answers say what they read.
 
         That is nothing where all passages are from other documents of a collection.
         """
-        rows = self.answered(entry).filter(pl.col("evidence").list.len() > 0)
+        rows = self.answered(reader).filter(pl.col("evidence").list.len() > 0)
         return {
             example_id: evidence_in(document_id, evidence_of(items))
             for example_id, document_id, items in rows.select(
@@ -140,9 +140,9 @@ class Study:
     def found(self) -> dict[str, Floats]:
         """By reader that says what it read: 1 where that holds the evidence, 0 where not, NaN where unknown."""
         return {
-            entry.name: self.held(read)
-            for entry in self.entries
-            if (read := self.read(entry)) and self.dataset is not None
+            reader.name: self.held(read)
+            for reader in self.readers
+            if (read := self.read(reader)) and self.dataset is not None
         }
 
     def held(self, read: Mapping[str, Sequence[Evidence]]) -> Floats:
@@ -157,46 +157,46 @@ class Study:
                 values[place] = first_rank(spans, self.gold[name]) is not None
         return values
 
-    def row(self, entry: Entry, id_: str) -> list[dict[str, Any]]:
+    def row(self, reader: ReaderInfo, id_: str) -> list[dict[str, Any]]:
         """The reader's row for a question, in a list, empty where it was not asked."""
-        return self.rows[entry.name].filter(pl.col("example_id") == id_).to_dicts()
+        return self.rows[reader.name].filter(pl.col("example_id") == id_).to_dicts()
 
-    def values(self, entry: Entry, column: str) -> Floats:
+    def values(self, reader: ReaderInfo, column: str) -> Floats:
         """A column of a reader's rows by question, as numbers; NaN where there is none."""
-        return _by_question(self.examples, self.rows[entry.name], pl.col(column))
+        return _by_question(self.examples, self.rows[reader.name], pl.col(column))
 
     def mean(self, values: Floats, mask: Mask | None = None) -> Estimate:
         """The mean of values per question, over those that are there and within the mask."""
         chosen = ~np.isnan(values) if mask is None else ~np.isnan(values) & mask
         return estimate(values[chosen], self.documents[chosen].tolist())
 
-    def accuracy(self, entry: Entry, mask: Mask | None = None) -> Estimate:
+    def accuracy(self, reader: ReaderInfo, mask: Mask | None = None) -> Estimate:
         """The share of a reader's judged answers that are right."""
-        return self.mean(self.outcomes[entry.name], mask)
+        return self.mean(self.outcomes[reader.name], mask)
 
     @cached_property
     def overall(self) -> dict[str, Estimate]:
         """Every reader's accuracy on all questions."""
-        return {entry.name: self.accuracy(entry) for entry in self.entries}
+        return {reader.name: self.accuracy(reader) for reader in self.readers}
 
-    def together(self, entries: Sequence[Entry], values: Mapping[str, Floats]) -> Floats:
+    def together(self, readers: Sequence[ReaderInfo], values: Mapping[str, Floats]) -> Floats:
         """By question, the mean of what these readers have there; NaN where none has anything."""
-        table = np.stack([values[entry.name] for entry in entries])
+        table = np.stack([values[reader.name] for reader in readers])
         there = ~np.isnan(table)
         with np.errstate(invalid="ignore"):
             return np.asarray(np.where(there, table, 0).sum(0) / there.sum(0))
 
     @cached_property
-    def kinds(self) -> dict[str, list[Entry]]:
+    def kinds(self) -> dict[str, list[ReaderInfo]]:
         """Entries by what they are called without their group: the same strategy with several models."""
-        found: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            found.setdefault(entry.short, []).append(entry)
+        found: dict[str, list[ReaderInfo]] = {}
+        for reader in self.readers:
+            found.setdefault(reader.short, []).append(reader)
         return found
 
-    def macro(self, entry: Entry) -> Estimate:
+    def macro(self, reader: ReaderInfo) -> Estimate:
         """LaRA's own average: files within a text type, text types within a task, tasks."""
-        values = self.outcomes[entry.name]
+        values = self.outcomes[reader.name]
         chosen = ~np.isnan(values)
         kept = self.examples.filter(pl.Series(chosen))
         groups: list[tuple[Hashable, ...]] = kept.select("task", "type", "document_id").rows()
@@ -206,22 +206,22 @@ class Study:
     def tokens(self) -> dict[str, Estimate]:
         """Prompt tokens for an answered question, by reader."""
         return {
-            entry.name: estimate(rows["prompt_tokens"].cast(pl.Float64), rows["document_id"].to_list())
-            for entry in self.entries
-            for rows in [self.answered(entry).drop_nulls("prompt_tokens")]
+            reader.name: estimate(rows["prompt_tokens"].cast(pl.Float64), rows["document_id"].to_list())
+            for reader in self.readers
+            for rows in [self.answered(reader).drop_nulls("prompt_tokens")]
         }
 
-    def pairs(self) -> list[tuple[Entry, Entry]]:
+    def pairs(self) -> list[tuple[ReaderInfo, ReaderInfo]]:
         """The arms of each group, two and two: long context first, then retrieval, then others."""
         return [
             pair
-            for entries in self.groups.values()
+            for readers in self.groups.values()
             for pair in combinations(
-                sorted((e for e in entries if e.role != "router"), key=lambda e: ROLES.index(e.role)), 2
+                sorted((e for e in readers if e.role != "router"), key=lambda e: ROLES.index(e.role)), 2
             )
         ]
 
-    def compare(self, first: Entry, second: Entry, mask: Mask | None = None) -> Comparison:
+    def compare(self, first: ReaderInfo, second: ReaderInfo, mask: Mask | None = None) -> Comparison:
         """Two readers, not yet corrected for the number of comparisons."""
         one, other = self.outcomes[first.name], self.outcomes[second.name]
         both = ~np.isnan(one) & ~np.isnan(other)
@@ -239,11 +239,11 @@ class Study:
     @cached_property
     def routings(self) -> list[Routing]:
         """The routers whose two arms are compared too."""
-        return [self._routing(entry) for entry in self.entries if len(set(entry.arms)) == 2]
+        return [self._routing(reader) for reader in self.readers if len(set(reader.arms)) == 2]
 
-    def _routing(self, router: Entry) -> Routing:
-        rag, long = map(self.entry, router.arms)
-        values = [self.outcomes[entry.name] for entry in (router, rag, long)]
+    def _routing(self, router: ReaderInfo) -> Routing:
+        rag, long = map(self.reader, router.arms)
+        values = [self.outcomes[reader.name] for reader in (router, rag, long)]
         chosen = np.logical_and.reduce([~np.isnan(value) for value in values])
         routed, first, second = (value[chosen] for value in values)
         clusters = self.documents[chosen].tolist()
@@ -321,13 +321,13 @@ def make_study(
     failed = pl.col("error").is_not_null() & (
         (pl.col("answers").list.len() > 0) | (pl.col("answerable") == False)  # noqa: E712 - null is neither
     )
-    entries = line_up(list(rows), run.specs, run.labels)
-    looks = {e.name: sight(run.specs.get(e.name, {}), e.models, _decided(rows[e.name])) for e in entries}
+    readers = readers_of(list(rows), run.specs, run.labels)
+    looks = {e.name: sight(run.specs.get(e.name, {}), e.models, _decided(rows[e.name])) for e in readers}
     sights = {name: look for name, look in looks.items() if look is not None}
     marked = {name for name, look in sights.items() if look.in_sample}
     return Study(
         run=run,
-        entries=[replace(e, label=e.label + MARK) if e.name in marked else e for e in entries],
+        readers=[replace(e, label=e.label + MARK) if e.name in marked else e for e in readers],
         examples=examples,
         rows=rows,
         outcomes={name: _by_question(examples, part, pl.col("value")) for name, part in rows.items()},
@@ -355,7 +355,7 @@ def _by_question(examples: pl.DataFrame, part: pl.DataFrame, value: pl.Expr) -> 
     return joined["value"].fill_null(float("nan")).to_numpy()
 
 
-def _shares(answered: pl.DataFrame, arms: Sequence[Entry]) -> dict[str, float]:
+def _shares(answered: pl.DataFrame, arms: Sequence[ReaderInfo]) -> dict[str, float]:
     """The share of the answered questions by arm, under the arms' short names; other routes under their own.
 
     A route is the name that an arm had when its answer was stored, with or without the group.

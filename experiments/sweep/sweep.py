@@ -103,15 +103,15 @@ def record(plan: SweepPlan, result: SweepResult) -> dict[str, Any]:
     """All of a sweep's outcome as plain data: what `sweep.json` holds."""
     return {
         "tuning": _part(plan.tuning.dataset, plan.tuning.id),
-        "test": _part(plan.test, plan.test_run(result.best.entry.name).id if result.test else None),
+        "test": _part(plan.test, plan.test_run(result.best.reader.name).id if result.test else None),
         "axes": {axis: list(values) for axis, values in plan.sweep.axes.items()},
-        "chosen": result.best.entry.name,
-        "winners": [setting.entry.name for setting in result.winners],
+        "chosen": result.best.reader.name,
+        "winners": [setting.reader.name for setting in result.winners],
         "ranking": [
             {
                 **_plain(setting),
-                "setting": setting.entry.name,
-                "values": result.settings[setting.entry.name],
+                "setting": setting.reader.name,
+                "values": result.settings[setting.reader.name],
                 "winner": setting.winner,
             }
             for setting in result.ranking
@@ -135,8 +135,8 @@ def ranking_frame(result: SweepResult) -> pl.DataFrame:
     """The ranking as a table: a row per setting, best first, a column per axis."""
     rows = [
         {
-            "setting": setting.entry.name,
-            **result.settings[setting.entry.name],
+            "setting": setting.reader.name,
+            **result.settings[setting.reader.name],
             "first_place": setting.first,
             "last_place": setting.last,
             "winner": setting.winner,
@@ -156,7 +156,7 @@ def ranking_frame(result: SweepResult) -> pl.DataFrame:
 
 
 def _plain(setting: RankedSetting) -> dict[str, Any]:
-    return {key: value for key, value in asdict(setting).items() if key != "entry"}
+    return {key: value for key, value in asdict(setting).items() if key != "reader"}
 
 
 def _part(dataset: Dataset, run: str | None) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def evaluate(connection: Connection, study: Study, children: Mapping[str, str], 
             "rlc.comparison": parent,
         }
         made[name] = connection.create(
-            f"{study.entry(name).label}, evaluated", {**tags, "mlflow.parentRunId": parent}
+            f"{study.reader(name).label}, evaluated", {**tags, "mlflow.parentRunId": parent}
         )
         _evaluate(connection, made[name], list(traces_of(connection, child)), rows)
     add_to_record(folder, evaluated={"results": digest, "runs": made})

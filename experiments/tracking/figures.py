@@ -14,7 +14,7 @@ from rlc.data.records import Dataset
 from rlc.data.spec import fingerprint
 from rlc.experiments.metrics.evidence import first_rank, recall_at, silver
 from rlc.experiments.report.sections.costs import SECONDS, TOKENS
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 HEADLINE = (
@@ -27,12 +27,12 @@ HEADLINE = (
 CUTOFFS = (1, 3, 5, 10)
 
 
-def metrics_of(study: Study, entry: Entry, summary: Mapping[str, Any]) -> dict[str, float]:
+def metrics_of(study: Study, reader: ReaderInfo, summary: Mapping[str, Any]) -> dict[str, float]:
     """All metrics of one reader, under names that MLflow takes."""
     found: dict[str, float | None] = {
         **_answers(summary),
-        **_costs(study.answered(entry), summary),
-        **(_routing(study, entry, summary) if entry.role == "router" else _retrieval(study, entry)),
+        **_costs(study.answered(reader), summary),
+        **(_routing(study, reader, summary) if reader.role == "router" else _retrieval(study, reader)),
     }
     return {metric_name(key): float(v) for key, v in found.items() if v is not None and math.isfinite(v)}
 
@@ -89,10 +89,10 @@ def _costs(answered: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, floa
     }
 
 
-def _routing(study: Study, entry: Entry, summary: Mapping[str, Any]) -> dict[str, float | None]:
+def _routing(study: Study, reader: ReaderInfo, summary: Mapping[str, Any]) -> dict[str, float | None]:
     found: dict[str, float | None] = {f"router/share_{route}": v for route, v in summary["shares"].items()}
     for routing in study.routings:
-        if routing.router.name == entry.name:
+        if routing.router.name == reader.name:
             found |= {
                 "router/gain": routing.score.gain.value,
                 "router/gain_low": routing.score.gain.low,
@@ -103,9 +103,9 @@ def _routing(study: Study, entry: Entry, summary: Mapping[str, Any]) -> dict[str
     return found
 
 
-def _retrieval(study: Study, entry: Entry) -> dict[str, float | None]:
+def _retrieval(study: Study, reader: ReaderInfo) -> dict[str, float | None]:
     """How many passages were read, and where the documents are at hand how often they hold the silver evidence."""
-    rows = study.answered(entry).filter(pl.col("evidence").list.len() > 0)
+    rows = study.answered(reader).filter(pl.col("evidence").list.len() > 0)
     if rows.is_empty():
         return {}
     passages = rows["evidence"].list.len()

@@ -110,21 +110,21 @@ class _Logged:
     def reader(self, summary: Mapping[str, Any]) -> str:
         """Log one reader as a child; its id."""
         run, client = self.study.run, self.connection.client
-        entry = self.study.entry(summary["reader"])
-        known = (read_record(run.folder).get("readers") or {}).get(entry.name)
-        named = {"mlflow.parentRunId": self.parent, "rlc.reader": entry.name}
+        reader = self.study.reader(summary["reader"])
+        known = (read_record(run.folder).get("readers") or {}).get(reader.name)
+        named = {"mlflow.parentRunId": self.parent, "rlc.reader": reader.name}
         known = known or self.connection.find(named)
-        child = str(known) if self.connection.is_alive(known) else self.connection.create(entry.label, named)
-        metrics = metrics_of(self.study, entry, summary)
-        spec = run.specs.get(entry.name, {})
-        tags = {"rlc.kind": "reader", "rlc.reader": entry.name, "rlc.role": entry.role}
-        self._batch(child, flatten(spec), {**tags, "rlc.model": ", ".join(entry.models)}, metrics)
+        child = str(known) if self.connection.is_alive(known) else self.connection.create(reader.label, named)
+        metrics = metrics_of(self.study, reader, summary)
+        spec = run.specs.get(reader.name, {})
+        tags = {"rlc.kind": "reader", "rlc.reader": reader.name, "rlc.role": reader.role}
+        self._batch(child, flatten(spec), {**tags, "rlc.model": ", ".join(reader.models)}, metrics)
         # The runs page folds children away, so the headline stands at the parent too.
         self._batch(
-            self.parent, {}, {}, {f"{entry.name}/{k}": v for k, v in metrics.items() if k in HEADLINE}
+            self.parent, {}, {}, {f"{reader.name}/{k}": v for k, v in metrics.items() if k in HEADLINE}
         )
         client.log_dict(child, spec, "spec.json")
-        self._table(child, self.study.rows[entry.name])
+        self._table(child, self.study.rows[reader.name])
         return child
 
     def comparison(self) -> None:
@@ -133,7 +133,7 @@ class _Logged:
         data = run.data
         params = {
             "dataset": str(data.get("name")),
-            "readers": ", ".join(entry.label for entry in self.study.entries),
+            "readers": ", ".join(reader.label for reader in self.study.readers),
             "questions": str(self.study.examples.height),
             "documents": str(self.study.examples["document_id"].n_unique()),
         }

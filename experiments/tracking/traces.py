@@ -12,7 +12,7 @@ from typing import Any
 
 from rlc.data.spec import Spec, fingerprint
 from rlc.experiments.runs.results import verdict
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
 from rlc.experiments.tracking.place import add_to_record, read_record, results_digest
@@ -44,13 +44,13 @@ def drawn(example_ids: Sequence[str], count: int, seed: int = SEED) -> list[str]
     return sorted(set(example_ids), key=lambda one: fingerprint([seed, one]))[:count]
 
 
-def steps_of(row: Row, spec: Spec, entry: Entry, text: str | None) -> Step:
+def steps_of(row: Row, spec: Spec, reader: ReaderInfo, text: str | None) -> Step:
     """A row of the results as a tree of steps: the reader, and within it retrieval, its refining steps, the model.
 
     Args:
         row: The row.
         spec: The reader's completed spec.
-        entry: The reader.
+        reader: The reader.
         text: The document, where it is at hand.
     """
     indexed = row["index_seconds"] or 0.0
@@ -66,7 +66,7 @@ def steps_of(row: Row, spec: Spec, entry: Entry, text: str | None) -> Step:
         within.append(Step("retrieve", "RETRIEVER", indexed, found, row["question"], passages, steps=refined))
     if row["error"] is None:
         within.append(
-            Step("answer", "LLM", found, end, _read(row, text), row["prediction"], _usage(row, entry))
+            Step("answer", "LLM", found, end, _read(row, text), row["prediction"], _usage(row, reader))
         )
     facts = {
         "rlc.reconstructed": "from the stored results; stages have the seconds that were measured",
@@ -76,7 +76,7 @@ def steps_of(row: Row, spec: Spec, entry: Entry, text: str | None) -> Step:
         "rlc.reason": row["reason"],
     }
     outputs = row["prediction"] if row["error"] is None else {"error": row["error"]}
-    return Step(entry.label, "CHAIN", 0.0, end, question, outputs, facts, within)
+    return Step(reader.label, "CHAIN", 0.0, end, question, outputs, facts, within)
 
 
 def _refinement(step: Spec, at: float, row: Row) -> Step:
@@ -114,13 +114,13 @@ def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _usage(row: Row, entry: Entry) -> dict[str, Any]:
+def _usage(row: Row, reader: ReaderInfo) -> dict[str, Any]:
     """Tokens where MLflow looks for them, and our own figures."""
     given, new = row["prompt_tokens"] or 0, row["output_tokens"] or 0
     usage = {"input_tokens": given, "output_tokens": new, "total_tokens": given + new}
     stages = ("queue_seconds", "prefill_seconds", "decode_seconds", "first_token_seconds")
     own = {f"rlc.{key}": row[key] for key in ("cached_tokens", "cut_tokens", *stages, "finish_reason")}
-    return {"mlflow.chat.tokenUsage": usage, "mlflow.llm.model": ", ".join(entry.models), **own}
+    return {"mlflow.chat.tokenUsage": usage, "mlflow.llm.model": ", ".join(reader.models), **own}
 
 
 def log_traces(connection: Connection, study: Study, children: Mapping[str, str], count: int) -> None:
@@ -142,10 +142,10 @@ def log_traces(connection: Connection, study: Study, children: Mapping[str, str]
     started = int(_when(study).timestamp() * 1e9)
     for name, child in children.items():
         forget_traces(connection, child)
-        entry = study.entry(name)
+        reader = study.reader(name)
         for row in study.rows[name].iter_rows(named=True):
             if row["example_id"] in chosen:
-                step = steps_of(row, run.specs.get(name, {}), entry, texts.get(row["example_id"]))
+                step = steps_of(row, run.specs.get(name, {}), reader, texts.get(row["example_id"]))
                 _write(
                     connection.mlflow,
                     step,

@@ -40,9 +40,9 @@ def profile(study: Study, masks: Mapping[str, Mask], xlabel: str) -> "Figure":
     figure, axes = new_figure(7, 3.6)
     drawn = list(study.kinds.items())
     used: dict[str, int] = {}
-    for number, (short, entries) in enumerate(drawn):
-        look = LOOKS[entries[0].role]
-        values = study.together(entries, study.outcomes)
+    for number, (short, readers) in enumerate(drawn):
+        look = LOOKS[readers[0].role]
+        values = study.together(readers, study.outcomes)
         found = [study.mean(values, mask) for mask in masks.values()]
         shift = 0.06 * (number - (len(drawn) - 1) / 2)
         places = [(i + shift, one) for i, one in enumerate(found) if one.value is not None]

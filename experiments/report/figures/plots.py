@@ -72,13 +72,13 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
 
     figure, axes = new_figure(7, 4.4)
     places = {}
-    for entry in study.entries:
-        cost, accuracy = study.tokens[entry.name], study.overall[entry.name]
+    for reader in study.readers:
+        cost, accuracy = study.tokens[reader.name], study.overall[reader.name]
         if cost.value is None or accuracy.value is None:
             continue
-        places[entry.name] = (cost.value, 100 * accuracy.value)
-        look = LOOKS[entry.role]
-        point(axes, look, *places[entry.name], xerr=reach(cost, 1), yerr=reach(accuracy, 100))
+        places[reader.name] = (cost.value, 100 * accuracy.value)
+        look = LOOKS[reader.role]
+        point(axes, look, *places[reader.name], xerr=reach(cost, 1), yerr=reach(accuracy, 100))
     axes.plot(*zip(*[places[name] for name in front], strict=True), color=INK, lw=1, ls="--", zorder=1)
     costs = [cost for cost, _ in places.values()]
     if min(costs) > 0 and max(costs) > 5 * min(costs):
@@ -90,11 +90,11 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
     axes.set_xlabel("prompt tokens a question")
     axes.set_ylabel("right answers, %")
     if len(places) <= NAMED:
-        label_points(figure, axes, {study.entry(name).label: place for name, place in places.items()})
+        label_points(figure, axes, {study.reader(name).label: place for name, place in places.items()})
     for number, name in enumerate(front if len(places) > NAMED else (), start=1):
         above = 6 if number % 2 else -13  # neighbours' numbers take turns
         axes.annotate(str(number), places[name], xytext=(7, above), textcoords="offset points", fontsize=8)
-    legend(figure, {entry.role for entry in study.entries if entry.name in places})
+    legend(figure, {reader.role for reader in study.readers if reader.name in places})
     return figure
 
 
@@ -129,14 +129,14 @@ def panels(study: "Study", masks: "Mapping[str, Mask]") -> "Figure":
         figsize=(max(6.5, 3 * across), 0.9 + down * (0.6 + 0.24 * len(masks))), layout="constrained"
     )
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat
-    for axes, (group, entries) in zip(grid, groups.items(), strict=False):
+    for axes, (group, readers) in zip(grid, groups.items(), strict=False):
         axes.set_title(clip(group), loc="left")
         axes.grid(axis="x", color=FAINT, lw=0.4, alpha=0.5)
-        for place, entry in enumerate(entries):
-            look = LOOKS[entry.role]
-            shift = 0.22 * (place - (len(entries) - 1) / 2)
+        for place, reader in enumerate(readers):
+            look = LOOKS[reader.role]
+            shift = 0.22 * (place - (len(readers) - 1) / 2)
             for line, mask in enumerate(masks.values()):
-                found = study.accuracy(entry, mask)
+                found = study.accuracy(reader, mask)
                 if found.value is not None:
                     point(axes, look, 100 * found.value, line + shift, size=4, xerr=reach(found, 100))
     for axes in list(figure.axes)[len(groups) :]:
@@ -146,7 +146,7 @@ def panels(study: "Study", masks: "Mapping[str, Mask]") -> "Figure":
     figure.axes[0].set_yticks(range(len(masks)), list(map(clip, masks)))
     figure.axes[0].set_ylim(len(masks) - 0.5, -0.5)
     figure.supxlabel("right answers, %", fontsize=9, color=INK)
-    legend(figure, {entry.role for entry in study.entries})
+    legend(figure, {reader.role for reader in study.readers})
     return figure
 
 

@@ -61,7 +61,7 @@ def _choice(result: SweepResult) -> str:
     documents = result.study.examples["document_id"].n_unique()
     start = (
         f"Of {total} settings on the {best.accuracy.n:,} questions about {documents:,} documents of the tuning split, "
-        f"{best.entry.label} got the most right: {percent_text(best.accuracy.value)}"
+        f"{best.reader.label} got the most right: {percent_text(best.accuracy.value)}"
         f" (95% interval {interval(best.accuracy).rstrip(', ') or 'open'})"
     )
     if total == 1:
@@ -88,7 +88,7 @@ def _cheapest(result: SweepResult) -> list[str]:
     if least is None or cost is None or least[1] is result.best or least[0] > 0.95 * cost:
         return []
     return [
-        f"The cheapest of those that may be the best is {least[1].entry.label}: {least[0]:,.0f} prompt tokens a question "
+        f"The cheapest of those that may be the best is {least[1].reader.label}: {least[0]:,.0f} prompt tokens a question "
         f"against {cost:,.0f}, and {percent_text(least[1].accuracy.value)} right."
     ]
 
@@ -130,7 +130,7 @@ def ranking(result: SweepResult) -> Section:
     rows = [
         (
             name(places(setting)),
-            *(Cell(result.settings[setting.entry.name][axis]) for axis in axes_),
+            *(Cell(result.settings[setting.reader.name][axis]) for axis in axes_),
             percent(setting.accuracy)._replace(strong=setting.winner),
             Cell(NONE) if setting.behind is None else points(setting.behind),
             number(setting.tokens.value),
@@ -146,7 +146,7 @@ def ranking(result: SweepResult) -> Section:
         texts=(
             "Tuning split. The place says how far the figures can be trusted to order the settings: from the number of "
             "settings that are better beyond doubt, and one more, to the number of those that are not worse beyond doubt. "
-            f"{result.best.entry.label} is {places(result.best)} of {len(result.ranking)}. All {pairs:,} pairs are tested and corrected together, since "
+            f"{result.best.reader.label} is {places(result.best)} of {len(result.ranking)}. All {pairs:,} pairs are tested and corrected together, since "
             "any setting could have come out first: a difference is held against the largest of any two settings when whole "
             "documents swap their signs. A failed answer counts as wrong.",
         ),
@@ -293,7 +293,7 @@ def draw_ranking(places: Sequence[RankedSetting]) -> "Figure":
             markerfacecolor="#1f77b4" if setting.winner else "none",
             elinewidth=1,
         )
-    drawn.set_yticks(range(len(places)), [setting.entry.label for setting in places])
+    drawn.set_yticks(range(len(places)), [setting.reader.label for setting in places])
     drawn.set_ylim(len(places) - 0.4, -0.6)
     drawn.set_xlabel("right answers, %")
     drawn.grid(axis="x", color="#9a9a9a", lw=0.4, alpha=0.5)

@@ -12,7 +12,7 @@ from rlc.experiments.metrics.cost import Price
 from rlc.experiments.report.cells import NONE, name, number
 from rlc.experiments.report.records import Cell, Table
 from rlc.experiments.statistics.intervals import Estimate
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 NOUNS = {"tokens": "computed tokens", "seconds": "seconds", "dollars": "dollars"}
@@ -38,32 +38,32 @@ def first_and_further(study: Study) -> list[Table]:
 
 def units_of(study: Study) -> list[str]:
     """Tokens always, seconds where anything was timed, dollars where there is a price sheet."""
-    timed = any(study.answered(entry)["seconds"].sum() for entry in study.entries)
+    timed = any(study.answered(reader)["seconds"].sum() for reader in study.readers)
     return ["tokens", *(["seconds"] if timed else []), *(["dollars"] if study.prices else [])]
 
 
-def entry_costs(study: Study, entry: Entry, unit: str) -> Costs | None:
+def reader_costs(study: Study, reader: ReaderInfo, unit: str) -> Costs | None:
     """A reader's costs; None in seconds where it was not timed, in dollars where it asks several models or none."""
-    rows = study.rows[entry.name]
+    rows = study.rows[reader.name]
     if unit != "dollars":
         found = costs_of(rows, unit)
         return found if found.values.any() else None
-    if len(entry.models) != 1 or entry.models[0] not in study.prices:
+    if len(reader.models) != 1 or reader.models[0] not in study.prices:
         return None
     answered = rows.filter(pl.col("error").is_null())
-    dollars = answered.select(_dollars(study.prices[entry.models[0]])).to_series()
+    dollars = answered.select(_dollars(study.prices[reader.models[0]])).to_series()
     return replace(costs_of(rows, "tokens"), values=dollars.to_numpy())
 
 
-def arm_pairs(study: Study) -> list[tuple[Entry, Entry]]:
+def arm_pairs(study: Study) -> list[tuple[ReaderInfo, ReaderInfo]]:
     """Long context and retrieval of each group that has both."""
-    by_role = [{entry.role: entry for entry in entries} for entries in study.groups.values()]
+    by_role = [{reader.role: reader for reader in readers} for readers in study.groups.values()]
     return [(found["long"], found["rag"]) for found in by_role if {"long", "rag"} <= found.keys()]
 
 
-def meeting(study: Study, long: Entry, rag: Entry, unit: str) -> str:
+def meeting(study: Study, long: ReaderInfo, rag: ReaderInfo, unit: str) -> str:
     """From how many questions a document on long context is the cheaper arm, in words."""
-    costs = [entry_costs(study, entry, unit) for entry in (long, rag)]
+    costs = [reader_costs(study, reader, unit) for reader in (long, rag)]
     if costs[0] is None or costs[1] is None:
         return NONE
     return in_words(break_even(costs[0], costs[1]))
@@ -104,7 +104,7 @@ def cost_sentences(study: Study) -> list[str]:
         return []
     units = units_of(study)
     long, rag = pairs[0]
-    lines = [line for entry in pairs[0] for line in [_formula_line(study, entry, units)] if line]
+    lines = [line for reader in pairs[0] for line in [_formula_line(study, reader, units)] if line]
     meets = [
         f"in {NOUNS[unit]} {clause}"
         for unit in units
@@ -119,14 +119,14 @@ def cost_sentences(study: Study) -> list[str]:
     return lines
 
 
-def _formula_line(study: Study, entry: Entry, units: Sequence[str]) -> str:
+def _formula_line(study: Study, reader: ReaderInfo, units: Sequence[str]) -> str:
     told = [
         f"{formula(costs, DIGITS[unit])} {NOUNS[unit]}"
         for unit in units
-        for costs in [entry_costs(study, entry, unit)]
+        for costs in [reader_costs(study, reader, unit)]
         if costs is not None and costs.first_mean is not None and costs.further_mean is not None
     ]
-    return f"{entry.label}: cost(q) of a question, with q on its document: {'; '.join(told)}" if told else ""
+    return f"{reader.label}: cost(q) of a question, with q on its document: {'; '.join(told)}" if told else ""
 
 
 def formula(costs: Costs, digits: int) -> str:
@@ -145,9 +145,9 @@ def _table(study: Study, unit: str) -> Table:
         f"First and further questions, {NOUNS[unit]} a question",
         ("reader", "first", "further", "a document", "mean of the run", "cost(q)"),
         [
-            (name(entry.label), *_cells(costs, digits), _formula_cell(entry, costs, digits))
-            for entry in study.entries
-            for costs in [entry_costs(study, entry, unit)]
+            (name(reader.label), *_cells(costs, digits), _formula_cell(reader, costs, digits))
+            for reader in study.readers
+            for costs in [reader_costs(study, reader, unit)]
             if costs is not None
         ],
         note=NOTE if unit == "tokens" else "",
@@ -164,9 +164,9 @@ def _cells(costs: Costs, digits: int) -> list[Cell]:
     ]
 
 
-def _formula_cell(entry: Entry, costs: Costs, digits: int) -> Cell:
+def _formula_cell(reader: ReaderInfo, costs: Costs, digits: int) -> Cell:
     """A router may pay for a document twice, once in each arm: the formula is not its."""
-    return Cell(NONE if entry.role == "router" else formula(costs, digits))
+    return Cell(NONE if reader.role == "router" else formula(costs, digits))
 
 
 def _figure(found: Estimate, digits: int) -> Cell:
@@ -178,7 +178,7 @@ def _figure(found: Estimate, digits: int) -> Cell:
     return number(found.value, digits, f"{span}n = {found.n:,}" if found.n else "")
 
 
-def _meeting(study: Study, pairs: Sequence[tuple[Entry, Entry]], units: Sequence[str]) -> Table:
+def _meeting(study: Study, pairs: Sequence[tuple[ReaderInfo, ReaderInfo]], units: Sequence[str]) -> Table:
     return Table(
         "Where long context is the cheaper arm",
         ("arms", *(f"in {NOUNS[unit]}" for unit in units)),

@@ -9,7 +9,7 @@ from rlc.experiments.report.records import Section
 from rlc.experiments.report.sections.costs import price_per_question
 from rlc.experiments.report.sections.routing import shares_text
 from rlc.experiments.statistics.intervals import Difference
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Comparison, Routing, Study
 
 SHORTEST = 0.005  # seconds; less is noise, or was not timed
@@ -26,11 +26,11 @@ def sentences(study: Study) -> tuple[str, str, str]:
 
 
 def _accuracy(study: Study) -> str:
-    judged = [entry for entry in study.entries if study.overall[entry.name].n]
+    judged = [reader for reader in study.readers if study.overall[reader.name].n]
     arms = [one for one in study.arm_comparisons if one.difference.n]
     if not judged:
         return "No answer could be judged, so nothing can be said about accuracy."
-    if len(study.entries) == 1:
+    if len(study.readers) == 1:
         return f"{_share(study, judged[0])}; it ran alone, so there is nothing to compare."
     if not arms:
         return f"No two arms answered the same questions: {'; '.join(_share(study, e) for e in judged)}."
@@ -40,9 +40,9 @@ def _accuracy(study: Study) -> str:
     return _many_groups(study, arms) if len(kinds) == 1 else _many_arms(study, arms)
 
 
-def _share(study: Study, entry: Entry) -> str:
-    found = study.overall[entry.name]
-    return f"{entry.label} got {percent_text(found.value)} of {found.n:,} questions right{_range(interval(found))}"
+def _share(study: Study, reader: ReaderInfo) -> str:
+    found = study.overall[reader.name]
+    return f"{reader.label} got {percent_text(found.value)} of {found.n:,} questions right{_range(interval(found))}"
 
 
 def _range(text: str) -> str:
@@ -87,7 +87,7 @@ def _many_arms(study: Study, arms: Sequence[Comparison]) -> str:
         for ahead, behind in [(one.first, one.second) if _side(one) == "first" else (one.second, one.first)]
     ]
     best = max(
-        (e for e in study.entries if e.role != "router"), key=lambda e: study.overall[e.name].value or 0
+        (e for e in study.readers if e.role != "router"), key=lambda e: study.overall[e.name].value or 0
     )
     rest = len(arms) - len(called)
     claims = "; ".join(said[:3]) + (f"; and {len(said) - 3} more differences hold" if len(said) > 3 else "")
@@ -116,11 +116,11 @@ def _cost(study: Study) -> str:
     """Means by what the readers are called without their model, dearest first."""
     tokens: defaultdict[str, list[float]] = defaultdict(list)
     extra: dict[str, str] = {}
-    for entry in study.entries:
-        cost = study.tokens[entry.name].value
-        if entry.role != "router" and cost is not None:
-            tokens[entry.short].append(cost)
-            extra[entry.short] = _seconds_and_price(study, entry) if len(study.groups) == 1 else ""
+    for reader in study.readers:
+        cost = study.tokens[reader.name].value
+        if reader.role != "router" and cost is not None:
+            tokens[reader.short].append(cost)
+            extra[reader.short] = _seconds_and_price(study, reader) if len(study.groups) == 1 else ""
     if not tokens:
         return "Nothing was answered, so there is no cost to tell."
     means = {name: fmean(values) for name, values in tokens.items()}
@@ -132,16 +132,16 @@ def _cost(study: Study) -> str:
     return f"In prompt tokens, a question cost {listed}{over}{ratio}."
 
 
-def _seconds_and_price(study: Study, entry: Entry) -> str:
-    seconds = study.answered(entry)["seconds"].mean()
-    price = price_per_question(study, entry) if study.prices else None
+def _seconds_and_price(study: Study, reader: ReaderInfo) -> str:
+    seconds = study.answered(reader)["seconds"].mean()
+    price = price_per_question(study, reader) if study.prices else None
     parts = [f"{seconds:,.2f} s"] if isinstance(seconds, float) and seconds >= SHORTEST else []
     parts += [] if price is None else [f"${price:,.4f}"]
     return f" ({', '.join(parts)})" if parts else ""
 
 
 def _router(study: Study) -> str:
-    if not any(entry.role == "router" for entry in study.entries):
+    if not any(reader.role == "router" for reader in study.readers):
         return "No router ran."
     pairs = [
         pair for pair in zip(study.routings, study.router_comparisons, strict=True) if pair[1].difference.n
@@ -166,8 +166,8 @@ def _router(study: Study) -> str:
 
 
 def _no_router_to_measure(study: Study) -> str:
-    routers = [entry for entry in study.entries if entry.role == "router"]
-    if any(len(entry.arms) == 2 for entry in routers):
+    routers = [reader for reader in study.readers if reader.role == "router"]
+    if any(len(reader.arms) == 2 for reader in routers):
         return "The router and both its arms answered no question together, so it cannot be measured against them."
     return "The router's arms did not run beside it, so it cannot be measured against them."
 

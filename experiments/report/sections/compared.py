@@ -5,7 +5,7 @@ from rlc.experiments.report.cells import count, name
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.runs.scope import searched
 from rlc.experiments.study.caveats import caveats
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 ROLE_NAMES = {
@@ -48,21 +48,21 @@ def compared(study: Study) -> Section:
         ("reader", "kind", "searches", "language model", "questions", "answered"),
         [
             (
-                name(entry.label),
-                Cell(ROLE_NAMES[entry.role]),
-                Cell(searched(study.run.specs.get(entry.name, {}))),
-                Cell(", ".join(entry.models)),
-                count(study.rows[entry.name].height),
-                count(study.answered(entry).height),
+                name(reader.label),
+                Cell(ROLE_NAMES[reader.role]),
+                Cell(searched(study.run.specs.get(reader.name, {}))),
+                Cell(", ".join(reader.models)),
+                count(study.rows[reader.name].height),
+                count(study.answered(reader).height),
             )
-            for entry in study.entries
+            for reader in study.readers
         ],
         prose=True,
     )
     settings = Table(
         "Settings of every reader",
         ("reader", "settings"),
-        [(name(entry.label), Cell(_settings(study, entry))) for entry in study.entries],
+        [(name(reader.label), Cell(_settings(study, reader))) for reader in study.readers],
         prose=True,
         folded=True,
     )
@@ -77,13 +77,13 @@ def compared(study: Study) -> Section:
 def _aliases(study: Study) -> list[str]:
     """What aliases stand for, each once, whatever the number of models."""
     used = {
-        entry.short: study.run.specs.get(entry.name, {}).get("use", "an unknown reader")
-        for entry in study.entries
-        if entry.name in study.run.labels
+        reader.short: study.run.specs.get(reader.name, {}).get("use", "an unknown reader")
+        for reader in study.readers
+        if reader.name in study.run.labels
     }
     return [f"The router {alias} resolved to {use}." for alias, use in used.items()]
 
 
-def _settings(study: Study, entry: Entry) -> str:
-    found = flatten(study.run.specs.get(entry.name, {}))
+def _settings(study: Study, reader: ReaderInfo) -> str:
+    found = flatten(study.run.specs.get(reader.name, {}))
     return ", ".join(f"{key} = {value}" for key, value in found.items()) or "not recorded"

@@ -5,7 +5,7 @@ from rlc.experiments.metrics.cost import dollars
 from rlc.experiments.report.cells import name, number
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.sections.amortised import first_and_further
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 TOKENS = {
@@ -34,7 +34,7 @@ def costs(study: Study) -> Section:
         Table("Seconds a question", ("reader", *SECONDS.values()), _rows(study, list(SECONDS), 2)),
     ]
     texts = ["Means over answered questions. A router pays for every arm that it asked."]
-    if not any(study.answered(entry)["seconds"].sum() for entry in study.entries):
+    if not any(study.answered(reader)["seconds"].sum() for reader in study.readers):
         tables.pop()
         texts.append("Nothing was timed: the answers were recorded elsewhere.")
     tables += first_and_further(study)
@@ -43,14 +43,14 @@ def costs(study: Study) -> Section:
     return Section("costs", "Cost", texts=(" ".join(texts),), tables=tables)
 
 
-def price_per_question(study: Study, entry: Entry) -> float | None:
+def price_per_question(study: Study, reader: ReaderInfo) -> float | None:
     """Dollars for an answered question; None if nothing was answered or the reader asks several models.
 
     Raises:
         UsageError: if the price sheet lacks the model.
     """
-    answered = study.answered(entry)
-    if answered.is_empty() or len(entry.models) != 1:
+    answered = study.answered(reader)
+    if answered.is_empty() or len(reader.models) != 1:
         return None
     total = Usage(
         **{
@@ -58,33 +58,33 @@ def price_per_question(study: Study, entry: Entry) -> float | None:
             for key in ("prompt_tokens", "cached_tokens", "output_tokens", "index_tokens")
         }
     )
-    return dollars(total, entry.models[0], study.prices) / answered.height
+    return dollars(total, reader.models[0], study.prices) / answered.height
 
 
 def _rows(study: Study, columns: list[str], digits: int) -> list[tuple[Cell, ...]]:
     return [
         (
-            name(entry.label),
+            name(reader.label),
             *(number(None if mean is None else float(mean), digits) for mean in means.row(0)),
         )
-        for entry in study.entries
-        for means in [study.answered(entry).select(columns).mean()]
+        for reader in study.readers
+        for means in [study.answered(reader).select(columns).mean()]
     ]
 
 
 def _money(study: Study) -> Table:
-    prices = {entry.name: price_per_question(study, entry) for entry in study.entries}
+    prices = {reader.name: price_per_question(study, reader) for reader in study.readers}
     return Table(
         "Dollars for 1,000 questions",
         ("reader", "language model", "dollars"),
         [
             (
-                name(entry.label),
-                Cell(", ".join(entry.models)),
+                name(reader.label),
+                Cell(", ".join(reader.models)),
                 number(None if price is None else 1000 * price, 2),
             )
-            for entry in study.entries
-            for price in [prices[entry.name]]
+            for reader in study.readers
+            for price in [prices[reader.name]]
         ],
         note="By the price sheet given; a reader that asks several models, or none, has no price.",
     )

@@ -10,7 +10,7 @@ from rlc.experiments.report.marks import gold_excerpts, passages, plain
 from rlc.experiments.report.records import Block, Excerpt, Section
 from rlc.experiments.runs.results import evidence_of, verdict
 from rlc.experiments.statistics.resample import Floats
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 SHOWN = 10
@@ -51,7 +51,7 @@ def extremes(study: Study) -> Section | None:
     )
 
 
-def gaps(study: Study, pairs: Sequence[tuple[Entry, Entry]], column: str) -> Floats:
+def gaps(study: Study, pairs: Sequence[tuple[ReaderInfo, ReaderInfo]], column: str) -> Floats:
     """By question, the mean over pairs of first minus second in a column; NaN where no pair has both."""
     table = np.stack([study.values(one, column) - study.values(other, column) for one, other in pairs])
     there = ~np.isnan(table)
@@ -59,9 +59,9 @@ def gaps(study: Study, pairs: Sequence[tuple[Entry, Entry]], column: str) -> Flo
         return np.asarray(np.where(there, table, 0).sum(0) / there.sum(0))
 
 
-def _pairs(study: Study) -> list[tuple[Entry, Entry]]:
+def _pairs(study: Study) -> list[tuple[ReaderInfo, ReaderInfo]]:
     """The first two arms of every group, long context first, of the kinds that the first such pair is of."""
-    found: dict[str, tuple[Entry, Entry]] = {}
+    found: dict[str, tuple[ReaderInfo, ReaderInfo]] = {}
     for one, other in study.pairs():
         if one.role != other.role:
             found.setdefault(one.group, (one, other))
@@ -69,8 +69,8 @@ def _pairs(study: Study) -> list[tuple[Entry, Entry]]:
     return [pair for pair, kind in zip(found.values(), kinds, strict=True) if kind == kinds[0]]
 
 
-def _block(study: Study, pairs: Sequence[tuple[Entry, Entry]], id_: str) -> Block:
-    rows = {entry.name: row for pair in pairs for entry in pair for row in study.row(entry, id_)}
+def _block(study: Study, pairs: Sequence[tuple[ReaderInfo, ReaderInfo]], id_: str) -> Block:
+    rows = {reader.name: row for pair in pairs for reader in pair for row in study.row(reader, id_)}
     some = next(iter(rows.values()))
     facts = ", ".join(str(some[key]) for key in ("task", "length", "type") if some[key])
     excerpts = [plain("asked", f"{id_}: {facts}")]
@@ -83,7 +83,7 @@ def _block(study: Study, pairs: Sequence[tuple[Entry, Entry]], id_: str) -> Bloc
     return Block(shorten(some["question"], 300), excerpts)
 
 
-def _side(study: Study, arms: Sequence[tuple[Entry, Row]], id_: str) -> list[Excerpt]:
+def _side(study: Study, arms: Sequence[tuple[ReaderInfo, Row]], id_: str) -> list[Excerpt]:
     """One strategy: its verdicts, and the answer and the passages of its first model that has the usual verdict."""
     judged = [(arm, row) for arm, row in arms if row["value"] is not None]
     if not judged:

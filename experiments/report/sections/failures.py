@@ -29,18 +29,18 @@ def failures(study: Study) -> Section:
 
 def _by_reader(study: Study) -> Table:
     rows = []
-    for entry in study.entries:
-        own, answered = study.rows[entry.name], study.answered(entry)
+    for reader in study.readers:
+        own, answered = study.rows[reader.name], study.answered(reader)
         rows.append(
             (
-                name(entry.label),
+                name(reader.label),
                 count(own.height),
                 count(own.height - answered.height),
                 count(answered["value"].null_count()),
                 count(answered.filter(pl.col("cut_tokens") > 0).height),
                 count(answered.filter(pl.col("finish_reason") == "length").height),
-                percent(study.overall[entry.name]),
-                percent(study.mean(study.wrong_if_failed[entry.name])),
+                percent(study.overall[reader.name]),
+                percent(study.mean(study.wrong_if_failed[reader.name])),
             )
         )
     return Table(
@@ -65,16 +65,16 @@ def _wrong(study: Study) -> Table:
     """Wrong answers by what went wrong, as far as it can be told; every one is counted once."""
     answerable = study.examples["answerable"].to_numpy()
     rows = []
-    for entry in study.entries:
-        wrong = study.outcomes[entry.name] == 0
-        refused = study.values(entry, "abstained") == 1
+    for reader in study.readers:
+        wrong = study.outcomes[reader.name] == 0
+        refused = study.values(reader, "abstained") == 1
         made_up = wrong & (answerable == False) & ~refused  # noqa: E712 - null is neither
         silent = wrong & refused
-        missed = wrong & ~made_up & ~silent & (study.found.get(entry.name, _unknown(study)) == 0)
-        cut = wrong & ~made_up & ~silent & ~missed & (study.values(entry, "cut_tokens") > 0)
+        missed = wrong & ~made_up & ~silent & (study.found.get(reader.name, _unknown(study)) == 0)
+        cut = wrong & ~made_up & ~silent & ~missed & (study.values(reader, "cut_tokens") > 0)
         rest = wrong & ~made_up & ~silent & ~missed & ~cut
         kinds = (wrong, silent, made_up, missed, cut, rest)
-        rows.append((name(entry.label), *(count(int(kind.sum())) for kind in kinds)))
+        rows.append((name(reader.label), *(count(int(kind.sum())) for kind in kinds)))
     return Table(
         "Wrong answers by kind",
         ("reader", "wrong", "refused", "made up", "evidence missed", "text cut", "other"),
@@ -97,7 +97,7 @@ def _errors(study: Study) -> Table:
         .len()
         .sort(["len", "reader", "error"], descending=[True, False, False])
     )
-    labels = {entry.name: entry.label for entry in study.entries}
+    labels = {reader.name: reader.label for reader in study.readers}
     left_out = counted.height - MESSAGES
     return Table(
         "Failures by kind",

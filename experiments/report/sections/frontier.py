@@ -11,21 +11,21 @@ from rlc.experiments.study.study import Study
 def frontier(study: Study) -> Section:
     """Every reader's accuracy and prompt tokens, and the Pareto front."""
     points = {
-        entry.name: (cost.value, accuracy.value)
-        for entry in study.entries
-        for cost, accuracy in [(study.tokens[entry.name], study.overall[entry.name])]
+        reader.name: (cost.value, accuracy.value)
+        for reader in study.readers
+        for cost, accuracy in [(study.tokens[reader.name], study.overall[reader.name])]
         if cost.value is not None and accuracy.value is not None
     }
     front = pareto(points)
     rows = [
         (
-            name(entry.label),
-            percent(study.overall[entry.name]),
+            name(reader.label),
+            percent(study.overall[reader.name]),
             number(cost.value, detail=_interval(cost.low, cost.high)),
-            Cell(f"no. {front.index(entry.name) + 1}" if entry.name in front else "", strong=True),
+            Cell(f"no. {front.index(reader.name) + 1}" if reader.name in front else "", strong=True),
         )
-        for entry in study.entries
-        for cost in [study.tokens[entry.name]]
+        for reader in study.readers
+        for cost in [study.tokens[reader.name]]
     ]
     return Section(
         "cost-accuracy",

@@ -42,7 +42,7 @@ def length_and_depth(study: Study) -> Section | None:
         columns = sorted({size for one in found for size in one.means})
         rows = [
             (
-                name(f"{study.entry(one.reader).label}: {one.task}"),
+                name(f"{study.reader(one.reader).label}: {one.task}"),
                 *[
                     Cell(f"{100 * one.means[size]:.0f}%") if size in one.means else Cell(NONE)
                     for size in columns
@@ -68,10 +68,10 @@ def length_and_depth(study: Study) -> Section | None:
 
 def _effective(study: Study) -> Table:
     rows = []
-    for entry in study.entries:
-        own = failed_as_wrong(study.rows[entry.name])
+    for reader in study.readers:
+        own = failed_as_wrong(study.rows[reader.name])
         both = (effective_length(own), relative_length(own))
-        rows.append((name(entry.label), *[Cell(NONE if one is None else units(one)) for one in both]))
+        rows.append((name(reader.label), *[Cell(NONE if one is None else units(one)) for one in both]))
     note = (
         "RULER: the longest length up to which every length keeps 85.6%. NoLiMa: up to which every length keeps 85% of the best "
         "mean at 1,000 and below; it needs such lengths. Tasks weigh alike; 0 is below the shortest length."
@@ -110,8 +110,8 @@ def heat_map(study: Study, length: Floats, depth: Floats) -> "Figure":
     figure = Figure(figsize=(width * len(kinds) + 0.8, 1.4 + 0.28 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     image = None
-    for axes, (short, entries) in zip(panels, kinds, strict=True):
-        values = study.together(entries, study.wrong_if_failed)
+    for axes, (short, readers) in zip(panels, kinds, strict=True):
+        values = study.together(readers, study.wrong_if_failed)
         grid = np.full((len(rows), len(columns)), np.nan)
         for i, (low, high) in enumerate(rows):
             for j, size in enumerate(columns):

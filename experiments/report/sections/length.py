@@ -37,7 +37,7 @@ def length(study: Study) -> Section | None:
             ),
         ),
         tables=(
-            accuracy_table(study, "Accuracy by document length", masks, folded=len(study.entries) > 4),
+            accuracy_table(study, "Accuracy by document length", masks, folded=len(study.readers) > 4),
             *((differences,) if differences.rows else ()),
         ),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from rlc.experiments.report.cells import NONE, name, number
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.runs.forecast import read_estimate
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 NOTE = (
@@ -23,9 +23,9 @@ def planned(study: Study) -> Section | None:
         return None
     rows = [
         row
-        for entry in study.entries
-        if entry.name in record["readers"]
-        for row in _rows(study, entry, record)
+        for reader in study.readers
+        if reader.name in record["readers"]
+        for row in _rows(study, reader, record)
     ]
     silent = ", ".join(record["not_estimated"])
     missing = f" Not estimated, for they cannot say what they read: {silent}." if silent else ""
@@ -45,28 +45,28 @@ def planned(study: Study) -> Section | None:
     )
 
 
-def _rows(study: Study, entry: Entry, record: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
-    expected = record["readers"][entry.name]
-    seen = record["measured"].get(entry.name, {})
-    answered = study.answered(entry)
+def _rows(study: Study, reader: ReaderInfo, record: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
+    expected = record["readers"][reader.name]
+    seen = record["measured"].get(reader.name, {})
+    answered = study.answered(reader)
     given, cached, new, spent = (
         float(answered[key].sum()) for key in ("prompt_tokens", "cached_tokens", "output_tokens", "seconds")
     )
     seconds, mark = (spent, " *") if seen.get("seconds") is None else (seen["seconds"], "")
-    yield _row(entry, f"seconds{mark}", expected.get("seconds"), seconds or None, 1)
-    yield _row(entry, "prompt tokens computed", expected["computed_tokens"], given - cached)
-    yield _row(entry, "prompt tokens given", expected["prompt_tokens"], given)
-    yield _row(entry, "new tokens", expected["output_tokens"], new)
+    yield _row(reader, f"seconds{mark}", expected.get("seconds"), seconds or None, 1)
+    yield _row(reader, "prompt tokens computed", expected["computed_tokens"], given - cached)
+    yield _row(reader, "prompt tokens given", expected["prompt_tokens"], given)
+    yield _row(reader, "new tokens", expected["output_tokens"], new)
     if expected.get("cache_tokens") is not None:
-        yield _row(entry, "tokens that the cache holds", expected["cache_tokens"], seen.get("cache_tokens"))
+        yield _row(reader, "tokens that the cache holds", expected["cache_tokens"], seen.get("cache_tokens"))
 
 
 def _row(
-    entry: Entry, what: str, expected: float | None, seen: float | None, digits: int = 0
+    reader: ReaderInfo, what: str, expected: float | None, seen: float | None, digits: int = 0
 ) -> tuple[Cell, ...]:
     ratio = expected / seen if expected is not None and seen else None
     return (
-        name(entry.label),
+        name(reader.label),
         Cell(what),
         number(expected, digits),
         number(seen, digits),

@@ -51,7 +51,7 @@ def position(study: Study) -> Section | None:
                 partial(profile, study, masks, "place in the document"),
             )
         )
-        tables.append(accuracy_table(study, f"Accuracy {title}", masks, folded=len(study.entries) > 4))
+        tables.append(accuracy_table(study, f"Accuracy {title}", masks, folded=len(study.readers) > 4))
         differences = by_slice(study, masks, f"Differences {title}")
         tables += [differences] if differences.rows else []
     if not plots:

@@ -13,7 +13,7 @@ from rlc.experiments.report.figures.plots import FAINT, INK, LOOKS, label_points
 from rlc.experiments.report.records import Plot, Section, Table
 from rlc.experiments.statistics.intervals import Difference, correct, difference
 from rlc.experiments.statistics.resample import Floats
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 if TYPE_CHECKING:
@@ -26,23 +26,23 @@ TITLE = "Pruning"
 class Pruned:
     """By question: the share of the passages' tokens removed, and whether evidence that they held was kept."""
 
-    entry: Entry
+    reader: ReaderInfo
     removed: Floats
     kept: Floats
 
 
 def pruning(study: Study) -> Section | None:
     """Tokens removed against evidence kept and against accuracy; None where no reader prunes."""
-    read = {e.name: study.read(e) for e in study.entries if e.role != "router"}
-    entries = [
-        e for e in study.entries if any(p.passage for found in read.get(e.name, {}).values() for p in found)
+    read = {e.name: study.read(e) for e in study.readers if e.role != "router"}
+    readers = [
+        e for e in study.readers if any(p.passage for found in read.get(e.name, {}).values() for p in found)
     ]
-    if not entries:
+    if not readers:
         return None
     if study.dataset is None:
         return Section("pruning", TITLE, texts=(f"Not measured: {study.absence}.",))
-    found = [_measured(study, entry, read[entry.name]) for entry in entries]
-    whole = [e for e in study.entries if e.role in {one.role for one in entries} and e not in entries]
+    found = [_measured(study, reader, read[reader.name]) for reader in readers]
+    whole = [e for e in study.readers if e.role in {one.role for one in readers} and e not in readers]
     plain = [
         Pruned(e, np.zeros(study.examples.height), np.full(study.examples.height, np.nan)) for e in whole
     ]
@@ -67,7 +67,7 @@ def pruning(study: Study) -> Section | None:
     )
 
 
-def _measured(study: Study, entry: Entry, read: dict[str, tuple[Evidence, ...]]) -> Pruned:
+def _measured(study: Study, reader: ReaderInfo, read: dict[str, tuple[Evidence, ...]]) -> Pruned:
     tokenizer = ApproximateTokenizer()
     removed = np.full(study.examples.height, np.nan)
     for place, id_ in enumerate(study.examples["example_id"]):
@@ -79,22 +79,22 @@ def _measured(study: Study, entry: Entry, read: dict[str, tuple[Evidence, ...]])
             )
             removed[place] = 1 - stayed / max(1, given)
     before = study.held({id_: passages_of(spans) for id_, spans in read.items()})
-    return Pruned(entry, removed, np.where(before == 1, study.found[entry.name], np.nan))
+    return Pruned(reader, removed, np.where(before == 1, study.found[reader.name], np.nan))
 
 
 def _table(study: Study, found: Sequence[Pruned]) -> Table:
-    bases = [_base(study, one.entry) for one in found]
+    bases = [_base(study, one.reader) for one in found]
     gains = iter(
-        correct([_gain(study, one.entry, base) for one, base in zip(found, bases, strict=True) if base])
+        correct([_gain(study, one.reader, base) for one, base in zip(found, bases, strict=True) if base])
     )
     rows = []
     for one, base in zip(found, bases, strict=True):
         rows.append(
             (
-                name(one.entry.label),
+                name(one.reader.label),
                 percent(study.mean(one.removed)),
                 percent(study.mean(one.kept)),
-                percent(study.overall[one.entry.name]),
+                percent(study.overall[one.reader.name]),
                 *((points(next(gains)), name(base.label)) if base else (name("–"), name("none ran"))),
             )
         )
@@ -107,15 +107,15 @@ def _table(study: Study, found: Sequence[Pruned]) -> Table:
     )
 
 
-def _gain(study: Study, entry: Entry, base: Entry) -> Difference:
-    one, other = study.outcomes[entry.name], study.outcomes[base.name]
+def _gain(study: Study, reader: ReaderInfo, base: ReaderInfo) -> Difference:
+    one, other = study.outcomes[reader.name], study.outcomes[base.name]
     both = ~np.isnan(one) & ~np.isnan(other)
     return difference(one[both], other[both], study.documents[both].tolist())
 
 
-def _base(study: Study, entry: Entry) -> Entry | None:
+def _base(study: Study, reader: ReaderInfo) -> ReaderInfo | None:
     """The reader of the same kind and group that prunes nothing."""
-    same = [e for e in study.groups[entry.group] if e.role == entry.role]
+    same = [e for e in study.groups[reader.group] if e.role == reader.role]
     return next((e for e in same if not any(p.passage for f in study.read(e).values() for p in f)), None)
 
 
@@ -124,17 +124,17 @@ def _curves(study: Study, found: Sequence[Pruned]) -> "Figure":
 
     figure = Figure(figsize=(8, 3.8), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True)
-    removed = {one.entry.name: study.mean(one.removed) for one in found}
-    kept = {one.entry.name: study.mean(one.kept) for one in found}
+    removed = {one.reader.name: study.mean(one.removed) for one in found}
+    kept = {one.reader.name: study.mean(one.kept) for one in found}
     for axes, heights in ((left, kept), (right, study.overall)):
         places = {}
         for one in found:
-            x, y = removed[one.entry.name], heights[one.entry.name]
+            x, y = removed[one.reader.name], heights[one.reader.name]
             if x.value is None or y.value is None:
                 continue
-            places[one.entry.label] = (100 * x.value, 100 * y.value)
+            places[one.reader.label] = (100 * x.value, 100 * y.value)
             xerr = reach(x, 100) if x.value else None  # nothing removed is no estimate
-            point(axes, LOOKS[one.entry.role], *places[one.entry.label], xerr=xerr, yerr=reach(y, 100))
+            point(axes, LOOKS[one.reader.role], *places[one.reader.label], xerr=xerr, yerr=reach(y, 100))
         axes.set_xlim(-4, 104)
         label_points(figure, axes, places, size=7)
     left.set_title("evidence kept, %", loc="left")

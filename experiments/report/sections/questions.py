@@ -9,7 +9,7 @@ from rlc.data.text.visible import shorten
 from rlc.experiments.report.records import Grid, Section, Sortable, Value
 from rlc.experiments.runs.results import verdict
 from rlc.experiments.statistics.resample import Floats
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 LONGEST_ANSWER = 300
@@ -20,7 +20,7 @@ def questions(study: Study) -> Section:
     """A row a question, which opens to a row a reader."""
     several = len(study.groups) > 1
     columns = ["question", "task", "length", "type", "gold answer", *study.kinds, "id"]
-    rates = [_rates(study, entries) for entries in study.kinds.values()]
+    rates = [_rates(study, readers) for readers in study.kinds.values()]
     asked = study.examples.select("example_id", "question", "task", "length", "type", "answers").rows()
     rows: list[Sequence[Value]] = [
         (
@@ -51,9 +51,9 @@ def questions(study: Study) -> Section:
     )
 
 
-def _rates(study: Study, entries: Sequence[Entry]) -> tuple[Floats, Floats]:
+def _rates(study: Study, readers: Sequence[ReaderInfo]) -> tuple[Floats, Floats]:
     """By question, how many of these readers were right, and how many were judged."""
-    table = np.stack([study.outcomes[entry.name] for entry in entries])
+    table = np.stack([study.outcomes[reader.name] for reader in readers])
     return np.nansum(table, axis=0), (~np.isnan(table)).sum(axis=0).astype(np.float64)
 
 
@@ -67,24 +67,24 @@ def _shown(right: float, judged: float, several: bool) -> Value:
 def _answers(study: Study) -> Mapping[str, list[tuple[Value, ...]]]:
     """By question, a row per reader, in the order of the run."""
     found: dict[str, list[tuple[Value, ...]]] = {id_: [] for id_ in study.examples["example_id"]}
-    for entry in study.entries:
-        for row in _rows(study, entry):
+    for reader in study.readers:
+        for row in _rows(study, reader):
             said = "failed" if row["error"] is not None else verdict(row["value"])
             found[row["example_id"]].append(
-                (entry.label, said, row["reason"], row["prompt_tokens"], _said(row, entry))
+                (reader.label, said, row["reason"], row["prompt_tokens"], _said(row, reader))
             )
     return found
 
 
-def _rows(study: Study, entry: Entry) -> Iterator[dict[str, Any]]:
+def _rows(study: Study, reader: ReaderInfo) -> Iterator[dict[str, Any]]:
     columns = ("example_id", "error", "value", "reason", "prompt_tokens", "prediction", "route")
-    return study.rows[entry.name].select(columns).iter_rows(named=True)
+    return study.rows[reader.name].select(columns).iter_rows(named=True)
 
 
-def _said(row: Mapping[str, Any], entry: Entry) -> str:
+def _said(row: Mapping[str, Any], reader: ReaderInfo) -> str:
     """The answer; a router's is its arm's, and stands there."""
     if row["error"] is not None:
         return shorten(row["error"], LONGEST_ANSWER)
-    if entry.role == "router" and row["route"] in entry.arms:
+    if reader.role == "router" and row["route"] in reader.arms:
         return f"as {row['route']}"
     return shorten(row["prediction"], LONGEST_ANSWER)

@@ -8,7 +8,7 @@ import numpy as np
 from rlc.experiments.report.cells import NONE, name, percent, points
 from rlc.experiments.report.figures.plots import FAINT, LOOKS, clip, label_points, new_figure, point, reach
 from rlc.experiments.report.records import Cell, Plot, Section, Table
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Comparison, Mask, Study, corrected
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ TITLE = "Retrieval against answer quality"
 
 def retrieved(study: Study) -> Section | None:
     """Accuracy where the evidence was found and where it was not; None where no reader says what it read."""
-    readers = [e for e in study.entries if e.name in study.found and e.role != "router"]
+    readers = [e for e in study.readers if e.name in study.found and e.role != "router"]
     readers = [e for e in readers if not np.isnan(study.found[e.name]).all()]
     if not readers:
         return None
@@ -53,31 +53,31 @@ def retrieved(study: Study) -> Section | None:
     )
 
 
-def split(study: Study, entry: Entry) -> tuple[Mask, Mask]:
+def split(study: Study, reader: ReaderInfo) -> tuple[Mask, Mask]:
     """The questions whose evidence the reader was given, and those whose evidence it was not."""
-    found = study.found[entry.name]
+    found = study.found[reader.name]
     return found == 1, found == 0
 
 
-def _table(study: Study, readers: Sequence[Entry]) -> Table:
-    longs = [_whole(study, entry) for entry in readers]
+def _table(study: Study, readers: Sequence[ReaderInfo]) -> Table:
+    longs = [_whole(study, reader) for reader in readers]
     pairs = [
-        study.compare(long, entry, mask)
-        for entry, long in zip(readers, longs, strict=True)
+        study.compare(long, reader, mask)
+        for reader, long in zip(readers, longs, strict=True)
         if long
-        for mask in split(study, entry)
+        for mask in split(study, reader)
     ]
     gains = iter(corrected(pairs))
     rows = []
-    for entry, long in zip(readers, longs, strict=True):
-        hit, missed = split(study, entry)
+    for reader, long in zip(readers, longs, strict=True):
+        hit, missed = split(study, reader)
         against = [_gain(next(gains)) for _ in range(2)] if long else [Cell(NONE), Cell(NONE)]
         rows.append(
             (
-                name(entry.label),
-                percent(study.mean(study.found[entry.name])),
-                percent(study.accuracy(entry, hit)),
-                percent(study.accuracy(entry, missed)),
+                name(reader.label),
+                percent(study.mean(study.found[reader.name])),
+                percent(study.accuracy(reader, hit)),
+                percent(study.accuracy(reader, missed)),
                 *against,
             )
         )
@@ -97,23 +97,23 @@ def _gain(one: Comparison) -> Cell:
     return points(one.difference)
 
 
-def _whole(study: Study, entry: Entry) -> Entry | None:
+def _whole(study: Study, reader: ReaderInfo) -> ReaderInfo | None:
     """The reader of the same group that reads everything."""
-    group = study.groups[entry.group]
+    group = study.groups[reader.group]
     return next((e for e in group if e.role == "long" and e.name not in study.found), None)
 
 
-def _pairs(study: Study, readers: Sequence[Entry]) -> "Figure":
+def _pairs(study: Study, readers: Sequence[ReaderInfo]) -> "Figure":
     figure, axes = new_figure(7, 1.1 + 0.32 * len(readers))
-    for line, entry in enumerate(readers):
-        look = LOOKS[entry.role]
-        found = [study.accuracy(entry, mask) for mask in split(study, entry)]
+    for line, reader in enumerate(readers):
+        look = LOOKS[reader.role]
+        found = [study.accuracy(reader, mask) for mask in split(study, reader)]
         ends = [100 * one.value for one in found if one.value is not None]
         axes.plot(ends, [line] * len(ends), color=FAINT, lw=1, zorder=0)
         for one, filled, shift in zip(found, (True, False), (-0.09, 0.09), strict=True):
             if one.value is not None:
                 point(axes, look._replace(filled=filled), 100 * one.value, line + shift, xerr=reach(one, 100))
-    axes.set_yticks(range(len(readers)), [clip(entry.label) for entry in readers])
+    axes.set_yticks(range(len(readers)), [clip(reader.label) for reader in readers])
     axes.set_ylim(len(readers) - 0.5, -0.5)
     axes.set_xlim(-2, 102)
     axes.set_xlabel("right answers, %   (filled: evidence found; open: missed)")
@@ -121,18 +121,18 @@ def _pairs(study: Study, readers: Sequence[Entry]) -> "Figure":
     return figure
 
 
-def _scatter(study: Study, readers: Sequence[Entry]) -> "Figure":
+def _scatter(study: Study, readers: Sequence[ReaderInfo]) -> "Figure":
     figure, axes = new_figure(7, 4)
     places = {}
-    for entry in readers:
-        known = ~np.isnan(study.found[entry.name])
-        recall, accuracy = study.mean(study.found[entry.name]), study.accuracy(entry, known)
+    for reader in readers:
+        known = ~np.isnan(study.found[reader.name])
+        recall, accuracy = study.mean(study.found[reader.name]), study.accuracy(reader, known)
         if recall.value is not None and accuracy.value is not None:
-            places[entry.label] = (100 * recall.value, 100 * accuracy.value)
+            places[reader.label] = (100 * recall.value, 100 * accuracy.value)
             point(
                 axes,
-                LOOKS[entry.role],
-                *places[entry.label],
+                LOOKS[reader.role],
+                *places[reader.label],
                 xerr=reach(recall, 100),
                 yerr=reach(accuracy, 100),
             )

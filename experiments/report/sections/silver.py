@@ -10,7 +10,7 @@ from rlc.data.records import Evidence
 from rlc.experiments.report.cells import name, percent
 from rlc.experiments.report.records import Section, Table
 from rlc.experiments.statistics.resample import Floats
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
 TITLE = "Silver evidence"
@@ -19,7 +19,7 @@ Spans = Sequence[Evidence]
 
 def silver_recall(study: Study) -> Section | None:
     """Recall of the passages that were read; None where no reader says what it read."""
-    readers = [e for e in study.entries if study.rows[e.name]["evidence"].list.len().sum()]
+    readers = [e for e in study.readers if study.rows[e.name]["evidence"].list.len().sum()]
     if not readers:
         return None
     if study.dataset is None:
@@ -38,10 +38,10 @@ def silver_recall(study: Study) -> Section | None:
                 ("reader", "passages read", "random places", "the beginning", "share of the text read"),
                 [
                     (
-                        name(entry.label),
-                        *(percent(study.mean(v)) for v in _measured(study, entry)),
+                        name(reader.label),
+                        *(percent(study.mean(v)) for v in _measured(study, reader)),
                     )
-                    for entry in readers
+                    for reader in readers
                 ],
             ),
         ),
@@ -58,16 +58,16 @@ def _whence(study: Study) -> str:
     return " ".join(([marked] if study.marked else []) + ([ruled] if study.gold or not study.marked else []))
 
 
-def _measured(study: Study, entry: Entry) -> list[Floats]:
+def _measured(study: Study, reader: ReaderInfo) -> list[Floats]:
     """By question, NaN where the rule has nothing to say or nothing was read: found, at random, at first, share."""
-    read = study.read(entry)
+    read = study.read(reader)
     lengths = {id_: len(study.asked[id_].document.page_content) for id_ in read}
     shares = np.full(study.examples.height, np.nan)
     for place, id_ in enumerate(study.examples["example_id"]):
         if id_ in study.gold_places and id_ in read:
             shares[place] = _covered(read[id_]) / max(1, lengths[id_])
     return [
-        study.found[entry.name],
+        study.found[reader.name],
         study.held({id_: _random(id_, lengths[id_], spans) for id_, spans in read.items()}),
         study.held({id_: _first(spans) for id_, spans in read.items()}),
         shares,

@@ -71,13 +71,13 @@ def answerable(study: Study) -> Section | None:
         return None
     masks = {label: np.array([value is wanted for value in values]) for wanted, label in ANSWERABLE.items()}
     masks = {label: mask for label, mask in masks.items() if mask.any()}
-    abstained = {entry.name: study.values(entry, "abstained") for entry in study.entries}
+    abstained = {reader.name: study.values(reader, "abstained") for reader in study.readers}
     saying = Table(
         "Answers that say that the text does not tell",
         ("reader", *masks),
         [
             (name(e.label), *(percent(study.mean(abstained[e.name], mask)) for mask in masks.values()))
-            for e in study.entries
+            for e in study.readers
         ],
         note="Right where the question is unanswerable, a refusal where it is answerable.",
     )
@@ -121,7 +121,7 @@ def book_comparisons(study: Study) -> Section | None:
 
 def macro(study: Study) -> Section:
     """LaRA's macro average beside the plain one."""
-    rows = [(name(e.label), percent(study.overall[e.name]), percent(study.macro(e))) for e in study.entries]
+    rows = [(name(e.label), percent(study.overall[e.name]), percent(study.macro(e))) for e in study.readers]
     return Section(
         "macro",
         "Plain and macro average",
@@ -137,7 +137,7 @@ def accuracy_table(study: Study, title: str, masks: Mapping[str, Mask], folded: 
     """Every reader's accuracy on parts of the questions."""
     columns: Sequence[str] = ("reader", *masks)
     rows = [
-        (name(entry.label), *(percent(study.accuracy(entry, mask)) for mask in masks.values()))
-        for entry in study.entries
+        (name(reader.label), *(percent(study.accuracy(reader, mask)) for mask in masks.values()))
+        for reader in study.readers
     ]
     return Table(title, columns, rows, folded=folded)

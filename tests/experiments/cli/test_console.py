@@ -67,7 +67,7 @@ def test_columns_that_say_nothing_are_left_out(dataset, right, tmp_path):
 
 def test_the_verdict_is_what_the_tests_say(compared):
     study, _ = compared
-    assert [verdict(study, entry) for entry in study.entries] == ["not told apart"] * 2
+    assert [verdict(study, reader) for reader in study.readers] == ["not told apart"] * 2
 
 
 def test_markup_in_names_is_text(dataset, right, tmp_path):

@@ -22,7 +22,7 @@ from rlc.experiments.runs.results import row, to_frame, write_results
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.experiments.scorers.base import Score
-from rlc.experiments.study.lineup import line_up
+from rlc.experiments.study.readers import readers_of
 from rlc.experiments.study.study import make_study
 
 RAG = {"use": "recorded", "arm": "rag", "model": "m"}
@@ -210,11 +210,11 @@ def test_prices():
 
 
 def test_roles_models_and_arms_come_from_the_specs():
-    entries = line_up(["rag", "long", "auto", "strange"], SPECS, LABELS)
-    assert [entry.role for entry in entries] == ["rag", "long", "router", "other"]
-    assert entries[2].arms == ("rag", "long")
-    assert entries[2].models == ("m",)
-    assert entries[3].models == ()
+    readers = readers_of(["rag", "long", "auto", "strange"], SPECS, LABELS)
+    assert [reader.role for reader in readers] == ["rag", "long", "router", "other"]
+    assert readers[2].arms == ("rag", "long")
+    assert readers[2].models == ("m",)
+    assert readers[3].models == ()
 
 
 def test_lengths_are_sorted_as_numbers_and_unknown_values_kept():

@@ -107,8 +107,8 @@ def test_report_and_traces_cope_with_evidence_of_others():
     ]
     assert "all 82 documents of lara" in cells
     assert [line for found in sections for line in section_lines(found)]
-    [line] = study.row(study.entry("rag"), "miss")
-    step = steps_of(line, WIDE, study.entry("rag"), TEXT)
+    [line] = study.row(study.reader("rag"), "miss")
+    step = steps_of(line, WIDE, study.reader("rag"), TEXT)
     assert step.steps[0].outputs[1]["page_content"] == "characters 900 to 990 of e"
 
 

@@ -45,8 +45,8 @@ def test_a_router_on_the_questions_that_it_was_fitted_on_is_marked(dataset, tmp_
     study = study_of(dataset, tmp_path, fit_file(tmp_path, dataset.examples[:4]))
     [sentence] = caveats(study)
     assert sentence.startswith("* auto (learned)*: fitted on 4 of these 6 questions, with these very answers")
-    assert study.entry("auto").label == "auto (learned)*"
-    assert [study.entry(name).label for name in ("rag", "long")] == ["rag", "long"]
+    assert study.reader("auto").label == "auto (learned)*"
+    assert [study.reader(name).label for name in ("rag", "long")] == ["rag", "long"]
 
 
 def test_other_models_answers_are_told_apart(dataset, tmp_path):
@@ -63,7 +63,7 @@ def test_held_out_folds_are_no_flattery(dataset, tmp_path):
         "decided each of the 6 questions that it was fitted on by a fit without the question's document"
         in sentence
     )
-    assert study.entry("auto").label == "auto (learned)"
+    assert study.reader("auto").label == "auto (learned)"
 
 
 def test_questions_that_no_fit_has_seen_need_no_word(dataset, tmp_path):

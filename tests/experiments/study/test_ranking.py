@@ -41,7 +41,7 @@ def make(dataset, tmp_path):
 def test_places_by_hand(make):
     """On 16 documents, good beats bad on all and cannot be told from fair, which differs on one."""
     found = rank(make({"bad": [0] * 16, "good": [1] * 16, "fair": [1] * 15 + [0]}))
-    assert [(p.entry.name, p.first, p.last, p.winner) for p in found] == [
+    assert [(p.reader.name, p.first, p.last, p.winner) for p in found] == [
         ("good", 1, 2, True),
         ("fair", 1, 2, True),
         ("bad", 3, 3, False),
@@ -54,13 +54,13 @@ def test_places_by_hand(make):
 
 def test_equals_are_in_no_order_but_the_cheaper_comes_first(make):
     found = rank(make({"a": [1, 0, 1], "b": [1, 0, 1]}, {"a": 200, "b": 100}))
-    assert [p.entry.name for p in found] == ["b", "a"]
+    assert [p.reader.name for p in found] == ["b", "a"]
     assert all((p.first, p.last) == (1, 2) for p in found)
 
 
 def test_a_failed_answer_counts_as_wrong(make):
     found = rank(make({"fails": [1, None, None, None], "tries": [1, 1, 0, 0]}))
-    assert [(p.entry.name, p.accuracy.value, p.failures) for p in found] == [
+    assert [(p.reader.name, p.accuracy.value, p.failures) for p in found] == [
         ("tries", 0.5, 0),
         ("fails", 0.25, 3),
     ]

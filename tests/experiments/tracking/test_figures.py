@@ -18,7 +18,7 @@ def figures(stored):
     def make(reader, *, dataset=True):
         study = make_study(stored, dataset=stored.dataset() if dataset else None)
         summary = next(one for one in summarise(stored.frame) if one["reader"] == reader)
-        return metrics_of(study, study.entry(reader), summary)
+        return metrics_of(study, study.reader(reader), summary)
 
     return make
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlc.experiments.study.lineup import Entry
+from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.tracking.traces import LONGEST_PASSAGE, drawn, steps_of
 
-ENTRY = Entry("rag", "rag", "rag", "", ("small",))
+READER = ReaderInfo("rag", "rag", "rag", "", ("small",))
 TEXT = "The lamp was lit in 1871. Ada keeps the lamp."
 
 
@@ -26,7 +26,7 @@ def row(stored):
 
 
 def test_stages_follow_one_another(row):
-    step = steps_of(row(), {"steps": [{"use": "cross-encoder"}, {"use": "lexical"}]}, ENTRY, TEXT)
+    step = steps_of(row(), {"steps": [{"use": "cross-encoder"}, {"use": "lexical"}]}, READER, TEXT)
     retrieve, answer = step.steps
     assert (step.kind, step.start, step.end) == ("CHAIN", 0, 9)
     assert (retrieve.kind, retrieve.start, retrieve.end) == ("RETRIEVER", 1, 3)
@@ -46,7 +46,7 @@ def test_stages_follow_one_another(row):
 
 def test_a_document_stands_by_its_length_and_hash(row):
     whole = "word " * 100_000
-    step = steps_of(row(evidence=[], index_seconds=0.0, retrieve_seconds=0.0), {}, ENTRY, whole)
+    step = steps_of(row(evidence=[], index_seconds=0.0, retrieve_seconds=0.0), {}, READER, whole)
     [answer] = step.steps
     assert answer.inputs["document"]["characters"] == 500_000
     assert len(answer.inputs["document"]["blake2b"]) == 32
@@ -55,14 +55,14 @@ def test_a_document_stands_by_its_length_and_hash(row):
 
 def test_a_long_passage_and_one_that_is_not_at_hand_are_places(row):
     long = [{"document_id": "lamp.txt", "start": 0, "end": LONGEST_PASSAGE + 1, "score": None}]
-    [passage] = steps_of(row(evidence=long), {}, ENTRY, "x" * 9_000).steps[0].outputs
+    [passage] = steps_of(row(evidence=long), {}, READER, "x" * 9_000).steps[0].outputs
     assert passage["page_content"].startswith("characters 0 to 2001 of lamp.txt (")
-    [passage] = steps_of(row(), {}, ENTRY, None).steps[0].outputs
+    [passage] = steps_of(row(), {}, READER, None).steps[0].outputs
     assert passage["page_content"] == "characters 26 to 45 of lamp.txt"
 
 
 def test_a_failed_answer_has_no_model_step(row):
-    step = steps_of(row(error="Timeout", evidence=[], value=None), {}, ENTRY, TEXT)
+    step = steps_of(row(error="Timeout", evidence=[], value=None), {}, READER, TEXT)
     assert step.steps == []
     assert step.outputs == {"error": "Timeout"}
     assert step.attributes["rlc.verdict"] == "not judged"

@@ -12,7 +12,7 @@ ROUTED = ("rag", "long")  # the settings of a router that hold its arms
 
 
 @dataclass(frozen=True)
-class Entry:
+class ReaderInfo:
     """A reader in the report.
 
     `group` is what stands before the last slash of its name (the model, where several are compared), and `short`
@@ -33,10 +33,12 @@ class Entry:
         return self.name.removeprefix(f"{self.group}/")
 
 
-def line_up(names: Sequence[str], specs: Mapping[str, Spec], labels: Mapping[str, str]) -> tuple[Entry, ...]:
-    """Entries in the order of the names. A reader without a spec takes part as one of an unknown kind."""
+def readers_of(
+    names: Sequence[str], specs: Mapping[str, Spec], labels: Mapping[str, str]
+) -> tuple[ReaderInfo, ...]:
+    """Readers in the order of the names. A reader without a spec takes part as one of an unknown kind."""
     return tuple(
-        Entry(
+        ReaderInfo(
             name=name,
             label=labels.get(name, name),
             role=role_of(specs.get(name, {})),
