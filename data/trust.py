@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from rlc.data.errors import UsageError
-from rlc.data.text.visible import shorten, visible
+from rlc.data.text.escape import escape_controls, shorten
 
 ALLOWED = "RLC_ALLOW_CODE"
 _looking: ContextVar[bool] = ContextVar("looking", default=False)
@@ -33,7 +33,7 @@ def check_code(place: str, value: object) -> None:
     Raises:
         UsageError: where it is not allowed, or where this is only a look at what is there.
     """
-    named = visible(shorten(str(value), 200))
+    named = escape_controls(shorten(str(value), 200))
     if _looking.get():
         raise UsageError(f"{place} names code ({named}), and looking runs none")
     if os.environ.get(ALLOWED) != "1" and value not in _trusted():

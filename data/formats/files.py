@@ -82,7 +82,7 @@ def read_text(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Row:
+class JsonRow:
     """One object of a JSON Lines file, with where it stands (`line` counts from 1)."""
 
     path: Path
@@ -126,7 +126,7 @@ class Row:
         return value
 
 
-def read_rows(path: Path, make: Callable[[Row], Made], *, strict: bool = True) -> list[Made]:
+def read_rows(path: Path, make: Callable[[JsonRow], Made], *, strict: bool = True) -> list[Made]:
     """Make something of every row of a JSON Lines file; blank lines and a missing final newline are borne.
 
     Args:
@@ -163,7 +163,7 @@ def read_rows(path: Path, make: Callable[[Row], Made], *, strict: bool = True) -
     return made
 
 
-def _parse(path: Path, line: int, raw: bytes) -> Row:
+def _parse(path: Path, line: int, raw: bytes) -> JsonRow:
     try:
         values = json.loads(raw.decode())
         if b"\\u" in raw:  # only an escape can bring half a surrogate pair, which no file can hold afterwards
@@ -179,7 +179,7 @@ def _parse(path: Path, line: int, raw: bytes) -> Row:
         raise DataError(f"{path}: line {line}: not JSON ({error}); expected one object a line") from error
     if not isinstance(values, dict):
         raise DataError(f"{path}: line {line}: expected a JSON object {{...}}, got {type(values).__name__}")
-    return Row(path, line, values)
+    return JsonRow(path, line, values)
 
 
 def digest(root: Path, paths: Iterable[Path]) -> str:

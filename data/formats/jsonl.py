@@ -37,7 +37,7 @@ from pathlib import Path
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, unknown
-from rlc.data.formats.files import Row, digest, numbered, read_rows, short_digest
+from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, short_digest
 from rlc.data.records import Dataset, Example
 
 _DOCUMENT_KEYS = ("id", "text", "title", "kind")
@@ -88,7 +88,7 @@ def read_questions(path: Path, documents: Mapping[str, Document]) -> tuple[Examp
     return numbered(example for _, example in rows)
 
 
-def _document(row: Row) -> Document:
+def _document(row: JsonRow) -> Document:
     _refuse_unknown(row, _DOCUMENT_KEYS)
     name, text = row.text("id"), row.text("text")
     if "\0" in text:
@@ -97,7 +97,7 @@ def _document(row: Row) -> Document:
     return Document(id=name, page_content=text, metadata=metadata)
 
 
-def _example(documents: Mapping[str, Document], row: Row) -> Example:
+def _example(documents: Mapping[str, Document], row: JsonRow) -> Example:
     _refuse_unknown(row, _QUESTION_KEYS)
     question, document = row.text("question"), _document_of(documents, row)
     return Example(
@@ -111,7 +111,7 @@ def _example(documents: Mapping[str, Document], row: Row) -> Example:
     )
 
 
-def _document_of(documents: Mapping[str, Document], row: Row) -> Document:
+def _document_of(documents: Mapping[str, Document], row: JsonRow) -> Document:
     name = row.optional("document", str)
     if name is None and len(documents) == 1:
         return next(iter(documents.values()))
@@ -133,7 +133,7 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _answers(row: Row) -> tuple[str, ...]:
+def _answers(row: JsonRow) -> tuple[str, ...]:
     one, many = row.optional("answer", str), row.values.get("answers")
     if one is not None and many is not None:
         raise row.fault("has 'answer' and 'answers'; keep one of them")
@@ -148,14 +148,14 @@ def _answers(row: Row) -> tuple[str, ...]:
     return answers
 
 
-def _refuse_unknown(row: Row, known: Iterable[str]) -> None:
+def _refuse_unknown(row: JsonRow, known: Iterable[str]) -> None:
     for key in row.values:
         if key not in known:
             raise row.fault(unknown("key", key, known))
 
 
-def _refuse_repeated(ids: Iterable[tuple[Row, str]]) -> None:
-    first: dict[str, Row] = {}
+def _refuse_repeated(ids: Iterable[tuple[JsonRow, str]]) -> None:
+    first: dict[str, JsonRow] = {}
     for row, name in ids:
         if name in first:
             raise row.fault(f"the id {name!r} stands on line {first[name].line} already; ids must be unique")

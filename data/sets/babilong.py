@@ -13,7 +13,7 @@ from typing import Any
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import Row, digest, numbered, read_rows, short_digest
+from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, short_digest
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
@@ -76,7 +76,7 @@ def load(part: str, length: str = "4k", root: str = "") -> Dataset:
         name = f"{part}/{length}/{short_digest(text)}"
         return Document(id=name, page_content=text, metadata={"kind": "book", "title": name})
 
-    def example(row: Row) -> Example:
+    def example(row: JsonRow) -> Example:
         question, target = row.text("question").strip(), str(row.values.get("target", "")).strip()
         if not target:
             raise row.fault("has no target")
@@ -101,4 +101,4 @@ def _read(file: Path, make: Any) -> list[Example]:  # noqa: ANN401 - a function 
         rows = json.loads(text)
     except ValueError as error:
         raise DataError(f"{file}: not JSON ({error}); fetch it again") from error
-    return [make(Row(file, i, row)) for i, row in enumerate(rows, start=1)]
+    return [make(JsonRow(file, i, row)) for i, row in enumerate(rows, start=1)]

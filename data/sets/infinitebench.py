@@ -9,7 +9,7 @@ import json
 import re
 from typing import NamedTuple
 
-from rlc.data.formats.files import Row, read_rows
+from rlc.data.formats.files import JsonRow, read_rows
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part, Sense
 from rlc.data.sets.fetch import files_of
@@ -141,7 +141,7 @@ def load(part: str, root: str = "") -> Dataset:
     return dataset(CARD, examples, [file], folder, variant, CARD.measures(part))
 
 
-def _example(part: str, documents: Documents, row: Row) -> Example:
+def _example(part: str, documents: Documents, row: JsonRow) -> Example:
     options = [str(one) for one in row.values.get("options") or ()]
     answers = _answers(part, row.values.get("answer"), options)
     asked = str(row.values.get("input") or "").strip()

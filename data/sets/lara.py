@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, UsageError, unknown
-from rlc.data.formats.files import Row, digest, numbered, read_rows, read_text, short_digest
+from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, read_text, short_digest
 from rlc.data.records import Dataset, Example
 from rlc.data.sets.card import Card, Git, Part
 from rlc.data.sets.fetch import check, folder_of
@@ -128,7 +128,7 @@ def recovered_questions(root: Path) -> list[dict[str, Any]]:
     return max((read_rows(path, _asked) for path in files), key=len)
 
 
-def _asked(row: Row) -> dict[str, Any]:
+def _asked(row: JsonRow) -> dict[str, Any]:
     return {
         "type": row.text("type"),
         "level": "location",
@@ -194,7 +194,7 @@ def _query_files(root: Path) -> list[tuple[Path, dict[str, str]]]:
     return sorted(found, key=lambda item: (int(item[1]["length"][:-1]), item[0].name))
 
 
-def _example(group: Mapping[str, str], document: Callable[[str], Document], row: Row) -> Example:
+def _example(group: Mapping[str, str], document: Callable[[str], Document], row: JsonRow) -> Example:
     file, question, answer = row.text("file"), row.text("question"), row.text("answer")
     length, kind, task = group["length"], group["type"], group["task"]
     try:
@@ -234,7 +234,7 @@ def _document(root: Path, document_id: str) -> Document:
     return Document(id=document_id, page_content=text, metadata=metadata)
 
 
-def _place(row: Row, task: str) -> dict[str, Any]:
+def _place(row: JsonRow, task: str) -> dict[str, Any]:
     """Where in the document upstream took the question from."""
     order, parts = row.values.get("context_order"), row.values.get("comp_parts")
     if task == "comp":
@@ -343,7 +343,7 @@ def _recorded(folder: Path, ids: Mapping[_Key, Sequence[str]], strict: bool) -> 
     return rows
 
 
-def _answered(model: str, name: re.Match[str], row: Row) -> _Recorded:
+def _answered(model: str, name: re.Match[str], row: JsonRow) -> _Recorded:
     prediction, failure = row.values.get("prediction", ...), None
     if prediction is None or prediction is False:
         prediction, failure = None, "failed"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import Row, read_rows
+from rlc.data.formats.files import JsonRow, read_rows
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
@@ -72,7 +72,7 @@ def load(part: str, root: str = "") -> Dataset:
     return dataset(CARD, examples, files[:1], folder, variant, CARD.measures(part))
 
 
-def _examples(part: str, documents: Documents, row: Row) -> list[Example]:
+def _examples(part: str, documents: Documents, row: JsonRow) -> list[Example]:
     asked, gold = row.values.get("instructions"), row.values.get("outputs")
     if not isinstance(asked, list) or not isinstance(gold, list) or len(asked) != len(gold):
         raise row.fault("expected as many 'outputs' as 'instructions'")

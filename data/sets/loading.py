@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import Row, digest, numbered, short_digest
+from rlc.data.formats.files import JsonRow, digest, numbered, short_digest
 from rlc.data.records import Dataset, Example
 from rlc.data.sets.card import Card
 
@@ -101,7 +101,7 @@ def dataset(
     return Dataset(card.name, numbered(examples), documents, digest(root, files), variant, folder, measures)
 
 
-def packed_rows(path: Path, make: Callable[[Row], Made]) -> list[Made]:
+def packed_rows(path: Path, make: Callable[[JsonRow], Made]) -> list[Made]:
     """Make something of every row of a gzipped JSON Lines file.
 
     Raises:
@@ -112,7 +112,7 @@ def packed_rows(path: Path, make: Callable[[Row], Made]) -> list[Made]:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    made.append(make(Row(path, number, json.loads(line))))
+                    made.append(make(JsonRow(path, number, json.loads(line))))
     except ValueError as error:
         raise DataError(f"{path}: line {len(made) + 1}: not JSON ({error}); fetch it again") from error
     except (OSError, EOFError) as error:

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from rlc.data.formats.files import Row, read_rows
+from rlc.data.formats.files import JsonRow, read_rows
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
@@ -75,7 +75,7 @@ def load(part: str, root: str = "") -> Dataset:
     return dataset(CARD, examples, [file], folder, variant, CARD.measures(part))
 
 
-def _example(part: str, documents: Documents, row: Row) -> Example:
+def _example(part: str, documents: Documents, row: JsonRow) -> Example:
     text = row.text("context")
     asked = str(row.values.get("input") or row.values.get("question") or "").strip() or ASKED.get(part, "")
     answers = texts(row.values.get("answers"))

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import Row
+from rlc.data.formats.files import JsonRow
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
@@ -61,12 +61,12 @@ def load(root: str = "") -> Dataset:
     except ValueError as error:
         raise DataError(f"{file}: not JSON ({error}); fetch it again") from error
     documents = Documents("text")
-    examples = [_example(Row(file, i, row), documents) for i, row in enumerate(rows, start=1)]
+    examples = [_example(JsonRow(file, i, row), documents) for i, row in enumerate(rows, start=1)]
     measures = {example.task: "longbench2:choice" for example in examples}
     return dataset(CARD, examples, [file], folder, variant, measures)
 
 
-def _example(row: Row, documents: Documents) -> Example:
+def _example(row: JsonRow, documents: Documents) -> Example:
     choices = [row.text(f"choice_{letter}").replace("{question}", "{ question }") for letter in "ABCD"]
     answer = row.text("answer").strip()
     if answer not in "ABCD" or len(answer) != 1:

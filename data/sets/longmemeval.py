@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlc.data.errors import DataError, UsageError
-from rlc.data.formats.files import Row
+from rlc.data.formats.files import JsonRow
 from rlc.data.records import Dataset, Evidence, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
@@ -73,11 +73,11 @@ def load(size: str = "s", root: str = "") -> Dataset:
     except ValueError as error:
         raise DataError(f"{file}: not JSON ({error}); fetch it again") from error
     documents = Documents(f"longmemeval/{size}", "conversation")
-    examples = [_example(documents, Row(file, i, row)) for i, row in enumerate(rows, start=1)]
+    examples = [_example(documents, JsonRow(file, i, row)) for i, row in enumerate(rows, start=1)]
     return dataset(CARD, examples, [file], folder, variant, {})
 
 
-def _example(documents: Documents, row: Row) -> Example:
+def _example(documents: Documents, row: JsonRow) -> Example:
     try:
         sessions = list(
             zip(

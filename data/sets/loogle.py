@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from rlc.data.formats.files import Row, read_rows
+from rlc.data.formats.files import JsonRow, read_rows
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
@@ -70,14 +70,14 @@ def load(part: str, root: str = "") -> Dataset:
     file = find(folder, f"{part}.jsonl", f"{part}.jsonl.gz")
     documents = Documents(f"loogle/{part}", "text")
 
-    def make(row: Row) -> list[Example]:
+    def make(row: JsonRow) -> list[Example]:
         return _examples(part, documents, row)
 
     rows = packed_rows(file, make) if file.suffix == ".gz" else read_rows(file, make)
     return dataset(CARD, [one for row in rows for one in row], [file], folder, variant, CARD.measures(part))
 
 
-def _examples(part: str, documents: Documents, row: Row) -> list[Example]:
+def _examples(part: str, documents: Documents, row: JsonRow) -> list[Example]:
     document = documents(row.text("input"), title=str(row.values.get("title", "")))
     if part == "longdep_summarization":
         asked: Sequence[Mapping[str, Any]] = [{"Q": "Write a summary of the paper.", "A": row.text("output")}]
@@ -86,7 +86,7 @@ def _examples(part: str, documents: Documents, row: Row) -> list[Example]:
     return [_example(part, document, f"{row.line}-{i}", pair) for i, pair in enumerate(asked, start=1)]
 
 
-def _pairs(row: Row) -> list[Mapping[str, Any]]:
+def _pairs(row: JsonRow) -> list[Mapping[str, Any]]:
     """The question-answer pairs, which stand as a Python literal in a string, or as a list."""
     pairs = row.values.get("qa_pairs")
     if isinstance(pairs, str) and len(pairs) <= LONGEST:

@@ -10,7 +10,7 @@ import json
 import re
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import Row
+from rlc.data.formats.files import JsonRow
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Git, Part
 from rlc.data.sets.fetch import files_of
@@ -85,7 +85,7 @@ def load(part: str, passages: int = 20, keys: int = 75, positions: int = 5, root
     return dataset(CARD, examples, files, folder, variant, CARD.measures(part))
 
 
-def _question(documents: Documents, place: int, passages: int, row: Row) -> Example:
+def _question(documents: Documents, place: int, passages: int, row: JsonRow) -> Example:
     try:
         told = [
             f"Document [{i}](Title: {one['title']}) {one['text']}"
@@ -112,7 +112,7 @@ def _question(documents: Documents, place: int, passages: int, row: Row) -> Exam
     )
 
 
-def _pairs(documents: Documents, positions: int, row: Row) -> list[Example]:
+def _pairs(documents: Documents, positions: int, row: JsonRow) -> list[Example]:
     key, value = row.text("key"), row.text("value")
     others = [tuple(pair) for pair in row.values.get("ordered_kv_records") or () if pair[0] != key]
     examples = []

@@ -22,13 +22,13 @@ from rlc.data.tokens import count_once
 from rlc.experiments.chunk_lab.ranks import Rank, at_random, fewest_tokens
 from rlc.experiments.metrics.evidence import first_rank, silver
 from rlc.experiments.statistics.intervals import Difference, correct, difference, estimate
-from rlc.experiments.study.chunking import ORACLE, RANDOM, Point, Row
+from rlc.experiments.study.chunking import ORACLE, RANDOM, CurveSummary, Point
 
 DEPTH = 200  # chunks ranked: 4,000 tokens in pieces of 20
 
 
 @dataclass(frozen=True)
-class Reading:
+class TokensRead:
     """One question under one method.
 
     `needed` is how many tokens are read, best first, until the gold is held (infinite: never), `read` how many
@@ -56,7 +56,7 @@ class Curve:
 
     chunker: str
     ranking: str
-    readings: Sequence[Reading]
+    readings: Sequence[TokensRead]
 
 
 def questions(dataset: Dataset, documents: int | None = None, seed: int = 0) -> list[Example]:
@@ -119,7 +119,7 @@ def curves(
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
         groups[example.document_id].append(example)
-    readings: dict[str, dict[str, Reading]] = defaultdict(dict)
+    readings: dict[str, dict[str, TokensRead]] = defaultdict(dict)
     for document, asked in groups.items():
         chunks = chunker.transform_documents([asked[0].document])
         passages = read_as(chunks, asked[0].document.page_content)
@@ -128,7 +128,7 @@ def curves(
         for ranking, found in _ranked(chunks, passages, tokens, rankings, asked, gold, seed):
             for example, ranked in zip(asked, found, strict=True):
                 needed, read = _read(ranked, tokens, gold[example.id], budgets)
-                readings[ranking][example.id] = Reading(example.id, document, needed, read, whole)
+                readings[ranking][example.id] = TokensRead(example.id, document, needed, read, whole)
     return [
         Curve(name, ranking, [by_question[example.id] for example in examples])
         for ranking, by_question in readings.items()
@@ -181,7 +181,7 @@ def _read(
     )
 
 
-def table(measured: Sequence[Curve]) -> list[Row]:
+def table(measured: Sequence[Curve]) -> list[CurveSummary]:
     """The curves with intervals clustered by document, and their gains on the first chunker, Holm-corrected."""
     first = {curve.ranking: curve for curve in measured if curve.chunker == measured[0].chunker}
     gains: dict[tuple[str, str], Difference] = {}
@@ -194,7 +194,7 @@ def table(measured: Sequence[Curve]) -> list[Row]:
             )
     corrected = dict(zip(gains, correct(list(gains.values())), strict=True))
     return [
-        Row(
+        CurveSummary(
             curve.chunker,
             curve.ranking,
             points(curve),

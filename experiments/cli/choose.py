@@ -9,9 +9,9 @@ from rlc.data.records import Dataset
 from rlc.data.sets.lara import recorded_models
 from rlc.data.spec import Spec
 from rlc.experiments.cli.options import Arms, Questions
+from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.selection import limit as limit_to
 from rlc.experiments.runs.selection import measured_by, where
-from rlc.experiments.runs.shipped import recipe_file
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.recipe import Recipe, dataset_specs, load_recipe, takes, with_settings

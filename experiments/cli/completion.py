@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from rlc.experiments.runs.shipped import recipe_file, recipe_names
+from rlc.experiments.runs.recipes import packaged_recipes, recipe_file
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 OUT = Path("runs")
@@ -57,7 +57,7 @@ def datasets(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
 
 def recipes(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The package's recipes, or files."""
-    return [*_files("file", incomplete), *_beginning(recipe_names(), incomplete)]
+    return [*_files("file", incomplete), *_beginning(packaged_recipes(), incomplete)]
 
 
 def arms(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

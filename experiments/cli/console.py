@@ -14,7 +14,7 @@ from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from rlc.data.errors import UsageError, unknown
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 from rlc.experiments.report.cells import points_text
 from rlc.experiments.report.sections.costs import price_per_question
 from rlc.experiments.scorers.overall import RULER_THRESHOLD
@@ -45,7 +45,7 @@ class Column:
 
 def escape(text: str) -> str:
     """A text from outside for a cell: neither markup nor what would steer a terminal."""
-    return escape_markup(visible(text))
+    return escape_markup(escape_controls(text))
 
 
 def columns(study: Study, summaries: Sequence[Summary]) -> list[Column]:
@@ -152,7 +152,7 @@ def width_of_terminal() -> int | None:
 def say(lines: Iterable[str]) -> None:
     """Print sentences, wrapped at words to the terminal's width; a line that goes on is indented."""
     width = width_of_terminal()
-    for line in map(visible, lines):
+    for line in map(escape_controls, lines):
         if width is None or len(line) <= width:
             click.echo(line)
         else:

@@ -8,14 +8,13 @@ from typing import Any
 import click
 
 from rlc.data.errors import UsageError
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 from rlc.experiments.cli.options import OUT, QUESTION, RUN
 from rlc.experiments.report.pages.question import find_id, questions_of
-from rlc.experiments.runs.results import verdict
+from rlc.experiments.runs.results import ResultRow, verdict
 from rlc.experiments.runs.stored import open_run
 from rlc.pipeline.routers.support.decide import HELD_OUT
 
-Row = Mapping[str, Any]
 WORDS = {
     "coverage_1": "how many of the question's words the best passage holds",
     "coverage_5": "how many of the question's words the five best passages hold",
@@ -67,14 +66,14 @@ def explain_question(run: str, question: str, out: Path) -> Iterator[str]:
             f"no router of {stored.folder.name} decided on {example_id}; it holds {readers}. Run `rlc compare` with "
             "--router auto"
         )
-    yield visible(f"{example_id}: {texts[example_id]}")
+    yield escape_controls(f"{example_id}: {texts[example_id]}")
     for row in routers:
         label = stored.labels.get(row["reader"], row["reader"])
-        yield visible(f"{label}: went to {row['route']}, {_verdict(row)}")
+        yield escape_controls(f"{label}: went to {row['route']}, {_verdict(row)}")
         yield from (f"    {line}" for line in _reasons(details[row["reader"]]))
     for row in rows:
         if row not in routers:
-            yield visible(f"{row['reader']}: {_verdict(row)}")
+            yield escape_controls(f"{row['reader']}: {_verdict(row)}")
 
 
 def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
@@ -86,7 +85,9 @@ def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
         )
     for name, weight in details.get("moved", ()):
         said = WORDS.get(name, name.replace("_", " "))
-        yield visible(f"{said} speaks for {'long' if weight > 0 else 'rag'} ({name}, log-odds {weight:+.2f})")
+        yield escape_controls(
+            f"{said} speaks for {'long' if weight > 0 else 'rag'} ({name}, log-odds {weight:+.2f})"
+        )
     if details.get("price"):
         asked = 100 * details["price"]
         paid = details.get("extra_tokens", 0)
@@ -95,7 +96,7 @@ def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
             f"{paid:,} that this question pays for"
         )
     if "assumed_reader" in details:
-        yield visible(f"strength of the reader: {details['assumed_reader']}")
+        yield escape_controls(f"strength of the reader: {details['assumed_reader']}")
     if details.get(HELD_OUT):
         yield "decided by a fit that had not seen this document"
     if "bought" in details:
@@ -116,10 +117,10 @@ def _reasons(details: Mapping[str, Any]) -> Iterator[str]:
         "assumed_reader",
     }
     if rest := {key: value for key, value in details.items() if key not in told}:
-        yield visible(json.dumps(rest, ensure_ascii=False, sort_keys=True))
+        yield escape_controls(json.dumps(rest, ensure_ascii=False, sort_keys=True))
 
 
-def _verdict(row: Row) -> str:
+def _verdict(row: ResultRow) -> str:
     if row["error"] is not None:
         return f"failed: {row['error']}"
     return f"{verdict(row['value'])}, {row['prompt_tokens']:,} prompt tokens"

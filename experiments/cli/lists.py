@@ -6,7 +6,7 @@ from rlc.chunkers import CHUNKERS
 from rlc.data.lazy import first_sentence
 from rlc.data.sets import SETS
 from rlc.data.weights import ALIASES
-from rlc.experiments.runs.shipped import purpose, recipe_names
+from rlc.experiments.runs.recipes import packaged_recipes, purpose
 from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
@@ -30,7 +30,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "readers": READERS,
     "routers": {**ROUTERS, "auto": ROUTERS[AUTO]},
     "models": {alias: f"={weights.what}" for alias, weights in ALIASES.items()},
-    "recipes": {name: f"={purpose(name)}" for name in recipe_names()},
+    "recipes": {name: f"={purpose(name)}" for name in packaged_recipes()},
 }
 
 

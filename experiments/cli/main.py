@@ -14,7 +14,7 @@ import click
 
 from rlc.data.errors import RlcError, UsageError
 from rlc.data.lazy import first_sentence, load
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 from rlc.experiments.cli import interrupts
 from rlc.experiments.cli.completion import kinds, named
 from rlc.experiments.cli.options import OUT
@@ -94,14 +94,14 @@ class Shell(click.Group):
 
 
 def _fail(message: str, code: int) -> None:
-    click.secho(f"error: {visible(message)}", err=True, fg="red")
+    click.secho(f"error: {escape_controls(message)}", err=True, fg="red")
     sys.exit(code)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_place: object, **_line: object) -> None:
     """One line for what a user can see to; deprecations and the like are for developers."""
     if issubclass(category, UserWarning):
-        click.secho(f"warning: {visible(str(message))}", err=True, fg="yellow")
+        click.secho(f"warning: {escape_controls(str(message))}", err=True, fg="yellow")
 
 
 def _place(error: BaseException) -> str:

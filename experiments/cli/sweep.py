@@ -34,10 +34,10 @@ from rlc.experiments.report.cells import NONE, interval, percent_text, points_te
 from rlc.experiments.report.pages.sweep import places, sentences, shared, sweep_report
 from rlc.experiments.report.render import write_files
 from rlc.experiments.runs.compare import Execution, execute
+from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.results import write_results
 from rlc.experiments.runs.run import Run, write_json
 from rlc.experiments.runs.scope import scopes
-from rlc.experiments.runs.shipped import recipe_file
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.ranking import SweepResult, against, effects, rank
 from rlc.experiments.study.study import Study, make_study

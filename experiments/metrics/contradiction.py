@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from rlc.data.text.plain import stem
 from rlc.experiments.metrics.numeric import replaced
-from rlc.experiments.metrics.reading import STOP_STEMS, Key, Reading, read_once
+from rlc.experiments.metrics.reading import STOP_STEMS, Key, ParsedAnswer, read_once
 from rlc.experiments.metrics.truth import DENIALS, denies
 
 _TITLES = frozenset(
@@ -49,18 +49,18 @@ _BETWEEN = re.compile(r"\s*(?:[,;&、]|\b(?:and|und|et|y|e|和)\b)\s*")
 _LONGEST_LIST = 100  # characters
 
 
-def contradiction(key: Key, answer: Reading) -> str:
+def contradiction(key: Key, answer: ParsedAnswer) -> str:
     """The name of the first rule that finds the prediction at odds with the gold answer, or ""."""
     return next((name for name, finds in RULES.items() if finds(key, answer)), "")
 
 
-def _abstains(key: Key, answer: Reading) -> bool:
+def _abstains(key: Key, answer: ParsedAnswer) -> bool:
     """It opens by saying that the text does not tell, and holds less than half of what is asked."""
     silent = answer.opens_abstaining and not key.gold.opens_abstaining
     return silent and 2 * len(key.content & answer.content) < len(key.content)
 
 
-def _other_truth(key: Key, answer: Reading) -> bool:
+def _other_truth(key: Key, answer: ParsedAnswer) -> bool:
     """It says no where the gold answer says yes, or the other way about."""
     if key.gold.truth is None:
         return False
@@ -68,7 +68,7 @@ def _other_truth(key: Key, answer: Reading) -> bool:
     return said is not None and said != key.gold.truth
 
 
-def answers_yes(question: Reading, answer: Reading) -> bool | None:
+def answers_yes(question: ParsedAnswer, answer: ParsedAnswer) -> bool | None:
     """Yes or no as an answer says it, or as its first sentence implies that repeats half of the question; else None."""
     if answer.truth is not None or not answer.clauses or not question.content:
         return answer.truth
@@ -77,17 +77,17 @@ def answers_yes(question: Reading, answer: Reading) -> bool | None:
     return not first.denies if repeats else None
 
 
-def _other_direction(key: Key, answer: Reading) -> bool:
+def _other_direction(key: Key, answer: ParsedAnswer) -> bool:
     return key.gold.direction * answer.direction < 0
 
 
-def _other_value(key: Key, answer: Reading) -> bool:
+def _other_value(key: Key, answer: ParsedAnswer) -> bool:
     """A date, an amount or another value stands where the gold answer has another one."""
     known = key.gold.values + key.question.values
     return replaced(key.gold.values, answer.values, known, key.gold.moves, answer.moves)
 
 
-def _other_name(key: Key, answer: Reading) -> bool:
+def _other_name(key: Key, answer: ParsedAnswer) -> bool:
     """A name stands where the gold answer has another: beside the rest of that name, or between the same words."""
     own = key.gold.content | key.question.content | _TITLES
     foreign = {name for run in answer.runs for name in run if len(name) > 1 and name not in own}
@@ -117,7 +117,7 @@ def _neighbours(tokens: Sequence[str], of: set[str]) -> set[tuple[str, str]]:
     return pairs - {("", "")}
 
 
-def _few_items(key: Key, answer: Reading) -> bool:
+def _few_items(key: Key, answer: ParsedAnswer) -> bool:
     """Of a list in the gold answer, three items or two joined by "and", at most half is there."""
     text = key.gold.text.rstrip(" .")
     marks = _BETWEEN.findall(text)
@@ -135,7 +135,7 @@ def _few_items(key: Key, answer: Reading) -> bool:
     return 2 * present <= len(items) and bool(answer.content - key.question.content)
 
 
-def _denied(key: Key, answer: Reading) -> bool:
+def _denied(key: Key, answer: ParsedAnswer) -> bool:
     """Every sentence that holds most of what is asked says the contrary of the gold answer."""
     if not key.gold.clauses:
         return False
@@ -155,7 +155,7 @@ def _denied(key: Key, answer: Reading) -> bool:
     return False
 
 
-RULES: dict[str, Callable[[Key, Reading], bool]] = {
+RULES: dict[str, Callable[[Key, ParsedAnswer], bool]] = {
     "abstained": _abstains,
     "yes against no": _other_truth,
     "up against down": _other_direction,

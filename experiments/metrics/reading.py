@@ -53,7 +53,7 @@ class Clause:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedAnswer:
     """A text taken apart once.
 
     `tokens` are stems and keys of values in order, `content` the stems that are no stop words, `names` the stems of
@@ -111,7 +111,7 @@ class Reading:
         return frozenset(found)
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> ParsedAnswer:
     """Take a text apart."""
     text = plain(text).strip()
     folded = _comparable(text)
@@ -130,7 +130,7 @@ def read(text: str) -> Reading:
             tokens.extend(value.keys)
             position = value.end
     parts = sentences(text)
-    return Reading(
+    return ParsedAnswer(
         text=text,
         tokens=tuple(tokens),
         content=frozenset(content),
@@ -157,8 +157,8 @@ def _comparable(text: str) -> str:
 class Key:
     """A gold answer beside its question: `content`, `values` and `names` hold what the question did not give."""
 
-    question: Reading
-    gold: Reading
+    question: ParsedAnswer
+    gold: ParsedAnswer
     content: frozenset[str]
     values: tuple[Value, ...]
     names: frozenset[str]
@@ -207,7 +207,7 @@ class Overlap(NamedTuple):
     name_recall: float
 
 
-def overlap(key: Key, answer: Reading) -> Overlap:
+def overlap(key: Key, answer: ParsedAnswer) -> Overlap:
     """Compare a prediction with a gold answer."""
     vocabulary = answer.vocabulary
     hits = sum(matched(key.values, answer.values, key.gold.moves, answer.moves))
@@ -230,7 +230,7 @@ def overlap(key: Key, answer: Reading) -> Overlap:
     )
 
 
-def _number_precision(key: Key, answer: Reading) -> float:
+def _number_precision(key: Key, answer: ParsedAnswer) -> float:
     sizes = [value for value in answer.values if not value.context]
     known = key.gold.values + key.question.values
     return share(sum(any(said.says(told) for told in known) for said in sizes), len(sizes), empty=1.0)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
 from rlc.data.records import Evidence, evidence_in, passages_of
-from rlc.data.text.visible import shorten
+from rlc.data.text.escape import shorten
 from rlc.experiments.report.records import Excerpt, Piece
 
 AROUND = 240  # characters shown on each side of gold evidence

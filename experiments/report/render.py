@@ -1,6 +1,6 @@
 """From records to files: HTML and Markdown by Jinja templates, plots as PNG and SVG.
 
-No text reaches a page unescaped: HTML by Jinja's autoescape, Markdown by `markdown_text`, control codes by `visible`
+No text reaches a page unescaped: HTML by Jinja's autoescape, Markdown by `markdown_text`, control codes by `escape_controls`
 in both, applied to every expression of a template.
 """
 
@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rlc.data.errors import StoreError
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 from rlc.experiments.report.figures.plots import INK, style
 from rlc.experiments.report.records import Cell, Grid, Piece, Plot, Report, Sortable, Table, Value
 
@@ -78,7 +78,7 @@ def markdown_text(text: str) -> str:
     >>> markdown_text("a|b <i> *c* d_e")
     'a\\|b &lt;i&gt; \\*c\\* d_e'
     """
-    plain = " ".join(visible(text).split())
+    plain = " ".join(escape_controls(text).split())
     marked = _MARKS.sub(lambda match: f"\\{match[0]}", plain)
     return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -111,7 +111,7 @@ def _json(grid: Grid) -> Markup:
 
 
 def _value(value: Value) -> object:
-    return visible(value) if isinstance(value, str) else value
+    return escape_controls(value) if isinstance(value, str) else value
 
 
 def _plain(grid: Grid) -> Table:
@@ -127,7 +127,7 @@ def _shown(value: Value) -> str:
 
 
 def _html_text(value: object) -> object:
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return escape_controls(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 class _Raw(str):

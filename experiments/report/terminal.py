@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 from rlc.experiments.report.records import Block, Cell, Excerpt, Piece, Report, Section, Table
 
 INDENT = "    "
@@ -27,8 +27,8 @@ def lines(report: Report) -> Iterator[Text]:
 
 def heading(report: Report) -> Iterator[Text]:
     """Title and banner, and what the marks mean where there are any."""
-    yield Text(visible(report.title), style="bold")
-    yield Text(visible(report.banner))
+    yield Text(escape_controls(report.title), style="bold")
+    yield Text(escape_controls(report.banner))
     if any(piece.gold or piece.state for piece in _pieces(report)):
         yield Text(f"marks: {LEGEND}")
 
@@ -36,8 +36,8 @@ def heading(report: Report) -> Iterator[Text]:
 def section_lines(section: Section) -> Iterator[Text]:
     """A section's title, texts and blocks."""
     yield Text("")
-    yield Text(f"== {visible(section.title)}", style="bold")
-    yield from (Text(visible(text)) for text in section.texts)
+    yield Text(f"== {escape_controls(section.title)}", style="bold")
+    yield from (Text(escape_controls(text)) for text in section.texts)
     for block in section.blocks:
         yield from _block(block)
 
@@ -45,7 +45,7 @@ def section_lines(section: Section) -> Iterator[Text]:
 def table_of(table: Table) -> RichTable:
     """A table's cells, the small print behind the figure; its note below."""
     shown = RichTable(
-        title=Text(visible(table.title)), title_justify="left", caption=Text(visible(table.note)) or None,
+        title=Text(escape_controls(table.title)), title_justify="left", caption=Text(escape_controls(table.note)) or None,
         caption_justify="left",
     )  # fmt: skip
     for place, column in enumerate(table.columns):
@@ -56,20 +56,20 @@ def table_of(table: Table) -> RichTable:
 
 
 def _cell(cell: Cell) -> Text:
-    detail = f" ({visible(cell.detail)})" if cell.detail else ""
-    return Text.assemble((visible(cell.text), "bold" if cell.strong else ""), detail)
+    detail = f" ({escape_controls(cell.detail)})" if cell.detail else ""
+    return Text.assemble((escape_controls(cell.text), "bold" if cell.strong else ""), detail)
 
 
 def _block(block: Block) -> Iterator[Text]:
     if block.title:
-        yield Text(visible(block.title), style="bold")
+        yield Text(escape_controls(block.title), style="bold")
     for excerpt in block.excerpts:
         yield from _excerpt(excerpt)
 
 
 def _excerpt(excerpt: Excerpt) -> Iterator[Text]:
     """A short text behind its name, a longer one indented below."""
-    name = visible(excerpt.name)
+    name = escape_controls(excerpt.name)
     if not excerpt.pieces:
         yield Text(name)
         return
@@ -83,7 +83,7 @@ def _excerpt(excerpt: Excerpt) -> Iterator[Text]:
 
 
 def _marked(piece: Piece) -> tuple[str, str]:
-    text = visible(piece.text)
+    text = escape_controls(piece.text)
     if piece.gold:
         text = f"**{text}**"
     if piece.state == "dropped":

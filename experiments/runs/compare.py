@@ -16,8 +16,8 @@ from rlc.experiments.runs.kept import held
 from rlc.experiments.runs.loop import Schedule, batches, by_document
 from rlc.experiments.runs.processes import Pool
 from rlc.experiments.runs.progress import Progress
+from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.run import Run, plan_run
-from rlc.experiments.runs.shipped import recipe_file
 from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import BUILDER, LLM, READER, Recipe, load_recipe

@@ -12,7 +12,7 @@ import polars as pl
 
 from rlc.data.errors import DataError
 from rlc.data.records import Answer, Evidence, Example
-from rlc.data.text.visible import shorten
+from rlc.data.text.escape import shorten
 from rlc.experiments.runs.kept import MEND, digest, write_whole
 from rlc.experiments.scorers.base import Score
 
@@ -80,6 +80,7 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "metadata": (pl.String, "the example's own metadata, as JSON"),
 }
 SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
+ResultRow = Mapping[str, Any]  # a row of the results, by column
 LARGEST = 2**63  # what a column of whole numbers can hold
 BLOCK = 1_000  # rows
 MARK, BLANK = (

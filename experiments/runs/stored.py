@@ -13,7 +13,7 @@ from rlc.data.datasets import load_completed, load_dataset
 from rlc.data.errors import DataError, UsageError
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 from rlc.experiments.runs.kept import MEND, read_kept
 from rlc.experiments.runs.results import read_results
 from rlc.pipeline.recipe import present_names
@@ -103,7 +103,7 @@ def _no_run(run: str, out: Path) -> str:
             f"no run {run!r}: {out} holds no runs; make one with `rlc compare`, or give its folder with --out"
         )
     near = nearest(run, known) or ", ".join(known[:3])
-    return visible(f"no run {run!r} in {out}; nearest: {near} ({len(known)} in all)")
+    return escape_controls(f"no run {run!r} in {out}; nearest: {near} ({len(known)} in all)")
 
 
 def _check_recipe(file: Path, recipe: Mapping[str, Any]) -> None:

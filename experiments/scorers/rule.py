@@ -15,7 +15,7 @@ from rlc.data.records import Answer, Example
 from rlc.data.spec import fingerprint
 from rlc.experiments.metrics.contradiction import answers_yes, contradiction
 from rlc.experiments.metrics.overlap import share
-from rlc.experiments.metrics.reading import Key, Overlap, Reading, answer_key, overlap, read, read_once
+from rlc.experiments.metrics.reading import Key, Overlap, ParsedAnswer, answer_key, overlap, read, read_once
 
 UNANSWERABLE = "hallu"
 """The task whose questions have no answer in their document: saying so is right."""
@@ -150,13 +150,13 @@ class RuleJudge:
             for example, answer in zip(examples, answers, strict=True)
         ]
 
-    def _unanswerable(self, question: Reading, answer: Reading) -> Verdict:
+    def _unanswerable(self, question: ParsedAnswer, answer: ParsedAnswer) -> Verdict:
         fit = self.fit.tasks[UNANSWERABLE]
         score = weigh(fit, abstention_features(question, answer))
         return Verdict(score >= fit.threshold, score, "abstention")
 
 
-def judge_words(key: Key, answer: Reading, fit: TaskFit) -> Verdict:
+def judge_words(key: Key, answer: ParsedAnswer, fit: TaskFit) -> Verdict:
     """Judge a prediction against one gold answer of an answerable question."""
     if reason := contradiction(key, answer):
         return Verdict(False, 0.0, reason)
@@ -170,12 +170,12 @@ def judge_words(key: Key, answer: Reading, fit: TaskFit) -> Verdict:
     return Verdict(score >= threshold, score, "words and numbers" if key.values else "words")
 
 
-def word_features(found: Overlap, answer: Reading) -> dict[str, float]:
+def word_features(found: Overlap, answer: ParsedAnswer) -> dict[str, float]:
     """`WORD_FEATURES` of a prediction; `engagement` is the share of its sentences that do not abstain."""
     return found._asdict() | {"engagement": 1.0 - answer.abstaining_share}
 
 
-def abstention_features(question: Reading, answer: Reading) -> dict[str, float]:
+def abstention_features(question: ParsedAnswer, answer: ParsedAnswer) -> dict[str, float]:
     """`ABSTENTION_FEATURES` of a prediction.
 
     Whether one of its first two sentences abstains, the share of sentences that do, and whether its first

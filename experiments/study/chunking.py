@@ -19,7 +19,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Row:
+class CurveSummary:
     """What a table says of a curve: its points, its height, and how far that is above the first chunker's."""
 
     chunker: str

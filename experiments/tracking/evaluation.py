@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
+from rlc.experiments.runs.results import ResultRow
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
 from rlc.experiments.tracking.place import add_to_record, read_record, results_digest
-from rlc.experiments.tracking.traces import Row, traces_of
+from rlc.experiments.tracking.traces import traces_of
 
 # A scorer here is a look into a table: the pauses that MLflow keeps between calls of a model serve nothing.
 UNLIMITED = {"MLFLOW_GENAI_EVAL_PREDICT_RATE_LIMIT": "0", "MLFLOW_GENAI_EVAL_SCORER_RATE_LIMIT": "0"}
@@ -49,7 +50,7 @@ def evaluate(connection: Connection, study: Study, children: Mapping[str, str], 
     add_to_record(folder, evaluated={"results": digest, "runs": made})
 
 
-def _evaluate(connection: Connection, run_id: str, traces: list[Any], rows: Mapping[str, Row]) -> None:
+def _evaluate(connection: Connection, run_id: str, traces: list[Any], rows: Mapping[str, ResultRow]) -> None:
     mlflow = connection.mlflow
     with _settings(UNLIMITED), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         mlflow.set_experiment(experiment_id=connection.experiment)
@@ -57,7 +58,7 @@ def _evaluate(connection: Connection, run_id: str, traces: list[Any], rows: Mapp
             mlflow.genai.evaluate(data=traces, scorers=[_scorer(mlflow, score, rows) for score in SCORES])
 
 
-def _scorer(mlflow: Any, score: str, rows: Mapping[str, Row]) -> Any:  # noqa: ANN401 - MLflow's module and scorer
+def _scorer(mlflow: Any, score: str, rows: Mapping[str, ResultRow]) -> Any:  # noqa: ANN401 - MLflow's module and scorer
     """What the results say under this name; nothing where they hold no verdict."""
 
     @mlflow.genai.scorer(name=score)  # type: ignore[untyped-decorator]

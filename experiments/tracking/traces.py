@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from rlc.data.spec import Spec, fingerprint
-from rlc.experiments.runs.results import verdict
+from rlc.experiments.runs.results import ResultRow, verdict
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
@@ -21,8 +21,6 @@ from rlc.retrievers.rerank import RERANKERS
 SEED = 0
 LONGEST_PASSAGE = 2_000  # characters shown whole
 PAGE = 100  # traces that one call may find or delete
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def drawn(example_ids: Sequence[str], count: int, seed: int = SEED) -> list[str]
     return sorted(set(example_ids), key=lambda one: fingerprint([seed, one]))[:count]
 
 
-def steps_of(row: Row, spec: Spec, reader: ReaderInfo, text: str | None) -> Step:
+def steps_of(row: ResultRow, spec: Spec, reader: ReaderInfo, text: str | None) -> Step:
     """A row of the results as a tree of steps: the reader, and within it retrieval, its refining steps, the model.
 
     Args:
@@ -79,7 +77,7 @@ def steps_of(row: Row, spec: Spec, reader: ReaderInfo, text: str | None) -> Step
     return Step(reader.label, "CHAIN", 0.0, end, question, outputs, facts, within)
 
 
-def _refinement(step: Spec, at: float, row: Row) -> Step:
+def _refinement(step: Spec, at: float, row: ResultRow) -> Step:
     """A reranker or pruner: its settings and what was left at the end; it was not timed apart from retrieval."""
     name = str(step.get("use"))
     kind = "RERANKER" if name in RERANKERS else "TASK"
@@ -87,7 +85,7 @@ def _refinement(step: Spec, at: float, row: Row) -> Step:
     return Step(name, kind, at, at, dict(step), left, {"rlc.seconds": "within retrieval, not timed apart"})
 
 
-def _passage(evidence: Row, row: Row, text: str | None) -> dict[str, Any]:
+def _passage(evidence: ResultRow, row: ResultRow, text: str | None) -> dict[str, Any]:
     """A passage in the form of MLflow's documents."""
     document, start, end = evidence["document_id"], evidence["start"], evidence["end"]
     name = f"{document}:{start}-{end}"
@@ -99,7 +97,7 @@ def _passage(evidence: Row, row: Row, text: str | None) -> dict[str, Any]:
     return {"page_content": shown, "metadata": {**place, "relevance_score": evidence["score"]}, "id": name}
 
 
-def _read(row: Row, text: str | None) -> dict[str, Any]:
+def _read(row: ResultRow, text: str | None) -> dict[str, Any]:
     """What the model was given: passages above, or the document by its id, length and hash."""
     read: dict[str, Any] = {"question": row["question"], "prompt_hash": row["prompt_hash"]}
     if row["evidence"]:
@@ -114,7 +112,7 @@ def _digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _usage(row: Row, reader: ReaderInfo) -> dict[str, Any]:
+def _usage(row: ResultRow, reader: ReaderInfo) -> dict[str, Any]:
     """Tokens where MLflow looks for them, and our own figures."""
     given, new = row["prompt_tokens"] or 0, row["output_tokens"] or 0
     usage = {"input_tokens": given, "output_tokens": new, "total_tokens": given + new}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 from rlc.experiments.statistics.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -255,5 +255,5 @@ def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, 
 
 def clip(name: str) -> str:
     """A name short enough for a label; a picture has no other place where control codes are spelled out."""
-    shown = " ".join(visible(name).split())
+    shown = " ".join(escape_controls(name).split())
     return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"

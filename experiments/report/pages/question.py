@@ -3,27 +3,24 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from rlc.data.errors import DataError, RlcError, StoreError, UsageError, unknown
 from rlc.data.records import Example
 from rlc.data.spec import Spec
-from rlc.data.text.visible import shorten, visible
+from rlc.data.text.escape import escape_controls, shorten
 from rlc.experiments.metrics.evidence import places, silver
 from rlc.experiments.report.marks import Span, gold_excerpts, passages, plain
 from rlc.experiments.report.records import Block, Excerpt, Report, Section
 from rlc.experiments.report.render import render_html
 from rlc.experiments.report.sections.costs import SECONDS, TOKENS
 from rlc.experiments.runs.prompts import rebuild_prompts
-from rlc.experiments.runs.results import evidence_of, verdict
+from rlc.experiments.runs.results import ResultRow, evidence_of, verdict
 from rlc.experiments.runs.stored import StoredRun, nearest, open_run
 from rlc.experiments.scorers.measured import RULE
 
 FACTS = ("document_id", "task", "length", "type", "answerable")
-
-Row = Mapping[str, Any]
 
 
 def show_question(
@@ -83,11 +80,11 @@ def write_page(page: Report, file: Path) -> None:
         raise StoreError(f"cannot write {file}: {error}; give another place with --html") from error
 
 
-def _rows(stored: StoredRun, question: str, readers: Sequence[str]) -> Sequence[Row]:
+def _rows(stored: StoredRun, question: str, readers: Sequence[str]) -> Sequence[ResultRow]:
     known = stored.frame["reader"].unique(maintain_order=True).to_list()
     for name in readers:
         if name not in known:
-            raise UsageError(visible(unknown("reader", name, known)))
+            raise UsageError(escape_controls(unknown("reader", name, known)))
     example_id = find_id(question, questions_of(stored.frame), stored.folder)
     frame = stored.frame.filter(pl.col("example_id") == example_id)
     return frame.filter(pl.col("reader").is_in(list(readers) or known)).to_dicts()
@@ -107,17 +104,19 @@ def find_id(question: str, texts: Mapping[str, str], folder: Path) -> str:
     if holding:
         shown = "".join(f"\n  {one}: {shorten(texts[one], 90)}" for one in holding[:3])
         said = f"{len(holding)} questions have {question!r} in their ids or texts; give more of it, or an id, such as"
-        raise UsageError(f"{visible(said)}{shown}")
+        raise UsageError(f"{escape_controls(said)}{shown}")
     near = nearest(question, list(texts)) or ", ".join(list(texts)[:3])
     raise UsageError(
-        visible(
+        escape_controls(
             f"no question {question!r} in {folder.name}; nearest: {near} "
             f"(all {len(texts)} ids: column example_id of {folder / 'results.parquet'})"
         )
     )
 
 
-def _example(stored: StoredRun, rows: Sequence[Row], data_root: Path | None) -> tuple[Example | None, str]:
+def _example(
+    stored: StoredRun, rows: Sequence[ResultRow], data_root: Path | None
+) -> tuple[Example | None, str]:
     """The example with its document, or why it is not at hand."""
     if not any(row["evidence"] or row["prompt_hash"] for row in rows):
         return None, ""
@@ -136,7 +135,9 @@ def _gold(example: Example | None) -> Sequence[Span]:
     return places(example.document.page_content, found[example.id]) if example and found else ()
 
 
-def _question(row: Row, example: Example | None, gold: Sequence[Span], note: str, characters: int) -> Section:
+def _question(
+    row: ResultRow, example: Example | None, gold: Sequence[Span], note: str, characters: int
+) -> Section:
     excerpts = [plain("question", row["question"], characters)]
     excerpts += [plain("gold answer", answer, characters) for answer in row["answers"] or ("none",)]
     if example:
@@ -147,7 +148,7 @@ def _question(row: Row, example: Example | None, gold: Sequence[Span], note: str
 
 def _reader(
     stored: StoredRun,
-    row: Row,
+    row: ResultRow,
     place: int,
     example: Example | None,
     gold: Sequence[Span],
@@ -161,7 +162,9 @@ def _reader(
     return Section(f"reader-{place}", f"{label}: {_verdict(row)}", blocks=(Block("", excerpts),))
 
 
-def _excerpts(row: Row, example: Example | None, gold: Sequence[Span], characters: int) -> Iterator[Excerpt]:
+def _excerpts(
+    row: ResultRow, example: Example | None, gold: Sequence[Span], characters: int
+) -> Iterator[Excerpt]:
     if row["route"] != row["reader"]:
         yield plain("answered by", row["route"])
     failed = row["error"] is not None
@@ -178,13 +181,13 @@ def _excerpts(row: Row, example: Example | None, gold: Sequence[Span], character
         yield plain("details", json.dumps(details, ensure_ascii=False), characters)
 
 
-def _verdict(row: Row) -> str:
+def _verdict(row: ResultRow) -> str:
     f1 = "" if row["f1"] is None else f", F1 {row['f1']:.2f}"
     measure = "" if row["measure"] == RULE else f"by {row['measure']}; rule judge: "
     return f"{verdict(row['value'])} ({measure}{row['reason']}{f1})"
 
 
-def _prompt(row: Row, spec: Spec, example: Example, characters: int) -> Iterator[Excerpt]:
+def _prompt(row: ResultRow, spec: Spec, example: Example, characters: int) -> Iterator[Excerpt]:
     """The prompt, shortened, made again and recognised by its hash."""
     try:
         prompts = rebuild_prompts(spec, example)
@@ -199,5 +202,5 @@ def _prompt(row: Row, spec: Spec, example: Example, characters: int) -> Iterator
     yield plain("prompt", prompt.prefix + prompt.question, characters)
 
 
-def _figures(row: Row, names: Mapping[str, str], form: str) -> str:
+def _figures(row: ResultRow, names: Mapping[str, str], form: str) -> str:
     return ", ".join(f"{name} {form.format(row[column])}" for column, name in names.items() if row[column])

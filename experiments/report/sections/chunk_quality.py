@@ -11,7 +11,7 @@ from rlc.experiments.report.records import Cell, Plot, Report, Section, Table
 from rlc.experiments.report.render import write_files
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.statistics.intervals import Difference, Estimate
-from rlc.experiments.study.chunking import ORACLE, RANDOM, Point, Row
+from rlc.experiments.study.chunking import ORACLE, RANDOM, CurveSummary, Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,15 +39,15 @@ LOOKS = {
 }
 
 
-def as_data(rows: Sequence[Row], about: Mapping[str, Any]) -> dict[str, Any]:
+def as_data(rows: Sequence[CurveSummary], about: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that was measured, as plain data; `about` says on what."""
     return {**about, "rows": [asdict(row) for row in rows]}
 
 
-def rows_of(data: Mapping[str, Any]) -> list[Row]:
+def rows_of(data: Mapping[str, Any]) -> list[CurveSummary]:
     """The rows back from that data."""
     return [
-        Row(
+        CurveSummary(
             chunker=row["chunker"],
             ranking=row["ranking"],
             points=[Point(**{**point, "recall": Estimate(**point["recall"])}) for point in row["points"]],
@@ -122,7 +122,7 @@ def _point(point: Point) -> Cell:
     return Cell(percent_text(point.recall.value), f"{interval(point.recall)}{point.tokens:,.0f} tokens")
 
 
-def draw(rows: Sequence[Row]) -> "Figure":
+def draw(rows: Sequence[CurveSummary]) -> "Figure":
     """A panel a chunker: recall against the mean of tokens read, a line a ranking, intervals where it is no yardstick.
 
     The first chunker's best line stands in every panel, faint, to compare by.
@@ -158,7 +158,7 @@ def draw(rows: Sequence[Row]) -> "Figure":
     return figure
 
 
-def _curve(axes: "Axes", row: Row) -> None:
+def _curve(axes: "Axes", row: CurveSummary) -> None:
     look = LOOKS.get(row.ranking, LOOKS["dense"])
     lows = [100 * ((p.recall.value or 0) - (p.recall.low or 0)) for p in row.points]
     highs = [100 * ((p.recall.high or 0) - (p.recall.value or 0)) for p in row.points]
@@ -177,13 +177,13 @@ def _curve(axes: "Axes", row: Row) -> None:
     )
 
 
-def _line(row: Row) -> tuple[list[float], list[float]]:
+def _line(row: CurveSummary) -> tuple[list[float], list[float]]:
     # The oracle reads what it needs and no more: it is drawn at the budget, which is what it may read.
     tokens = [float(p.budget) if row.ranking == ORACLE else max(p.tokens, 1.0) for p in row.points]
     return tokens, [100 * (p.recall.value or 0.0) for p in row.points]
 
 
-def _scale(axes: "Axes", row: Row) -> None:
+def _scale(axes: "Axes", row: CurveSummary) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
     axes.set_xscale("log")

@@ -1,14 +1,13 @@
 """The questions on which the arms differ most, with the evidence in colour and what each arm read and said."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from rlc.data.text.visible import shorten
+from rlc.data.text.escape import shorten
 from rlc.experiments.report.marks import gold_excerpts, passages, plain
 from rlc.experiments.report.records import Block, Excerpt, Section
-from rlc.experiments.runs.results import evidence_of, verdict
+from rlc.experiments.runs.results import ResultRow, evidence_of, verdict
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
@@ -17,8 +16,6 @@ SHOWN = 10
 LONGEST_ANSWER = 400
 LONGEST_PASSAGE = 700
 PASSAGES = 2
-
-Row = Mapping[str, Any]
 
 
 def extremes(study: Study) -> Section | None:
@@ -83,7 +80,7 @@ def _block(study: Study, pairs: Sequence[tuple[ReaderInfo, ReaderInfo]], id_: st
     return Block(shorten(some["question"], 300), excerpts)
 
 
-def _side(study: Study, arms: Sequence[tuple[ReaderInfo, Row]], id_: str) -> list[Excerpt]:
+def _side(study: Study, arms: Sequence[tuple[ReaderInfo, ResultRow]], id_: str) -> list[Excerpt]:
     """One strategy: its verdicts, and the answer and the passages of its first model that has the usual verdict."""
     judged = [(arm, row) for arm, row in arms if row["value"] is not None]
     if not judged:

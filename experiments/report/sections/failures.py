@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from rlc.data.text.visible import shorten
+from rlc.data.text.escape import shorten
 from rlc.experiments.report.cells import count, name, percent
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.statistics.resample import Floats

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rlc.data.text.visible import shorten
+from rlc.data.text.escape import shorten
 from rlc.experiments.report.records import Grid, Section, Sortable, Value
 from rlc.experiments.runs.results import verdict
 from rlc.experiments.statistics.resample import Floats

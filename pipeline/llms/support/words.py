@@ -2,7 +2,7 @@
 
 import re
 
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 
 EXCERPT = 300  # characters that are shown
 SHORTEST_PART = 8  # characters of a key that give it away
@@ -29,7 +29,7 @@ class Words:
 
     def line(self, text: str) -> str:
         """The text on one line."""
-        return visible(" ".join(self.without_key(text).split()))
+        return escape_controls(" ".join(self.without_key(text).split()))
 
     def excerpt(self, text: str) -> str:
         """The beginning of it."""

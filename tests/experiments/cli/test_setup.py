@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rlc.experiments.cli.init import recipe_text
 from rlc.experiments.cli.lists import TABLES
 from rlc.experiments.cli.main import main
-from rlc.experiments.runs.shipped import recipe_file, recipe_names
+from rlc.experiments.runs.recipes import packaged_recipes, recipe_file
 from rlc.experiments.sweep.recipe import sweep_of
 from rlc.pipeline.recipe import load_recipe, read_tables
 
@@ -63,7 +63,7 @@ def test_what_is_offered(offer):
     assert offer("compare", "--router", "learned-") == ["learned-after-both", "learned-after-rag"]
     assert offer("compare", "--set", "readers.rag.or") == ["readers.rag.order="]
     assert offer("compare", "--recipe", "missing.toml", "--set", "r") == []
-    assert set(offer("sweep", "")) == set(recipe_names())
+    assert set(offer("sweep", "")) == set(packaged_recipes())
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -12,7 +12,7 @@ from rlc.experiments.report.sections.chunk_quality import as_data, draw, rows_of
 from rlc.experiments.report.sections.measured import sections
 from rlc.experiments.report.sections.prune_quality import draw as draw_pruners
 from rlc.experiments.statistics.intervals import difference, estimate
-from rlc.experiments.study.chunking import Point, Row
+from rlc.experiments.study.chunking import CurveSummary, Point
 
 CLUSTERS = [f"d{i}" for i in range(12)]
 FIRST = estimate([1.0, 0.0] * 6, CLUSTERS)
@@ -24,8 +24,10 @@ ABOUT = {
     "tokenizer": "approximate",
 }
 ROWS = [
-    Row("recursive", "bm25", [Point(100, FIRST, 90.0, 0.1), Point(200, FIRST, 180.0, 0.2)], FIRST, None),
-    Row(
+    CurveSummary(
+        "recursive", "bm25", [Point(100, FIRST, 90.0, 0.1), Point(200, FIRST, 180.0, 0.2)], FIRST, None
+    ),
+    CurveSummary(
         "fixed",
         "bm25",
         [Point(100, FIRST, 95.0, 0.1), Point(200, FIRST, 190.0, 0.2)],

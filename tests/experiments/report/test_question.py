@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rlc.data.datasets import load_dataset
 from rlc.data.errors import DataError, UsageError
 from rlc.data.records import Answer, Document, Evidence, Example, Usage
-from rlc.data.text.visible import shorten, visible
+from rlc.data.text.escape import escape_controls, shorten
 from rlc.experiments.cli.main import main
 from rlc.experiments.report.marks import pieces, shortened
 from rlc.experiments.report.pages.question import show_question
@@ -196,5 +196,5 @@ def test_shorten_says_how_much_is_left_out():
 
 
 def test_visible_keeps_text_and_spells_out_what_steers():
-    assert visible("naïve\n\t‘x’ 日本") == "naïve\n\t‘x’ 日本"
-    assert visible("\x00\x9b\u202e\r") == r"\x00\x9b\u202e\r"
+    assert escape_controls("naïve\n\t‘x’ 日本") == "naïve\n\t‘x’ 日本"
+    assert escape_controls("\x00\x9b\u202e\r") == r"\x00\x9b\u202e\r"

@@ -9,13 +9,13 @@ import pytest
 
 from rlc.experiments.cli.main import main
 from rlc.experiments.cli.sweep import read_sweep
-from rlc.experiments.runs.shipped import RECIPES, purpose, recipe_file, recipe_names
+from rlc.experiments.runs.recipes import RECIPES, packaged_recipes, purpose, recipe_file
 from rlc.pipeline.recipe import Recipe, load_recipe, read_tables
 
 INDEX = (RECIPES / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", packaged_recipes())
 def test_a_recipe_completes(name):
     tables = read_tables(recipe_file(Path(name)))
     if "sweep" in tables:
@@ -29,7 +29,7 @@ def test_a_recipe_completes(name):
 
 
 def test_every_recipe_is_in_the_index_and_says_what_it_is_for():
-    for name in recipe_names():
+    for name in packaged_recipes():
         assert f"| `{name}` |" in INDEX
         assert len(purpose(name)) > 20
 

@@ -8,10 +8,10 @@ _STEERING = re.compile(
 )
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""Spell control codes out as escapes; everything else, tabs and line feeds too, stays as it is.
 
-    >>> print(visible("a\x1b[31mb"))
+    >>> print(escape_controls("a\x1b[31mb"))
     a\x1b[31mb
     """
     return _STEERING.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

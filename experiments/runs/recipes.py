@@ -5,14 +5,14 @@ from pathlib import Path
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
-def recipe_names() -> list[str]:
-    """Their names, sorted."""
+def packaged_recipes() -> list[str]:
+    """Names of the recipes that the package ships, sorted."""
     return sorted(file.stem for file in RECIPES.glob("*.toml"))
 
 
 def recipe_file(given: Path | None, default: str = "default") -> Path:
     """The file given, by its path or by the name of one of these, else the default of these."""
-    if given is not None and (given.exists() or str(given) not in recipe_names()):
+    if given is not None and (given.exists() or str(given) not in packaged_recipes()):
         return given
     return RECIPES / f"{given or default}.toml"
 

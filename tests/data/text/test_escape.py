@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rlc.data.errors import UsageError
-from rlc.data.text.visible import visible
+from rlc.data.text.escape import escape_controls
 from rlc.experiments.cli.console import escape
 from rlc.experiments.cli.main import Shell
 
@@ -14,8 +14,8 @@ STEERING = "\x1b]0;owned\x07\x1b[31m\u202eRED"
 
 
 def test_control_codes_are_spelled_out():
-    assert visible(STEERING) == r"\x1b]0;owned\x07\x1b[31m\u202eRED"
-    assert visible("tabs\tand lines\n") == "tabs\tand lines\n"
+    assert escape_controls(STEERING) == r"\x1b]0;owned\x07\x1b[31m\u202eRED"
+    assert escape_controls("tabs\tand lines\n") == "tabs\tand lines\n"
 
 
 def test_a_table_and_a_message_do_not_steer_the_terminal():
