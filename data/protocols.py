@@ -1,7 +1,7 @@
 """Protocols of engines, encoders, tokenizers, readers and scorers; nothing here is a base class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -50,6 +50,11 @@ class Generation:
     error: str | None = None
     thought: str = ""
     note: str = ""
+
+    @property
+    def cost(self) -> Usage:
+        """Its usage, counted as one call."""
+        return replace(self.usage, calls=1, rounds=1)
 
 
 @runtime_checkable

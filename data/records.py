@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ __all__ = [
     "Document",
     "Evidence",
     "Example",
+    "Step",
     "Usage",
     "Wording",
     "document_name",
@@ -130,9 +131,11 @@ class Usage:
     `prompt_tokens` counts what the model was given, `cached_tokens` the part of it whose keys and values were
     already there, `output_tokens` all new ones, `thought_tokens` the part of those that was thought aloud, `cut_tokens`
     what the fitting policy left out of the document, `index_tokens` what preparing the document cost in model tokens.
-    `first_token_seconds` runs from the call to the first new token; it is None where nobody timed that token, or there
-    was none. Adding two usages adds every figure: a strategy that asks twice pays twice. The sum of a time that is
-    known and one that is not known is not known.
+    `calls` counts what a language model was asked, `rounds` how many of those calls had to wait for one another; both
+    are 0 in what was stored before they were counted. `first_token_seconds` runs from the call to the first new token of
+    the text that is the answer; it is None where nobody timed that token, or there was none.
+
+    Costs are put together by `then` and `beside`; a sum would not know which first token anybody waits for.
     """
 
     prompt_tokens: int = 0
@@ -141,6 +144,8 @@ class Usage:
     thought_tokens: int = 0
     cut_tokens: int = 0
     index_tokens: int = 0
+    calls: int = 0
+    rounds: int = 0
     index_seconds: float = 0.0
     retrieve_seconds: float = 0.0
     queue_seconds: float = 0.0
@@ -149,29 +154,53 @@ class Usage:
     decode_seconds: float = 0.0
     seconds: float = 0.0
 
-    def __add__(self, other: "Usage") -> "Usage":
-        """Both costs together."""
-        sums = {
-            f.name: getattr(self, f.name) + getattr(other, f.name)
+    def then(self, later: "Usage") -> "Usage":
+        """Both, one after the other: every figure adds up, and the later one's first token comes after all of this.
+
+        What wrote nothing, such as a search, has no first token and leaves the other's. After a text that nobody timed
+        the first token is not known either.
+        """
+        first = self.first_token_seconds
+        if later._wrote:
+            timed = later.first_token_seconds is not None and (self.seconds > 0 or not self._wrote)
+            first = self.seconds + (later.first_token_seconds or 0.0) if timed else None
+        return self._with(later, first, lambda _, mine, other: mine + other)
+
+    def beside(self, other: "Usage") -> "Usage":
+        """Both, at one time: tokens and calls add up, of times and rounds the longer counts, the first token's too."""
+        first = [usage.first_token_seconds for usage in (self, other) if usage._wrote]
+        known = [seconds for seconds in first if seconds is not None]
+        return self._with(
+            other,
+            max(known) if known and len(known) == len(first) else None,
+            lambda name, mine, its: max(mine, its) if name in LASTING else mine + its,
+        )
+
+    @property
+    def _wrote(self) -> bool:
+        return self.output_tokens > 0 or self.first_token_seconds is not None
+
+    def _with(self, other: "Usage", first: float | None, joined: Callable[[str, Any, Any], Any]) -> "Usage":
+        figures = {
+            f.name: joined(f.name, getattr(self, f.name), getattr(other, f.name))
             for f in fields(self)
             if f.default is not None
         }
-        # What wrote nothing, such as a search, has no first token and leaves the other's as it is.
-        first = [
-            usage.first_token_seconds
-            for usage in (self, other)
-            if usage.output_tokens or usage.first_token_seconds
-        ]
-        known = [seconds for seconds in first if seconds is not None]
-        return Usage(**sums, first_token_seconds=sum(known) if known and len(known) == len(first) else None)
+        return Usage(**figures, first_token_seconds=first)
 
     @classmethod
     def total(cls, usages: Iterable["Usage"]) -> "Usage":
-        """The sum of many."""
-        result = cls()
-        for usage in usages:
-            result = result + usage
-        return result
+        """Many, one after the other."""
+        return reduce(cls.then, usages, cls())
+
+    @classmethod
+    def at_once(cls, usages: Iterable["Usage"]) -> "Usage":
+        """Many, at one time."""
+        return reduce(cls.beside, usages, cls())
+
+
+# What passes at one time for all that is done at once.
+LASTING = frozenset({"rounds", *(f.name for f in fields(Usage) if f.name.endswith("seconds"))})
 
 
 def evidence_in(document_id: str, evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
@@ -189,11 +218,31 @@ def passages_of(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One thing that a reader did on the way to its answer: it asked, searched, or let another reader answer.
+
+    `name` is the strategy's word for it, `kind` that of the wish (`ask`, `search`, `read`, ...), `round` counts from 0;
+    the steps of one round wait for none of each other. `text` is what came of it, `evidence` what was found,
+    `prompt_hash` identifies the prompt, where there was one.
+    """
+
+    name: str
+    kind: str
+    round: int
+    text: str = ""
+    prompt_hash: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    usage: Usage = Usage()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a reader returned for one example; never missing, but `error` may say why there is no text.
 
     `route` names the arm whose text this is (a router passes its arm's name through). `prompt_hash` identifies
-    the exact prompt. `details` holds what a strategy wants to keep beside it (a router's probability, say).
+    the exact prompt. `details` holds what a strategy wants to keep beside it (a router's probability, say), `steps` what
+    one that asks more than once did, in order.
     """
 
     text: str
@@ -204,3 +253,4 @@ class Answer:
     prompt_hash: str = ""
     error: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rlc.data.errors import DataError, StoreError
-from rlc.data.records import Answer, Evidence, Usage
+from rlc.data.records import Answer, Evidence, Step, Usage
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID"
 ALL = "SELECT key, answer FROM answers ORDER BY key"
@@ -30,7 +30,7 @@ LARGEST_QUERY = 500  # SQLite bounds the number of parameters
 # What another form of a stored text ends in.
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
-Record = TypeVar("Record", Answer, Usage, Evidence)
+Record = TypeVar("Record", Answer, Usage, Evidence, Step)
 
 
 class Store:
@@ -256,13 +256,16 @@ def unseal(key: str, stored: str) -> Answer:
         if digest != _digest(key, text):
             raise ValueError(f"the answer {key} is not as it was written")
     fields = json.loads(text)
+    steps = tuple(_record(Step, {**step, **_costs(step)}) for step in fields.get("steps", ()))
+    return _record(Answer, {"route": "", **fields, **_costs(fields), "text": fields["text"], "steps": steps})
+
+
+def _costs(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The usage and the evidence of an answer or a step, as records."""
     usage = _record(Usage, fields.get("usage", {}))
     # Answers that were stored before a time could be unknown have 0 there.
     usage = dataclasses.replace(usage, first_token_seconds=usage.first_token_seconds or None)
-    evidence = tuple(_evidence(item) for item in fields.get("evidence", ()))
-    return _record(
-        Answer, {"route": "", **fields, "text": fields["text"], "usage": usage, "evidence": evidence}
-    )
+    return {"usage": usage, "evidence": tuple(_evidence(item) for item in fields.get("evidence", ()))}
 
 
 def _digest(key: str, text: str) -> str:

@@ -59,12 +59,14 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "thought_tokens": (pl.Int64, "those of them that were thought aloud, before the answer"),
     "cut_tokens": (pl.Int64, "tokens of the text that did not fit and were left out"),
     "index_tokens": (pl.Int64, "model tokens spent on preparing the document"),
+    "calls": (pl.Int64, "what a language model was asked; 0 where nobody counted"),
+    "rounds": (pl.Int64, "how many of the calls had to wait for one another"),
     "index_seconds": (pl.Float64, "cutting and indexing the document, on its first question"),
     "retrieve_seconds": (pl.Float64, "finding and refining the evidence"),
     "queue_seconds": (pl.Float64, "waiting for the engine"),
     "first_token_seconds": (
         pl.Float64,
-        "from the call to the first new token, retrieval included; null where nobody timed it",
+        "from the call to the answer's first token, all that came before included; null where nobody timed it",
     ),
     "prefill_seconds": (pl.Float64, "computing the prompt"),
     "decode_seconds": (pl.Float64, "computing the answer"),
@@ -77,10 +79,17 @@ COLUMNS: dict[str, tuple[Any, str]] = {
         "text that was read: half-open character spans of the document, and the passages that they were pruned from",
     ),
     "details": (pl.String, "what the strategy kept beside the answer, as JSON"),
+    "steps": (pl.String, "what a reader that asks more than once asked, found and was told, as JSON"),
     "metadata": (pl.String, "the example's own metadata, as JSON"),
 }
 SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
 ResultRow = Mapping[str, Any]  # a row of the results, by column
+LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands there
+    "thought_tokens": 0,
+    "calls": 0,
+    "rounds": 0,
+    "steps": "[]",
+}
 LARGEST = 2**63  # what a column of whole numbers can hold
 BLOCK = 1_000  # rows
 MARK, BLANK = (
@@ -130,6 +139,7 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
         "error": answer.error and whole_characters(answer.error),
         "evidence": [asdict(piece) for piece in answer.evidence],
         "details": whole_characters(json.dumps(dict(answer.details), sort_keys=True, ensure_ascii=False)),
+        "steps": whole_characters(json.dumps([asdict(step) for step in answer.steps], ensure_ascii=False)),
         "metadata": json.dumps(dict(example.metadata), sort_keys=True, ensure_ascii=False, default=str),
     }
 
@@ -234,8 +244,8 @@ def read_results(file: Path) -> pl.DataFrame:
             parts=pl.lit("{}"),
             note=pl.lit(""),
         )
-    if "thought_tokens" not in frame.columns:  # written before thoughts were counted
-        frame = frame.with_columns(pl.lit(0, pl.Int64).alias("thought_tokens"))
+    younger = {name: pl.lit(value) for name, value in LATER.items() if name not in frame.columns}
+    frame = frame.with_columns(**younger)
     missing = [name for name in SCHEMA if name not in frame.columns]
     if missing:
         raise DataError(f"{file} lacks the columns {', '.join(missing)}; was it written by another version?")

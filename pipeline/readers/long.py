@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
@@ -21,6 +21,7 @@ from rlc.pipeline.readers.support.asking import (
     ask_as_completed,
     evidence_of,
     room_for_text,
+    searched,
     tokens_of,
 )
 from rlc.pipeline.readers.support.indexing import let_through
@@ -124,7 +125,7 @@ class LongReader:
         room = room_for_text(self.llm, frame, max_tokens)
         started = time.perf_counter()
         passages = self._refined(example) if self.steps else [_as_passage(example.document)]
-        usage = Usage(retrieve_seconds=time.perf_counter() - started if self.steps else 0.0)
+        usage = searched(time.perf_counter() - started) if self.steps else Usage()
         key = (example.id if self.steps else example.document_id, room)
         try:
             if key not in known:
@@ -136,7 +137,7 @@ class LongReader:
         return Request(
             long_prompt(kind, known[key].text, example.question, example.wording),
             evidence,
-            usage + Usage(cut_tokens=known[key].cut_tokens),
+            replace(usage, cut_tokens=known[key].cut_tokens),
             max_tokens=max_tokens,
         )
 

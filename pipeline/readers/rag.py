@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from rlc.pipeline.readers.support.asking import (
     ask_as_completed,
     evidence_of,
     room_for_text,
+    searched,
     tokens_of,
 )
 from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents, passage_load
@@ -164,7 +165,7 @@ class RagReader:
         share = (self.now() - started) / len(examples)
         costs = [cost, *[Usage()] * (len(examples) - 1)]
         return [
-            self._request(example, passages, cost + Usage(retrieve_seconds=share))
+            self._request(example, passages, cost.then(searched(share)))
             for example, passages, cost in zip(examples, found, costs, strict=True)
         ]
 
@@ -189,7 +190,7 @@ class RagReader:
         started = self.now()
         for step in self.steps:
             passages = step.compress_documents(passages, example.question)
-        usage = usage + Usage(retrieve_seconds=self.now() - started)
+        usage = usage.then(searched(self.now() - started))
         try:
             kept, cut = self._fit(example, passages)
         except ContextOverflowError as error:
@@ -201,7 +202,7 @@ class RagReader:
         return Request(
             rag_prompt(self._kind(example), texts, self._asked(example), example.wording),
             evidence=tuple(piece for passage in kept for piece in evidence_of(example, passage)),
-            usage=usage + Usage(cut_tokens=cut),
+            usage=replace(usage, cut_tokens=cut),
             max_tokens=tokens_of(example, self.max_tokens),
         )
 

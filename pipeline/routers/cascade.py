@@ -9,7 +9,7 @@ from rlc.data.records import Answer, Example, evidence_in
 from rlc.data.text.abstention import abstains
 from rlc.pipeline.routers.support.answer_features import answer_features
 from rlc.pipeline.routers.support.features import text_of
-from rlc.pipeline.routers.support.split import ask_where, paid
+from rlc.pipeline.routers.support.split import ask_where, chosen, paid
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Cascade:
             later = ask_where(examples, goes_on, arm)
             asked = [count + again for count, again in zip(asked, goes_on, strict=True)]
             answers = [
-                a if b is None else paid(a, b) if b.error is not None and a.error is None else paid(b, a)
+                a if b is None else chosen(a, b) if b.error is not None and a.error is None else paid(b, a)
                 for a, b in zip(answers, later, strict=True)
             ]
         return [

@@ -73,7 +73,7 @@ class LearnedRouter:
         choices = self._decider.choose(examples, known_before(examples, found), found)
         answers = answer_split(examples, [choice.long for choice in choices], self.rag, self.long)
         charged = [
-            replace(answer, usage=answer.usage + searched.usage) if choice.long else answer
+            replace(answer, usage=searched.usage.then(answer.usage)) if choice.long else answer
             for answer, choice, searched in zip(answers, choices, found, strict=True)
         ]
         return explained(charged, choices)

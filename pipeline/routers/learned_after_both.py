@@ -15,7 +15,7 @@ from rlc.pipeline.routers.support.known import (
     with_panel,
     with_rag,
 )
-from rlc.pipeline.routers.support.split import paid
+from rlc.pipeline.routers.support.split import chosen
 
 SHIPPED = "lara-after-both-1"
 WITH_PANEL = "lara-panel-1"
@@ -75,7 +75,7 @@ class LearnedAfterBothRouter:
         said = [reader(examples) for reader in self.panel]
         others = [[answers[i].text for answers in said] for i in range(len(examples))]
         kept = better_of(self._decider, known, examples, found, first, second, others)
-        return [paid(answer, *(answers[i] for answers in said)) for i, answer in enumerate(kept)]
+        return [chosen(answer, *(answers[i] for answers in said)) for i, answer in enumerate(kept)]
 
 
 def better_of(
@@ -97,7 +97,7 @@ def better_of(
         rows = with_panel(rows, rag, long, panel)
     choices = decider.choose(examples, rows, found)
     kept = [
-        paid(b, a) if (choice.long or a.error is not None) and b.error is None else paid(a, b)
+        chosen(b, a) if (choice.long or a.error is not None) and b.error is None else chosen(a, b)
         for a, b, choice in zip(first, second, choices, strict=True)
     ]
     return explained(kept, choices)

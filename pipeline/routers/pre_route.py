@@ -62,7 +62,7 @@ class PreRoute:
         return [
             replace(
                 answer,
-                usage=reply.usage + answer.usage,
+                usage=reply.cost.then(answer.usage),
                 details={**answer.details, "said": reply.text.strip(), "understood": bool(choice)},
             )
             for answer, reply, choice in zip(answers, replies, choices, strict=True)

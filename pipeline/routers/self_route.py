@@ -7,6 +7,7 @@ from typing import ClassVar
 from rlc.data.protocols import Pays, Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.data.text.abstention import abstains
+from rlc.pipeline.routers.support.split import ask_where, paid
 
 INSTRUCTION = 'Write "unanswerable" if the question cannot be answered from the given text.'
 
@@ -34,15 +35,10 @@ class SelfRoute:
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
         first = self.rag(examples)
-        again = [i for i, answer in enumerate(first) if answer.error is not None or abstains(answer.text)]
-        second = dict(zip(again, self.long([examples[i] for i in again]) if again else [], strict=True))
+        refused = [answer.error is not None or abstains(answer.text) for answer in first]
+        second = ask_where(examples, refused, self.long)
+        kept = [a if b is None else paid(b, a) for a, b in zip(first, second, strict=True)]
         return [
-            replace(
-                second[i],
-                usage=answer.usage + second[i].usage,
-                details={**second[i].details, "refused": True},
-            )
-            if i in second
-            else replace(answer, details={**answer.details, "refused": False})
-            for i, answer in enumerate(first)
+            replace(answer, details={**answer.details, "refused": refusal})
+            for answer, refusal in zip(kept, refused, strict=True)
         ]

@@ -49,7 +49,7 @@ class Counted:
         answers = []
         for example in examples:
             usage = Usage(prompt_tokens=self.price + len(example.question), seconds=float(self.price))
-            self.charged[example.id] = self.charged.get(example.id, Usage()) + usage
+            self.charged[example.id] = self.charged.get(example.id, Usage()).then(usage)
             answers.append(Answer(f"{self.name} {example.id}", self.name, usage=usage))
         return answers
 
@@ -96,6 +96,16 @@ def obey(reader, examples):
 @every_reader
 def test_every_reader_obeys(name, examples):
     obey(make(name), examples)
+
+
+@every_reader
+def test_every_call_is_counted(name, examples):
+    reader = make(name)
+    answers = reader(examples)
+    assert sum(answer.usage.calls for answer in answers) == sum(
+        len(call.prompts) for call in reader.llm.calls
+    )
+    assert all(answer.usage.calls >= answer.usage.rounds > 0 for answer in answers)
 
 
 class Fewer(LongReader):

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.errors import DataError, StoreError
-from rlc.data.records import Answer, Evidence, Usage
+from rlc.data.records import Answer, Evidence, Step, Usage
 from rlc.data.store import Store, seal, unseal
 
 NUMBERS = {f.name: i + (0.5 if f.type is float else 0) for i, f in enumerate(fields(Usage), 1)}
@@ -29,6 +29,10 @@ FULL = Answer(
     prompt_hash="abc",
     error="said so",
     details={"probability": 0.1, "tried": ["rag", "long"], "nested": {"x": None}},
+    steps=(
+        Step("note", "ask", 0, "Ann", "abc", usage=Usage(**NUMBERS)),
+        Step("find", "search", 1, evidence=(Evidence("d", 0, 2, passage=(0, 7)),), error="said so"),
+    ),
 )
 
 
@@ -140,6 +144,7 @@ def test_fields_of_other_versions_are_left_out_and_missing_ones_take_their_defau
     store.put({"a": FULL})
     newer = json.loads(stored_row(store).partition(" ")[2])
     newer["mood"] = newer["usage"]["watts"] = newer["evidence"][0]["page"] = 1
+    newer["steps"][0]["mood"] = newer["steps"][1]["evidence"][0]["page"] = 1
     overwrite(store, json.dumps(newer))
     assert store.get(["a"]) == {"a": FULL}
     overwrite(store, '{"text": "older"}')

@@ -106,8 +106,7 @@ def evidence_of(example: Example, passage: Document) -> list[Evidence]:
 
 
 def _failed(request: Request) -> Answer:
-    spent = replace(request.usage, seconds=_before(request.usage))
-    return Answer("", "", request.evidence, spent, "error", error=request.error)
+    return Answer("", "", request.evidence, request.usage, "error", error=request.error)
 
 
 def _answered(request: Request, prompt: Prompt, generation: Generation) -> Answer:
@@ -115,7 +114,7 @@ def _answered(request: Request, prompt: Prompt, generation: Generation) -> Answe
         text=generation.text,
         route="",
         evidence=request.evidence,
-        usage=_with_total(request.usage + generation.usage),
+        usage=request.usage.then(generation.cost),
         finish_reason=generation.finish_reason,
         prompt_hash=fingerprint([prompt.system, prompt.prefix, prompt.question]),
         error=generation.error,
@@ -123,14 +122,6 @@ def _answered(request: Request, prompt: Prompt, generation: Generation) -> Answe
     )
 
 
-def _with_total(usage: Usage) -> Usage:
-    """Finding the evidence comes before the first token and belongs to the whole time."""
-    before = _before(usage)
-    first = usage.first_token_seconds
-    return replace(
-        usage, seconds=usage.seconds + before, first_token_seconds=None if first is None else first + before
-    )
-
-
-def _before(usage: Usage) -> float:
-    return usage.index_seconds + usage.retrieve_seconds
+def searched(seconds: float) -> Usage:
+    """What finding and refining evidence for so long cost."""
+    return Usage(retrieve_seconds=seconds, seconds=seconds)

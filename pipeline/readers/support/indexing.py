@@ -45,7 +45,8 @@ def index_documents(
     except ValidationError as error:  # a setting is off, so every question would fail alike
         said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise UsageError(f"the retriever refuses its settings: {said}") from error
-    return Indexed(retriever, Usage(index_tokens=tokens, index_seconds=now() - started))
+    seconds = now() - started
+    return Indexed(retriever, Usage(index_tokens=tokens, index_seconds=seconds, seconds=seconds))
 
 
 def passage_load(

@@ -115,4 +115,5 @@ def _searching(usage: Usage) -> Usage:
         index_tokens=usage.index_tokens,
         index_seconds=usage.index_seconds,
         retrieve_seconds=usage.retrieve_seconds,
+        seconds=usage.index_seconds + usage.retrieve_seconds,
     )

@@ -5,7 +5,7 @@ import pytest
 
 from rlc.data.errors import DataError, StoreError
 from rlc.experiments.runs.loop import answer_all
-from rlc.experiments.runs.results import COLUMNS, read_results, verdict, write_results
+from rlc.experiments.runs.results import COLUMNS, LATER, read_results, verdict, write_results
 
 
 def test_round_trip(dataset, right, tmp_path):
@@ -28,7 +28,7 @@ def test_evidence_that_was_written_before_passages_were_is_read(dataset, right, 
 
 def test_results_of_before_measures_were_are_read(dataset, right, tmp_path):
     frame = answer_all({"right": right}, dataset)
-    write_results(frame.drop("measure", "value", "parts", "note"), tmp_path / "old.parquet")
+    write_results(frame.drop("measure", "value", "parts", "note", *LATER), tmp_path / "old.parquet")
     assert read_results(tmp_path / "old.parquet").equals(frame)
 
 

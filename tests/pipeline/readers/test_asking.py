@@ -7,7 +7,7 @@ from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers.support.asking import QUESTION_ROOM, Request, ask_all, room_for_text
 
 EVIDENCE = (Evidence("d", 0, 3),)
-FOUND = Usage(index_seconds=2.0, retrieve_seconds=0.5, cut_tokens=7)
+FOUND = Usage(index_seconds=2.0, retrieve_seconds=0.5, cut_tokens=7, seconds=2.5)
 
 
 class Timed:
@@ -62,6 +62,8 @@ def test_finding_the_evidence_belongs_to_the_time():
     assert answer.usage == Usage(
         prompt_tokens=4,
         cut_tokens=7,
+        calls=1,
+        rounds=1,
         index_seconds=2.0,
         retrieve_seconds=0.5,
         first_token_seconds=3.5,

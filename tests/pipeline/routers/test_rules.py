@@ -7,8 +7,10 @@ from rlc.data.errors import DataError, EngineError
 from rlc.data.protocols import Generation
 from rlc.data.records import Answer, Usage
 from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.routers.cascade import Cascade
 from rlc.pipeline.routers.pre_route import PreRoute, route_of
 from rlc.pipeline.routers.self_route import SelfRoute
+from rlc.pipeline.routers.support.split import chosen
 from rlc.pipeline.routers.table import TableModel, TableRouter, fit_table, load_table
 
 
@@ -30,6 +32,20 @@ def test_self_route_asks_again_where_rag_refused(examples):
     assert [answer.route for answer in answers] == ["long", "rag", "long"]
     assert [answer.usage.prompt_tokens for answer in answers] == [20, 10, 20]
     assert [answer.details["refused"] for answer in answers] == [True, False, True]
+
+
+def test_whoever_falls_through_waits_for_both(examples):
+    """2.0 s for the passages' answer whole, then 4.0 s to the document's first token."""
+
+    def timed(name, text, first, seconds):
+        usage = Usage(output_tokens=1, first_token_seconds=first, seconds=seconds)
+        return lambda asked, /: [Answer(text, name, usage=usage) for _ in asked]
+
+    rag, long = timed("rag", "Unanswerable.", 0.5, 2.0), timed("long", "Yes.", 4.0, 5.0)
+    for router in (SelfRoute(rag, long), Cascade([rag, long])):
+        [answer] = router(examples[:1])
+        assert (answer.route, answer.usage.first_token_seconds, answer.usage.seconds) == ("long", 6.0, 7.0)
+    assert chosen(rag(examples)[0], long(examples)[0]).usage.first_token_seconds == 7.0
 
 
 def test_a_table_by_hand(examples):

@@ -1,0 +1,54 @@
+"""Costs put together: one after the other, and at one time."""
+
+from rlc.data.records import Usage
+
+RAG = Usage(
+    prompt_tokens=100,
+    output_tokens=5,
+    calls=1,
+    rounds=1,
+    retrieve_seconds=0.5,
+    first_token_seconds=1.0,
+    seconds=2.0,
+)
+LONG = Usage(prompt_tokens=900, output_tokens=7, calls=1, rounds=1, first_token_seconds=4.0, seconds=5.0)
+
+
+def test_the_later_first_token_comes_after_all_that_went_before():
+    assert RAG.then(LONG) == Usage(
+        prompt_tokens=1000,
+        output_tokens=12,
+        calls=2,
+        rounds=2,
+        retrieve_seconds=0.5,
+        first_token_seconds=6.0,  # 2.0 for the first answer whole, then 4.0: not 1.0 + 4.0
+        seconds=7.0,
+    )
+
+
+def test_at_one_time_the_longer_counts():
+    both = RAG.beside(LONG)
+    assert both == LONG.beside(RAG)
+    assert (both.prompt_tokens, both.output_tokens, both.calls, both.rounds) == (1000, 12, 2, 1)
+    assert (both.seconds, both.first_token_seconds, both.retrieve_seconds) == (5.0, 4.0, 0.5)
+
+
+def test_what_wrote_nothing_has_no_first_token():
+    search = Usage(retrieve_seconds=0.5, seconds=0.5)
+    assert search.then(LONG).first_token_seconds == 4.5
+    assert LONG.then(search).first_token_seconds == 4.0
+    assert LONG.beside(search).first_token_seconds == 4.0
+    assert search.then(search).first_token_seconds is None
+
+
+def test_what_nobody_timed_is_not_known():
+    silent = Usage(output_tokens=3)
+    assert [RAG.then(silent), silent.then(RAG), RAG.beside(silent)] == [
+        Usage(prompt_tokens=100, output_tokens=8, calls=1, rounds=1, retrieve_seconds=0.5, seconds=2.0)
+    ] * 3
+
+
+def test_many():
+    assert Usage.total([RAG, LONG, RAG]) == RAG.then(LONG).then(RAG)
+    assert Usage.at_once([RAG, LONG, RAG]).calls == 3
+    assert Usage.total([]) == Usage.at_once([]) == Usage()
