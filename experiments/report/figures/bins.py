@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rlc.experiments.report.figures.plots import FAINT, LOOKS, clip, new_figure, reach
+from rlc.experiments.report.figures.plots import FAINT, MARKERS, clip, new_figure, reach
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.study import Mask, Study
 
@@ -41,21 +41,19 @@ def profile(study: Study, masks: Mapping[str, Mask], xlabel: str) -> "Figure":
     drawn = list(study.kinds.items())
     used: dict[str, int] = {}
     for number, (short, readers) in enumerate(drawn):
-        look = LOOKS[readers[0].role]
+        marker = MARKERS[readers[0].role]
         values = study.together(readers, study.outcomes)
         found = [study.mean(values, mask) for mask in masks.values()]
         shift = 0.06 * (number - (len(drawn) - 1) / 2)
         places = [(i + shift, one) for i, one in enumerate(found) if one.value is not None]
         spans = [reach(one, 100) or [[0.0], [0.0]] for _, one in places]
-        line = used[look.name] = used.get(look.name, -1) + 1
+        line = used[marker.name] = used.get(marker.name, -1) + 1
         axes.errorbar(
             [x for x, _ in places],
             [100 * (one.value or 0) for _, one in places],
             yerr=[[span[side][0] for span in spans] for side in (0, 1)] if len(drawn) <= CLEAR else None,
-            marker=look.marker,
             markersize=6,
-            color=look.color,
-            markerfacecolor=look.color if look.filled else "none",
+            **marker.style,
             linestyle=DASHES[line % len(DASHES)],
             alpha=1 - 0.6 * (line >= len(DASHES)),
             lw=1.2,

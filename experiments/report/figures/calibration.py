@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rlc.experiments.report.cells import count, name, points, points_text
 from rlc.experiments.report.figures.bins import quantile_bins, within
-from rlc.experiments.report.figures.plots import FAINT, INK, LOOKS, point, reach
+from rlc.experiments.report.figures.plots import FAINT, INK, MARKERS, new_panels, point, reach
 from rlc.experiments.report.records import Cell, Plot, Table
 from rlc.experiments.statistics.intervals import Estimate, estimate
 from rlc.experiments.study.router_scores import Scored
@@ -65,13 +65,8 @@ def calibration_table(all_scored: Sequence[Scored]) -> Table:
 
 
 def _draw(found: Sequence[tuple[str, list[Bin]]]) -> "Figure":
-    from matplotlib.figure import Figure
-
-    across = min(3, len(found))
-    down = -(-len(found) // across)
-    figure = Figure(figsize=(3.3 * across + 0.6, 3.3 * down), layout="constrained")
-    grid = list(figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).flat)
-    for axes, (label, bins) in zip(grid, found, strict=False):
+    figure, grid = new_panels(len(found), 3, (3.3, 3.3), margin=(0.6, 0))
+    for axes, (label, bins) in zip(grid, found, strict=True):
         axes.axhline(0, color=FAINT, lw=0.6)
         axes.axvline(0, color=FAINT, lw=0.6)
         ends = [100 * one.predicted for one in bins]
@@ -86,15 +81,13 @@ def _draw(found: Sequence[tuple[str, list[Bin]]]) -> "Figure":
         for one in bins:
             point(
                 axes,
-                LOOKS["router"],
+                MARKERS["router"],
                 100 * one.predicted,
                 100 * (one.seen.value or 0.0),
                 size=5,
                 yerr=reach(one.seen, 100),
             )
         axes.set_title(label, loc="left")
-    for axes in grid[len(found) :]:
-        axes.set_visible(False)
     figure.supxlabel("predicted gain, points", fontsize=9, color=INK)
     figure.supylabel("seen gain, points", fontsize=9, color=INK)
     return figure

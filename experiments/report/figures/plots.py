@@ -20,22 +20,45 @@ NAMED = 8  # with more readers, those on the front are numbered as in the table
 LONGEST_NAME = 34
 
 
-class Look(NamedTuple):
-    """How a role is drawn."""
+class Marker(NamedTuple):
+    """The mark of a role, apart in shape and fill as well as in colour, and the role's name in legends."""
 
-    marker: str
+    shape: str
     color: str
     filled: bool
     name: str
 
+    @property
+    def style(self) -> dict[str, Any]:
+        """The mark in matplotlib's words."""
+        face = self.color if self.filled else "none"
+        return {"marker": self.shape, "color": self.color, "markerfacecolor": face}
 
-LOOKS = {
-    "rag": Look("o", "#1f77b4", True, "retrieval"),
-    "long": Look("s", "#d9731a", False, "long context"),
-    "both": Look("P", "#b0457b", True, "retrieval and long context"),
-    "closed": Look("v", "#7f7f7f", False, "closed book"),
-    "router": Look("^", "#3a9a4b", True, "router"),
-    "other": Look("D", "#8a63b3", False, "other"),
+
+class Line(NamedTuple):
+    """How a curve is drawn: apart in dashes, and width or marks, as well as in colour."""
+
+    color: str
+    dashes: str = "-"
+    width: float = 1.1
+    shape: str = ""
+    filled: bool = True
+
+    @property
+    def style(self) -> dict[str, Any]:
+        """The curve in matplotlib's words."""
+        face = self.color if self.filled else "none"
+        mark = {"marker": self.shape or None, "markerfacecolor": face}
+        return {"color": self.color, "linestyle": self.dashes, "lw": self.width, **mark}
+
+
+MARKERS = {
+    "rag": Marker("o", "#1f77b4", True, "retrieval"),
+    "long": Marker("s", "#d9731a", False, "long context"),
+    "both": Marker("P", "#b0457b", True, "retrieval and long context"),
+    "closed": Marker("v", "#7f7f7f", False, "closed book"),
+    "router": Marker("^", "#3a9a4b", True, "router"),
+    "other": Marker("D", "#8a63b3", False, "other"),
 }
 
 
@@ -77,8 +100,8 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
         if cost.value is None or accuracy.value is None:
             continue
         places[reader.name] = (cost.value, 100 * accuracy.value)
-        look = LOOKS[reader.role]
-        point(axes, look, *places[reader.name], xerr=reach(cost, 1), yerr=reach(accuracy, 100))
+        marker = MARKERS[reader.role]
+        point(axes, marker, *places[reader.name], xerr=reach(cost, 1), yerr=reach(accuracy, 100))
     axes.plot(*zip(*[places[name] for name in front], strict=True), color=INK, lw=1, ls="--", zorder=1)
     costs = [cost for cost, _ in places.values()]
     if min(costs) > 0 and max(costs) > 5 * min(costs):
@@ -106,8 +129,8 @@ def forest(comparisons: "Sequence[Comparison]") -> "Figure":
         found = one.difference
         if found.value is None:
             continue
-        look = LOOKS["router" if one.first.role == "router" else "rag"]
-        point(axes, look._replace(filled=found.called), 100 * found.value, line, xerr=reach(found, 100))
+        marker = MARKERS["router" if one.first.role == "router" else "rag"]
+        point(axes, marker._replace(filled=found.called), 100 * found.value, line, xerr=reach(found, 100))
     axes.set_yticks(
         range(len(comparisons)),
         [f"{clip(one.first.label)} − {clip(one.second.short)}" for one in comparisons],
@@ -120,42 +143,62 @@ def forest(comparisons: "Sequence[Comparison]") -> "Figure":
 
 def panels(study: "Study", masks: "Mapping[str, Mask]") -> "Figure":
     """Accuracy on parts of the questions: a panel per group of readers, a line per part, a mark per reader."""
-    from matplotlib.figure import Figure
-
     groups = study.groups
-    across = min(3, len(groups))
-    down = -(-len(groups) // across)
-    figure = Figure(
-        figsize=(max(6.5, 3 * across), 0.9 + down * (0.6 + 0.24 * len(masks))), layout="constrained"
-    )
-    grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat
-    for axes, (group, readers) in zip(grid, groups.items(), strict=False):
+    width = max(3.0, 6.5 / len(groups))
+    figure, grid = new_panels(len(groups), 3, (width, 0.6 + 0.24 * len(masks)), margin=(0, 0.9))
+    for axes, (group, readers) in zip(grid, groups.items(), strict=True):
         axes.set_title(clip(group), loc="left")
         axes.grid(axis="x", color=FAINT, lw=0.4, alpha=0.5)
         for place, reader in enumerate(readers):
-            look = LOOKS[reader.role]
+            marker = MARKERS[reader.role]
             shift = 0.22 * (place - (len(readers) - 1) / 2)
             for line, mask in enumerate(masks.values()):
                 found = study.accuracy(reader, mask)
                 if found.value is not None:
-                    point(axes, look, 100 * found.value, line + shift, size=4, xerr=reach(found, 100))
-    for axes in list(figure.axes)[len(groups) :]:
-        axes.set_visible(False)
-    for axes in figure.axes[max(0, len(groups) - across) : len(groups)]:
-        axes.tick_params(labelbottom=True)  # the lowest of each column, also above an empty place
-    figure.axes[0].set_yticks(range(len(masks)), list(map(clip, masks)))
-    figure.axes[0].set_ylim(len(masks) - 0.5, -0.5)
+                    point(axes, marker, 100 * found.value, line + shift, size=4, xerr=reach(found, 100))
+    grid[0].set_yticks(range(len(masks)), list(map(clip, masks)))
+    grid[0].set_ylim(len(masks) - 0.5, -0.5)
     figure.supxlabel("right answers, %", fontsize=9, color=INK)
     legend(figure, {reader.role for reader in study.readers})
     return figure
 
 
 def new_figure(width: float, height: float) -> "tuple[Figure, Axes]":
-    """A picture with one pair of axes; sizes in inches."""
+    """Make a picture with one pair of axes; sizes in inches."""
+    figure, (axes,) = new_panels(1, 1, (width, height))
+    return figure, axes
+
+
+def new_panels(
+    count: int,
+    across: int,
+    size: tuple[float, float],
+    *,
+    margin: tuple[float, float] = (0.0, 0.0),
+    share: str = "xy",
+) -> "tuple[Figure, list[Axes]]":
+    """Make a picture of equal panels in rows.
+
+    Args:
+        count: how many panels; places of the last row that none fills stay empty.
+        across: how many side by side at most.
+        size: width and height of a panel, in inches.
+        margin: what the picture has beside them.
+        share: the axes that all panels have in common, out of `xy`.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
+    across = min(across, count)
+    down = -(-count // across)
+    inches = (margin[0] + size[0] * across, margin[1] + size[1] * down)
+    figure = Figure(figsize=inches, layout="constrained")
+    grid = figure.subplots(down, across, sharex="x" in share, sharey="y" in share, squeeze=False)
+    panels: list[Axes] = list(grid.flat)
+    for axes in panels[count:]:
+        axes.set_visible(False)
+    for axes in panels[count - across : count]:
+        axes.tick_params(labelbottom=True)  # the lowest of each column, also above an empty place
+    return figure, panels[:count]
 
 
 def reach(found: Estimate, scale: float) -> Reach:
@@ -167,7 +210,7 @@ def reach(found: Estimate, scale: float) -> Reach:
 
 def point(
     axes: "Axes",
-    look: Look,
+    marker: Marker,
     x: float,
     y: float,
     *,
@@ -181,10 +224,8 @@ def point(
         y,
         xerr=xerr,
         yerr=yerr,
-        marker=look.marker,
         markersize=size,
-        color=look.color,
-        markerfacecolor=look.color if look.filled else "none",
+        **marker.style,
         elinewidth=1,
         linestyle="none",
         zorder=2,
@@ -200,16 +241,8 @@ def _handles(roles: set[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [
-        Line2D(
-            [],
-            [],
-            marker=look.marker,
-            color=look.color,
-            markerfacecolor=look.color if look.filled else "none",
-            linestyle="none",
-            label=look.name,
-        )
-        for role, look in LOOKS.items()
+        Line2D([], [], **marker.style, linestyle="none", label=marker.name)
+        for role, marker in MARKERS.items()
         if role in roles
     ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlc.experiments.report.cells import name, number, percent, percent_text
-from rlc.experiments.report.figures.plots import FAINT, INK, LOOKS, reach
+from rlc.experiments.report.figures.plots import FAINT, INK, MARKERS, new_panels, reach
 from rlc.experiments.report.records import Cell, Plot, Table
 from rlc.experiments.statistics.intervals import Estimate, estimate
 from rlc.experiments.statistics.resample import Floats
@@ -101,35 +101,28 @@ def price_table(all_scored: Sequence[Scored]) -> Table:
 
 
 def _draw(found: "Sequence[tuple[Scored, list[Priced]]]") -> "Figure":
-    from matplotlib.figure import Figure
-
-    across = min(2, len(found))
-    down = -(-len(found) // across)
-    figure = Figure(figsize=(3.6 * across + 1.4, 3.5 * down), layout="constrained")
-    grid = list(figure.subplots(down, across, squeeze=False, sharey=True).flat)
-    look = LOOKS["router"]
-    for axes, (scored, points) in zip(grid, found, strict=False):
+    figure, grid = new_panels(len(found), 2, (3.6, 3.5), margin=(1.4, 0), share="y")
+    marker = MARKERS["router"]
+    for axes, (scored, points) in zip(grid, found, strict=True):
         xs = np.array([one.tokens for one in points])
         ys: Floats = np.array([100 * (one.accuracy.value or 0) for one in points])
         lows, highs = (
             np.array([reach(one.accuracy, 100) or [[0.0], [0.0]] for one in points])[:, side, 0]
             for side in (0, 1)
         )
-        axes.fill_between(xs, ys - lows, ys + highs, color=look.color, alpha=0.18, lw=0)
-        axes.plot(xs, ys, color=look.color, marker=look.marker, markersize=3, lw=1.3, label="by price")
+        axes.fill_between(xs, ys - lows, ys + highs, color=marker.color, alpha=0.18, lw=0)
+        axes.plot(xs, ys, color=marker.color, marker=marker.shape, markersize=3, lw=1.3, label="by price")
         arms = [(scored.rag_tokens, scored.rag, "rag"), (scored.long_tokens, scored.long, "long")]
         ends = [(float(tokens.mean()), 100 * float(values.mean())) for tokens, values, _ in arms]
         axes.plot(*zip(*ends, strict=True), color=FAINT, ls=":", lw=1.2, zorder=0, label="at random")
         for place, (_, _, role) in zip(ends, arms, strict=True):
-            arm = LOOKS[role]
+            arm = MARKERS[role]
             axes.plot(
                 *place,
-                marker=arm.marker,
-                color=arm.color,
+                **arm.style,
                 ls="none",
                 markersize=7,
                 label=f"always {arm.name}",
-                markerfacecolor=arm.color if arm.filled else "none",
             )
         axes.axhline(
             100 * float(np.maximum(scored.rag, scored.long).mean()),

@@ -16,6 +16,7 @@ from rlc.experiments.report.cells import (
     points,
     points_text,
 )
+from rlc.experiments.report.figures.plots import FAINT, MARKERS, new_figure, point, reach
 from rlc.experiments.report.records import Cell, Plot, Report, Section, Table
 from rlc.experiments.report.sections.compared import banner, compared, data_name
 from rlc.experiments.report.sections.differences import verdict
@@ -274,27 +275,16 @@ def shared(stages: Mapping[str, Stage]) -> str:
     return f"{served:,} of {wanted:,} stages ({share}) were there already."
 
 
-def draw_ranking(places: Sequence[RankedSetting]) -> "Figure":
+def draw_ranking(ranking: Sequence[RankedSetting]) -> "Figure":
     """Accuracy with intervals, a line a setting, best on top."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 0.9 + 0.24 * len(places)), layout="constrained")
-    drawn = figure.subplots()
-    for line, setting in enumerate(places):
-        value, low, high = setting.accuracy.value, setting.accuracy.low, setting.accuracy.high
-        if value is None:
-            continue
-        drawn.errorbar(
-            100 * value,
-            line,
-            xerr=None if low is None or high is None else [[100 * (value - low)], [100 * (high - value)]],
-            marker="o",
-            color="#1f77b4",
-            markerfacecolor="#1f77b4" if setting.winner else "none",
-            elinewidth=1,
-        )
-    drawn.set_yticks(range(len(places)), [setting.reader.label for setting in places])
-    drawn.set_ylim(len(places) - 0.4, -0.6)
-    drawn.set_xlabel("right answers, %")
-    drawn.grid(axis="x", color="#9a9a9a", lw=0.4, alpha=0.5)
+    figure, axes = new_figure(7, 0.9 + 0.24 * len(ranking))
+    for line, setting in enumerate(ranking):
+        found = setting.accuracy
+        if found.value is not None:
+            marker = MARKERS["rag"]._replace(filled=setting.winner)
+            point(axes, marker, 100 * found.value, line, xerr=reach(found, 100))
+    axes.set_yticks(range(len(ranking)), [setting.reader.label for setting in ranking])
+    axes.set_ylim(len(ranking) - 0.4, -0.6)
+    axes.set_xlabel("right answers, %")
+    axes.grid(axis="x", color=FAINT, lw=0.4, alpha=0.5)
     return figure

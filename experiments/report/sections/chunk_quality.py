@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rlc.experiments.report.cells import interval, name, percent, percent_text, points
-from rlc.experiments.report.figures.plots import FAINT, INK
+from rlc.experiments.report.figures.plots import FAINT, INK, Line, new_panels
 from rlc.experiments.report.records import Cell, Plot, Report, Section, Table
 from rlc.experiments.report.render import write_files
 from rlc.experiments.runs.run import write_json
@@ -21,21 +21,12 @@ ACROSS = 3  # panels side by side
 FILE = "chunkers.json"
 
 
-class Look(NamedTuple):
-    """How a ranking is drawn: apart in marker and dashes as well as in colour."""
-
-    color: str
-    marker: str
-    dashes: str
-    filled: bool = True
-
-
-LOOKS = {
-    "hybrid": Look("#12355b", "o", "-"),
-    "bm25": Look("#d9731a", "^", "--"),
-    "dense": Look("#3a9a4b", "s", "-.", filled=False),
-    RANDOM: Look(FAINT, "x", ":"),
-    ORACLE: Look(INK, "", "-"),
+LINES = {
+    "hybrid": Line("#12355b", "-", shape="o"),
+    "bm25": Line("#d9731a", "--", shape="^"),
+    "dense": Line("#3a9a4b", "-.", shape="s", filled=False),
+    RANDOM: Line(FAINT, ":", shape="x"),
+    ORACLE: Line(INK),
 }
 
 
@@ -127,27 +118,18 @@ def draw(rows: Sequence[CurveSummary]) -> "Figure":
 
     The first chunker's best line stands in every panel, faint, to compare by.
     """
-    from matplotlib.figure import Figure
-
     chunkers = list(dict.fromkeys(row.chunker for row in rows))
-    across = min(ACROSS, len(chunkers))
-    down = -(-len(chunkers) // across)
-    figure = Figure(figsize=(0.6 + 2.6 * across, 0.9 + 2.1 * down), layout="constrained")
-    grid = list(figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flat)
+    figure, grid = new_panels(len(chunkers), ACROSS, (2.6, 2.1), margin=(0.6, 0.9))
     own = [row for row in rows if row.chunker == chunkers[0] and row.ranking not in (RANDOM, ORACLE)]
     reference = max(own, key=lambda row: row.mean.value or 0.0)
-    for axes, chunker in zip(grid, chunkers, strict=False):
+    for axes, chunker in zip(grid, chunkers, strict=True):
         axes.set_title(chunker, loc="left", fontsize=8)
         axes.grid(color=FAINT, lw=0.3, alpha=0.4)
         axes.plot(*_line(reference), color=FAINT, lw=3.5, alpha=0.45, solid_capstyle="round", zorder=0)
         for row in rows:
             if row.chunker == chunker:
                 _curve(axes, row)
-    for axes in grid[len(chunkers) :]:
-        axes.set_visible(False)
     _scale(grid[0], rows[0])
-    for axes in grid[max(0, len(chunkers) - across) : len(chunkers)]:
-        axes.tick_params(labelbottom=True)
     figure.supxlabel("tokens read (mean, log scale)", fontsize=9, color=INK)
     figure.supylabel("recall, %", fontsize=9, color=INK)
     handles, labels = grid[0].get_legend_handles_labels()
@@ -159,19 +141,14 @@ def draw(rows: Sequence[CurveSummary]) -> "Figure":
 
 
 def _curve(axes: "Axes", row: CurveSummary) -> None:
-    look = LOOKS.get(row.ranking, LOOKS["dense"])
     lows = [100 * ((p.recall.value or 0) - (p.recall.low or 0)) for p in row.points]
     highs = [100 * ((p.recall.high or 0) - (p.recall.value or 0)) for p in row.points]
     sure = row.ranking in (RANDOM, ORACLE) or any(p.recall.low is None for p in row.points)
     axes.errorbar(
         *_line(row),
         yerr=None if sure else [lows, highs],
-        color=look.color,
-        marker=look.marker or None,
+        **LINES.get(row.ranking, LINES["dense"]).style,
         markersize=4,
-        markerfacecolor=look.color if look.filled else "none",
-        linestyle=look.dashes,
-        lw=1.1,
         elinewidth=0.7,
         label=row.ranking,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlc.experiments.report.cells import NONE, name
-from rlc.experiments.report.figures.plots import clip
+from rlc.experiments.report.figures.plots import clip, new_panels
 from rlc.experiments.report.records import Cell, Plot, Section, Table
 from rlc.experiments.scorers.overall import RULER_THRESHOLD, effective_length, in_units, relative_length
 from rlc.experiments.statistics.resample import Floats
@@ -101,14 +101,12 @@ def depths(study: Study) -> Floats:
 
 def heat_map(study: Study, length: Floats, depth: Floats) -> "Figure":
     """A panel for each kind of reader: depth downwards, length to the right, the mean as colour and number."""
-    from matplotlib.figure import Figure
-
     columns = sorted(set(length[~np.isnan(length) & ~np.isnan(depth)]))
     rows = depth_bins(depth)
     kinds = list(study.kinds.items())
     width = max(3.0, 0.55 * len(columns) + 1.3)
-    figure = Figure(figsize=(width * len(kinds) + 0.8, 1.4 + 0.28 * len(rows)), layout="constrained")
-    panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    size = (width, 1.4 + 0.28 * len(rows))
+    figure, panels = new_panels(len(kinds), len(kinds), size, margin=(0.8, 0), share="y")
     image = None
     for axes, (short, readers) in zip(panels, kinds, strict=True):
         values = study.together(readers, study.wrong_if_failed)
@@ -128,7 +126,7 @@ def heat_map(study: Study, length: Floats, depth: Floats) -> "Figure":
         axes.set_xlabel("length of the text")
     panels[0].set_ylabel("depth of the evidence")
     if image is not None:
-        figure.colorbar(image, ax=list(panels), label="mean, %", shrink=0.9)
+        figure.colorbar(image, ax=panels, label="mean, %", shrink=0.9)
     return figure
 
 

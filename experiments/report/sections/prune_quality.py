@@ -1,11 +1,11 @@
 """The study of pruners as a section of a report: what is kept of the evidence at what compression."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from rlc.data.spec import flatten
 from rlc.experiments.report.cells import name, percent, percent_text, points
-from rlc.experiments.report.figures.plots import FAINT, INK
+from rlc.experiments.report.figures.plots import FAINT, INK, Line, new_panels
 from rlc.experiments.report.records import Cell, Plot, Report, Section, Table
 from rlc.experiments.statistics.intervals import Difference, Estimate
 
@@ -15,23 +15,15 @@ if TYPE_CHECKING:
 FILE = "prune_quality.json"
 
 
-class Look(NamedTuple):
-    """How a method is drawn: apart in dashes and width as well as in colour."""
-
-    color: str
-    dashes: str
-    width: float = 1.4
-
-
-LOOKS = {
-    "oracle": Look(INK, "-", 0.9),
-    "random": Look(FAINT, ":"),
-    "lead": Look(FAINT, "--", 1),
-    "lexical": Look("#d9731a", "--"),
-    "similarity": Look("#8a63b3", "-."),
-    "provence-mini": Look("#1f77b4", "-", 2),
+LINES = {
+    "oracle": Line(INK, "-", 0.9),
+    "random": Line(FAINT, ":", 1.4),
+    "lead": Line(FAINT, "--", 1),
+    "lexical": Line("#d9731a", "--", 1.4),
+    "similarity": Line("#8a63b3", "-.", 1.4),
+    "provence-mini": Line("#1f77b4", "-", 2),
 }
-OTHERS = Look("#3a9a4b", ":")
+OTHERS = Line("#3a9a4b", ":", 1.4)
 
 
 def page(data: Mapping[str, Any]) -> Report:
@@ -108,21 +100,12 @@ def _latency(found: Mapping[str, Any]) -> Table:
 
 def draw(sets: Mapping[str, Mapping[str, Any]]) -> "Figure":
     """Retention over compression."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.1 * len(sets) + 0.4, 3.5), layout="constrained")
-    grid: Sequence[Any] = list(figure.subplots(1, len(sets), sharey=True, squeeze=False).flat)
+    figure, grid = new_panels(len(sets), len(sets), (3.1, 3.5), margin=(0.4, 0), share="y")
     for axes, (place, found) in zip(grid, sets.items(), strict=True):
         for method, curve in found["curves"].items():
-            look = LOOKS.get(method, OTHERS)
-            axes.plot(
-                [100 * x for x, _ in curve],
-                [100 * y for _, y in curve],
-                color=look.color,
-                linestyle=look.dashes,
-                lw=look.width,
-                label=method,
-            )
+            line = LINES.get(method, OTHERS)
+            xs, ys = ([100 * value for value in values] for values in zip(*curve, strict=True))
+            axes.plot(xs, ys, **line.style, label=method)
         axes.plot(*[[100 * value] for value in found["goal"]], "+", color=INK, markersize=11, label="goal")
         axes.set_title(f"{place}, n = {found['questions']}", loc="left")
         axes.grid(color=FAINT, lw=0.3, alpha=0.4)

@@ -9,7 +9,7 @@ import numpy as np
 from rlc.data.records import Evidence, passages_of
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.experiments.report.cells import name, percent, points
-from rlc.experiments.report.figures.plots import FAINT, INK, LOOKS, label_points, point, reach
+from rlc.experiments.report.figures.plots import FAINT, INK, MARKERS, label_points, new_panels, point, reach
 from rlc.experiments.report.records import Plot, Section, Table
 from rlc.experiments.statistics.intervals import Difference, correct, difference
 from rlc.experiments.statistics.resample import Floats
@@ -120,10 +120,7 @@ def _base(study: Study, reader: ReaderInfo) -> ReaderInfo | None:
 
 
 def _curves(study: Study, found: Sequence[Pruned]) -> "Figure":
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True)
+    figure, (left, right) = new_panels(2, 2, (4, 3.8), share="x")
     removed = {one.reader.name: study.mean(one.removed) for one in found}
     kept = {one.reader.name: study.mean(one.kept) for one in found}
     for axes, heights in ((left, kept), (right, study.overall)):
@@ -134,7 +131,7 @@ def _curves(study: Study, found: Sequence[Pruned]) -> "Figure":
                 continue
             places[one.reader.label] = (100 * x.value, 100 * y.value)
             xerr = reach(x, 100) if x.value else None  # nothing removed is no estimate
-            point(axes, LOOKS[one.reader.role], *places[one.reader.label], xerr=xerr, yerr=reach(y, 100))
+            point(axes, MARKERS[one.reader.role], *places[one.reader.label], xerr=xerr, yerr=reach(y, 100))
         axes.set_xlim(-4, 104)
         label_points(figure, axes, places, size=7)
     left.set_title("evidence kept, %", loc="left")

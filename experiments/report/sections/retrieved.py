@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rlc.experiments.report.cells import NONE, name, percent, points
-from rlc.experiments.report.figures.plots import FAINT, LOOKS, clip, label_points, new_figure, point, reach
+from rlc.experiments.report.figures.plots import FAINT, MARKERS, clip, label_points, new_figure, point, reach
 from rlc.experiments.report.records import Cell, Plot, Section, Table
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Comparison, Mask, Study, corrected
@@ -106,13 +106,15 @@ def _whole(study: Study, reader: ReaderInfo) -> ReaderInfo | None:
 def _pairs(study: Study, readers: Sequence[ReaderInfo]) -> "Figure":
     figure, axes = new_figure(7, 1.1 + 0.32 * len(readers))
     for line, reader in enumerate(readers):
-        look = LOOKS[reader.role]
+        marker = MARKERS[reader.role]
         found = [study.accuracy(reader, mask) for mask in split(study, reader)]
         ends = [100 * one.value for one in found if one.value is not None]
         axes.plot(ends, [line] * len(ends), color=FAINT, lw=1, zorder=0)
         for one, filled, shift in zip(found, (True, False), (-0.09, 0.09), strict=True):
             if one.value is not None:
-                point(axes, look._replace(filled=filled), 100 * one.value, line + shift, xerr=reach(one, 100))
+                point(
+                    axes, marker._replace(filled=filled), 100 * one.value, line + shift, xerr=reach(one, 100)
+                )
     axes.set_yticks(range(len(readers)), [clip(reader.label) for reader in readers])
     axes.set_ylim(len(readers) - 0.5, -0.5)
     axes.set_xlim(-2, 102)
@@ -131,7 +133,7 @@ def _scatter(study: Study, readers: Sequence[ReaderInfo]) -> "Figure":
             places[reader.label] = (100 * recall.value, 100 * accuracy.value)
             point(
                 axes,
-                LOOKS[reader.role],
+                MARKERS[reader.role],
                 *places[reader.label],
                 xerr=reach(recall, 100),
                 yerr=reach(accuracy, 100),
