@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import UsageError, WeightsError, require, unknown
+from rlc.data.written import written
 
 
 @dataclass(frozen=True)
@@ -275,10 +276,10 @@ def _note_digests(folder: Path, found: Mapping[str, str]) -> None:
         stacklevel=4,
     )
     manifest = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
-    part = folder.parent / f".{folder.name}-{SOURCE}"
-    with suppress(OSError):  # a cache that only its owner may write is taken as it is
-        part.write_text(json.dumps({**manifest, "files": dict(found)}, indent=2) + "\n", encoding="utf-8")
-        part.replace(folder / SOURCE)
+    text = json.dumps({**manifest, "files": dict(found)}, indent=2) + "\n"
+    # A cache that only its owner may write is taken as it is; a draft in the folder would be a file that nobody noted.
+    with suppress(OSError), written(folder / SOURCE, draft_in=folder.parent) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def _stamp(file: Path) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from rlc.data.errors import DataError, UsageError
 from rlc.data.formats.files import digest
 from rlc.data.sets.card import Card, Files, Git, Hub
 from rlc.data.weights import cache_folder
+from rlc.data.written import written
 
 Prepare = Callable[[Path], None]
 
@@ -287,9 +288,8 @@ def _hold_to_record(card: Card, cache: Path | None, fresh: Path, version: dict[s
         _compare(card, record, fresh)
     else:
         text = json.dumps({**version, "digest": _digest(fresh)}, indent=2)
-        partial = fresh.with_name("record.json")
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(record)
+        with written(record) as draft:
+            draft.write_text(text + "\n", encoding="utf-8")
 
 
 def _compare(card: Card, record: Path, folder: Path) -> None:

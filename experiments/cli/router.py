@@ -111,6 +111,7 @@ def fit(data_root: Path | None, run: str | None, out: Path, to: Path, slim: bool
     questions it takes. Use one with `rlc compare --router learned --set parts.router-learned.fit=FILE`.
     """
     from rlc.data.errors import StoreError
+    from rlc.data.written import written
     from rlc.experiments.router_lab.artefacts import fit_artefacts
 
     lab = _lab(data_root, run, out)
@@ -118,7 +119,8 @@ def fit(data_root: Path | None, run: str | None, out: Path, to: Path, slim: bool
     try:
         to.mkdir(parents=True, exist_ok=True)
         for name, made in files.items():
-            (to / f"{name}.json").write_text(made.text, encoding="utf-8")
+            with written(to / f"{name}.json") as draft:
+                draft.write_text(made.text, encoding="utf-8")
             click.echo(to / f"{name}.json")
     except OSError as error:
         raise StoreError(f"cannot write into {to}: {error}; give a writable folder with --to") from error

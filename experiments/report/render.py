@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from rlc.data.errors import StoreError
 from rlc.data.text.escape import escape_controls
+from rlc.data.written import written
 from rlc.experiments.report.figures.plots import INK, style
 from rlc.experiments.report.records import Cell, Grid, Piece, Plot, Report, Sortable, Table, Value
 
@@ -36,9 +37,9 @@ def write_files(report: Report, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         drawings = {plot.name: _draw(plot, folder) for section in report.sections for plot in section.plots}
-        (folder / "report.md").write_text(render_markdown(report), encoding="utf-8")
+        _replace(folder / "report.md", render_markdown(report).encode())
         page = folder / "report.html"
-        page.write_text(render_html(report, drawings), encoding="utf-8")
+        _replace(page, render_html(report, drawings).encode())
     except OSError as error:
         raise StoreError(
             f"cannot write the report into {folder}: {error}; give another folder with --to"
@@ -156,12 +157,18 @@ def _draw(plot: Plot, folder: Path) -> str:
 
     with style(), rc_context({"svg.hashsalt": plot.name}):
         figure = plot.draw()
-        figure.savefig(folder / f"{plot.name}.png", dpi=PIXELS_PER_INCH, facecolor="white")
-        text = io.StringIO()
+        pixels, text = io.BytesIO(), io.StringIO()
+        figure.savefig(pixels, format="png", dpi=PIXELS_PER_INCH, facecolor="white")
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     svg = text.getvalue()
-    (folder / f"{plot.name}.svg").write_text(svg, encoding="utf-8")
+    _replace(folder / f"{plot.name}.png", pixels.getvalue())
+    _replace(folder / f"{plot.name}.svg", svg.encode())
     return svg
+
+
+def _replace(file: Path, data: bytes) -> None:
+    with written(file) as draft:
+        draft.write_bytes(data)
 
 
 def _inline(name: str, svg: str) -> Markup:

@@ -8,10 +8,11 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rlc.data.errors import DataError, StoreError
+from rlc.data.written import written
 
 DIGESTS = "digests.json"
 LOCK = ".lock"
@@ -24,13 +25,10 @@ def write_whole(file: Path, data: bytes) -> None:
     Raises:
         StoreError: where it cannot be written.
     """
-    part = file.with_name(f".{file.name}.part")
     try:
-        part.write_bytes(data)
-        part.replace(file)
+        with written(file) as draft:
+            draft.write_bytes(data)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise StoreError(
             f"cannot write {file}: {error}; the answers are safe in the store: free some space or give another folder "
             "with --out, then run again"

@@ -15,6 +15,7 @@ from langchain_core.documents import Document
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError, StoreError
+from rlc.data.written import written
 from rlc.retrievers.index.collection import Collection
 
 MANIFEST = "index.json"
@@ -79,9 +80,8 @@ class IndexWriter:
         """Make what was written the folder's index, and remove the files of the one before."""
         before = old_files(self.folder)
         manifest = {"format": FORMAT, "kind": kind, "settings": settings, "files": self._files}
-        draft = self.path("index.draft")
-        draft.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-        draft.replace(self.folder / MANIFEST)
+        with written(self.folder / MANIFEST) as draft:
+            draft.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
         for name in before:
             (self.folder / name).unlink(missing_ok=True)
 

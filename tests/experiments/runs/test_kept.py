@@ -75,10 +75,11 @@ def _umask():
 def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_rest(tmp_path):
     file = tmp_path / "recipe.json"
     write_kept(file, b"one")
-    (tmp_path / ".recipe.json.part").mkdir()  # in the way
+    in_the_way = tmp_path / f".recipe.json.{os.getpid()}.part"
+    in_the_way.mkdir()
     with pytest.raises(StoreError, match=r"cannot write .*recipe\.json.*free some space"):
         write_kept(file, b"two")
-    (tmp_path / ".recipe.json.part").rmdir()
+    in_the_way.rmdir()
     assert read_kept(file) == b"one"
 
 
