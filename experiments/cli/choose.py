@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlc.data.datasets import load_dataset, load_sets
-from rlc.data.errors import UsageError
+from rlc.data.errors import UsageError, unknown
 from rlc.data.records import Dataset
 from rlc.data.sets.lara import recorded_models
 from rlc.data.spec import Spec
@@ -68,6 +68,9 @@ def _with_model(file: Path | None, model: str, dataset: Dataset) -> dict[str, Re
 def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
     if dataset.root is None or dataset.name != "lara":
         raise UsageError(f"recorded answers belong to LaRA; the data set {dataset.name!r} has none")
+    known = recorded_models(dataset.root)
+    if model not in (*known, "all"):
+        raise UsageError(f"--model recorded:{model}: {unknown('recorded model', model, [*known, 'all'])}")
     recipe = load_recipe(recipe_file(file, "recorded"))
     source = {"root": str(dataset.root.resolve()), "revision": dataset.revision}
     return {
@@ -78,7 +81,7 @@ def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Reci
             "reader",
             {"reader": name},
         )
-        for name in (recorded_models(dataset.root) if model == "all" else [model])
+        for name in (known if model == "all" else [model])
     }
 
 

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rlc.data.records import Dataset
-from rlc.data.spec import Spec
+from rlc.data.spec import Family, Spec, names_weights
 from rlc.data.text.script import looks_english, scripts
+from rlc.data.weights import ALIASES
+from rlc.pipeline.recipe import BUILDER, READER
 
-# Methods that were fitted on English texts, or whose rules are English.
-ENGLISH = frozenset({"learned", "learned-after-rag", "table", "provence", "static", "llmlingua2", "rules"})
-_SETTINGS = ("stopwords", "stemmer")
+ENGLISH = "English"
+# Settings that stand for rules of English, by their values; what a whole method was made for it says in `made_for`.
+_SETTINGS = {"stopwords": "english", "stemmer": "english", "sentences": "nupunkt"}
 
 
 def language_notes(specs: Mapping[str, Spec], dataset: Dataset) -> list[str]:
@@ -19,7 +21,7 @@ def language_notes(specs: Mapping[str, Spec], dataset: Dataset) -> list[str]:
     ]
     if not foreign:
         return []
-    made = sorted({name for spec in specs.values() for name in _made_for_english(spec)})
+    made = sorted({name for spec in specs.values() for name in made_for_english(spec)})
     if {example.task for example in dataset.examples} - dataset.measures.keys():
         made.append("the rule judge (its fit)")
     found = scripts(" ".join(dataset.documents[name].page_content[:4000] for name in foreign[:20]))
@@ -34,13 +36,23 @@ def language_notes(specs: Mapping[str, Spec], dataset: Dataset) -> list[str]:
     )
 
 
-def _made_for_english(part: Any) -> Iterator[str]:  # noqa: ANN401  a setting of a spec is any plain value
-    if isinstance(part, Mapping):
-        if part.get("use") in ENGLISH:
-            yield str(part["use"])
-        yield from (f"{key} 'english'" for key in _SETTINGS if part.get(key) == "english")
-        for inner in part.values():
-            yield from _made_for_english(inner)
-    elif isinstance(part, list | tuple):
-        for inner in part:
-            yield from _made_for_english(inner)
+def made_for_english(reader: Spec) -> Iterator[str]:
+    """The methods, settings and weights of a reader's completed spec that were made for English.
+
+    A method that decides by a fit of the user's own was made for the user's texts.
+    """
+    for family, path, spec in BUILDER.walk(reader, READER, "reader"):
+        parameters = family.parameters(spec["use"], path)
+        own = "fit" in parameters and spec.get("fit") != parameters["fit"].default
+        if made_for(family, spec["use"]) == ENGLISH and not own:
+            yield spec["use"]
+        yield from (f"{key} {value!r}" for key, value in _SETTINGS.items() if spec.get(key) == value)
+        for key, parameter in parameters.items():
+            alias: Any = spec.get(key) if names_weights(parameter.annotation) else None
+            if isinstance(alias, str) and alias in ALIASES and ALIASES[alias].made_for == ENGLISH:
+                yield alias
+
+
+def made_for(family: Family, name: str) -> str:
+    """The language that an entry of a table says it was made for, as `made_for`; empty for any."""
+    return str(getattr(family.method(name, name), "made_for", ""))

@@ -8,7 +8,7 @@ from rlc.data.records import Evidence, passages_of
 from rlc.experiments.runs.results import evidence_of
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
-from rlc.pipeline.readers.rag import NOTHING_RETRIEVED
+from rlc.pipeline.readers.support.asking import NOTHING_RETRIEVED
 
 
 def silences(study: Study) -> list[str]:

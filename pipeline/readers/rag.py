@@ -17,6 +17,7 @@ from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
+    NOTHING_RETRIEVED,
     Request,
     ask_as_completed,
     evidence_of,
@@ -26,8 +27,6 @@ from rlc.pipeline.readers.support.asking import (
 )
 from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents, passage_load
 from rlc.retrievers.base import RetrieverFactory, search
-
-NOTHING_RETRIEVED = "NothingRetrieved"  # how the error of a question starts that no passage was found for
 
 
 @dataclass(frozen=True)

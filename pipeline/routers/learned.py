@@ -40,6 +40,7 @@ class LearnedRouter:
 
     VERSION: ClassVar[int] = 2
     role: ClassVar[Role] = "router"
+    made_for: ClassVar[str] = "English"  # its shipped fit
     pays: ClassVar[Pays] = "chosen"
 
     rag: Reader

@@ -41,6 +41,7 @@ class LearnedAfterBothRouter:
 
     VERSION: ClassVar[int] = 1
     role: ClassVar[Role] = "router"
+    made_for: ClassVar[str] = "English"  # its shipped fit
     pays: ClassVar[Pays] = "all"
 
     rag: Reader

@@ -111,6 +111,7 @@ class TableRouter:
 
     VERSION: ClassVar[int] = 1
     role: ClassVar[Role] = "router"
+    made_for: ClassVar[str] = "English"  # its shipped fit
     pays: ClassVar[Pays] = "chosen"
 
     rag: Reader

@@ -41,6 +41,7 @@ class LLMLingua2Pruner(SentencePruner):
     """
 
     NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    made_for: ClassVar[str] = "English"  # what the weights of its authors were trained on
 
     model: Weights
     ratio: Share | None = 0.5

@@ -74,6 +74,7 @@ class ProvencePruner(SentencePruner):
     """
 
     NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    made_for: ClassVar[str] = "English"  # what the weights of its authors were trained on
 
     model: Weights = "provence-mini"
     revision: str | None = None

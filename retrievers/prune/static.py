@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import ClassVar
 
 from langchain_core.documents import Document
 from pydantic import Field
@@ -28,6 +29,8 @@ class StaticPruner(Pruner):
     arXiv 2407.12170, who train a cross-encoder for it; the rules here are of the kind that Rae et al. filter web
     text by (Gopher, arXiv 2112.11446, table A1), put on one scale.
     """
+
+    made_for: ClassVar[str] = "English"  # its function words
 
     threshold: float = Field(default=0.25, ge=0, le=1)
     shortest: int = Field(default=5, ge=0)

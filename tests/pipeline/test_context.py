@@ -46,10 +46,12 @@ def test_refuse_says_how_much():
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("room", [5, 0, -40])
-def test_no_room_at_all(policy, room):
+@pytest.mark.parametrize(
+    ("room", "left"), [(5, "5 tokens are left"), (0, "nothing is left"), (-40, "nothing is left")]
+)
+def test_no_room_at_all(policy, room, left):
     with pytest.raises(
-        ContextOverflowError, match=rf"no room for the document: {room} tokens .*; use a model"
+        ContextOverflowError, match=rf"no room for the document: {left} of the window .*; use a model"
     ):
         fit(TEN, room, TOKENIZER, policy)
 
@@ -114,10 +116,14 @@ def test_passages_by_hand():
     assert fit_passages([], 0, TOKENIZER, "refuse") == (0, 0)
     with pytest.raises(ContextOverflowError, match=r"3 passages have 9 tokens and 8 fit; retrieve fewer"):
         fit_passages(passages, 8, TOKENIZER, "refuse")
-    with pytest.raises(
-        ContextOverflowError, match=r"and 2 fit; .*, or allow dropping the last with overflow = 'mid"
-    ):
-        fit_passages(passages, 2, TOKENIZER, "middle")
+    with pytest.raises(ContextOverflowError, match=r"or allow dropping the last with overflow = 'middle'"):
+        fit_passages(passages, 8, TOKENIZER, "refuse")
+    for room, left in ((2, "2 tokens are left"), (-1, "nothing is left")):
+        with pytest.raises(
+            ContextOverflowError, match=f"{left} .* the first has 3 tokens; use smaller"
+        ) as told:
+            fit_passages(passages, room, TOKENIZER, "middle")
+        assert "overflow" not in str(told.value), "it is set already"
 
 
 @given(passages=st.lists(TEXTS, max_size=6), room=st.integers(0, 60))

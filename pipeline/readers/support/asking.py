@@ -16,6 +16,10 @@ from rlc.data.spec import fingerprint
 QUESTION_ROOM = 256
 MARGIN = 16  # tokens may join differently where texts meet
 
+# How the error of a question starts that no passage was found for. Nothing failed on the way: the same question on the
+# same document finds nothing again, so this is kept as an answer is.
+NOTHING_RETRIEVED = "NothingRetrieved"
+
 
 @dataclass(frozen=True)
 class Request:

@@ -12,6 +12,7 @@ from rlc.data.protocols import Reader, Retrieved, retrieve
 from rlc.data.records import Answer, Example, Usage
 from rlc.data.spec import fingerprint
 from rlc.data.store import Store
+from rlc.pipeline.readers.support.asking import NOTHING_RETRIEVED
 
 FORMAT = 1  # raise it when answers of equal specs change their meaning
 NAMED = 5  # questions in a warning
@@ -24,7 +25,8 @@ class StoredReader:
     The reader is made by `make` at the first question that misses: a run that finds all its answers loads no model.
 
     `identity` stands for everything about the reader that changes its answers (spec, model revisions). Failed
-    answers are returned but not kept. `name` is the route of answers that name none; it is not kept, since another
+    answers are returned but not kept, but for that nothing was retrieved: asking again would index the document again and
+    find nothing again. `name` is the route of answers that name none; it is not kept, since another
     run may call the same reader otherwise.
     """
 
@@ -55,7 +57,7 @@ class StoredReader:
         return [self._named(known[key]) for key in keys]
 
     def _kept(self, key: str, answer: Answer) -> Answer:
-        if answer.error is not None:
+        if answer.error is not None and not answer.error.startswith(NOTHING_RETRIEVED):
             return answer
         try:
             self.store.put({key: answer})
@@ -72,7 +74,7 @@ class StoredReader:
         found = {
             key: Retrieved(answer.evidence, _searching(answer.usage))
             for key, answer in self.store.get(keys).items()
-            if answer.evidence
+            if answer.evidence or answer.error
         }
         rest = {key: example for key, example in zip(keys, examples, strict=True) if key not in found}
         if rest:

@@ -13,7 +13,7 @@ from rlc.data.errors import SpecError, StoreError, UsageError
 from rlc.data.store import Store
 from rlc.experiments.runs.results import read_results
 from rlc.experiments.runs.run import plan_run
-from rlc.pipeline.readers.rag import NOTHING_RETRIEVED
+from rlc.pipeline.readers.support.asking import NOTHING_RETRIEVED
 from rlc.pipeline.recipe import load_recipe
 from rlc.pipeline.routers import AUTO
 
@@ -90,13 +90,14 @@ def test_again_answers_nothing_and_says_the_same(findable, tmp_path):
     assert second.frame.equals(first.frame)
 
 
-def test_a_question_that_finds_nothing_fails_and_alone_is_asked_again(dataset, tmp_path):
+def test_a_question_that_finds_nothing_fails_and_is_not_searched_again(dataset, tmp_path):
     first, _ = execute(run_of(dataset, tmp_path))
     failed = first.frame.drop_nulls("error")
     assert failed.select("reader", "example_id").rows() == [("rag", "b2")]
     assert failed["error"][0].startswith(NOTHING_RETRIEVED)
-    _, missing = execute(run_of(dataset, tmp_path))
-    assert missing == {"rag": {"b2"}, "long": set(), "auto": set()}
+    second, missing = execute(run_of(dataset, tmp_path))
+    assert missing == {"rag": set(), "long": set(), "auto": set()}
+    assert second.frame.equals(first.frame)
 
 
 def test_another_setting_is_another_run_and_asks_again(dataset, tmp_path):
