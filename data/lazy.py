@@ -22,6 +22,12 @@ def load(target: str) -> Any:  # noqa: ANN401 - whatever the target is
     return found
 
 
+def import_needs(method: object) -> None:
+    """Import the packages that a method names in `NEEDS`: what is imported before a clock starts is on no document's bill."""
+    for package in getattr(method, "NEEDS", ()):
+        importlib.import_module(package)
+
+
 def lazy_attributes(
     package: str, *tables: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlc.data.errors import RlcError, SpecError, unknown
-from rlc.data.lazy import load
+from rlc.data.lazy import import_needs, load
 from rlc.data.protocols import Weights
 from rlc.data.trust import check_code
 
@@ -210,6 +210,7 @@ class Builder:
 
     def _make(self, completed: Spec, family: Family, path: str) -> Any:  # noqa: ANN401
         self.check_code(completed, family, path)
+        import_needs(family.method(completed["use"], path))
         make = family.maker(completed["use"], path)
         parameters = family.parameters(completed["use"], path)
         arguments = {

@@ -18,6 +18,9 @@ from rlc.retrievers.index.collection import Collection
 from rlc.retrievers.index.postings import Postings
 from rlc.retrievers.index.storage import IndexReader, IndexWriter
 
+# bm25s asks JAX for a top-k as it is imported, and JAX, where it is there, takes most of a GPU's memory at once.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
 
 class BM25Retriever(Retriever):
     """Ranks documents by the words that they share with the query.
@@ -28,6 +31,7 @@ class BM25Retriever(Retriever):
     Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, doi:10.1561/1500000019.
     """
 
+    NEEDS: ClassVar[tuple[str, ...]] = ("bm25s", "rank_bm25")
     VERSION: ClassVar[int] = 2  # raised with the terms that a text gives: what was indexed is no longer found
 
     collection: Collection = Field(repr=False)
@@ -134,8 +138,6 @@ class BM25Retriever(Retriever):
 
 def lucene(texts: Sequence[Sequence[int]], terms: int, k1: float, b: float) -> Postings:
     """Impacts as bm25s computes them, with Lucene's idf."""
-    # bm25s asks JAX for a top-k as it is imported, and JAX, where it is there, takes most of a GPU's memory at once.
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     import bm25s
 
     engine = bm25s.BM25(k1=k1, b=b, method="lucene")

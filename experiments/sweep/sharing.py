@@ -22,6 +22,7 @@ from rlc.data.spec import Spec, fingerprint
 from rlc.experiments.study.ranking import Stage
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.rag import RagReader
+from rlc.pipeline.readers.support.indexing import warm
 from rlc.pipeline.recipe import ENCODER, LLM, READER, RETRIEVER, STEP
 from rlc.retrievers.base import RetrieverFactory
 
@@ -157,6 +158,10 @@ class SharedStep:
     step: BaseDocumentCompressor
     identity: str
     memory: Memory
+
+    def warm(self) -> None:
+        """Load what the step loads."""
+        warm([self.step])
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None

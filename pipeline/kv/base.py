@@ -35,6 +35,7 @@ class Eviction(ABC):
         ratio: the share that is evicted, in [0, 1); 0 changes nothing.
     """
 
+    NEEDS: ClassVar[tuple[str, ...]] = ("torch",)
     VERSION: ClassVar[int] = 1
 
     ratio: float = 0.5

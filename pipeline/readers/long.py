@@ -24,7 +24,7 @@ from rlc.pipeline.readers.support.asking import (
     searched,
     tokens_of,
 )
-from rlc.pipeline.readers.support.indexing import let_through
+from rlc.pipeline.readers.support.indexing import let_through, warm
 from rlc.retrievers.prune.base import Kept, pruned
 
 BETWEEN = "\n\n"  # stands between passages
@@ -123,6 +123,7 @@ class LongReader:
         max_tokens = tokens_of(example, self.max_tokens)
         frame = long_prompt(kind, "", example.question, example.wording)
         room = room_for_text(self.llm, frame, max_tokens)
+        warm(self.steps)
         started = time.perf_counter()
         passages = self._refined(example) if self.steps else [_as_passage(example.document)]
         usage = searched(time.perf_counter() - started) if self.steps else Usage()

@@ -25,7 +25,7 @@ from rlc.pipeline.readers.support.asking import (
     searched,
     tokens_of,
 )
-from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents, passage_load
+from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents, passage_load, warm
 from rlc.retrievers.base import RetrieverFactory, search
 
 
@@ -135,6 +135,7 @@ class RagReader:
         return time.perf_counter()
 
     def _requests(self, examples: Sequence[Example]) -> list[Request]:
+        warm(self.steps)
         requests: dict[int, Request] = {}
         for i, example in enumerate(examples):
             held, request = self._held.get(example.id, (None, None))

@@ -109,6 +109,10 @@ class LLMLingua2Pruner(SentencePruner):
         probabilities: torch.Tensor = logits.float().softmax(-1)[..., 1]
         return probabilities.cpu().numpy()
 
+    def warm(self) -> None:
+        """Load the model."""
+        self._loaded  # noqa: B018 - a cached property
+
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         """Model and tokenizer."""

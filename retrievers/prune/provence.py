@@ -209,6 +209,10 @@ class ProvencePruner(SentencePruner):
             raise ValueError(f"window must be at most the model's {most} tokens, got {self.window}")
         return self.window or most
 
+    def warm(self) -> None:
+        """Load the model."""
+        self._loaded  # noqa: B018 - a cached property
+
     @cached_property
     def _loaded(self) -> "Checkpoint":
         import torch

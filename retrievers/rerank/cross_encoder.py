@@ -80,6 +80,10 @@ class CrossEncoderReranker(Reranker):
             raise ValueError(f"window must be at most the model's {most} tokens, got {self.window}")
         return self.window or most
 
+    def warm(self) -> None:
+        """Load the model."""
+        self._loaded  # noqa: B018 - a cached property
+
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         """Model and tokenizer."""

@@ -18,6 +18,9 @@ class Compressor(BaseDocumentCompressor):
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
+    def warm(self) -> None:
+        """Load what the first question would have to wait for: it would be charged for it."""
+
     def lets_through(self, load: PassageLoad) -> PassageLoad:
         """Bound what goes on to the reader of such passages: all of them, unless a subclass promises less."""
         return load
