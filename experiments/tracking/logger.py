@@ -16,15 +16,20 @@ from typing import IO
 from rlc.data.errors import RlcError
 from rlc.experiments.runs.stopped import LOOK, say_if_stopped
 from rlc.experiments.runs.stored import open_run
-from rlc.experiments.tracking.place import TrackingError
+from rlc.experiments.tracking.place import TrackingError, place_of
 
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
 
 
 class RunLogger:
-    """The comparison's side: starts the process, and tells it how the comparison ended."""
+    """The comparison's side: starts the process, and tells it how the comparison ended.
+
+    Raises:
+        TrackingError: if `out` can hold no database.
+    """
 
     def __init__(self, out: Path, system_metrics: bool = False) -> None:
+        place_of(out)  # refused now, not after hours
         self._words = [str(out.resolve()), *["--system-metrics"] * system_metrics]
         self._folder = out  # the run's own, from `start` on
         self._process: subprocess.Popen[str] | None = None

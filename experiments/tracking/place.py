@@ -8,7 +8,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from rlc.data.errors import RlcError, require
 from rlc.experiments.runs.run import write_json
@@ -52,11 +52,20 @@ class TrackingPlace:
 
 
 def place_of(out: Path) -> TrackingPlace:
-    """`MLFLOW_TRACKING_URI`, else an SQLite file in the run store; `MLFLOW_EXPERIMENT_NAME`, else `rlc`."""
+    """`MLFLOW_TRACKING_URI`, else an SQLite file in the run store; `MLFLOW_EXPERIMENT_NAME`, else `rlc`.
+
+    Raises:
+        TrackingError: if the run store's path cannot stand in a database's address: the database would lie elsewhere.
+    """
     experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "rlc"
     if uri := os.environ.get("MLFLOW_TRACKING_URI"):
         return TrackingPlace(uri, None, experiment)
     store = out.resolve()
+    if "?" in str(store) or unquote(str(store)) != str(store):  # MLflow reads its address in two ways
+        raise TrackingError(
+            f"{store}: MLflow's database cannot lie in a folder with '?' or '%' and two digits in its path, for its address "
+            "would name another place; give another folder with --out, or do without MLflow by --no-track"
+        )
     return TrackingPlace(f"sqlite:///{store / 'mlflow.db'}", (store / "mlartifacts").as_uri(), experiment)
 
 

@@ -1,7 +1,9 @@
 """Where runs are tracked, and what is remembered of it."""
 
 import pytest
+from sqlalchemy import make_url
 
+from rlc.experiments.tracking.logger import RunLogger
 from rlc.experiments.tracking.place import (
     RECORD,
     TrackingError,
@@ -22,6 +24,21 @@ def test_the_run_store_unless_the_environment_says_otherwise(tmp_path, monkeypat
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://example.org:5000")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     assert place_of(tmp_path) == TrackingPlace("http://example.org:5000", None, "mine")
+
+
+@pytest.mark.parametrize("name", ["a b", "a#b", "a%b", "ä€", "a:b", "a'b", "a&b=c"])
+def test_the_database_lies_in_the_run_store_whatever_its_name(tmp_path, name):
+    database = make_url(place_of(tmp_path / name).uri).database
+    assert database == str(tmp_path / name / "mlflow.db") == str(place_of(tmp_path / name).file)
+
+
+def test_a_run_store_that_no_address_can_name_is_refused_before_anything_is_asked(tmp_path):
+    for name in ("run?x", "run%20x"):
+        for refused in (place_of, RunLogger):
+            with pytest.raises(
+                TrackingError, match="would name another place; give another folder with --out"
+            ):
+                refused(tmp_path / name)
 
 
 @pytest.mark.parametrize(
