@@ -10,9 +10,8 @@ import click
 from rlc.data.errors import UsageError
 from rlc.data.text.escape import escape_controls
 from rlc.experiments.cli.options import OUT, QUESTION, RUN
-from rlc.experiments.report.pages.question import find_id, questions_of
+from rlc.experiments.report.pages.question import open_question
 from rlc.experiments.runs.results import ResultRow, verdict
-from rlc.experiments.runs.stored import open_run
 from rlc.pipeline.routers.support.decide import HELD_OUT
 
 WORDS = {
@@ -54,10 +53,9 @@ def explain_question(run: str, question: str, out: Path) -> Iterator[str]:
         UsageError: if there is no such run or question, or no router decided on it.
         DataError: if the run cannot be read.
     """
-    stored = open_run(run, out)
-    texts = questions_of(stored.frame)
-    example_id = find_id(question, texts, stored.folder)
-    rows = stored.frame.filter(example_id=example_id).to_dicts()
+    stored = open_question(run, question, out)
+    rows = stored.frame.to_dicts()
+    example_id = rows[0]["example_id"]
     details = {row["reader"]: json.loads(row["details"]) for row in rows}
     routers = [row for row in rows if details[row["reader"]] and row["route"] != row["reader"]]
     if not routers:
@@ -66,7 +64,7 @@ def explain_question(run: str, question: str, out: Path) -> Iterator[str]:
             f"no router of {stored.folder.name} decided on {example_id}; it holds {readers}. Run `rlc compare` with "
             "--router auto"
         )
-    yield escape_controls(f"{example_id}: {texts[example_id]}")
+    yield escape_controls(f"{example_id}: {rows[0]['question']}")
     for row in routers:
         label = stored.labels.get(row["reader"], row["reader"])
         yield escape_controls(f"{label}: went to {row['route']}, {_verdict(row)}")

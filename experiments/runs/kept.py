@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from mmap import mmap
 from pathlib import Path
 
 from rlc.data.errors import DataError, StoreError
@@ -25,9 +26,20 @@ def write_whole(file: Path, data: bytes) -> None:
     Raises:
         StoreError: where it cannot be written.
     """
+    with replaced(file) as draft:
+        draft.write_bytes(data)
+
+
+@contextmanager
+def replaced(file: Path) -> Iterator[Path]:
+    """`rlc.data.written.written` for what can be made again from the store.
+
+    Raises:
+        StoreError: where it cannot be written.
+    """
     try:
         with written(file) as draft:
-            draft.write_bytes(data)
+            yield draft
     except OSError as error:
         raise StoreError(
             f"cannot write {file}: {error}; the answers are safe in the store: free some space or give another folder "
@@ -73,9 +85,12 @@ def read_kept(file: Path) -> bytes:
     raise DataError(f"{file} is not as it was written, so it was edited or is damaged; {MEND}")
 
 
-def digest(data: bytes) -> str:
-    """What a file is held to: 32 hexadecimal digits."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+def digest(*pieces: bytes | mmap) -> str:
+    """What a file of these pieces is held to: 32 hexadecimal digits."""
+    found = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()
 
 
 def _note(file: Path, noted: Mapping[str, list[str]], known: list[str]) -> None:

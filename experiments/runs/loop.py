@@ -66,6 +66,19 @@ def answer_all(
     Raises:
         RlcError: what would fail every question alike, such as an engine that cannot be reached.
     """
+    rows = answer_rows(readers, dataset, scorer=scorer, on_batch=on_batch, schedule=schedule)
+    return rows.frame(list(readers))
+
+
+def answer_rows(
+    readers: Mapping[str, Reader],
+    dataset: Dataset,
+    *,
+    scorer: Scorer | None = None,
+    on_batch: OnBatch | None = None,
+    schedule: Schedule | None = None,
+) -> Rows:
+    """The rows of `answer_all`, which wait on disk until they are written."""
     score = scorer or default_scorer(dataset.measures)
     rows = Rows()
     mistakes: Counter[str] = Counter()
@@ -77,7 +90,7 @@ def answer_all(
             scored_row(name, example, answer, score)
             for example, answer in zip(examples, answers, strict=True)
         )
-    return rows.frame(list(readers))
+    return rows
 
 
 def scored_row(name: str, example: Example, answer: Answer, score: Scorer) -> dict[str, Any]:

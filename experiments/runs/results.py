@@ -2,19 +2,25 @@
 
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import mmap
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import chain
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
-from rlc.data.errors import DataError
+from rlc.data.errors import DataError, StoreError
 from rlc.data.records import Answer, Evidence, Example
 from rlc.data.text.escape import shorten
-from rlc.experiments.runs.kept import MEND, digest, write_whole
+from rlc.experiments.runs.kept import MEND, digest, replaced
 from rlc.experiments.scorers.base import Score
+
+RESULTS = "results.parquet"
 
 EVIDENCE = pl.List(
     pl.Struct(
@@ -90,8 +96,11 @@ LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands t
     "rounds": 0,
     "steps": "[]",
 }
+TEXTS = ("question", "answers", "prediction", "parts", "prompt_hash", "details", "steps", "metadata")
+FIGURES = [name for name in SCHEMA if name not in TEXTS]  # what fits the memory for any number of rows
 LARGEST = 2**63  # what a column of whole numbers can hold
-BLOCK = 1_000  # rows
+BLOCK = 1_000  # rows that become a frame together
+GROUP = 10_000  # rows that a file keeps together
 MARK, BLANK = (
     b"rlc-blake2b:",
     b"0" * 32,
@@ -154,41 +163,59 @@ def whole_characters(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-@dataclass
 class Rows:
-    """Rows on their way into a frame: as Python objects they take many times the memory, so they wait in blocks only."""
+    """Rows on their way into a table, in any order, on disk: memory does not grow with the answers.
 
-    _waiting: list[dict[str, Any]] = field(default_factory=list)
-    _blocks: list[pl.DataFrame] = field(default_factory=list)
+    They lie in a temporary file of SQLite's, which has no name and ends with the process, however that ends.
+    """
+
+    def __init__(self) -> None:
+        self._waiting = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._waiting.execute("PRAGMA journal_mode=OFF")
+        self._waiting.execute(
+            "CREATE TABLE rows (reader TEXT, example TEXT, number INTEGER, row TEXT, "
+            "PRIMARY KEY (reader, example, number)) WITHOUT ROWID"
+        )
+        self._count = 0
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take rows, in any order."""
-        self._waiting += rows
-        if len(self._waiting) >= BLOCK:
-            self._blocks.append(to_frame(self._waiting))
-            self._waiting = []
+        """Take rows.
+
+        Raises:
+            StoreError: where the disk of temporary files is full.
+        """
+        try:
+            for one in rows:
+                self._count += 1
+                place = (one["reader"], one["example_id"], self._count)
+                self._waiting.execute("INSERT INTO rows VALUES (?, ?, ?, ?)", (*place, json.dumps(one)))
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"cannot hold rows in a temporary file: {error}; free some space, or name another folder as TMPDIR"
+            ) from error
+
+    def frames(self, readers: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """All rows, sorted by reader (as given) and example, some at a time."""
+        yield to_frame([])
+        for name in readers:
+            found = self._waiting.execute(
+                "SELECT row FROM rows WHERE reader = ? ORDER BY example, number", (name,)
+            )
+            while some := found.fetchmany(BLOCK):
+                yield to_frame([json.loads(one) for (one,) in some])
 
     def frame(self, readers: Sequence[str]) -> pl.DataFrame:
-        """All rows, sorted by reader (as given) and example."""
-        rank = pl.col("reader").replace_strict(
-            {name: i for i, name in enumerate(readers)}, return_dtype=pl.Int64
-        )
-        whole = pl.concat([*self._blocks, to_frame(self._waiting)])
-        return whole.sort(rank, "example_id", maintain_order=True) if readers else whole
+        """All of them at once."""
+        return pl.concat(self.frames(readers))
 
 
-def _table(raw: bytes, file: Path) -> pl.DataFrame:
+def _table(raw: bytes, file: Path) -> pl.LazyFrame:
     """The table in a file's bytes; files that were written before digests have none and are taken as they are."""
     at = raw.rfind(MARK) + len(MARK)
     noted = raw[at : at + len(BLANK)]
-    if at >= len(MARK) and noted != digest(raw[:at] + BLANK + raw[at + len(BLANK) :]).encode():
+    if at >= len(MARK) and noted != digest(raw[:at], BLANK, raw[at + len(BLANK) :]).encode():
         raise DataError(f"{file} is not as it was written, so it was edited or is damaged; {MEND}")
-    try:
-        return pl.read_parquet(io.BytesIO(raw))
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # polars' own crash on damage is no Exception
-            raise
-        raise DataError(f"{file} is damaged: {error}; {MEND}") from error
+    return pl.scan_parquet(io.BytesIO(raw))
 
 
 def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
@@ -211,21 +238,27 @@ def to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def write_results(frame: pl.DataFrame, file: Path) -> None:
-    """Write a table whole or not at all, with a digest of all its bytes in its own footer.
+def write_results(frames: pl.DataFrame | Iterable[pl.DataFrame], file: Path) -> None:
+    """Write a table, in one piece or in many, whole or not at all, with a digest of all its bytes in its own footer.
 
     Raises:
         StoreError: where it cannot be written.
     """
-    table = io.BytesIO()
-    frame.write_parquet(table, metadata={"rlc": (MARK + BLANK).decode()})
-    raw = table.getvalue()
-    at = raw.rfind(MARK + BLANK) + len(MARK)
-    write_whole(file, raw[:at] + digest(raw).encode() + raw[at + len(BLANK) :])
+    pieces = iter([frames] if isinstance(frames, pl.DataFrame) else frames)
+    first = next(pieces)
+    table = register_io_source(lambda *_: chain([first], pieces), schema=first.schema)
+    with replaced(file) as draft:
+        try:
+            table.sink_parquet(draft, metadata={"rlc": (MARK + BLANK).decode()}, row_group_size=GROUP)
+        except pl.exceptions.PolarsError as error:  # polars' own words for a full disk
+            raise OSError(str(error)) from error
+        with draft.open("r+b") as opened, mmap.mmap(opened.fileno(), 0) as raw:
+            at = raw.rfind(MARK + BLANK) + len(MARK)
+            raw[at : at + len(BLANK)] = digest(raw).encode()
 
 
-def read_results(file: Path) -> pl.DataFrame:
-    """Read a results file.
+def read_results(file: Path, where: pl.Expr | None = None, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """Read a results file; of a large one only the rows and columns that are wanted.
 
     Raises:
         DataError: if it is not there, not as it was written, not parquet, or lacks columns; the message names them.
@@ -234,24 +267,36 @@ def read_results(file: Path) -> pl.DataFrame:
         raise DataError(f"no results at {file}; give a run's folder, such as those that `rlc compare` writes")
     try:
         # polars opens a path more than once, and another process may replace the file in between.
-        frame = _table(file.read_bytes(), file)
+        table = _completed(_table(file.read_bytes(), file), file)
+        if where is not None:
+            table = table.filter(where)
+        return table.select(columns or list(SCHEMA)).collect()
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{file} is not a results file: {error}") from error
-    if "correct" in frame.columns and "value" not in frame.columns:  # written before data sets had measures
-        frame = frame.with_columns(
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # polars' own crash on damage is no Exception
+            raise
+        raise DataError(f"{file} is damaged: {error}; {MEND}") from error
+
+
+def _completed(table: pl.LazyFrame, file: Path) -> pl.LazyFrame:
+    """The table with what files of earlier versions do not have."""
+    found = table.collect_schema()
+    if "correct" in found and "value" not in found:  # written before data sets had measures
+        table = table.with_columns(
             value=pl.col("correct").cast(pl.Float64),
             measure=pl.lit("rule"),
             parts=pl.lit("{}"),
             note=pl.lit(""),
         )
-    younger = {name: pl.lit(value) for name, value in LATER.items() if name not in frame.columns}
-    frame = frame.with_columns(**younger)
-    missing = [name for name in SCHEMA if name not in frame.columns]
+    younger = {name: pl.lit(value, SCHEMA[name]) for name, value in LATER.items() if name not in found}
+    table = table.with_columns(**younger)
+    missing = [name for name in SCHEMA if name not in table.collect_schema()]
     if missing:
         raise DataError(f"{file} lacks the columns {', '.join(missing)}; was it written by another version?")
-    # Evidence that was written before passages were has none.
-    evidence = pl.Series("evidence", frame["evidence"].to_list(), dtype=EVIDENCE)
-    return frame.with_columns(evidence).select(list(SCHEMA))
+    if found["evidence"] != EVIDENCE:  # written before passages were
+        return table.with_columns(pl.col("evidence").map_elements(list, return_dtype=EVIDENCE))
+    return table
 
 
 def _text(value: object) -> str | None:

@@ -13,9 +13,9 @@ from rlc.data.records import Dataset
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
-from rlc.experiments.runs.loop import OnBatch, Schedule, answer_all
+from rlc.experiments.runs.loop import OnBatch, Schedule, answer_rows
 from rlc.experiments.runs.provenance import provenance
-from rlc.experiments.runs.results import write_results
+from rlc.experiments.runs.results import FIGURES, RESULTS, read_results, write_results
 from rlc.experiments.runs.summary import summarise
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.recipe import BUILDER, Recipe, build_readers, identity, revisions
@@ -90,12 +90,12 @@ class Run:
             ) from error
         record = provenance(self.dataset, self.models, self.specs)
         write_kept(self.folder / "recipe.json", as_json({"readers": self.specs, "labels": self.labels}))
-        frame = answer_all(readers, self.dataset, on_batch=on_batch, schedule=schedule)
-        summaries = summarise(frame)
-        write_results(frame, self.folder / "results.parquet")
+        rows = answer_rows(readers, self.dataset, on_batch=on_batch, schedule=schedule)
+        write_results(rows.frames(list(readers)), self.folder / RESULTS)
+        summaries = summarise(read_results(self.folder / RESULTS, columns=FIGURES))
         write_kept(self.folder / "provenance.json", as_json(record))
         write_kept(self.folder / "summary.json", as_json(summaries))
-        return Outcome(self, frame, summaries, record)
+        return Outcome(self, summaries, record)
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,13 @@ class Outcome:
     """What a run found."""
 
     run: Run
-    frame: pl.DataFrame
     summaries: list[dict[str, Any]]
     provenance: dict[str, Any]
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The rows, read from their file."""
+        return read_results(self.run.folder / RESULTS)
 
 
 def plan_run(

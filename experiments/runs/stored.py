@@ -15,7 +15,7 @@ from rlc.data.records import Dataset
 from rlc.data.spec import Spec
 from rlc.data.text.escape import escape_controls
 from rlc.experiments.runs.kept import MEND, read_kept
-from rlc.experiments.runs.results import read_results
+from rlc.experiments.runs.results import RESULTS, read_results
 from rlc.pipeline.recipe import present_names
 
 
@@ -66,17 +66,15 @@ class StoredRun:
         return dataset
 
 
-def open_run(run: str, out: Path) -> StoredRun:
-    """Read a run, given as its folder or as its name below `out`.
+def open_run(run: str, out: Path, where: pl.Expr | None = None) -> StoredRun:
+    """Read a run, given as its folder or as its name below `out`; of its rows, where so wanted, only some.
 
     Raises:
         UsageError: if there is no such run; the nearest names are told.
         DataError: if its files are missing, broken, edited or another version's.
     """
-    folder = next((path for path in (Path(run), out / run) if path.is_dir()), None)
-    if folder is None:
-        raise UsageError(_no_run(run, out))
-    frame = read_results(folder / "results.parquet")
+    folder = run_folder(run, out)
+    frame = read_results(folder / RESULTS, where)
     recipe, provenance = _read_json(folder / "recipe.json"), _read_json(folder / "provenance.json")
     _check_recipe(folder / "recipe.json", recipe)
     if not isinstance(provenance.get("dataset", {}), dict):
@@ -84,9 +82,21 @@ def open_run(run: str, out: Path) -> StoredRun:
     return StoredRun(folder, frame, present_names(recipe["readers"]), recipe["labels"], provenance)
 
 
+def run_folder(run: str, out: Path) -> Path:
+    """The folder of a run, given as itself or as its name below `out`.
+
+    Raises:
+        UsageError: if there is no such run; the nearest names are told.
+    """
+    for folder in (Path(run), out / run):
+        if folder.is_dir():
+            return folder
+    raise UsageError(_no_run(run, out))
+
+
 def known_runs(out: Path) -> list[str]:
     """The names of the runs in a folder, sorted."""
-    return sorted(file.parent.name for file in out.glob("*/results.parquet"))
+    return sorted(file.parent.name for file in out.glob(f"*/{RESULTS}"))
 
 
 def nearest(name: str, known: list[str], count: int = 3) -> str:

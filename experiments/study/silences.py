@@ -23,14 +23,17 @@ def _of(study: Study, reader: ReaderInfo) -> Iterator[str]:
     spec = study.run.specs.get(reader.name, {})
     if spec.get("use") != "rag":
         return
-    read = [(id_, evidence_of(items)) for id_, items in answered.select("example_id", "evidence").iter_rows()]
     rows = study.rows[reader.name]
     if empty := rows.filter(pl.col("error").str.starts_with(NOTHING_RETRIEVED)).height:
         yield f"{reader.label}: nothing was retrieved for {empty:,} of {rows.height:,} questions; they count as failed."
-    pruned = [evidence for _, evidence in read if any(piece.passage for piece in evidence)]
-    if pruned and all(map(_is_whole, pruned)):
-        yield f"{reader.label}: the pruner kept every passage whole, for all {len(pruned):,} questions."
-    copied = sum(_has_copies(study, id_, evidence) for id_, evidence in read)
+    pruned = whole = copied = 0
+    for id_, items in answered.select("example_id", "evidence").iter_rows():
+        evidence = evidence_of(items)
+        pruned += any(piece.passage for piece in evidence)
+        whole += _is_whole(evidence)
+        copied += _has_copies(study, id_, evidence)
+    if pruned and whole == answered.height:
+        yield f"{reader.label}: the pruner kept every passage whole, for all {pruned:,} questions."
     if copied:
         yield (
             f"{reader.label}: equal passages filled the top k of {copied:,} of {answered.height:,} questions; the "

@@ -14,6 +14,8 @@ from rlc.pipeline.llms.support.stopping import cut_at_stop
 
 Answers = Mapping[str, str] | Callable[[Prompt], str | Generation]
 
+KEPT_CALLS = 30  # each holds all that it asked about, a document's questions with its text
+
 
 @dataclass(frozen=True)
 class Call:
@@ -28,7 +30,7 @@ class Call:
 
 
 class ScriptedLLM:
-    """Answers from a script; deterministic, no model, every call kept in `calls`.
+    """Answers from a script; deterministic, no model, the last calls kept in `calls`.
 
     `answers` is a function of the prompt, or a mapping whose first key that occurs in the question decides (the
     key `""` occurs in every question). The script may give a whole `Generation`, to play log-probabilities or an
@@ -81,6 +83,7 @@ class ScriptedLLM:
             UnsupportedError: if log-probabilities are wanted and the script gives none.
         """
         self.calls.append(Call(tuple(prompts), max_tokens, tuple(stop), logprobs, schema, seed))
+        del self.calls[:-KEPT_CALLS]
         return [self._generate(prompt, max_tokens, stop, logprobs, schema) for prompt in prompts]
 
     def _generate(

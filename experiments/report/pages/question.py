@@ -16,8 +16,8 @@ from rlc.experiments.report.records import Block, Excerpt, Report, Section
 from rlc.experiments.report.render import render_html
 from rlc.experiments.report.sections.costs import SECONDS, TOKENS
 from rlc.experiments.runs.prompts import rebuild_prompts
-from rlc.experiments.runs.results import ResultRow, evidence_of, verdict
-from rlc.experiments.runs.stored import StoredRun, nearest, open_run
+from rlc.experiments.runs.results import RESULTS, ResultRow, evidence_of, read_results, verdict
+from rlc.experiments.runs.stored import StoredRun, nearest, open_run, run_folder
 from rlc.experiments.scorers.measured import RULE
 
 FACTS = ("document_id", "task", "length", "type", "answerable")
@@ -50,8 +50,8 @@ def show_question(
         UsageError: if there is no such run, question or reader; the nearest names are told.
         DataError: if the run cannot be read, or `data_root` does not hold its documents.
     """
-    stored = open_run(run, out)
-    rows = _rows(stored, question, readers)
+    stored = open_question(run, question, out)
+    rows = _rows(stored, readers)
     example, note = _example(stored, rows, data_root)
     gold = _gold(example)
     return Report(
@@ -80,19 +80,25 @@ def write_page(page: Report, file: Path) -> None:
         raise StoreError(f"cannot write {file}: {error}; give another place with --html") from error
 
 
-def _rows(stored: StoredRun, question: str, readers: Sequence[str]) -> Sequence[ResultRow]:
-    known = stored.frame["reader"].unique(maintain_order=True).to_list()
+def open_question(run: str, question: str, out: Path) -> StoredRun:
+    """Read a run with the rows of one question: its id, or a part of its id or its text that no other has.
+
+    Raises:
+        UsageError: if there is no such run or question; the nearest names are told.
+        DataError: if the run cannot be read.
+    """
+    folder = run_folder(run, out)
+    asked = read_results(folder / RESULTS, columns=("example_id", "question")).unique(maintain_order=True)
+    example_id = find_id(question, dict(asked.iter_rows()), folder)
+    return open_run(run, out, pl.col("example_id") == example_id)
+
+
+def _rows(stored: StoredRun, readers: Sequence[str]) -> Sequence[ResultRow]:
+    known = stored.frame["reader"].to_list()
     for name in readers:
         if name not in known:
             raise UsageError(escape_controls(unknown("reader", name, known)))
-    example_id = find_id(question, questions_of(stored.frame), stored.folder)
-    frame = stored.frame.filter(pl.col("example_id") == example_id)
-    return frame.filter(pl.col("reader").is_in(list(readers) or known)).to_dicts()
-
-
-def questions_of(frame: pl.DataFrame) -> dict[str, str]:
-    """The text of every question of the results, by id."""
-    return dict(frame.select("example_id", "question").unique(maintain_order=True).iter_rows())
+    return stored.frame.filter(pl.col("reader").is_in(list(readers) or known)).to_dicts()
 
 
 def find_id(question: str, texts: Mapping[str, str], folder: Path) -> str:

@@ -1,9 +1,10 @@
 """Every question with what every reader answered, to be searched and sorted in the page."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from rlc.data.text.escape import shorten
 from rlc.experiments.report.records import Grid, Section, Sortable, Value
@@ -14,14 +15,19 @@ from rlc.experiments.study.study import Study
 
 LONGEST_ANSWER = 300
 LONGEST_GOLD = 200
+MOST = 20_000  # answers in the page, some 400 bytes each: a browser still opens and sorts it
 
 
 def questions(study: Study) -> Section:
-    """A row a question, which opens to a row a reader."""
+    """A row a question, which opens to a row a reader; of very many, questions at even steps through their order."""
     several = len(study.groups) > 1
+    count = study.examples.height
+    most = max(1, MOST // len(study.readers))
+    places = np.linspace(0, count - 1, min(count, most)).astype(int).tolist()
     columns = ["question", "task", "length", "type", "gold answer", *study.kinds, "id"]
     rates = [_rates(study, readers) for readers in study.kinds.values()]
-    asked = study.examples.select("example_id", "question", "task", "length", "type", "answers").rows()
+    examples = study.examples.select("example_id", "question", "task", "length", "type", "answers")
+    asked = examples[places].rows()
     rows: list[Sequence[Value]] = [
         (
             question,
@@ -32,20 +38,22 @@ def questions(study: Study) -> Section:
             *(_shown(right[place], judged[place], several) for right, judged in rates),
             id_,
         )
-        for place, (id_, question, task, length, kind, answers) in enumerate(asked)
+        for place, (id_, question, task, length, kind, answers) in zip(places, asked, strict=True)
     ]
-    by_id = _answers(study)
+    by_id = _answers(study, [row[0] for row in asked])
+    part = f" of {count:,}" if len(rows) < count else ""
     return Section(
         "questions",
         "Every question",
         grid=Grid(
-            f"{len(rows):,} questions and {sum(map(len, by_id.values())):,} answers",
+            f"{len(rows):,}{part} questions and {sum(map(len, by_id.values())):,} answers",
             columns,
             rows,
             ("reader", "verdict", "rule", "prompt tokens", "answer"),
-            [by_id[id_] for id_ in study.examples["example_id"]],
+            list(by_id.values()),
             note="A question opens to all answers. The search looks through questions, gold answers and answers; words may "
             "be of different columns, such as: reasoning 128k wrong."
+            + (" These are questions at even steps; `rlc show` has every one." if part else "")
             + (" Columns of readers count the models that were right, of those judged." if several else ""),
         ),
     )
@@ -64,21 +72,18 @@ def _shown(right: float, judged: float, several: bool) -> Value:
     return Sortable(share, f"{right:.0f} of {judged:.0f}" if several else verdict(right))
 
 
-def _answers(study: Study) -> Mapping[str, list[tuple[Value, ...]]]:
+def _answers(study: Study, ids: Sequence[str]) -> Mapping[str, list[tuple[Value, ...]]]:
     """By question, a row per reader, in the order of the run."""
-    found: dict[str, list[tuple[Value, ...]]] = {id_: [] for id_ in study.examples["example_id"]}
+    found: dict[str, list[tuple[Value, ...]]] = {id_: [] for id_ in ids}
+    columns = ("example_id", "error", "value", "reason", "prompt_tokens", "prediction", "route")
     for reader in study.readers:
-        for row in _rows(study, reader):
+        rows = study.rows[reader.name].select(columns).filter(pl.col("example_id").is_in(ids))
+        for row in rows.iter_rows(named=True):
             said = "failed" if row["error"] is not None else verdict(row["value"])
             found[row["example_id"]].append(
                 (reader.label, said, row["reason"], row["prompt_tokens"], _said(row, reader))
             )
     return found
-
-
-def _rows(study: Study, reader: ReaderInfo) -> Iterator[dict[str, Any]]:
-    columns = ("example_id", "error", "value", "reason", "prompt_tokens", "prediction", "route")
-    return study.rows[reader.name].select(columns).iter_rows(named=True)
 
 
 def _said(row: Mapping[str, Any], reader: ReaderInfo) -> str:

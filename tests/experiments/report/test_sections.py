@@ -293,6 +293,18 @@ def test_every_question_and_every_answer_is_in_the_grid():
     assert "[... 700 characters ...]" in str(grid.details[1][0][-1])
 
 
+def test_of_very_many_questions_the_grid_shows_some_and_says_so(monkeypatch):
+    monkeypatch.setattr("rlc.experiments.report.sections.questions.MOST", 8)
+    given = study(reader("rag", lambda i: True), reader("long", lambda i: True))
+    grid = questions(given).grid
+    assert grid is not None
+    ids = given.examples["example_id"].to_list()
+    assert [one[-1] for one in grid.rows] == [ids[i] for i in (0, 6, 12, 19)]
+    assert [len(one) for one in grid.details] == [2, 2, 2, 2]
+    assert grid.title.startswith("4 of 20 questions and 8 answers")
+    assert "`rlc show` has every one" in grid.note
+
+
 def test_wrong_answers_by_kind_count_every_wrong_answer_once():
     given = study(reader("rag", lambda i: i >= 6, evidence=hit), reader("long", lambda i: True))
     wrong = cells(failures(given).tables[1], "rag")

@@ -1,11 +1,15 @@
 """The results file."""
 
+import tracemalloc
+
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from rlc.data.errors import DataError, StoreError
+from rlc.experiments.runs import results
 from rlc.experiments.runs.loop import answer_all
-from rlc.experiments.runs.results import COLUMNS, LATER, read_results, verdict, write_results
+from rlc.experiments.runs.results import COLUMNS, LATER, Rows, read_results, verdict, write_results
 
 
 def test_round_trip(dataset, right, tmp_path):
@@ -13,6 +17,37 @@ def test_round_trip(dataset, right, tmp_path):
     write_results(frame, tmp_path / "results.parquet")
     assert read_results(tmp_path / "results.parquet").equals(frame)
     assert [file.name for file in tmp_path.iterdir()] == ["results.parquet"]
+
+
+def test_rows_are_written_in_pieces_and_in_order_however_they_come(dataset, right, tmp_path, monkeypatch):
+    frame = answer_all({"b": right, "a": right}, dataset)
+    rows = Rows()
+    rows.add(reversed(frame.to_dicts()))
+    monkeypatch.setattr(results, "BLOCK", 3)
+    assert max(one.height for one in rows.frames(["b", "a"])) == 3
+    write_results(rows.frames(["b", "a"]), tmp_path / "results.parquet")
+    assert_frame_equal(read_results(tmp_path / "results.parquet"), frame)
+
+
+def test_rows_that_wait_take_no_memory(dataset, right):
+    [one, *_] = answer_all({"right": right}, dataset).to_dicts()
+    rows = Rows()
+    rows.add([one])
+    tracemalloc.start()
+    rows.add({**one, "example_id": str(i), "prediction": "x" * 2_000} for i in range(1_000))
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 100_000, "a thousand rows of 2,000 characters would be 2 MB"
+
+
+def test_rows_and_columns_that_are_wanted_alone(dataset, right, tmp_path):
+    frame = answer_all({"right": right}, dataset)
+    write_results(frame, tmp_path / "results.parquet")
+    wanted = frame["example_id"][1]
+    found = read_results(
+        tmp_path / "results.parquet", pl.col("example_id") == wanted, ["example_id", "value"]
+    )
+    assert found.rows() == [(wanted, frame["value"][1])]
 
 
 def test_evidence_that_was_written_before_passages_were_is_read(dataset, right, tmp_path):
