@@ -6,29 +6,46 @@ any recall, and the share of tokens read.
 """
 
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import regex
 
 from rlc.data.records import Example
+from rlc.data.text.cut import UNSPACED, is_unspaced, space_out
+from rlc.data.text.fold import fold
 
 LONGEST_NUMERIC_ANSWER = 120  # characters; beyond it the numbers are details of a longer answer
 NUMBERS = 3
 WORDS = 5
+LETTERS = 4  # of a script without spaces that are taken for a word
 
-_OTHER = re.compile(r"[^\w.%]+|\.(?!\d)")
-_BETWEEN = r"(?:[^\w.%]|\.(?!\d))+"  # what `_OTHER` makes a space
+_OTHER = regex.compile(r"[^\w.%]+|\.(?!\d)")
+_BETWEEN = r"(?:[^\w.%]|\.(?!\d))"  # what `_OTHER` makes a space
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_CHANGING = re.compile(r",+|[\x00-\x7f]?[^\x00-\x7f]+")  # what NFKC and leaving out commas may change
+_FOREIGN = regex.compile(r",+|[\x00-\x7f]?[^\x00-\x7f]+")  # what folding and leaving out commas may change
+_LETTER = regex.compile(  # with what folding may join to it or leave out behind it
+    r",+|.[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\uff9e\uff9f]*", regex.DOTALL
+)
 _LEAD = re.compile(r"^(?:it was|it is|the|an|a) ")
+_UNSPACED_LETTER = regex.compile(rf"[{UNSPACED}]\p{{M}}*")
+_BREAK = regex.compile(rf"(?<=[{UNSPACED}]\p{{M}}*) (?=[[{UNSPACED}]--\p{{M}}])", regex.V1)
 
 
 def normalise(text: str) -> str:
-    """NFKC, lower case, commas out; all but word characters, decimal points and % to single spaces."""
-    text = unicodedata.normalize("NFKC", text).lower().replace(",", "")
-    return " ".join(_OTHER.sub(" ", text).split())
+    """Folded, commas out; all but word characters, decimal points and % to single spaces.
+
+    Letters of scripts without spaces stand close to each other and apart from all else.
+
+    >>> normalise("Net loss: $1,234.50 (5%)"), normalise("建于1871年，\\n在 港口")
+    ('net loss 1234.50 5%', '建于 1871 年在港口')
+    """
+    text = " ".join(_OTHER.sub(" ", space_out(_folded(text))).split())
+    return _BREAK.sub("", text) if is_unspaced(text) else text
 
 
 def gold_strings(answer: str) -> tuple[str, ...]:
@@ -36,10 +53,10 @@ def gold_strings(answer: str) -> tuple[str, ...]:
 
     In an answer of at most 120 characters, its first three numbers of three digits or more (bare years do not
     count). Without such numbers, the whole answer less a leading article, "it was" or "it is", if that leaves one
-    to five words and three characters or more.
+    to five words and three characters or more (two of a script without spaces, of which four stand for a word).
 
-    >>> gold_strings("$2,576,340 as of 2024."), gold_strings("The golden cap.")
-    (('2576340',), ('golden cap',))
+    >>> gold_strings("$2,576,340 as of 2024."), gold_strings("The golden cap."), gold_strings("李白。")
+    (('2576340',), ('golden cap',), ('李白',))
     """
     text = normalise(answer)
     if len(answer) <= LONGEST_NUMERIC_ANSWER:
@@ -48,7 +65,9 @@ def gold_strings(answer: str) -> tuple[str, ...]:
         if large:
             return tuple(large[:NUMBERS])
     phrase = _LEAD.sub("", text)
-    return (phrase,) if 1 <= len(phrase.split()) <= WORDS and len(phrase) >= 3 else ()
+    letters = len(_UNSPACED_LETTER.findall(phrase)) if is_unspaced(phrase) else 0
+    words = len(_UNSPACED_LETTER.sub("", phrase).split()) + letters / LETTERS
+    return (phrase,) if 0 < words <= WORDS and len(phrase) >= (2 if letters else 3) else ()
 
 
 def holds(text: str, gold: Iterable[str]) -> bool:
@@ -57,16 +76,13 @@ def holds(text: str, gold: Iterable[str]) -> bool:
 
 
 def _holds(normalised: str, gold: Iterable[str]) -> bool:
-    return all(
-        g in normalised and re.search(rf"(?<!\w)(?<!\d\.){re.escape(g)}(?!\w)(?!\.\d)", normalised)
-        for g in gold
-    )
+    return all(one in normalised and _pattern(one).search(normalised) for one in gold)
 
 
 def places(text: str, gold: Iterable[str]) -> list[tuple[int, int]]:
     """Where the gold strings stand in a text: half-open character spans, ascending, each found as `holds` finds it.
 
-    Within a run of characters beyond ASCII that NFKC rewrites, the span is that of the whole run.
+    Of a letter with its marks that folding rewrites, the span is that of the whole letter.
 
     >>> places("Paid: $2,576,340. In 2,576 ways.", ["2576340"])
     [(7, 16)]
@@ -76,30 +92,42 @@ def places(text: str, gold: Iterable[str]) -> list[tuple[int, int]]:
     return sorted({(origin(match.start(), False), origin(match.end(), True)) for match in found})
 
 
-def _pattern(gold: str) -> re.Pattern[str]:
-    """The gold string in a text that is not yet normalised."""
-    before = r"(?<![0-9]\.)" if gold[:1].isdigit() else ""  # elsewhere a point between is a space
-    return re.compile(
-        rf"(?<!\w){before}" + _BETWEEN.join(map(re.escape, gold.split(" "))) + r"(?!\w)(?!\.\d)"
-    )
+@lru_cache(maxsize=1024)
+def _pattern(gold: str) -> Any:  # noqa: ANN401  the library regex has no types
+    """The gold string as whole words in a text that is folded, normalised or not.
+
+    A letter of a script without spaces is the border of any word, and what stands between two such is passed over.
+    """
+    parts = [
+        part for word in gold.split(" ") for part in (_UNSPACED_LETTER.findall(word) or [word])
+    ]  # words, and letters where they are borders
+    unspaced = [_UNSPACED_LETTER.match(part) is not None for part in parts]
+    pattern = regex.escape(parts[0])
+    for (before, behind), part in zip(pairwise(unspaced), parts[1:], strict=True):
+        pattern += f"{_BETWEEN}{'*' if before or behind else '+'}{regex.escape(part)}"
+    begin = "" if unspaced[0] else rf"(?<![\w--[{UNSPACED}]])"
+    if gold[:1].isdigit():  # elsewhere a point between is a space
+        begin += r"(?<![0-9]\.)"
+    end = "" if unspaced[-1] else rf"(?![\w--[{UNSPACED}]])"
+    return regex.compile(rf"{begin}{pattern}{end}(?!\.\d)", regex.V1)
 
 
 @lru_cache(maxsize=2)  # questions come document by document
 def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
-    """The text in NFKC and lower case without commas, and the way from a place in it, start or end, to the text's."""
+    """The text folded without commas, and the way from a place in it, start or end, to the text's."""
     pieces: list[str] = []
-    new, old = (
-        [0],
-        [0],
-    )  # borders here and in the text: of what stayed as long as it was, of what did not, ...
-    for match in _CHANGING.finditer(text):
-        changed = unicodedata.normalize("NFKC", match[0]).lower().replace(",", "")
-        if changed == match[0].lower() and len(changed) == len(match[0]):
+    new, old = [0], [0]  # borders here and in the text: of what stayed as long as it was, of what did not, ...
+    for run in _FOREIGN.finditer(text):
+        if _folded(run[0]) == run[0].lower() and len(_folded(run[0])) == len(run[0]):
             continue
-        before = text[old[-1] : match.start()].lower()
-        pieces += [before, changed]
-        new += [new[-1] + len(before), new[-1] + len(before) + len(changed)]
-        old += [match.start(), match.end()]
+        for letter in _LETTER.finditer(text, run.start(), run.end()):
+            changed = _folded(letter[0])
+            if changed == letter[0].lower() and len(changed) == len(letter[0]):
+                continue
+            before = text[old[-1] : letter.start()].lower()
+            pieces += [before, changed]
+            new += [new[-1] + len(before), new[-1] + len(before) + len(changed)]
+            old += [letter.start(), letter.end()]
     pieces.append(text[old[-1] :].lower())
 
     def origin(place: int, is_end: bool) -> int:
@@ -107,6 +135,10 @@ def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
         return old[i + is_end] if i % 2 else old[i] + place - new[i]
 
     return "".join(pieces), origin
+
+
+def _folded(text: str) -> str:
+    return fold(text).replace(",", "")
 
 
 def first_rank(ranked: Sequence[str], gold: Sequence[str]) -> int | None:

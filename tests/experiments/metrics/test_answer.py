@@ -6,6 +6,7 @@ from rapidfuzz.distance import LCSseq
 from rlc.experiments import metrics
 from rlc.experiments.metrics.answer import (
     chosen_letter,
+    compared,
     containment,
     exact_match,
     multiple_choice,
@@ -26,7 +27,7 @@ def test_token_f1_by_hand():
     # prediction {cat, sat, down}, gold {cat, sat}: 2 * 2 / (3 + 2)
     assert token_f1("the cat sat down", ["cat sat"]) == pytest.approx(0.8)
     assert token_f1("cat cat", ["cat"]) == pytest.approx(2 / 3)
-    assert token_f1("the", ["a"]) == 1.0  # two empty bags
+    assert token_f1("...", ["!"]) == 1.0  # two empty bags
     assert token_f1("dog", ["cat"]) == 0.0
 
 
@@ -38,6 +39,36 @@ def test_containment_is_by_whole_words():
 def test_rouge_l_by_hand():
     # longest common subsequence "the sat" = 2 of 3 and of 3
     assert rouge_l("the cat sat", ["cat the sat"]) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("letter", ["A", "B"])
+def test_an_answer_that_is_an_article_is_an_answer(letter):
+    for score in (exact_match, token_f1, containment):
+        assert score(f"The answer is {letter}.", [letter]) == score(letter, [letter]) == 1.0
+        assert score("The", [letter]) == score("The answer is C", [letter]) == 0.0
+    assert token_f1("an", ["the"]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("prediction", "gold", "f1"),
+    [
+        ("由艾达洛建造。", "艾达·洛", 4 / 7),  # two pairs of five are the gold answer's
+        ("STRASSE", "die Straße", 2 / 3),
+        ("cafe\u0301", "Café", 1.0),
+        ("「灯台」", "灯台", 1.0),
+        ("١٢", "12", 1.0),
+        ("½", "1/2", 1.0),
+    ],
+)
+def test_words_of_any_script(prediction, gold, f1):
+    assert token_f1(prediction, [gold]) == pytest.approx(f1)
+    assert containment(prediction, [gold]) == float(f1 == 1.0 or "艾" in gold)
+    assert rouge_l("灯台は白い", ["灯台は白い"]) == 1.0 > rouge_l("灯台は白い", ["灯台は黒い"]) > 0.0
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_on_ascii_the_words_are_squads(text):
+    assert compared(text) == normalise(text).split() or not normalise(text)
 
 
 @pytest.mark.parametrize("score", SCORES)

@@ -16,7 +16,7 @@ from rlc.experiments.metrics.evidence import (
     silver,
 )
 
-TEXTS = st.text(st.sampled_from("ab1234,.% \n-_éＡﬁ½，e\u0301İσ٣"), max_size=30)
+TEXTS = st.text(st.sampled_from("ab1234,.% \n-_éＡﬁ½，e\u0301İσß٣\u00ad灯塔、१ิกｶﾞ"), max_size=30)
 
 
 def test_normalise():
@@ -61,6 +61,34 @@ def test_phrases_are_whole_words_and_all_are_needed():
     assert holds("At the Golden  Cap, he said", ("golden cap",))
     assert not holds("golden caps", ("golden cap",))
     assert not holds("100 and 200", ("100", "300"))
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "found"),
+    [
+        ("灯塔由艾达·洛于一八七一年建造。", "艾达洛。", "艾达·洛"),
+        ("它建于1871年，在港口。", "1871年", "1871"),
+        ("売上は１２３４円", "1234円", "１２３４"),
+        ("ประภาคารนี้สร้างขึ้นโดยเอดา ในปี", "เอดา", "เอดา"),
+        ("서울특별시에서 태어났다", "서울 특별시", "서울특별시"),
+        ("हिन्दी भाषा की किताब", "हिन्दी भाषा", "हिन्दी भाषा"),
+        ("Der Ver\u00adtrag der HAUPTSTRASSE", "Vertrag der Hauptstraße", "Ver\u00adtrag der HAUPTSTRASSE"),
+        ("كُتِبَ في القاهـرة عام ١٩٥٢", "القاهرة", "القاهـرة"),
+        ("he said \u202bשלום עולם\u202c twice", "שלום עולם", "שלום עולם\u202c"),
+        ("İSTANBUL limanı", "istanbul limani", "İSTANBUL limanı"),
+        ("the re\u0301sume\u0301", "résumé", "re\u0301sume\u0301"),
+    ],
+)
+def test_evidence_in_any_script(text, answer, found):
+    gold = gold_strings(answer)
+    assert holds(text, gold)
+    assert [text[start:end] for start, end in places(text, gold)] == [found]
+    assert not holds(text, gold_strings("艾达路")) and not holds(text, gold_strings("187"))
+
+
+@pytest.mark.parametrize("script", ["हिन्दीx", "Vertrags"])
+def test_a_word_is_whole_in_spaced_scripts(script):
+    assert not holds(script, gold_strings(script[:-1]))
 
 
 def test_first_rank_needs_the_texts_together():
