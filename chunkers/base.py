@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from langchain_core.documents import BaseDocumentTransformer, Document
+from langchain_core.embeddings import Embeddings
 
 from rlc.data.errors import DataError
 from rlc.data.protocols import Tokenizer
@@ -132,6 +133,19 @@ def check_text(document: Document) -> None:
             f"document {document.id!r}: character {error.start} is a lone surrogate "
             f"(U+{ord(text[error.start]):04X}), which is not text; decode the file with its right encoding"
         ) from error
+
+
+def check_encoder(encoder: object) -> None:
+    """Refuse langchain's `Embeddings`, which do not tell their window.
+
+    Raises:
+        TypeError: naming the wrapper that does.
+    """
+    if isinstance(encoder, Embeddings):
+        raise TypeError(
+            f"langchain's Embeddings do not tell their window: give LangChainEncoder({type(encoder).__name__}(...), "
+            "window=...) of rlc.retrievers.encoders"
+        )
 
 
 def check_size(size: int, overlap: int = 0) -> None:

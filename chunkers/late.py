@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rlc.chunkers.base import Chunker, Span, check_size
+from rlc.chunkers.base import Chunker, Span, check_encoder, check_size
 from rlc.chunkers.recursive import first_word, last_separator
 from rlc.chunkers.sentence import SentenceChunker
 from rlc.chunkers.support.windows import Ruler, windows
@@ -55,6 +55,7 @@ class LateChunker(Chunker):
         return {"inner": "recursive"}
 
     def __post_init__(self) -> None:
+        check_encoder(self.encoder)
         if self.encoder.pooling != "mean":
             raise UnsupportedError(
                 f"late chunking averages token states, but {self.encoder.name} pools by {self.encoder.pooling!r}: "

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rlc.chunkers.base import Chunker, Span, check_size
+from rlc.chunkers.base import Chunker, Span, check_encoder, check_size
 from rlc.chunkers.recursive import RecursiveChunker
 from rlc.chunkers.support.windows import Ruler
 from rlc.data.protocols import Encoder, Floats, Tokenizer
@@ -62,6 +62,7 @@ class SemanticChunker(Chunker):
     sentences: str = "rules"
 
     def __post_init__(self) -> None:
+        check_encoder(self.encoder)
         check_size(self.size)
         splitter(self.sentences)
         if not 0 <= self.least <= self.size:

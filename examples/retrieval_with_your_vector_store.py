@@ -23,7 +23,7 @@ def main() -> list[Document]:
     store = InMemoryVectorStore.from_documents(DOCUMENTS, DeterministicFakeEmbedding(size=64))
     retriever = HybridRetriever(
         retrievers=[BM25Retriever.from_documents(DOCUMENTS), store.as_retriever()],
-        fusion="rrf",  # by ranks: langchain's vector stores hand out no scores
+        fusion="rrf",  # by ranks: the store in memory has no relevance scores; of those that have, leave it out
         weights=[2.0, 1.0],  # the words count twice
         k=3,
     )

@@ -15,6 +15,7 @@ RETRIEVERS = {
     "multi-query": "rlc.retrievers.multi_query:MultiQueryRetriever",
     "hyde": "rlc.retrievers.hyde:HydeRetriever",
     "neighbours": "rlc.retrievers.neighbours:NeighbourRetriever",
+    "refined": "rlc.retrievers.refined:RefinedRetriever",
     "parents": "rlc.retrievers.parents:ParentRetriever",
 }
 

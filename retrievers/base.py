@@ -22,7 +22,11 @@ from rlc.data.errors import UnsupportedError
 from rlc.data.loads import ChunkLoad, PassageLoad
 
 Where = Mapping[str, Any]
-"""A metadata filter: `{"source": "report"}` keeps the documents whose metadata has exactly these values."""
+"""A metadata filter: `{"source": "report", "kind": ["book", "paper"], "year": {"$gte": 2000, "$lt": 2010}}`.
+
+It keeps the documents whose field has exactly this value, one of these, or is as the operators ask
+(`rlc.retrievers.index.where`), all fields together; `$and`, `$or` and `$not` join filters.
+"""
 RetrieverFactory = Callable[[Sequence[Document]], BaseRetriever]
 """Makes a retriever over documents, such as `BM25Retriever.from_documents`."""
 
@@ -200,6 +204,13 @@ def scored(document: Document, score: float, rank: int, **more: object) -> Docum
     metadata = {**document.metadata, "relevance_score": float(score), "rank": rank, **more}
     metadata.pop("embedding", None)
     return Document(id=document.id, page_content=document.page_content, metadata=metadata)
+
+
+def ranked(document: Document, rank: int) -> Document:
+    """A copy of the document with another rank (from 1) in its metadata."""
+    return Document(
+        id=document.id, page_content=document.page_content, metadata={**document.metadata, "rank": rank}
+    )
 
 
 def top_k(scores: NDArray[np.floating[Any]], ties: NDArray[np.int64], k: int) -> NDArray[np.int64]:

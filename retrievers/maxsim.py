@@ -6,10 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
 from numpy.typing import NDArray
+from pydantic import Field
 
 from rlc.data.protocols import Encoder, Floats
 from rlc.retrievers.base import Retriever, Where, text_of, top_k
+from rlc.retrievers.encoders.langchain import as_encoder
 from rlc.retrievers.encoders.sentence_transformer import unit
 from rlc.retrievers.index.collection import Collection
 
@@ -69,19 +72,22 @@ class MaxSimRetriever(Retriever):
         starts: int64 [passages], where each passage's begin.
     """
 
-    collection: Collection
+    collection: Collection = Field(repr=False)
     encoder: Encoder
-    tokens: HalfFloats
-    starts: NDArray[np.int64]
+    tokens: HalfFloats = Field(repr=False)
+    starts: NDArray[np.int64] = Field(repr=False)
 
     @classmethod
-    def from_documents(cls, documents: Sequence[Document], *, encoder: Encoder, k: int = 5) -> Self:
+    def from_documents(
+        cls, documents: Sequence[Document], *, encoder: Encoder | Embeddings, k: int = 5
+    ) -> Self:
         """Embed every token of the documents.
 
         Raises:
             DataError: if there is no document.
             UnsupportedError: if the encoder gives no token embeddings.
         """
+        encoder = as_encoder(encoder)
         collection = Collection.of(documents)
         states = token_states(encoder, [text_of(document) for document in documents])
         starts = np.cumsum([0, *(len(vectors) for vectors in states[:-1])])

@@ -37,11 +37,11 @@ _BREAK = regex.compile(rf"(?<=[{UNSPACED}]\p{{M}}*) (?=[[{UNSPACED}]--\p{{M}}])"
 
 
 def normalise(text: str) -> str:
-    """Folded, commas out; all but word characters, decimal points and % to single spaces.
+    r"""Folded, commas out; all but word characters, decimal points and % to single spaces.
 
     Letters of scripts without spaces stand close to each other and apart from all else.
 
-    >>> normalise("Net loss: $1,234.50 (5%)"), normalise("建于1871年，\\n在 港口")
+    >>> normalise("Net loss: $1,234.50 (5%)"), normalise("建于1871年，\n在 港口")
     ('net loss 1234.50 5%', '建于 1871 年在港口')
     """
     text = " ".join(_OTHER.sub(" ", space_out(_folded(text))).split())
@@ -116,7 +116,10 @@ def _pattern(gold: str) -> Any:  # noqa: ANN401  the library regex has no types
 def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
     """The text folded without commas, and the way from a place in it, start or end, to the text's."""
     pieces: list[str] = []
-    new, old = [0], [0]  # borders here and in the text: of what stayed as long as it was, of what did not, ...
+    new, old = (
+        [0],
+        [0],
+    )  # borders here and in the text: of what stayed as long as it was, of what did not, ...
     for run in _FOREIGN.finditer(text):
         if _folded(run[0]) == run[0].lower() and len(_folded(run[0])) == len(run[0]):
             continue

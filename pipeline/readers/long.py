@@ -24,8 +24,9 @@ from rlc.pipeline.readers.support.asking import (
     searched,
     tokens_of,
 )
-from rlc.pipeline.readers.support.indexing import let_through, warm
+from rlc.pipeline.readers.support.indexing import warm
 from rlc.retrievers.prune.base import Kept, pruned
+from rlc.retrievers.support.compressor import let_through
 
 BETWEEN = "\n\n"  # stands between passages
 

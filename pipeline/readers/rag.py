@@ -51,7 +51,8 @@ class RagReader:
         instruction: put after every question that is read, not after those that are searched for.
         collection: documents in all of which every question is searched, whether its own is among them or not; None
             searches its own.
-        where: keep only passages whose metadata has these values.
+        where: keep only passages whose metadata is so: a value, a list of values, or operators such as
+            `{"$gte": 2000, "$lt": 2010}` by field.
     """
 
     VERSION: ClassVar[int] = 1

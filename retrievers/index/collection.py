@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
 from rlc.retrievers.base import Where, id_of, scored
+from rlc.retrievers.index.where import MISSING, bounds, check, comparable, fulfils
 
 Rows = NDArray[np.int64]
 
@@ -45,22 +46,41 @@ class Collection:
         return len(self.documents)
 
     def rows(self, where: Where) -> Rows:
-        """The rows that the filter keeps, ascending.
+        """The rows that the filter keeps, ascending; `rlc.retrievers.index.where` says what a filter may ask.
 
         Raises:
-            DataError: if no document has a field of the filter: a misspelt name would find nothing, silently.
-            ValueError: if the filter asks for a list or another value that has no equality by content.
+            DataError: if no document has a field of the filter, or a value that its bounds can be held against: a
+                misspelt name would find nothing, silently.
+            ValueError: if it is no filter.
         """
-        if unfit := [field for field, value in where.items() if not isinstance(value, Hashable)]:
-            raise ValueError(
-                f"the filter on {unfit[0]!r} must ask for one value, got {where[unfit[0]]!r}: search once for each"
-            )
-        kept = [
-            self._column(field).get(value, np.array([], dtype=np.int64)) for field, value in where.items()
-        ]
-        if not kept:
-            return np.arange(len(self))
-        return reduce(partial(np.intersect1d, assume_unique=True), kept)
+        check(where)
+        return self._rows_of(where)
+
+    def _rows_of(self, where: Where) -> Rows:
+        kept = [self._matching(name, condition) for name, condition in where.items()]
+        return reduce(partial(np.intersect1d, assume_unique=True), kept, np.arange(len(self)))
+
+    def _matching(self, name: str, condition: Any) -> Rows:  # noqa: ANN401 - a value of any type
+        """The rows that a part of the filter keeps, ascending."""
+        if name == "$and":
+            return reduce(partial(np.intersect1d, assume_unique=True), map(self._rows_of, condition))
+        if name == "$or":
+            return reduce(np.union1d, map(self._rows_of, condition))
+        if name == "$not":
+            return np.setdiff1d(np.arange(len(self)), self._rows_of(condition), assume_unique=True)
+        column = self._column(name)
+        if isinstance(condition, Hashable):
+            return column.get(condition, np.array([], dtype=np.int64))
+        for bound in bounds(condition):
+            if not any(comparable(value, bound) for value in column):
+                raise DataError(
+                    f"the filter holds {name!r} against {bound!r}, and every document has there something else, such "
+                    f"as {next(iter(column))!r}: give a bound of that type"
+                )
+        hits = [rows for value, rows in column.items() if fulfils(value, condition)]
+        if fulfils(MISSING, condition):
+            hits.append(np.setdiff1d(np.arange(len(self)), np.concatenate(list(column.values()))))
+        return np.sort(np.concatenate(hits)) if hits else np.array([], dtype=np.int64)
 
     def take(self, rows: Rows, scores: NDArray[np.floating[Any]]) -> list[Document]:
         """Copies of the documents of these rows, best first, with score and rank."""

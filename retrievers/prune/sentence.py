@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from pydantic import field_validator
 
 from rlc.data.protocols import Encoder
+from rlc.retrievers.encoders.langchain import as_encoder
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
 from rlc.retrievers.prune.support.units import Unit
 
@@ -20,6 +22,7 @@ class SimilarityPruner(SentencePruner):
     """
 
     encoder: Encoder
+    _taken = field_validator("encoder", mode="before")(as_encoder)
     threshold: Share = 0.1
 
     def judge(self, asked: Sequence[Asked], cut: Sequence[Sequence[Sequence[Unit]]]) -> list[list[Judged]]:

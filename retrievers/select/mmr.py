@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores.utils import maximal_marginal_relevance
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rlc.data.loads import PassageLoad
 from rlc.data.protocols import Encoder
 from rlc.retrievers.base import text_of
+from rlc.retrievers.encoders.langchain import as_encoder
 from rlc.retrievers.support.compressor import Compressor
 
 
@@ -22,6 +23,7 @@ class MaximalMarginalRelevance(Compressor):
     """
 
     encoder: Encoder
+    _taken = field_validator("encoder", mode="before")(as_encoder)
     k: int = Field(default=5, ge=1)
     trade: float = Field(default=0.5, ge=0, le=1)
 

@@ -39,6 +39,15 @@ class Compressor(BaseDocumentCompressor):
         return self.refine(documents, query)
 
 
+def let_through(steps: Sequence[BaseDocumentCompressor], load: PassageLoad | None) -> PassageLoad | None:
+    """Bound what the steps leave of passages; None where one cannot say."""
+    for step in steps:
+        if load is None or not isinstance(step, Compressor):
+            return None
+        load = step.lets_through(load)
+    return load
+
+
 def score_of(document: Document) -> float:
     """The score that the step before gave.
 

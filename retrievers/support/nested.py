@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Self
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
+from pydantic import field_validator
 
 from rlc.retrievers.base import Retriever, RetrieverFactory
+from rlc.retrievers.support.vector_store import with_scores
 
 
 class NestedRetriever(Retriever):
@@ -20,6 +22,12 @@ class NestedRetriever(Retriever):
     """
 
     HELD: ClassVar[frozenset[str]] = frozenset({"retriever", "retrievers", "sources"})
+
+    @field_validator("retriever", "retrievers", mode="before", check_fields=False)
+    @classmethod
+    def _scored(cls, held: object) -> object:
+        """Vector stores give their scores; everything else is held as it is."""
+        return [with_scores(one) for one in held] if isinstance(held, (list, tuple)) else with_scores(held)
 
     @classmethod
     def hold(cls, documents: Sequence[Document], *, retriever: RetrieverFactory) -> dict[str, Any]:

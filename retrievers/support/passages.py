@@ -54,7 +54,7 @@ class ExpandingRetriever(NestedRetriever):
     """
 
     retriever: BaseRetriever
-    sources: Mapping[str, Sequence[Document]]
+    sources: Mapping[str, Sequence[Document]] = Field(repr=False)
     depth: int = Field(default=50, ge=1)
 
     @classmethod

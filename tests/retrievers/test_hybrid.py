@@ -1,3 +1,4 @@
+import asyncio
 from functools import partial
 
 import pytest
@@ -85,8 +86,45 @@ def test_a_vector_store_of_the_users_own(documents):
     found = mine.invoke("the bird sings", k=4)
     assert {document.id for document in found} == {"d0", "d1", "d2", "d3"}
     assert "rank_vectorstore" in found[0].metadata
-    with pytest.raises(UnsupportedError, match="VectorStoreRetriever cannot be told"):
-        mine.invoke("bird", where={"source": "pets"})
+    assert {d.metadata["source"] for d in mine.invoke("bird", where={"source": ["pets"]})} == {"pets"}
+    with pytest.raises(UnsupportedError, match="the vectorstore retriever gives no relevance_score"):
+        HybridRetriever(retrievers=[store]).invoke("bird")
+
+
+class Scored(InMemoryVectorStore):
+    """A store with relevance scores, as most have."""
+
+    def _select_relevance_score_fn(self):
+        return lambda cosine: (1 + cosine) / 2
+
+
+def test_a_vector_store_is_fused_by_its_scores(documents):
+    store = Scored.from_documents(documents, DeterministicFakeEmbedding(size=16))
+    members = [BM25Retriever.from_documents(documents), store]
+    found = HybridRetriever(retrievers=members, weights=[0, 1]).invoke("the bird sings", k=4)
+    told = store.similarity_search_with_relevance_scores("the bird sings", k=4)
+    assert [document.id for document in found] == [document.id for document, _ in told]
+    assert [d.metadata["score_vectorstore"] for d in found] == [score for _, score in told]
+    plain = HybridRetriever(retrievers=[members[0], store.as_retriever()], weights=[0, 1])
+    assert plain.invoke("the bird sings", k=4) == found
+    assert asyncio.run(plain.ainvoke("the bird sings", k=4)) == found
+    assert {d.metadata["source"] for d in plain.invoke("bird", where={"source": {"$ne": "pets"}})} == {
+        "report"
+    }
+
+
+def test_a_store_that_ignores_a_filter_is_refused(documents):
+    class Deaf(Scored):
+        def similarity_search_with_score(self, query, k=4, **kwargs):
+            return super().similarity_search_with_score(query, k)
+
+    store = Deaf.from_documents(documents, DeterministicFakeEmbedding(size=16))
+    with pytest.raises(UnsupportedError, match="Deaf does not keep to the filter"):
+        HybridRetriever(retrievers=[store]).invoke("bird", where={"source": "pets"})
+    with pytest.raises(UnsupportedError, match="has a filter already"):
+        HybridRetriever(retrievers=[store.as_retriever(search_kwargs={"filter": {}})]).invoke(
+            "a", where={"n": 1}
+        )
 
 
 def test_batch_is_invoke(hybrid):

@@ -15,7 +15,7 @@ from rlc.data.protocols import Tokenizer
 from rlc.data.records import Usage, document_name
 from rlc.data.tokens import count_once
 from rlc.retrievers.base import RetrieverFactory, handed_out
-from rlc.retrievers.support.compressor import Compressor
+from rlc.retrievers.support.compressor import let_through
 
 
 class Indexed(NamedTuple):
@@ -74,15 +74,6 @@ def passage_load(
     whole = sum(count_once(tokenizer, document.page_content) for document in documents)
     load = handed_out(index, ChunkLoad(tuple(map(max, zip(*bounds, strict=True))), whole))
     return let_through(steps, load)
-
-
-def let_through(steps: Sequence[BaseDocumentCompressor], load: PassageLoad | None) -> PassageLoad | None:
-    """Bound what the steps leave of passages; None where one cannot say."""
-    for step in steps:
-        if load is None or not isinstance(step, Compressor):
-            return None
-        load = step.lets_through(load)
-    return load
 
 
 def by_name(documents: Sequence[Document]) -> Mapping[str, Document]:
