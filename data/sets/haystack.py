@@ -3,7 +3,7 @@
 import random
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -174,6 +174,12 @@ def hidden(
 def generator(*about: object) -> random.Random:
     """A generator of one's own, the same for the same words and numbers in every process."""
     return random.Random(":".join(map(str, about)))  # noqa: S311 - nothing here is a secret
+
+
+def each(part: str, length: int, questions: int, seed: int) -> Iterator[tuple[str, random.Random]]:
+    """Number the questions of a part: an id for each, and a generator of its own."""
+    for i in range(questions):
+        yield f"{part}/{length}/{i}", generator(seed, part, length, i)
 
 
 def gold(document: Document, spans: Sequence[tuple[int, int]]) -> tuple[Evidence, ...]:

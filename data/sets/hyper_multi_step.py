@@ -9,12 +9,11 @@ import itertools
 import random
 from collections.abc import Sequence
 
-from langchain_core.documents import Document
-
-from rlc.data.errors import UsageError
+from rlc.data.protocols import Tokenizer
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Part
-from rlc.data.sets.haystack import BUNDLED, Haystack, generator, gold, load_haystack, made, room_in
+from rlc.data.sets.haystack import room_in
+from rlc.data.sets.pairs import check_pairs, line, make_of_pairs, question_on
 
 _BEFORE = "The JSON object below holds pairs of a key and a value.\n\n{text}\n\n"
 VALUE = Wording(_BEFORE, '{question}\nAnswer in this form: value: "..."\n', 64)
@@ -68,46 +67,30 @@ def make(
     Raises:
         UsageError: where there is no needle, or the length holds too few pairs.
     """
-    if needles < 1:
-        raise UsageError(f"hyper-multi-step: needles must be at least 1, got {needles}")
-    hay = load_haystack(BUNDLED, tokenizer)  # of it only the tokenizer is used
-    examples = [
-        _example(f"{part}/{length}/{i}", part, length, needles, hay, generator(seed, part, length, i))
-        for i in range(questions)
-    ]
-    settings = {"length": length, "questions": questions, "needles": needles, "seed": seed}
-    return made(CARD, part, examples, settings, hay, 0)
+    return make_of_pairs(
+        CARD,
+        part,
+        _example,
+        length=length,
+        questions=questions,
+        needles=needles,
+        seed=seed,
+        tokenizer=tokenizer,
+    )
 
 
-def _example(id_: str, part: str, length: int, needles: int, hay: Haystack, draw: random.Random) -> Example:
+def _example(
+    id_: str, part: str, length: int, needles: int, tokenizer: Tokenizer, draw: random.Random
+) -> Example:
     wording = CARD.parts[part].wording or VALUE
-    room = room_in(length, wording, "9" * 60, [], hay.tokenizer)
-    number = room // (hay.tokenizer.count(_line("9" * 10, "9" * 10)) + 1)
-    if number <= 2 * needles:
-        raise UsageError(f"length={length}: holds {number} pairs, and {part} needs more than {2 * needles}")
+    room = room_in(length, wording, "9" * 60, [], tokenizer)
+    number = room // (tokenizer.count(line("9" * 10, "9" * 10)) + 1)
+    check_pairs(number, 2 * needles, part, length)
     drawn = draw.sample(range(10**9, 10**10), 2 * number)
     pairs = [(str(key), str(value)) for key, value in zip(drawn[:number], drawn[number:], strict=True)]
     places = draw.sample(range(number), needles if part in ("multi-step", "multi") else 1)
     question, answers = _asked(part, pairs, places)
-    spans, text = [], "{"
-    for i, pair in enumerate(pairs):
-        text += ",\n " if i else ""
-        spans.append((len(text), len(text) + len(_line(*pair))))
-        text += _line(*pair)
-    document = Document(
-        id=id_, page_content=text + "}", metadata={"kind": "table", "title": id_, "passages": tuple(spans)}
-    )
-    return Example(
-        id=id_,
-        question=question,
-        document=document,
-        answers=tuple(answers),
-        task=part,
-        answerable=True,
-        metadata={"length": str(length)},
-        gold=gold(document, [spans[i] for i in places]),
-        wording=wording,
-    )
+    return question_on(pairs, id_, question, places, answers, length, wording)
 
 
 def _asked(part: str, pairs: list[tuple[str, str]], places: Sequence[int]) -> tuple[str, list[str]]:
@@ -131,7 +114,3 @@ def _asked(part: str, pairs: list[tuple[str, str]], places: Sequence[int]) -> tu
     low = ordered[at - 1] + 1 if at else 10**9
     high = ordered[at + 1] - 1 if at + 1 < len(ordered) else 10**10 - 1
     return f"What is the key whose value is at least {low} and at most {high}?", [key]
-
-
-def _line(key: str, value: str) -> str:
-    return f'"{key}": "{value}"'

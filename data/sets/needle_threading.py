@@ -8,15 +8,13 @@ paper's; the draws are our own, since the published haystacks are of fixed lengt
 import json
 import random
 import uuid
-from collections.abc import Sequence
 from itertools import pairwise
 
-from langchain_core.documents import Document
-
-from rlc.data.errors import UsageError
+from rlc.data.protocols import Tokenizer
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Part
-from rlc.data.sets.haystack import BUNDLED, Haystack, generator, gold, load_haystack, made, room_in
+from rlc.data.sets.haystack import room_in
+from rlc.data.sets.pairs import check_pairs, line, make_of_pairs, question_on
 
 _BEFORE = "Extract the value corresponding to the specified key in the JSON object below.\n\n{text}\n\n"
 ONE = Wording(_BEFORE, "{question}\nAnswer with the value alone.\nCorresponding value: ", 64)
@@ -81,25 +79,27 @@ def make(
     Raises:
         UsageError: where there is no needle, or nothing fits into the length.
     """
-    if needles < 1:
-        raise UsageError(f"needle-threading: needles must be at least 1, got {needles}")
-    hay = load_haystack(BUNDLED, tokenizer)  # of it only the tokenizer is used
-    examples = [
-        _question(f"{part}/{length}/{i}", part, length, needles, hay, generator(seed, part, length, i))
-        for i in range(questions)
-    ]
-    settings = {"length": length, "questions": questions, "needles": needles, "seed": seed}
-    return made(CARD, part, examples, settings, hay, 0)
+    return make_of_pairs(
+        CARD,
+        part,
+        _question,
+        length=length,
+        questions=questions,
+        needles=needles,
+        seed=seed,
+        tokenizer=tokenizer,
+    )
 
 
-def _question(id_: str, part: str, length: int, needles: int, hay: Haystack, draw: random.Random) -> Example:
+def _question(
+    id_: str, part: str, length: int, needles: int, tokenizer: Tokenizer, draw: random.Random
+) -> Example:
     wording = CARD.parts[part].wording or ONE
-    pairs = _pairs(length, wording, hay, draw)
+    pairs = _pairs(length, wording, tokenizer, draw)
     hops = needles if part in ("threading", "multi-threading") else 1
     threads = needles if part == "multi-threading" else 1
     wanted = max(needles, hops * threads)
-    if len(pairs) <= wanted:
-        raise UsageError(f"length={length}: holds {len(pairs)} pairs, and {part} needs more than {wanted}")
+    check_pairs(len(pairs), wanted, part, length)
     places = draw.sample(range(len(pairs)), wanted)
     if part == "conditional":
         mark = "*"
@@ -107,29 +107,31 @@ def _question(id_: str, part: str, length: int, needles: int, hay: Haystack, dra
             key, value = pairs[place]
             pairs[place] = (key[:-1] + mark, value)
         question = f'Keys: all that hold the character "{mark}"'
-        return _example(id_, question, wording, pairs, places, [pairs[i][1] for i in sorted(places)], length)
+        return question_on(
+            pairs, id_, question, places, [pairs[i][1] for i in sorted(places)], length, wording
+        )
     if part in ("single", "multiple"):
         places = places[: 1 if part == "single" else needles]
         keys = [pairs[i][0] for i in places]
         question = f'Key: "{keys[0]}"' if part == "single" else f"Keys: {json.dumps(keys)}"
-        return _example(id_, question, wording, pairs, places, [pairs[i][1] for i in places], length)
+        return question_on(pairs, id_, question, places, [pairs[i][1] for i in places], length, wording)
     runs = [places[i * hops : (i + 1) * hops] for i in range(threads)]
     for run in runs:
         for here, after in pairwise(run):
             pairs[here] = (pairs[here][0], pairs[after][0])
     keys = [pairs[run[0]][0] for run in runs]
     question = f'Key: "{keys[0]}"' if part == "threading" else f"Keys: {json.dumps(keys)}"
-    return _example(id_, question, wording, pairs, places, [pairs[run[-1]][1] for run in runs], length)
+    return question_on(pairs, id_, question, places, [pairs[run[-1]][1] for run in runs], length, wording)
 
 
-def _pairs(length: int, wording: Wording, hay: Haystack, draw: random.Random) -> list[tuple[str, str]]:
+def _pairs(length: int, wording: Wording, tokenizer: Tokenizer, draw: random.Random) -> list[tuple[str, str]]:
     """As many pairs as the length holds, the question left its room."""
     asked = f"Keys: {json.dumps([str(uuid.UUID(int=0))] * 6)}"
-    room = room_in(length, wording, asked, [], hay.tokenizer)
+    room = room_in(length, wording, asked, [], tokenizer)
     pairs: list[tuple[str, str]] = []
     for _ in range(room):  # no pair costs less than a token
         pair = (_drawn(draw), _drawn(draw))
-        room -= hay.tokenizer.count(_line(*pair)) + 1
+        room -= tokenizer.count(line(*pair)) + 1
         if room < 0:
             break
         pairs.append(pair)
@@ -138,38 +140,3 @@ def _pairs(length: int, wording: Wording, hay: Haystack, draw: random.Random) ->
 
 def _drawn(draw: random.Random) -> str:
     return str(uuid.UUID(int=draw.getrandbits(128), version=4))
-
-
-def _line(key: str, value: str) -> str:
-    return f'"{key}": "{value}"'
-
-
-def _example(
-    id_: str,
-    question: str,
-    wording: Wording,
-    pairs: Sequence[tuple[str, str]],
-    places: Sequence[int],
-    answers: Sequence[str],
-    length: int,
-) -> Example:
-    text, spans = "{", []
-    for i, pair in enumerate(pairs):
-        text += ",\n " if i else ""
-        spans.append((len(text), len(text) + len(_line(*pair))))
-        text += _line(*pair)
-    document = Document(
-        id=id_, page_content=text + "}", metadata={"kind": "table", "title": id_, "passages": tuple(spans)}
-    )
-    depth = {"depth": f"{100 * places[0] / len(pairs):.0f}"} if len(places) == 1 else {}
-    return Example(
-        id=id_,
-        question=question,
-        document=document,
-        answers=tuple(answers),
-        task=id_.partition("/")[0],
-        answerable=True,
-        metadata={"length": str(length), **depth},
-        gold=gold(document, [spans[i] for i in places]),
-        wording=wording,
-    )

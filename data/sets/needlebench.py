@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rlc.data.errors import UsageError
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Part
-from rlc.data.sets.haystack import Haystack, generator, hidden, load_haystack, made, plant, room_in
+from rlc.data.sets.haystack import Haystack, each, hidden, load_haystack, made, plant, room_in
 from rlc.data.sets.needles import NAMES, WORDING, secret, secrets
 
 PARALLEL = Wording(
@@ -102,10 +102,9 @@ def make(
     hay = load_haystack(haystack, tokenizer)
     makers = {"single": _single, "multi": _multi, "parallel": _parallel, "atc": _atc}
     examples = []
-    for i in range(questions):
+    for i, (id_, draw) in enumerate(each(part, length, questions, seed)):
         depth = i / (questions - 1) if questions > 1 else 0.5
-        draw = generator(seed, part, length, i)
-        examples.append(makers[part](f"{part}/{length}/{i}", length, needles, depth, hay, draw))
+        examples.append(makers[part](id_, length, needles, depth, hay, draw))
     settings = {"length": length, "questions": questions, "needles": needles, "seed": seed}
     return made(CARD, part, examples, settings, hay, 0 if part == "atc" else length)
 

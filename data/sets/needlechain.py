@@ -11,7 +11,7 @@ import random
 from rlc.data.errors import UsageError
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Part
-from rlc.data.sets.haystack import BUNDLED, generator, hidden, load_haystack, made, plant
+from rlc.data.sets.haystack import BUNDLED, each, hidden, load_haystack, made, plant
 from rlc.data.sets.needles import NAMES
 
 WORDING = Wording(
@@ -58,10 +58,7 @@ def make(part: str, length: int = 10, questions: int = 10, seed: int = 0) -> Dat
     """
     if not 2 <= length <= len(NAMES):
         raise UsageError(f"needlechain: length is a number of sentences from 2 to {len(NAMES)}, got {length}")
-    examples = [
-        _example(f"{part}/{length}/{i}", part, length, generator(seed, part, length, i))
-        for i in range(questions)
-    ]
+    examples = [_example(id_, part, length, draw) for id_, draw in each(part, length, questions, seed)]
     settings = {"length": length, "questions": questions, "seed": seed}
     return made(CARD, part, examples, settings, load_haystack(BUNDLED, "approximate"), 0)
 

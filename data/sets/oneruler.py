@@ -8,7 +8,7 @@ import random
 
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Part
-from rlc.data.sets.haystack import Haystack, generator, hidden, load_haystack, made, plant, room_in
+from rlc.data.sets.haystack import Haystack, each, hidden, load_haystack, made, plant, room_in
 from rlc.data.sets.ruler import NEEDLE
 
 WORDING = Wording(
@@ -65,10 +65,7 @@ def make(
         DataError: where the hay cannot be read.
     """
     hay = load_haystack(haystack, tokenizer)
-    examples = [
-        _example(f"{part}/{length}/{i}", part, length, hay, generator(seed, part, length, i))
-        for i in range(questions)
-    ]
+    examples = [_example(id_, part, length, hay, draw) for id_, draw in each(part, length, questions, seed)]
     return made(CARD, part, examples, {"length": length, "questions": questions, "seed": seed}, hay, length)
 
 

@@ -20,7 +20,7 @@ from rlc.data.sets.card import Card, Part
 from rlc.data.sets.haystack import (
     Haystack,
     Planted,
-    generator,
+    each,
     hidden,
     load_haystack,
     made,
@@ -138,9 +138,7 @@ def make(
     hay = load_haystack(haystack, tokenizer)
     makers: Mapping[str, Make] = {"vt": _variables, "cwe": _common_words, "fwe": _coded_words}
     maker = _asker(part, qa) if part in ("qa_1", "qa_2") else makers.get(part) or _hider(NIAH[part])
-    examples = [
-        maker(f"{part}/{length}/{i}", length, hay, generator(seed, part, length, i)) for i in range(questions)
-    ]
+    examples = [maker(id_, length, hay, draw) for id_, draw in each(part, length, questions, seed)]
     settings = {"length": length, "questions": questions, "seed": seed, "qa": qa}
     return made(CARD, part, examples, settings, hay, length)
 
