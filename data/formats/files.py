@@ -1,9 +1,11 @@
 """Files that others wrote: every fault is a `DataError` that names the file, the line and the reason."""
 
 import codecs
+import gzip
 import hashlib
 import json
 import warnings
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -127,7 +129,7 @@ class JsonRow:
 
 
 def read_rows(path: Path, make: Callable[[JsonRow], Made], *, strict: bool = True) -> list[Made]:
-    """Make something of every row of a JSON Lines file; blank lines and a missing final newline are borne.
+    """Make something of every row of a JSON Lines file, packed or plain; blank lines and no final newline are borne.
 
     Args:
         path: The file.
@@ -141,7 +143,7 @@ def read_rows(path: Path, make: Callable[[JsonRow], Made], *, strict: bool = Tru
         raise DataError(f"{path}: no such file; check its name, and the folder that it is looked for in")
     if leads_out(path.parent, path):
         raise DataError(f"{path}: is a link to a file elsewhere; put the file itself into the folder")
-    raw = read_bytes(path)
+    raw = unpacked(path)
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise DataError(
             f"{path}: is UTF-16, as PowerShell writes it; convert it first (`iconv -f UTF-16 -t UTF-8`)"
@@ -161,6 +163,21 @@ def read_rows(path: Path, make: Callable[[JsonRow], Made], *, strict: bool = Tru
     if faults:
         warnings.warn(f"{len(faults)} broken row(s) left out; the first: {faults[0]}", stacklevel=2)
     return made
+
+
+def unpacked(path: Path) -> bytes:
+    """What a file holds; of one that ends in `.gz`, what is packed in it.
+
+    Raises:
+        DataError: if it cannot be read, or is damaged.
+    """
+    raw = read_bytes(path)
+    if path.suffix != ".gz":
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: is damaged ({error}); fetch it again") from error
 
 
 def _parse(path: Path, line: int, raw: bytes) -> JsonRow:

@@ -4,20 +4,29 @@ Rows hold `input`, `question` and `target`, in a file for each task and length: 
 or one row a line. Where the facts stand is not marked. Wording, with two worked examples, is the authors'.
 """
 
+import csv
+import io
 import json
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from langchain_core.documents import Document
 
-from rlc.data.errors import DataError
-from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, short_digest
+from rlc.data.errors import DataError, UsageError, unknown
+from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, short_digest, unpacked
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
+from rlc.data.sets.loading import dataset, find
+from rlc.data.sets.recordings import UNSEEN, Recording, Recordings, unseen_example
 
+ASKED = (
+    "instruction_yes_examples_yes_post_prompt_yes"  # with the prompt of the card, as the authors' tables are
+)
+ENDS = (".csv", ".csv.gz")
 TASKS = tuple(f"qa{i}" for i in range(1, 21))
 
 
@@ -51,18 +60,30 @@ CARD = Card(
 )
 
 
-def load(part: str, length: str = "4k", root: str = "") -> Dataset:
+def load(part: str, length: str = "4k", root: str = "", recorded: str = "") -> Dataset:
     """Read the rows of a task at a length.
 
     Args:
         part: The task.
         length: As the files are called: 0k, 1k, 2k, ...
         root: Where the files lie, if not in the cache.
+        recorded: A model whose recorded answers are there: the questions are those that it was asked, without their texts.
 
     Raises:
         DataError: where the files are not here, or a row is broken.
     """
     folder, variant = files_of(CARD, root)
+    if recorded:
+        path = find(folder, *(f"{recorded}/{part}_{length}_{ASKED}{end}" for end in ENDS))
+        unseen = [
+            replace(
+                unseen_example(name, part, (row["target"],), row["question"].strip()),
+                metadata={"length": length},
+            )
+            for name, row in _answered(path).items()
+        ]
+        found = dataset(CARD, unseen, [path], folder, variant, CARD.measures(part))
+        return replace(found, notes=(UNSEEN,))
     file = next((path for path in sorted(folder.rglob(f"{part}/{length}.json*"))), None)
     if file is None:
         there = sorted({path.stem for path in folder.rglob(f"{part}/*.json*")})
@@ -82,9 +103,7 @@ def load(part: str, length: str = "4k", root: str = "") -> Dataset:
             raise row.fault("has no target")
         one = document(row.text("input"))
         fields: dict[str, Any] = {"task": part, "answerable": True, "metadata": {"length": length}}
-        return Example(
-            f"{one.id}:{short_digest(question)}", question, one, (target,), wording=wording, **fields
-        )
+        return Example(f"{part}/{length}:{row.line}", question, one, (target,), wording=wording, **fields)
 
     examples = numbered(_read(file, example))
     documents = {one.document_id: one.document for one in examples}
@@ -102,3 +121,33 @@ def _read(file: Path, make: Any) -> list[Example]:  # noqa: ANN401 - a function 
     except ValueError as error:
         raise DataError(f"{file}: not JSON ({error}); fetch it again") from error
     return [make(JsonRow(file, i, row)) for i, row in enumerate(rows, start=1)]
+
+
+def recorded_models(root: Path) -> list[str]:
+    """The models whose answers lie below a folder: the folders of their tables, below it."""
+    return sorted({path.parent.relative_to(root).as_posix() for path in root.rglob(f"qa*_{ASKED}.csv*")})
+
+
+def recordings(root: Path, model: str) -> Recordings:
+    """What a model answered to every task at every length, asked with the card's wording."""
+    if model not in (known := recorded_models(root)):
+        raise UsageError(unknown("model with recorded answers", model, known))
+    said = {
+        name: Recording(row["output"], answers=(row["target"],))
+        for path in sorted((root / model).glob(f"qa*_{ASKED}.csv*"))
+        for name, row in _answered(path).items()
+    }
+    return {"rag": {}, "long": said}
+
+
+def _answered(path: Path) -> dict[str, dict[str, str]]:
+    """The rows of a table of answers by the example's id; `path` says the task and the length."""
+    part, length, *_ = path.name.split("_")
+    text = unpacked(path).decode("utf-8", "replace")  # a model's answer may end within a character
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    for number, row in enumerate(rows, start=1):
+        if missing := [key for key in ("target", "output", "question") if row.get(key) is None]:
+            raise DataError(
+                f"{path}: row {number}: expected target, output and question; {missing[0]} is missing"
+            )
+    return {f"{part}/{length}:{number}": row for number, row in enumerate(rows, start=1)}

@@ -7,13 +7,17 @@ lengths of answers are those that the authors gave GPT-4. Choices belong to the 
 import functools
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
+from rlc.data.errors import UsageError, unknown
 from rlc.data.formats.files import JsonRow, read_rows
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part, Sense
 from rlc.data.sets.fetch import files_of
 from rlc.data.sets.loading import Documents, dataset, find, texts
+from rlc.data.sets.recordings import UNSEEN, Recording, Recordings, literal, readable_rows, unseen_example
 
 _QUIZ = "I will quiz you about the important information"
 _OPTIONS = "A. {A}\nB. {B}\nC. {C}\nD. {D}"
@@ -128,13 +132,25 @@ CARD = Card(
 )
 
 
-def load(part: str, root: str = "") -> Dataset:
+def load(part: str, root: str = "", recorded: str = "") -> Dataset:
     """Read the rows of a task; questions on one book share its document.
+
+    Args:
+        part: The task.
+        root: Where the files lie, if not in the cache.
+        recorded: A model whose recorded answers are there. The questions are those that it was asked, with the gold answers
+            that counted then (they differ by model: the data was revised); texts and questions were not recorded.
 
     Raises:
         DataError: where the files are not here, or a row is broken.
     """
     folder, variant = files_of(CARD, root)
+    if recorded:
+        file = _answers_file(folder, recorded, part)
+        rows = readable_rows(file, functools.partial(_recorded, part))
+        examples = [unseen_example(name, part, said.answers or ()) for name, said in rows.made]
+        found = dataset(CARD, examples, [file], folder, variant, CARD.measures(part))
+        return replace(found, notes=(UNSEEN, *rows.notes))
     file = find(folder, f"{part}.jsonl")
     kind = {"long": "book", "code": "code"}.get(part[:4], "document")
     examples = read_rows(file, functools.partial(_example, part, Documents(f"infinitebench/{kind}", kind)))
@@ -178,3 +194,33 @@ def _answers(part: str, answer: object, options: list[str]) -> tuple[str, ...]:
     if part in ("longbook_choice_eng", "code_debug") and len(found) == 1 and found[0] in options:
         found = (*found, "ABCD"[options.index(found[0])])
     return found
+
+
+def recorded_models(root: Path) -> list[str]:
+    """The models whose answers lie below a folder, as `<model>/preds_<task>.jsonl` or packed."""
+    return sorted({path.parent.name for path in root.rglob("preds_*.jsonl*")})
+
+
+def recordings(root: Path, model: str) -> Recordings:
+    """What a model answered to all tasks of which its answers are here; broken rows are left out."""
+    if model not in (known := recorded_models(root)):
+        raise UsageError(unknown("model with recorded answers", model, known))
+    said: dict[str, Recording] = {}
+    for part in TASKS:
+        if (file := _answers_file(root, model, part)).is_file():
+            said |= dict(readable_rows(file, functools.partial(_recorded, part)).made)
+    return {"rag": {}, "long": said}
+
+
+def _answers_file(root: Path, model: str, part: str) -> Path:
+    """Where a model's answers to a task lie, or would lie."""
+    names = (f"{model}/preds_{part}.jsonl", f"{model}/preds_{part}.jsonl.gz")
+    return next((path for name in names for path in root.rglob(name)), root / names[0])
+
+
+def _recorded(part: str, row: JsonRow) -> tuple[str, Recording]:
+    prediction = row.values.get("prediction", row.values.get("pred"))
+    if not isinstance(prediction, str):
+        raise row.fault(f"expected text under 'prediction', got {prediction!r}")
+    gold = literal(row.values.get("label", row.values.get("ground_truth")))
+    return f"{part}:{row.values.get('id', row.line)}", Recording(prediction, answers=_answers(part, gold, []))

@@ -29,6 +29,7 @@ from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, read_te
 from rlc.data.records import Dataset, Example
 from rlc.data.sets.card import Card, Git, Part
 from rlc.data.sets.fetch import check, folder_of
+from rlc.data.sets.recordings import Recording, Recordings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -309,6 +310,19 @@ def load_predictions(
             f"{unmatched} of {frame.height} recorded predictions match no question in {root}", stacklevel=2
         )
     return frame
+
+
+def recordings(root: Path, model: str) -> Recordings:
+    """What one model answered, by arm and by the example's id; an empty answer is a failure.
+
+    Raises:
+        DataError, UsageError: as `load_predictions` does.
+    """
+    frame = load_predictions(root, [model]).drop_nulls("example_id")
+    found: dict[str, dict[str, Recording]] = {"rag": {}, "long": {}}
+    for arm, name, *said in frame.select("arm", "example_id", "prediction", "failure").iter_rows():
+        found[arm][name] = Recording(*said)
+    return found
 
 
 class _Recorded(NamedTuple):

@@ -1,21 +1,18 @@
 """What loaders of data sets share: one document for equal texts, files by name, passages by their marks."""
 
-import gzip
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import JsonRow, digest, numbered, short_digest
+from rlc.data.formats.files import digest, numbered, short_digest
 from rlc.data.records import Dataset, Example
 from rlc.data.sets.card import Card
 
 Spans = Sequence[tuple[int, int]]
-Made = TypeVar("Made")
 
 
 class Documents:
@@ -99,22 +96,3 @@ def dataset(
     documents = {example.document_id: example.document for example in examples}
     root = folder if folder.is_dir() else folder.parent
     return Dataset(card.name, numbered(examples), documents, digest(root, files), variant, folder, measures)
-
-
-def packed_rows(path: Path, make: Callable[[JsonRow], Made]) -> list[Made]:
-    """Make something of every row of a gzipped JSON Lines file.
-
-    Raises:
-        DataError: for the first broken row, with its number, or a damaged file.
-    """
-    made = []
-    try:
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    made.append(make(JsonRow(path, number, json.loads(line))))
-    except ValueError as error:
-        raise DataError(f"{path}: line {len(made) + 1}: not JSON ({error}); fetch it again") from error
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: is damaged ({error}); fetch it again") from error
-    return made

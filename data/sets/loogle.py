@@ -17,7 +17,7 @@ from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
 from rlc.data.sets.haystack import gold
-from rlc.data.sets.loading import Documents, dataset, find, packed_rows
+from rlc.data.sets.loading import Documents, dataset, find
 
 _ASK = "Please answer the question based on the long texts below. \n{text}\n"
 QA = Wording(_ASK, "Question: {question}\nAnswer: ", 500)
@@ -73,7 +73,7 @@ def load(part: str, root: str = "") -> Dataset:
     def make(row: JsonRow) -> list[Example]:
         return _examples(part, documents, row)
 
-    rows = packed_rows(file, make) if file.suffix == ".gz" else read_rows(file, make)
+    rows = read_rows(file, make)
     return dataset(CARD, [one for row in rows for one in row], [file], folder, variant, CARD.measures(part))
 
 

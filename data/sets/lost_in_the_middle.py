@@ -10,12 +10,12 @@ import json
 import re
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import JsonRow
+from rlc.data.formats.files import JsonRow, read_rows
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Git, Part
 from rlc.data.sets.fetch import files_of
 from rlc.data.sets.haystack import gold
-from rlc.data.sets.loading import Documents, dataset, find, joined, packed_rows, texts
+from rlc.data.sets.loading import Documents, dataset, find, joined, texts
 
 QA = Wording(
     "Write a high-quality answer for the given question using only the provided search results (some of which might be "
@@ -70,7 +70,7 @@ def load(part: str, passages: int = 20, keys: int = 75, positions: int = 5, root
     if part == "kv":
         file = find(folder, f"kv-retrieval-{keys}_keys.jsonl.gz")
         make = functools.partial(_pairs, Documents("litm/kv", "table"), max(1, positions))
-        examples = [one for row in packed_rows(file, make) for one in row]
+        examples = [one for row in read_rows(file, make) for one in row]
         return dataset(CARD, examples, [file], folder, variant, CARD.measures(part))
     files = sorted(folder.rglob(f"nq-open-{passages}_total_documents_gold_at_*.jsonl.gz"))
     if not files:
@@ -81,7 +81,7 @@ def load(part: str, passages: int = 20, keys: int = 75, positions: int = 5, root
     examples = []
     for file in files:
         place = int(re.findall(r"gold_at_(\d+)", file.name)[0])
-        examples += packed_rows(file, functools.partial(_question, documents, place, passages))
+        examples += read_rows(file, functools.partial(_question, documents, place, passages))
     return dataset(CARD, examples, files, folder, variant, CARD.measures(part))
 
 

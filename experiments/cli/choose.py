@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlc.data.datasets import load_dataset, load_sets
+from rlc.data.datasets import load_dataset, load_sets, set_name
 from rlc.data.errors import UsageError, unknown
 from rlc.data.records import Dataset
-from rlc.data.sets.lara import recorded_models
+from rlc.data.sets.recordings import recorded_models, recordings
 from rlc.data.spec import Spec
 from rlc.experiments.cli.options import Arms, Questions
 from rlc.experiments.runs.recipes import recipe_file
@@ -46,7 +46,7 @@ def choose_recipes(arms: Arms, seed: int, dataset: Dataset) -> dict[str, Recipe]
         recipes = {
             name: recipe
             for model in arms.engines
-            for name, recipe in _with_model(arms.recipe, model, dataset).items()
+            for name, recipe in _with_model(arms, model, dataset).items()
         }
     questions = questions_per_document(dataset)
     return {
@@ -55,34 +55,38 @@ def choose_recipes(arms: Arms, seed: int, dataset: Dataset) -> dict[str, Recipe]
     }
 
 
-def _with_model(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
+def _with_model(arms: Arms, model: str, dataset: Dataset) -> dict[str, Recipe]:
     engine, _, name = model.partition(":")
     if engine == "recorded":
-        return _recorded(file, name, dataset)
-    recipe = load_recipe(recipe_file(file))
+        return _recorded(arms, name, dataset)
+    recipe = load_recipe(recipe_file(arms.recipe))
     spec = engine_spec(model)
     known = _with_router_settings(recipe, "reader", {"reader": spec["model"]})
     return {str(spec["model"]): Recipe(recipe.readers, {**known.parts, "llm": spec})}
 
 
-def _recorded(file: Path | None, model: str, dataset: Dataset) -> dict[str, Recipe]:
-    if dataset.root is None or dataset.name != "lara":
-        raise UsageError(f"recorded answers belong to LaRA; the data set {dataset.name!r} has none")
-    known = recorded_models(dataset.root)
+def _recorded(arms: Arms, model: str, dataset: Dataset) -> dict[str, Recipe]:
+    if dataset.root is None:
+        raise UsageError(
+            f"recorded answers lie beside their questions; the data set {dataset.name!r} is in no folder"
+        )
+    asked = set_name(dataset.name)
+    known = recorded_models(asked, dataset.root)
     if model not in (*known, "all"):
         raise UsageError(f"--model recorded:{model}: {unknown('recorded model', model, [*known, 'all'])}")
-    recipe = load_recipe(recipe_file(file, "recorded"))
-    source = {"root": str(dataset.root.resolve()), "revision": dataset.revision}
-    return {
-        name: _with_router_settings(
-            Recipe(
-                {arm: {**spec, **source, "model": name} for arm, spec in recipe.readers.items()}, recipe.parts
-            ),
-            "reader",
-            {"reader": name},
-        )
-        for name in (known if model == "all" else [model])
-    }
+    recipe = load_recipe(recipe_file(arms.recipe, "recorded"))
+    source: Spec = {"root": str(dataset.root.resolve()), "revision": dataset.revision, "dataset": asked}
+    recipes = {}
+    for name in known if model == "all" else [model]:
+        unsaid = [arm for arm, said in recordings(asked, dataset.root, name).items() if not said]
+        left = [reader for reader in arms.names if recipe.readers.get(reader, {}).get("arm") not in unsaid]
+        if len(left) < len(arms.names):
+            raise UsageError(
+                f"of {name} no {' or '.join(unsaid)} answers were recorded: add --arms {','.join(left)}"
+            )
+        readers = {arm: {**spec, **source, "model": name} for arm, spec in recipe.readers.items()}
+        recipes[name] = _with_router_settings(Recipe(readers, recipe.parts), "reader", {"reader": name})
+    return recipes
 
 
 def questions_per_document(dataset: Dataset) -> float:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from langchain_core.documents import Document
 
@@ -13,7 +13,7 @@ from rlc.data.errors import DataError
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Retrieved, Role, Tokenizer
 from rlc.data.records import Answer, Evidence, Example, Usage
-from rlc.data.sets.lara import load_predictions
+from rlc.data.sets.recordings import Recording, recordings
 from rlc.data.tokens import ApproximateTokenizer, count_once
 from rlc.retrievers import BM25Retriever
 
@@ -21,22 +21,19 @@ ARMS = ("rag", "long")
 WHY = {
     "failed": "RecordedFailure: the call failed when it was recorded",
     "empty": "RecordedFailure: the recorded answer is empty",
+    "other": "RecordedFailure: another answer counted as right when it was recorded",
 }
-
-
-class _Recording(NamedTuple):
-    prediction: str | None
-    failure: str | None
 
 
 @dataclass(frozen=True)
 class RecordedReader:
-    """What a model answered when LaRA's authors asked it, with retrieval (`rag`) or the whole document (`long`).
+    """What a model answered when a data set's authors asked it, with retrieval (`rag`) or the whole document (`long`).
 
     Tokens are those that the arm would have read: the long arm the document, at most `window` of it (LaRA cuts
     the middle out), the retrieving arm at most `chunks` passages of `chunk_size` tokens. They are counted with
     `tokenizer`, one for all models, so that models compare. Nothing was timed. A call that failed and an answer
-    that is empty are failures with a reason, not wrong answers.
+    that is empty are failures with a reason, not wrong answers; so is an answer to a question whose gold answer was
+    another then. `dataset` is the set that was asked about; sets other than LaRA count an empty answer as wrong.
 
     Source: LaRA, arXiv 2502.09977 (5 chunks of 600 tokens, documents cut to 127,000).
     """
@@ -52,6 +49,7 @@ class RecordedReader:
     chunk_size: int = 600
     window: int = 127_000
     tokenizer: Tokenizer = field(default_factory=ApproximateTokenizer)
+    dataset: str = "lara"
 
     def __post_init__(self) -> None:
         if self.arm not in ARMS:
@@ -63,8 +61,8 @@ class RecordedReader:
         Raises:
             DataError: if a question was never recorded, as with predictions of another data revision.
         """
-        recordings = _recordings(self.root, self.model)[self.arm]
-        return [self._answer(example, recordings) for example in examples]
+        recorded = recordings(self.dataset, Path(self.root), self.model)[self.arm]
+        return [self._answer(example, recorded) for example in examples]
 
     def retrieve(self, examples: Sequence[Example], /) -> list[Retrieved]:
         """What BM25 finds: a stand-in, for the passages that the model was given were not recorded."""
@@ -75,13 +73,15 @@ class RecordedReader:
         """Nothing: the answers are there already."""
         return []
 
-    def _answer(self, example: Example, recordings: Mapping[str, _Recording]) -> Answer:
-        if example.id not in recordings:
+    def _answer(self, example: Example, recorded: Mapping[str, Recording]) -> Answer:
+        if example.id not in recorded:
             raise DataError(
                 f"{self.model} has no recorded {self.arm} answer to {example.id}; "
                 "are the predictions of another revision than the questions?"
             )
-        recording = recordings[example.id]
+        recording = recorded[example.id]
+        if recording.answers not in (None, example.answers):
+            recording = Recording(None, "other")
         usage = self._usage(example, recording.prediction or "")
         if recording.prediction is None:
             return Answer(
@@ -106,18 +106,6 @@ class RecordedReader:
             output_tokens=self.tokenizer.count(text),
             cut_tokens=max(0, length - self._room) if self.arm == "long" else 0,
         )
-
-
-@cache
-def _recordings(root: str, model: str) -> dict[str, dict[str, _Recording]]:
-    """Both arms' recordings by example id; read once a process."""
-    frame = load_predictions(Path(root), [model]).drop_nulls("example_id")
-    found: dict[str, dict[str, _Recording]] = {arm: {} for arm in ARMS}
-    for arm, example_id, prediction, failure in frame.select(
-        "arm", "example_id", "prediction", "failure"
-    ).iter_rows():
-        found[arm][example_id] = _Recording(prediction, failure)
-    return found
 
 
 def bm25_evidence(

@@ -110,7 +110,7 @@ def test_dry_run_reads_nothing(shell, tmp_path):
         ([*COMPARE, "--arms", "rga"], 2, "no reader 'rga'; did you mean 'rag'"),
         ([*COMPARE, "--where", "task=none"], 2, "no question is left"),
         ([*COMPARE, "--limit", "0"], 2, "0 is not in the range"),
-        ([*COMPARE, "--model", "recorded:gpt-4o"], 2, "recorded answers belong to LaRA"),
+        ([*COMPARE, "--model", "recorded:gpt-4o"], 2, "no recorded answers to"),
         (["compare", "--recipe", "missing.toml"], 2, "cannot read the recipe"),
         (["list", "chunker"], 2, "did you mean 'chunkers'"),
         (["fetch", "model", "minilmm"], 2, "did you mean 'minilm'"),
