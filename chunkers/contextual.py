@@ -1,21 +1,18 @@
 """Contextual chunking: titles, headings or a summary stand in front of a chunk's text to embed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from langchain_core.documents import Document
 
 from rlc.chunkers.base import Chunker, Span, check_text
 from rlc.chunkers.section import SectionChunker
 from rlc.data.errors import ContextOverflowError, EngineError
-from rlc.data.protocols import LLM, Prompt, Tokenizer
+from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
+from rlc.data.protocols import LLM, Tokenizer
 from rlc.data.spec import Spec
 from rlc.data.tokens import head
-
-REQUEST = (
-    "Say in at most two sentences what this document is and what it is about, with the names and dates that tell "
-    "it from others. Answer with these sentences alone."
-)
 
 
 @dataclass(frozen=True)
@@ -27,13 +24,23 @@ class ContextualChunker(Chunker):
     writes once a document follows; its tokens are the first chunk's `index_tokens`. A chunk without context stays
     as it was. The context comes on top of `inner`'s size: leave room for it in the encoder's window.
 
+    Args:
+        inner: cuts the chunks.
+        fields: metadata that makes up the context.
+        llm: writes a summary of each document.
+        max_tokens: of a summary.
+        prompt: what the model is asked.
+
     Source: Anthropic, "Contextual Retrieval" (2024), which asks the model once a chunk, not once a document.
     """
+
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {"summary.prefix": ("text",), "summary.question": ()}
 
     inner: Chunker = field(default_factory=SectionChunker)
     fields: Sequence[str] = ("title", "section")
     llm: LLM | None = None
     max_tokens: int = 100
+    prompt: PromptFile = ENGLISH
 
     @classmethod
     def example(cls) -> Spec:
@@ -66,14 +73,17 @@ class ContextualChunker(Chunker):
     def _summary(self, text: str) -> tuple[str, int]:
         if self.llm is None:
             return "", 0
-        request = self.llm.count(Prompt("", REQUEST)) + 32  # the template around it may differ a little
+        texts = read_prompts(ContextualChunker, self.prompt)
+        request = (
+            self.llm.count(texts.prompt("summary", text="")) + 32
+        )  # the template around it may differ a little
         room = self.llm.window - request - self.max_tokens
         if room < 1:
             raise ContextOverflowError(
                 f"no room for a document in {self.llm.name}'s window of {self.llm.window} tokens beside the request "
                 f"and max_tokens={self.max_tokens}: take a larger window or fewer tokens"
             )
-        prompt = Prompt(prefix=head(self.llm.tokenizer, text, room), question=f"\n\n{REQUEST}")
+        prompt = texts.prompt("summary", text=head(self.llm.tokenizer, text, room))
         [generation] = self.llm.generate([prompt], max_tokens=self.max_tokens)
         if generation.error is not None or not generation.text.strip():
             raise EngineError(f"{self.llm.name} wrote no summary: {generation.error or 'it is empty'}")

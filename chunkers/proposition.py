@@ -1,14 +1,17 @@
 """Proposition chunking: a model rewrites passages as facts that stand alone."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from langchain_core.documents import Document
 
 from rlc.chunkers.base import Chunker, Span, check_text, to_chunks
 from rlc.chunkers.sentence import SentenceChunker
 from rlc.chunkers.support.proposition_writers import EngineWriter, Seq2SeqWriter, Writer, Written
+from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
 from rlc.data.protocols import LLM, Tokenizer, Weights
 from rlc.data.spec import Spec
 from rlc.data.text.sentences import split_sentences
@@ -25,11 +28,12 @@ class PropositionChunker(Chunker):
     counts the passages. The first chunk of a passage carries the passage's model tokens as `index_tokens`.
 
     Args:
-        llm: an engine that follows the paper's rules, put in our words (`proposition_writers.RULES`), or
+        llm: an engine that follows the paper's rules, put in our words (`prompt`), or
         model: the id of a sequence-to-sequence model that was trained to (the published one is
             `chentong00/propositionizer-wiki-flan-t5-large`). Exactly one of the two.
         inner: says what a passage is.
         max_tokens: the most tokens of an answer.
+        prompt: the rules that an engine is told.
         guided: ask the engine to hold to the JSON schema; one that cannot refuses.
 
     Attributes:
@@ -38,11 +42,14 @@ class PropositionChunker(Chunker):
     Source: Chen et al., "Dense X Retrieval", arXiv:2312.06648. There a passage that cannot be parsed is lost.
     """
 
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {"ask.prefix": (), "ask.question": ("passage",)}
+
     llm: LLM | None = None
     model: Weights = ""
     inner: Chunker = field(default_factory=lambda: SentenceChunker(size=128))
     max_tokens: int = 512
     guided: bool = False
+    prompt: PromptFile = ENGLISH
     _events: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @classmethod
@@ -95,7 +102,9 @@ class PropositionChunker(Chunker):
     @cached_property
     def _writer(self) -> Writer:
         if self.llm is not None:
-            return EngineWriter(self.llm, self.max_tokens, self.guided)
+            return EngineWriter(
+                self.llm, read_prompts(PropositionChunker, self.prompt), self.max_tokens, self.guided
+            )
         return Seq2SeqWriter(self.model, self.max_tokens)
 
     def _propositions(self, text: str, passage: Span, written: Written) -> list[Span]:

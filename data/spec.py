@@ -12,6 +12,7 @@ from typing import Any
 
 from rlc.data.errors import RlcError, SpecError, unknown
 from rlc.data.lazy import import_needs, load
+from rlc.data.prompt_files import PromptFile, read_prompts
 from rlc.data.protocols import Weights
 from rlc.data.trust import check_code
 
@@ -154,6 +155,10 @@ class Builder:
                 )
             if key in settings or type(value) in PLAIN:
                 completed[key] = self._complete_value(parameter.annotation, value, f"{path}.{key}")
+            if names_prompts(parameter.annotation) and key in completed:
+                read_prompts(
+                    family.method(name, path), completed[key]
+                )  # a bad file is refused before any work
         return completed
 
     def family_of(self, annotation: object) -> Family | None:
@@ -263,7 +268,7 @@ def _alternatives(annotation: object) -> tuple[Any, ...]:
 
 
 def _plain(annotation: object) -> Any:  # noqa: ANN401 - whatever an annotation is
-    return str if annotation == Weights else annotation
+    return str if annotation in (Weights, PromptFile) else annotation
 
 
 def holds_table(annotation: object) -> bool:
@@ -274,6 +279,11 @@ def holds_table(annotation: object) -> bool:
 def names_weights(annotation: object) -> bool:
     """Whether a setting of this annotation may name a model's weights."""
     return Weights in _alternatives(annotation)
+
+
+def names_prompts(annotation: object) -> bool:
+    """Whether a setting of this annotation names a file of prompts."""
+    return PromptFile in _alternatives(annotation)
 
 
 def _holds_many(annotation: object) -> bool:

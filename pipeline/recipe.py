@@ -20,9 +20,19 @@ from rlc.data import protocols
 from rlc.data.collection import collection_revision, load_collection
 from rlc.data.errors import SpecError, unknown
 from rlc.data.lazy import load
+from rlc.data.prompt_files import ENGLISH, read_prompts
 from rlc.data.protocols import Reader
 from rlc.data.records import Document
-from rlc.data.spec import Builder, Family, Finish, Spec, fingerprint, holds_table, names_weights
+from rlc.data.spec import (
+    Builder,
+    Family,
+    Finish,
+    Spec,
+    fingerprint,
+    holds_table,
+    names_prompts,
+    names_weights,
+)
 from rlc.data.store import Store
 from rlc.data.tokens import APPROXIMATE
 from rlc.data.weights import revision_of
@@ -212,7 +222,11 @@ def _present_name(key: str, spec: Mapping[str, Any]) -> str:
 def _first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
     """A completed spec with its settings called as they were when the first answers were stored."""
     if isinstance(value, Mapping):
-        return {"index" if key == "retriever" else key: _first_names(inner) for key, inner in value.items()}
+        return {
+            "index" if key == "retriever" else key: _first_names(inner)
+            for key, inner in value.items()
+            if (key, inner) != ("prompt", ENGLISH)  # before prompts stood in files, all were these
+        }
     return [_first_names(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -467,7 +481,10 @@ def identity(spec: Spec) -> str:
 
 
 def revisions(spec: Spec, family: Family = READER) -> dict[str, str]:
-    """The revisions of all models that a completed spec names, and digests of a router's fit in a file."""
+    """The revisions of all models that a completed spec names, and digests of the files: routers' fits, prompts.
+
+    The English prompts that ship are part of their method, whose `VERSION` rises with them.
+    """
     found: dict[str, str] = {}
     for owner, place, inner in BUILDER.walk(spec, family, family.kind):
         for key, parameter in owner.parameters(inner["use"], place).items():
@@ -480,6 +497,10 @@ def revisions(spec: Spec, family: Family = READER) -> dict[str, str]:
                 found[model] = (
                     packaged_revision() if model == MINI else revision_of(model, inner.get("revision"))
                 )
+            if isinstance(model, str) and model != ENGLISH and names_prompts(parameter.annotation):
+                found[f"{inner['use']}.{key}={model}"] = read_prompts(
+                    owner.method(inner["use"], place), model
+                ).digest
         fit = inner.get("fit")
         if isinstance(fit, str) and Path(fit).is_file():
             found[fit] = fingerprint(Path(fit).read_text(encoding="utf-8", errors="replace"))

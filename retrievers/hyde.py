@@ -2,8 +2,6 @@
 
 from rlc.retrievers.support.expansion import ExpansionRetriever
 
-PASSAGE = "Write a short passage that answers the following question.\n\nQuestion: {query}"
-
 
 class HydeRetriever(ExpansionRetriever):
     """Searches for a passage that might answer the query: an invented one is nearer to the true one than a question.
@@ -11,9 +9,6 @@ class HydeRetriever(ExpansionRetriever):
     Source: Gao et al., HyDE, ACL 2023, arXiv 2212.10496. There the vectors of query and passages are averaged;
     here their rankings are fused, so that any retriever can be asked.
     """
-
-    def request(self, query: str) -> str:
-        return PASSAGE.format(query=query)
 
     def queries_in(self, answer: str) -> list[str]:
         return [answer.strip()] if answer.strip() else []

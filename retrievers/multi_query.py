@@ -1,15 +1,14 @@
 """Query expansion by rewordings."""
 
 import re
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from pydantic import Field
 
+from rlc.data.prompt_files import read_prompts
+from rlc.data.protocols import Prompt
 from rlc.retrievers.support.expansion import ExpansionRetriever
-
-REWRITE = (
-    "Write {count} other ways to ask the following question, with other words for the same things. "
-    "One a line, without numbers.\n\nQuestion: {query}"
-)
 
 
 class MultiQueryRetriever(ExpansionRetriever):
@@ -21,10 +20,12 @@ class MultiQueryRetriever(ExpansionRetriever):
     Source: Rackauckas, RAG-Fusion, arXiv 2402.03367.
     """
 
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {"ask.question": ("query", "count?")}
+
     count: int = Field(default=3, ge=1)
 
-    def request(self, query: str) -> str:
-        return REWRITE.format(count=self.count, query=query)
+    def request(self, query: str) -> Prompt:
+        return read_prompts(type(self), self.prompt).prompt("ask", query=query, count=self.count)
 
     def queries_in(self, answer: str) -> list[str]:
         """The lines, without bullets and numbers."""

@@ -5,22 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rlc.data.errors import EngineError, WeightsError, require
-from rlc.data.protocols import LLM, Prompt
+from rlc.data.prompt_files import PromptTexts
+from rlc.data.protocols import LLM
 from rlc.data.weights import resolve
 
-RULES = """Decompose the passage into clear and simple propositions that can be understood out of context.
-1. Split compound sentences into simple ones; keep the passage's own wording wherever possible.
-2. Where a named entity comes with a description, give the description a proposition of its own.
-3. Make every proposition self-contained: add what its nouns and sentences need, and put the full name in place \
-of pronouns such as it, he, she, they, this and that.
-4. Answer with a JSON list of strings and nothing else.
-
-Example
-Title: The Harbour Light. Section: History. Content: Built in 1871 by Ada Lowe, an engineer from Hull, it was \
-moved inland when the cliff gave way.
-["The Harbour Light was built in 1871.", "The Harbour Light was built by Ada Lowe.", "Ada Lowe was an engineer \
-from Hull.", "The Harbour Light was moved inland when the cliff gave way."]
-"""
 SCHEMA = {"type": "array", "items": {"type": "string"}}
 
 
@@ -45,6 +33,7 @@ class EngineWriter:
     """Any language model, told the rules."""
 
     llm: LLM
+    texts: PromptTexts
     max_tokens: int
     guided: bool = False
 
@@ -54,7 +43,7 @@ class EngineWriter:
         Raises:
             EngineError: if the engine fails on one.
         """
-        prompts = [Prompt(prefix=RULES, question=f"\n{passage}\n") for passage in passages]
+        prompts = [self.texts.prompt("ask", passage=passage) for passage in passages]
         schema = SCHEMA if self.guided else None
         generations = self.llm.generate(prompts, max_tokens=self.max_tokens, schema=schema)
         for passage, generation in zip(passages, generations, strict=True):

@@ -1,29 +1,16 @@
 """Pre-Route: a language model decides from the question and what is known about the document, unread."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rlc.data.errors import EngineError
 from rlc.data.loads import PromptLoad
+from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
 from rlc.data.protocols import LLM, Generation, Pays, Prompt, Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.routers.support.price import estimated_tokens
 from rlc.pipeline.routers.support.split import answer_split
-
-SYSTEM = "You decide how a question about a document is best answered."
-PREFIX = """A question is to be answered from one document, in one of two ways.
-RAG: a search engine picks a few passages of the document, and only those are read. Cheap. Good where the answer
-stands in one or two places that share words with the question, and where the document may not hold the answer.
-LONG: the whole document is read. Expensive. Good where the answer is spread over the document, where parts must be
-compared or summed up, and where the question does not use the document's own words.
-
-"""
-ASK = """Document type: {kind}. Length: about {tokens:,} tokens. It begins: "{snippet}"
-Question: {question}
-
-Think of what the task is, of how much of the document the answer needs, and of where that stands. Then answer with
-one word, RAG or LONG."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +26,10 @@ class PreRoute:
     VERSION: ClassVar[int] = 1
     role: ClassVar[Role] = "router"
     pays: ClassVar[Pays] = "chosen"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "ask.prefix": (),
+        "ask.question": ("question", "kind?", "tokens?", "snippet?"),
+    }
 
     rag: Reader
     long: Reader
@@ -46,6 +37,7 @@ class PreRoute:
     snippet: int = 300
     max_tokens: int = 8
     seed: int = 0
+    prompt: PromptFile = ENGLISH
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order.
@@ -55,7 +47,7 @@ class PreRoute:
         """
         if not examples:
             return []
-        prompts = [self.prompt(example) for example in examples]
+        prompts = [self.prompt_of(example) for example in examples]
         replies = self.llm.generate(prompts, max_tokens=self.max_tokens, seed=self.seed)
         choices = [route_of(reply) for reply in replies]
         answers = answer_split(examples, [choice == "LONG" for choice in choices], self.rag, self.long)
@@ -75,22 +67,22 @@ class PreRoute:
                 document=example.document_id,
                 tokens=0,
                 questions=1,
-                question_tokens=self.llm.count(self.prompt(example)),
+                question_tokens=self.llm.count(self.prompt_of(example)),
                 answer_tokens=self.max_tokens,
             )
             for example in examples
         ]
 
-    def prompt(self, example: Example) -> Prompt:
+    def prompt_of(self, example: Example) -> Prompt:
         """What the language model is shown of an example."""
         text = example.document.page_content
-        asked = ASK.format(
+        return read_prompts(PreRoute, self.prompt).prompt(
+            "ask",
             kind=example.document.metadata.get("kind") or "unknown",
-            tokens=round(estimated_tokens(len(text))),
+            tokens=f"{round(estimated_tokens(len(text))):,}",
             snippet=" ".join(text[: self.snippet].split()),
             question=example.question,
         )
-        return Prompt(PREFIX, asked, SYSTEM)
 
 
 def route_of(reply: Generation) -> str:

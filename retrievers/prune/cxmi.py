@@ -1,19 +1,17 @@
 """Pruning by what an answer gains from a sentence: FILCO's conditional cross-mutual information."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from langchain_core.documents import Document
 from pydantic import Field
 
 from rlc.data.errors import DataError, EngineError
+from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Floats, Prompt, Scorer
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
 from rlc.retrievers.prune.support.units import Unit
-
-SYSTEM = "You answer a question from passages, in a few words."
-REQUEST = "Question: {query}\nAnswer in a few words."
 
 
 @runtime_checkable
@@ -41,15 +39,19 @@ class CxmiPruner(SentencePruner):
         answers: question -> the answer to condition on.
         max_tokens: length of a draft.
         threshold: the worth that a sentence must exceed.
+        prompt: how a draft is asked for.
 
     Source: the third measure of Wang et al., Learning to Filter Context for Retrieval-Augmented Generation (FILCO),
     arXiv 2311.08377.
     """
 
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {"ask.prefix": ("passages",), "ask.question": ("query",)}
+
     llm: ScoringLLM
     answers: Mapping[str, str] = Field(default_factory=dict)
     max_tokens: int = Field(default=32, ge=1)
     threshold: Share = 0.5
+    prompt: PromptFile = ENGLISH
 
     def judge(self, asked: Sequence[Asked], cut: Sequence[Sequence[Sequence[Unit]]]) -> list[list[Judged]]:
         """The worth of every unit.
@@ -81,7 +83,8 @@ class CxmiPruner(SentencePruner):
         ]
 
     def _drafts(self, asked: Sequence[Asked]) -> list[str]:
-        prompts = [draft_prompt(one.query, one.documents) for one in asked]
+        texts = read_prompts(CxmiPruner, self.prompt)
+        prompts = [draft_prompt(texts, one.query, one.documents) for one in asked]
         for prompt in prompts:
             if (count := self.llm.count(prompt)) + self.max_tokens > self.llm.window:
                 raise DataError(
@@ -98,10 +101,10 @@ class CxmiPruner(SentencePruner):
         return [generation.text.strip() for generation in generations]
 
 
-def draft_prompt(query: str, documents: Sequence[Document]) -> Prompt:
+def draft_prompt(texts: PromptTexts, query: str, documents: Sequence[Document]) -> Prompt:
     """What the engine drafts an answer from."""
     passages = "\n\n".join(document.page_content for document in documents)
-    return Prompt(f"{passages}\n\n", REQUEST.format(query=query), SYSTEM)
+    return texts.prompt("ask", passages=passages, query=query)
 
 
 def worths(scorer: Scorer, query: str, answer: str, sentences: Sequence[str]) -> Floats:

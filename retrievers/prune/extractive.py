@@ -1,21 +1,18 @@
 """Pruning by quotation: a language model copies out what answers the question, and only true copies count."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field, PrivateAttr
 
 from rlc.data.errors import DataError, EngineError
-from rlc.data.protocols import LLM, Floats, Generation, Prompt
+from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
+from rlc.data.protocols import LLM, Floats, Generation
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner
 from rlc.retrievers.prune.support.units import Unit
 
-SYSTEM = "You copy out the parts of a passage that help to answer a question."
-REQUEST = (
-    "Question: {query}\n\nCopy every sentence of the passage above that helps to answer the question, word for word, "
-    "each on its own line. Write NONE if no sentence helps."
-)
 _LINE = re.compile(r"^\s*(?:[-*•]|\d+[.)])?\s*[\"“”'‘’]*(.*?)[\"“”'‘’]*\s*$")
 _SHORTEST = 3  # words; shorter quotes are found everywhere
 
@@ -30,10 +27,14 @@ class ExtractivePruner(SentencePruner):
     Attributes:
         llm: the engine.
         max_tokens: length of an answer.
+        prompt: how the sentences are asked for.
     """
+
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {"ask.prefix": ("passage",), "ask.question": ("query",)}
 
     llm: LLM
     max_tokens: int = Field(default=256, ge=1)
+    prompt: PromptFile = ENGLISH
     _unverified: int = PrivateAttr(default=0)
 
     @property
@@ -49,7 +50,8 @@ class ExtractivePruner(SentencePruner):
             EngineError: if the model gives no answer.
         """
         flat = [(one.query, document.page_content) for one in asked for document in one.documents]
-        prompts = [Prompt(f"{text}\n\n", REQUEST.format(query=query), SYSTEM) for query, text in flat]
+        texts = read_prompts(ExtractivePruner, self.prompt)
+        prompts = [texts.prompt("ask", passage=text, query=query) for query, text in flat]
         for prompt in prompts:
             if (count := self.llm.count(prompt)) + self.max_tokens > self.llm.window:
                 raise DataError(

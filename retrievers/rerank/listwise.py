@@ -1,21 +1,17 @@
 """Reranking by a language model that sorts a list."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field, PrivateAttr
 
 from rlc.data.errors import DataError, EngineError
-from rlc.data.protocols import LLM, Floats, Prompt
+from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
+from rlc.data.protocols import LLM, Floats
 from rlc.data.tokens import head
 from rlc.retrievers.rerank.base import Reranker
-
-SYSTEM = "You rank passages by how well they answer a question."
-REQUEST = (
-    "Question: {query}\n\nRank the {count} passages above by how well they answer the question, the best first. "
-    "Answer with their numbers alone, in the form [2] > [1] > [3]."
-)
 
 
 class ListwiseReranker(Reranker):
@@ -30,14 +26,21 @@ class ListwiseReranker(Reranker):
         size: passages in a window; 20 in the paper.
         step: how far the window moves; 10 in the paper.
         passage_tokens: a longer passage is shown by its first tokens; the paper shows 300 words.
+        prompt: how the model is asked to sort.
 
     Source: Sun et al., RankGPT, EMNLP 2023, arXiv 2304.09542.
     """
+
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "ask.prefix": ("passages",),
+        "ask.question": ("query", "count?"),
+    }
 
     llm: LLM
     size: int = Field(default=20, ge=2)
     step: int = Field(default=10, ge=1)
     passage_tokens: int = Field(default=400, ge=1)
+    prompt: PromptFile = ENGLISH
     _unsorted: int = PrivateAttr(default=0)
 
     @property
@@ -68,8 +71,9 @@ class ListwiseReranker(Reranker):
     def _sorted(self, query: str, texts: Sequence[str]) -> list[int]:
         shown = [head(self.llm.tokenizer, text, self.passage_tokens) for text in texts]
         passages = "\n\n".join(f"[{i}] {text}" for i, text in enumerate(shown, start=1))
-        request = REQUEST.format(query=query, count=len(texts))
-        prompt = Prompt(prefix=f"{passages}\n\n", question=request, system=SYSTEM)
+        prompt = read_prompts(ListwiseReranker, self.prompt).prompt(
+            "ask", passages=passages, query=query, count=len(texts)
+        )
         tokens = 8 * len(texts)  # "[12] > " is about six
         if (count := self.llm.count(prompt)) + tokens > self.llm.window:
             raise DataError(

@@ -2,7 +2,8 @@
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun
 from langchain_core.documents import Document
@@ -12,6 +13,7 @@ from langchain_core.runnables.config import run_in_executor, set_config_context
 from pydantic import Field, field_validator
 
 from rlc.data.errors import EngineError
+from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
 from rlc.data.protocols import LLM, Prompt
 from rlc.retrievers.base import Where, asearch, id_of, scored, search
 from rlc.retrievers.fuse.ranks import reciprocal_rank_fusion
@@ -21,7 +23,7 @@ from rlc.retrievers.support.nested import NestedRetriever
 class ExpansionRetriever(NestedRetriever):
     """Searches for the query and for what a language model makes of it, and fuses the rankings by RRF.
 
-    Subclasses say what the model is asked, in `request`, and how its answer becomes queries, in `queries_in`.
+    Subclasses say what the model is asked, in their prompt file, and how its answer becomes queries, in `queries_in`.
 
     Attributes:
         retriever: does the searching.
@@ -29,13 +31,17 @@ class ExpansionRetriever(NestedRetriever):
         depth: how many documents each search gives to the fusion (at least `k`).
         include_query: search for the query as it was asked, too.
         max_tokens: the longest answer of the model.
+        prompt: what the model is asked.
     """
+
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {"ask.question": ("query",)}
 
     retriever: BaseRetriever
     llm: LLM
     depth: int = Field(default=50, ge=1)
     include_query: bool = True
     max_tokens: int = Field(default=200, ge=1)
+    prompt: PromptFile = ENGLISH
 
     @field_validator("llm", mode="before")
     @classmethod
@@ -47,9 +53,9 @@ class ExpansionRetriever(NestedRetriever):
             )
         return llm
 
-    @abstractmethod
-    def request(self, query: str) -> str:
+    def request(self, query: str) -> Prompt:
         """What the model is asked."""
+        return read_prompts(type(self), self.prompt).prompt("ask", query=query)
 
     @abstractmethod
     def queries_in(self, answer: str) -> list[str]:
@@ -88,7 +94,7 @@ class ExpansionRetriever(NestedRetriever):
 
     def expand(self, queries: Sequence[str]) -> list[list[str]]:
         """What is searched for, for each query."""
-        prompts = [Prompt(prefix="", question=self.request(query)) for query in queries]
+        prompts = [self.request(query) for query in queries]
         generations = self.llm.generate(prompts, max_tokens=self.max_tokens)
         expanded = []
         for query, generation in zip(queries, generations, strict=True):

@@ -4,8 +4,9 @@ import pytest
 
 from rlc.chunkers import PropositionChunker, SentenceChunker
 from rlc.chunkers.proposition import parse
-from rlc.chunkers.support.proposition_writers import RULES, Seq2SeqWriter
+from rlc.chunkers.support.proposition_writers import Seq2SeqWriter
 from rlc.data.errors import EngineError, WeightsError
+from rlc.data.prompt_files import read_prompts
 from rlc.data.protocols import Generation
 from rlc.data.records import Document, Usage
 
@@ -36,7 +37,8 @@ def test_propositions_keep_the_slice_they_came_from():
     assert chunker.fallbacks == 1
     assert [c.metadata.get("fallback", False) for c in chunks] == [False, False, True]
     prompt, settings = writer.asked[0]
-    assert prompt.prefix == RULES
+    assert prompt.prefix == read_prompts(PropositionChunker).texts["ask.prefix"]
+    assert prompt.prefix.startswith("Decompose the passage into clear and simple propositions")
     assert "Title: Pets. Section: . Content: Ann, a cook, has a cat. It is old." in prompt.question
     assert settings["schema"] is None
 
