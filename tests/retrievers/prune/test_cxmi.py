@@ -3,6 +3,7 @@ import pytest
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, EngineError
+from rlc.data.prompt_files import read_prompts
 from rlc.data.protocols import Generation, TokenLogprobs
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.pipeline.llms.hf import HfLLM
@@ -87,7 +88,7 @@ def test_no_draft(llm):
 
 def test_passages_beyond_the_window():
     long = [Document(page_content="word " * 300)]
-    assert draft_prompt("q", long).prefix.startswith("word word")
+    assert draft_prompt(read_prompts(CxmiPruner), "q", long).prefix.startswith("word word")
     with pytest.raises(DataError, match="retrieve fewer"):
         CxmiPruner(llm=Believer()).refine(long, QUERY)
 
