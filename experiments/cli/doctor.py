@@ -37,7 +37,7 @@ def _devices() -> str:
         return str(error)
     import torch
 
-    from rlc.pipeline.llms.hf import faster_dtype
+    from rlc.pipeline.llms.support.causal_model import faster_dtype
 
     cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     device = "cuda" if cards else "cpu"

@@ -4,7 +4,6 @@ import functools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -15,22 +14,12 @@ from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedErro
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.spec import Spec, fingerprint
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.llms.support import hosts, wire
-from rlc.pipeline.llms.support.counting import CUT, cut_by_server, usage_of
-from rlc.pipeline.llms.support.dialect import TOO_LONG, WISHES, Dialect
-from rlc.pipeline.llms.support.remote import (
-    ALIKE,
-    PROBE,
-    Ending,
-    Streak,
-    ask_by_prefix,
-    ending,
-    estimate_tokens,
-    is_json,
-)
-from rlc.pipeline.llms.support.server import PassingError, Received, RefusedError, Server
-from rlc.pipeline.llms.support.stopping import cut_at_stop
-from rlc.pipeline.llms.support.thought import ROOM, part, separate_thought
+from rlc.pipeline.llms.support import hosts
+from rlc.pipeline.llms.support.dialect import Dialect
+from rlc.pipeline.llms.support.remote import ALIKE, PROBE, Streak, ask_by_prefix, estimate_tokens
+from rlc.pipeline.llms.support.replies import Replies, belongs_to_its_prompt
+from rlc.pipeline.llms.support.server import PassingError, RefusedError, Server
+from rlc.pipeline.llms.support.thought import ROOM
 
 LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 300.0
@@ -135,6 +124,7 @@ class EndpointLLM:
         self._room = thinking_tokens if thinking else 0
         self._extra_body = dict(extra_body or {})
         self._dialect = Dialect(thinking)
+        self._replies = Replies(model, self.tokenizer, bool(thinking), self._server.words)
         self._streak = Streak()
 
     @cached_property
@@ -248,9 +238,8 @@ class EndpointLLM:
             raise
         except EngineError as error:
             generation = Generation("", "error", error=str(error))
-        failed = (
-            generation.error if generation.error and not _belongs_to_its_prompt(generation.error) else None
-        )
+        said = generation.error
+        failed = None if said is None or belongs_to_its_prompt(said) else said
         if self._streak.reaches_limit(failed):
             self._stop_unless_others_pass(client, url, max_tokens, str(failed))
         return generation
@@ -302,9 +291,9 @@ class EndpointLLM:
                 received = self._server.post(client, url, body, silence, self._limit_of(body))
             except RefusedError as error:
                 if not self._dialect.learn(error.words, body):
-                    raise self._refusal(error, body) from None
+                    raise self._dialect.explained(error.words, str(error), body) from None
             else:
-                return self._generation(received, prompt, settings, max_tokens)
+                return self._replies.generation(received, prompt, settings, max_tokens, self._dialect.note)
 
     def _limit_of(self, body: Mapping[str, Any]) -> int:
         """New tokens that the request allows; a setting of the user's may say another number."""
@@ -312,24 +301,6 @@ class EndpointLLM:
             if isinstance(body.get(field), int):
                 return max(1, int(body[field]))
         return ROOM
-
-    def _refusal(self, error: RefusedError, body: Mapping[str, Any]) -> Exception:
-        """A refusal to which there is no other way of asking."""
-        for wish in ("response_format", "logprobs"):
-            if wish in body and wish in error.words:
-                return UnsupportedError(f"the server refuses {wish}: {error}")
-        if self._thinking is not None and any(
-            field in error.words for wish in WISHES[self._thinking] for field in wish
-        ):
-            return UnsupportedError(
-                f"the server turns thoughts neither on nor off in a way known here: {error}; leave thinking unset and "
-                "say it in its own words with extra_body"
-            )
-        if TOO_LONG.search(error.words):
-            return EngineError(f"{error}; set window to what the server holds")
-        return EngineError(
-            f"{error}; if it names a field, leave that out (temperature = 'none', seed = false) or set it by extra_body"
-        )
 
     def _stop_unless_others_pass(self, client: httpx.Client, url: str, max_tokens: int, error: str) -> None:
         """Several prompts failed alike: ask a short question to learn whether any can pass.
@@ -364,60 +335,6 @@ class EndpointLLM:
         if answer.error and not patient:
             raise EngineError(answer.error)
 
-    # -- what was received ---------------------------------------------------------------------------------------
-
-    def _generation(
-        self, received: Received, prompt: Prompt, settings: Mapping[str, Any], max_tokens: int
-    ) -> Generation:
-        choice = received.reply.choices[0]
-        said = choice.message
-        tokens = choice.logprobs.content if choice.logprobs else None
-        if settings.get("logprobs") and not tokens and said.content:
-            raise UnsupportedError(
-                f"{received.url} sends no log-probabilities for {self.name!r}: take a server that does, or a method without them"
-            )
-        text, _ = cut_at_stop(said.content, settings.get("stop", ()))  # a server may have refused to
-        end = ending(choice.finish_reason, text)
-        usage, doubt = usage_of(received, prompt, self.tokenizer)
-        raw = Generation(
-            text,
-            end.finish_reason,
-            usage,
-            tuple(token.logprob for token in tokens or ()) if settings.get("logprobs") else None,
-            note="; ".join(note for note in (self._dialect.note, end.note, doubt) if note),
-        )
-        # Asked to think and cut off, a model may have had no time for the mark that ends its thought.
-        cut = (
-            bool(self._thinking)
-            and end.finish_reason == "length"
-            and not said.thought
-            and not usage.thought_tokens
-        )
-        generation = separate_thought(
-            raw, self.tokenizer, max_tokens, opened=cut and not part(text).thought, thought=said.thought
-        )
-        error = self._what_failed(received, generation, said, end, prompt)
-        if error is None and "response_format" in settings and not is_json(generation.text):
-            given = self._server.words.excerpt(repr(generation.text[:80]))
-            error = f"{received.url} was given a schema and sent no JSON: {given}; does it follow response_format?"
-        return generation if error is None else replace(generation, finish_reason="error", error=error)
-
-    def _what_failed(
-        self, received: Received, generation: Generation, said: wire.Message, end: Ending, prompt: Prompt
-    ) -> str | None:
-        """Why a reply is no answer; None where it is one."""
-        if cut := cut_by_server(received.reply.usage, prompt, self.tokenizer):
-            return cut
-        if generation.text.strip() and end.error is None:
-            return generation.error
-        if said.tools:
-            return f"{received.url} called the tool {', '.join(said.tools)} in place of an answer"
-        if said.refusal:
-            return f"{received.url} refused: {self._server.words.excerpt(said.refusal)}"
-        if end.error:
-            return f"{received.url} {self._server.words.excerpt(end.error)}"
-        return generation.error or f"EmptyAnswer: {received.url} sent no text"
-
     def _told_window(self) -> int:
         with self._server.client() as client:
             windows = [self._server.window(client, place) for place in self._places]
@@ -428,8 +345,3 @@ class EndpointLLM:
                 "--set parts.llm.window=32768"
             )
         return min(known)
-
-
-def _belongs_to_its_prompt(error: str) -> bool:
-    """Whether a failure says nothing about other prompts: one too long for the server, or one that it will not answer."""
-    return bool(TOO_LONG.search(error)) or error.startswith(CUT) or "content_filter" in error

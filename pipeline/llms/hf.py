@@ -4,24 +4,24 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from rlc.data.completed import in_order
-from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError
+from rlc.data.errors import ContextOverflowError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs, Weights
 from rlc.data.records import Usage
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms.support import thought
+from rlc.pipeline.llms.support.causal_model import DTYPES, end_tokens, layers_that_forget, load_model
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.stopping import cut_at_stop
-from rlc.retrievers.encoders.support import probe
 
 if TYPE_CHECKING:
     import torch
@@ -82,8 +82,8 @@ class HfLLM:
             raise ValueError(f"temperature must not be negative, got {temperature}")
         if thinking_tokens < 0:
             raise ValueError(f"thinking_tokens must not be negative, got {thinking_tokens}")
-        if dtype not in ("auto", "float32", "bfloat16", "float16"):
-            raise ValueError(f"dtype must be auto, float32, bfloat16 or float16, got {dtype!r}")
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype must be {', '.join(DTYPES[:-1])} or {DTYPES[-1]}, got {dtype!r}")
         self.name = model
         self._place = local_or_hub(model)
         self._revision = revision
@@ -323,20 +323,11 @@ class HfLLM:
     @cached_property
     def _can_keep(self) -> bool:
         """Whether the cache can be cut back: all layers must attend to everything before them."""
-        from transformers import AutoConfig
-
         if not self._keep_prefix:
             return False
-        config = AutoConfig.from_pretrained(
-            self._place, revision=self._revision, trust_remote_code=False
-        ).get_text_config()
-        kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
-        if kinds != {"full_attention"} or getattr(config, "sliding_window", None):
-            log.warning(
-                "%s has layers that cannot be cut back (%s): no prefix is kept", self.name, sorted(kinds)
-            )
-            return False
-        return True
+        if kinds := layers_that_forget(self._place, self._revision):
+            log.warning("%s has layers that cannot be cut back (%s): no prefix is kept", self.name, kinds)
+        return not kinds
 
     def _cache_or_new(self) -> Any:  # noqa: ANN401 - a transformers cache
         if self._cache is None:
@@ -362,42 +353,11 @@ class HfLLM:
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:
-        ends = self._model.generation_config.eos_token_id if self._model.generation_config else None
-        own = [self._chat.codec.eos_token_id] if self._chat.codec.eos_token_id is not None else []
-        return frozenset([*own, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])])
+        return end_tokens(self._model, self._chat.codec)
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a transformers model
-        import torch
-        from safetensors import SafetensorError
-        from transformers import AutoModelForCausalLM
-
-        device = self._device if self._device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = faster_dtype(device) if self._dtype == "auto" else getattr(torch, self._dtype)
-        try:
-            model = AutoModelForCausalLM.from_pretrained(
-                self._place, revision=self._revision, dtype=dtype, trust_remote_code=False
-            )
-            return cast("Any", model).to(device).eval()
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise EngineUnavailableError(
-                f"cannot load the language model {self.name!r}: {error}; name another, or see `rlc doctor` for what this "
-                "machine has"
-            ) from error
-
-
-def faster_dtype(device: str) -> "torch.dtype":
-    """bfloat16 where a matrix product runs at least 1.2 times as fast in it as in float32, else float32."""
-    import torch
-
-    if device.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    products = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left, right = torch.ones(512, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
-        products[dtype] = partial(torch.matmul, left, right)
-    faster = probe.faster_dtype(products[torch.float32], products[torch.bfloat16], lambda *_: True)
-    return torch.bfloat16 if faster == "bfloat16" else torch.float32
+        return load_model(self.name, self._place, self._revision, self._device, self._dtype)
 
 
 def _failed(error: Exception) -> Generation:

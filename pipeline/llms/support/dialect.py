@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from rlc.data.errors import EngineError, RlcError, UnsupportedError
 from rlc.data.protocols import Prompt
 from rlc.pipeline.llms.support import wire
 
@@ -88,6 +89,31 @@ class Dialect:
                 self._wish = max(self._wish, place + 1)
                 return self._wish < len(self._wishes)
         return False
+
+    def explained(self, words: str, refusal: str, body: Mapping[str, Any]) -> RlcError:
+        """What to do about a refusal to which there is no other way of asking.
+
+        Args:
+            words: the server's own.
+            refusal: the whole message that quotes them.
+            body: the request.
+
+        Returns:
+            An `UnsupportedError` where every question would be refused, else an `EngineError`.
+        """
+        for field in ("response_format", "logprobs"):
+            if field in body and field in words:
+                return UnsupportedError(f"the server refuses {field}: {refusal}")
+        if any(field in words for wish in self._wishes for field in wish):
+            return UnsupportedError(
+                f"the server turns thoughts neither on nor off in a way known here: {refusal}; leave thinking unset and "
+                "say it in its own words with extra_body"
+            )
+        if TOO_LONG.search(words):
+            return EngineError(f"{refusal}; set window to what the server holds")
+        return EngineError(
+            f"{refusal}; if it names a field, leave that out (temperature = 'none', seed = false) or set it by extra_body"
+        )
 
     @property
     def note(self) -> str:

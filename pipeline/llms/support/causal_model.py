@@ -1,0 +1,75 @@
+"""Causal language models through transformers: weights on a device, and what their files say of them."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from rlc.data.errors import EngineUnavailableError
+from rlc.retrievers.encoders.support import probe
+
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def load_model(name: str, place: str | Path, revision: str | None, device: str, dtype: str) -> Any:  # noqa: ANN401 - a transformers model
+    """Load a model's weights for inference; no code of its repository is run.
+
+    Args:
+        name: what a message calls it.
+        place: its folder or Hugging Face id.
+        revision: a hub revision.
+        device: a torch device; `auto` takes a GPU where there is one.
+        dtype: one of `DTYPES`; `auto` takes the faster one (`faster_dtype`).
+
+    Raises:
+        EngineUnavailableError: if it cannot be loaded.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    at = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    precision = faster_dtype(at) if dtype == "auto" else getattr(torch, dtype)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            place, revision=revision, dtype=precision, trust_remote_code=False
+        )
+        return cast("Any", model).to(at).eval()
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise EngineUnavailableError(
+            f"cannot load the language model {name!r}: {error}; name another, or see `rlc doctor` for what this "
+            "machine has"
+        ) from error
+
+
+def faster_dtype(device: str) -> "torch.dtype":
+    """bfloat16 where a matrix product runs at least 1.2 times as fast in it as in float32, else float32."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    products = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        left, right = torch.ones(512, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
+        products[dtype] = partial(torch.matmul, left, right)
+    faster = probe.faster_dtype(products[torch.float32], products[torch.bfloat16], lambda *_: True)
+    return torch.bfloat16 if faster == "bfloat16" else torch.float32
+
+
+def end_tokens(model: Any, codec: Any) -> frozenset[int]:  # noqa: ANN401 - of transformers
+    """The ids after which a model says nothing more: its generation settings' and its tokenizer's."""
+    ends = model.generation_config.eos_token_id if model.generation_config else None
+    own = [codec.eos_token_id] if codec.eos_token_id is not None else []
+    return frozenset([*own, *(ends if isinstance(ends, list) else [ends] if ends is not None else [])])
+
+
+def layers_that_forget(place: str | Path, revision: str | None) -> list[str]:
+    """The kinds of layers that do not attend to all before them, if there are any: no cache of theirs can be cut back."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False).get_text_config()
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    windowed = kinds != {"full_attention"} or getattr(config, "sliding_window", None)
+    return sorted(kinds) if windowed else []

@@ -1,0 +1,100 @@
+"""What a chat server's reply says: the answer and what it cost, or why it is none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rlc.data.errors import UnsupportedError
+from rlc.data.protocols import Generation, Prompt, Tokenizer
+from rlc.pipeline.llms.support import wire
+from rlc.pipeline.llms.support.counting import CUT, cut_by_server, usage_of
+from rlc.pipeline.llms.support.dialect import TOO_LONG
+from rlc.pipeline.llms.support.remote import Ending, ending, is_json
+from rlc.pipeline.llms.support.server import Received
+from rlc.pipeline.llms.support.stopping import cut_at_stop
+from rlc.pipeline.llms.support.thought import part, separate_thought
+from rlc.pipeline.llms.support.words import Words
+
+
+@dataclass(frozen=True)
+class Replies:
+    """Reads the replies of one engine's servers.
+
+    Attributes:
+        model: What the servers call the model.
+        tokenizer: Makes the counts that a reply lacks.
+        thinking: Whether the model was asked to think before it answers.
+        words: Quotes what a server says, without the key.
+    """
+
+    model: str
+    tokenizer: Tokenizer
+    thinking: bool
+    words: Words
+
+    def generation(
+        self, received: Received, prompt: Prompt, settings: Mapping[str, Any], max_tokens: int, note: str
+    ) -> Generation:
+        """The answer, without its thought; one with an error where the reply is none.
+
+        Args:
+            received: the reply, and how long it took.
+            prompt: what was asked.
+            settings: the fields of the request.
+            max_tokens: room for the answer, without that for a thought.
+            note: what must be said of how it was asked.
+
+        Raises:
+            UnsupportedError: if log-probabilities were asked for and none came.
+        """
+        choice = received.reply.choices[0]
+        said = choice.message
+        tokens = choice.logprobs.content if choice.logprobs else None
+        if settings.get("logprobs") and not tokens and said.content:
+            raise UnsupportedError(
+                f"{received.url} sends no log-probabilities for {self.model!r}: take a server that does, or a method "
+                "without them"
+            )
+        text, _ = cut_at_stop(said.content, settings.get("stop", ()))  # a server may have refused to
+        end = ending(choice.finish_reason, text)
+        usage, doubt = usage_of(received, prompt, self.tokenizer)
+        raw = Generation(
+            text,
+            end.finish_reason,
+            usage,
+            tuple(token.logprob for token in tokens or ()) if settings.get("logprobs") else None,
+            note="; ".join(each for each in (note, end.note, doubt) if each),
+        )
+        # Asked to think and cut off, a model may have had no time for the mark that ends its thought.
+        cut = (
+            self.thinking and end.finish_reason == "length" and not said.thought and not usage.thought_tokens
+        )
+        generation = separate_thought(
+            raw, self.tokenizer, max_tokens, opened=cut and not part(text).thought, thought=said.thought
+        )
+        error = self._what_failed(received, generation, said, end, prompt)
+        if error is None and "response_format" in settings and not is_json(generation.text):
+            given = self.words.excerpt(repr(generation.text[:80]))
+            error = f"{received.url} was given a schema and sent no JSON: {given}; does it follow response_format?"
+        return generation if error is None else replace(generation, finish_reason="error", error=error)
+
+    def _what_failed(
+        self, received: Received, generation: Generation, said: wire.Message, end: Ending, prompt: Prompt
+    ) -> str | None:
+        """Why a reply is no answer; None where it is one."""
+        if cut := cut_by_server(received.reply.usage, prompt, self.tokenizer):
+            return cut
+        if generation.text.strip() and end.error is None:
+            return generation.error
+        if said.tools:
+            return f"{received.url} called the tool {', '.join(said.tools)} in place of an answer"
+        if said.refusal:
+            return f"{received.url} refused: {self.words.excerpt(said.refusal)}"
+        if end.error:
+            return f"{received.url} {self.words.excerpt(end.error)}"
+        return generation.error or f"EmptyAnswer: {received.url} sent no text"
+
+
+def belongs_to_its_prompt(error: str) -> bool:
+    """Whether a failure says nothing about other prompts: one too long for the server, or one that it will not answer."""
+    return bool(TOO_LONG.search(error)) or error.startswith(CUT) or "content_filter" in error
