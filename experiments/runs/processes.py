@@ -7,26 +7,22 @@ Workers read the store themselves, so that a router finds its arms' earlier answ
 """
 
 import contextlib
-import multiprocessing
 import os
-import signal
 import sqlite3
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+from rlc.data.child import Child, ChildDiedError, heard, messages
 from rlc.data.errors import EngineUnavailableError, RlcError
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
 from rlc.data.spec import Spec
 from rlc.data.store import Store, unseal
 from rlc.experiments.runs.loop import answer_each
-from rlc.experiments.runs.stopped import LOOK, end_with_parent, say_if_stopped
 from rlc.pipeline.recipe import build_readers
 
 GRACE = 5.0  # seconds that workers get to end by themselves
@@ -64,6 +60,15 @@ class SendingStore(Store):
 
 
 @dataclass(frozen=True)
+class Begin:
+    """What a worker is told first: whose answers are wanted, where the store is and which of its answers are void."""
+
+    specs: Mapping[str, Spec]
+    folder: Path
+    renewed: Collection[str]
+
+
+@dataclass(frozen=True)
 class Keep:
     """Sealed answers for the store, by key."""
 
@@ -92,31 +97,16 @@ class Stop:
 
 @dataclass
 class Worker:
-    """A process, the connection to it, and the batch that it is at with the readers that have not answered yet."""
+    """A process, and the batch that it is at with the readers that have not answered yet."""
 
-    process: BaseProcess
-    connection: Connection
+    child: Child
     batch: Sequence[Example] = ()
     open: list[str] = field(default_factory=list)
 
     def give(self, batch: Sequence[Example], names: Sequence[str]) -> None:
         """Hand over a batch."""
         self.batch, self.open = batch, list(names)
-        with contextlib.suppress(OSError):  # it died: reading from it tells
-            self.connection.send(list(batch))
-
-    def stop(self) -> None:
-        """Ask the process to end: an idle one does when its connection closes, a busy one is sent SIGTERM."""
-        self.connection.close()
-        if self.batch:
-            self.process.terminate()
-
-    def join(self, end: float) -> None:
-        """Wait until the process has ended, at most until `end` on the monotonic clock; then kill it."""
-        self.process.join(max(0.0, end - time.monotonic()))
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+        self.child.send(list(batch))
 
 
 @dataclass
@@ -180,29 +170,30 @@ class Pool:
                 )
             grace = GRACE
         finally:
-            for worker in self._workers:
-                worker.stop()
-            end = time.monotonic() + grace
-            for worker in self._workers:
-                worker.join(end)
+            self._stop(time.monotonic() + grace)
+
+    def _stop(self, end: float) -> None:
+        """End the workers, the latest at `end` on the monotonic clock: idle ones leave by themselves."""
+        for worker in self._workers:
+            worker.child.connection.close()
+            if worker.batch:
+                worker.child.terminate()
+        for worker in self._workers:
+            worker.child.end(max(0.0, end - time.monotonic()))
 
     def _listen(self, waiting: deque[Sequence[Example]]) -> Iterator[tuple[str, Sequence[Example]]]:
         """Take messages until no worker is at anything."""
-        stopped: set[int] = set()
-        while busy := {worker.connection: worker for worker in self._workers if worker.batch}:
-            ready = wait(list(busy), timeout=LOOK)
-            for worker in [one for connection, one in busy.items() if connection in ready]:
-                yield from self._receive(worker, waiting)
-            for worker in [] if ready else busy.values():
-                say_if_stopped(worker.process.pid or 0, "a worker", stopped)
+        while busy := {worker.child: worker for worker in self._workers if worker.batch}:
+            for child in heard(busy):
+                yield from self._receive(busy[child], waiting)
 
     def _receive(
         self, worker: Worker, waiting: deque[Sequence[Example]]
     ) -> Iterator[tuple[str, Sequence[Example]]]:
         """Take one message of a worker: answers to store or hand on, the end of a batch, an error."""
         try:
-            said = worker.connection.recv()
-        except (EOFError, OSError):
+            said = worker.child.receive()
+        except ChildDiedError:
             yield from self._mark_dead(worker)
             return
         if isinstance(said, Keep):
@@ -220,50 +211,34 @@ class Pool:
 
     def _mark_dead(self, worker: Worker) -> Iterator[tuple[str, Sequence[Example]]]:
         """Fail the questions that a dead worker was at, with how it ended."""
-        worker.process.join(GRACE)
-        code = worker.process.exitcode
-        how = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
-        error = f"WorkerDied: the process that read this document ended ({how}); the same command asks again"
+        error = (
+            f"WorkerDied: the process that read this document ended ({worker.child.ending()}); the same command asks "
+            "again"
+        )
         batch, worker.batch = worker.batch, ()
         for name in worker.open:
             self._arrived[name] = [Answer("", "", finish_reason="error", error=error) for _ in batch]
             yield name, batch
 
     def _start(self) -> Worker:
-        context = multiprocessing.get_context("spawn")  # torch and CUDA do not survive a fork
-        ours, theirs = context.Pipe()
-        process = context.Process(
-            target=work,
-            args=(theirs, dict(self.specs), self.folder, self.count, self.store.renewed),
-            daemon=True,
+        threads = str(max(1, (os.cpu_count() or 1) // self.count))
+        child = Child(
+            f"{__name__}:work",
+            "a worker",
+            environment={"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", threads)},
         )
-        process.start()
-        theirs.close()  # the worker's end: when the worker dies, ours tells so
-        return Worker(process, ours)
+        child.send(Begin(dict(self.specs), self.folder, self.store.renewed))
+        return Worker(child)
 
 
-def work(
-    connection: Connection,
-    specs: Mapping[str, Spec],
-    folder: Path,
-    workers: int,
-    renewed: Collection[str] = (),
-) -> None:
-    """A worker's whole life: batches in, answers out, until the connection closes or the process that started it ends."""
-    end_with_parent()
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # an interrupt is for the process that started us, which ends us
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # leave by an exception, so that engines are closed
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
-    store = SendingStore(folder, lambda rows: connection.send(Keep(dict(rows))), renewed)
+def work(connection: Connection) -> None:
+    """A worker's whole life: batches in, answers out, until the connection closes."""
+    begin: Begin = connection.recv()
+    store = SendingStore(begin.folder, lambda rows: connection.send(Keep(dict(rows))), begin.renewed)
     try:
-        readers = build_readers(specs, store)
+        readers = build_readers(begin.specs, store)
         mistakes: Counter[str] = Counter()
-        while True:
-            batch: list[Example] = connection.recv()
+        for batch in messages(connection):
             store.forget_own()  # what was sent before this batch was handed out is in the file
             for name, reader in readers.items():
                 connection.send(Answered(name, answer_each(reader, batch, mistakes)))
@@ -271,7 +246,7 @@ def work(
     except RlcError as error:
         with contextlib.suppress(OSError):
             connection.send(Stop(error))
-    except (EOFError, OSError):  # nobody listens any more
+    except ConnectionError:  # nobody listens any more
         return
     finally:
         store.close()

@@ -4,21 +4,19 @@ Loading MLflow takes seconds, and a server that is away or a database that is lo
 comparison, neither delays an answer. Should the comparison be killed, this process notices and says so in the run.
 """
 
-import signal
-import subprocess
-import sys
+import contextlib
 import tempfile
-from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO
 
+from rlc.data.child import Child, ChildDiedError, messages
 from rlc.data.errors import RlcError
-from rlc.experiments.runs.stopped import LOOK, say_if_stopped
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.tracking.place import TrackingError, place_of
 
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
+FAREWELL = 60.0  # seconds in which a killed comparison's run is ended
 
 
 class RunLogger:
@@ -30,28 +28,26 @@ class RunLogger:
 
     def __init__(self, out: Path, system_metrics: bool = False) -> None:
         place_of(out)  # refused now, not after hours
-        self._words = [str(out.resolve()), *["--system-metrics"] * system_metrics]
+        self._out = out
+        self._system_metrics = system_metrics
         self._folder = out  # the run's own, from `start` on
-        self._process: subprocess.Popen[str] | None = None
-        self._errors: IO[str] | None = None
+        self._child: Child | None = None
 
     @property
     def started(self) -> bool:
         """Whether there is a run to end."""
-        return self._process is not None
+        return self._child is not None
 
     def start(self, folder: Path) -> None:
         """Open the run of this folder, beside what this process goes on to do."""
         self._folder = folder.resolve()
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by `end`
-        self._process = subprocess.Popen(  # noqa: S603 - our own fixed command
-            [sys.executable, "-m", __name__, str(self._folder), *self._words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            start_new_session=True,  # Ctrl-C is for the comparison, which then ends the run
+        self._child = Child(
+            f"{__name__}:log_run",
+            "the process that logs to MLflow",
+            log=tempfile.TemporaryFile(),  # noqa: SIM115 - it lives as long as the process
+            farewell=FAREWELL,
         )
+        self._child.send((self._folder, self._out.resolve(), self._system_metrics))
 
     def end(self, status: str) -> None:
         """End the run, if one was opened, and wait until all is logged; after an interrupt nobody waits.
@@ -62,43 +58,42 @@ class RunLogger:
         Raises:
             TrackingError: if MLflow refused; what is on disk is complete without it.
         """
-        if self._process is None or self._errors is None:
+        child, self._child = self._child, None
+        if child is None:
             return
-        if (
-            status == KILLED
-        ):  # an end without a word says the same, and the process ends by itself once it has noted it
-            self._process = None
+        if status == KILLED:  # an end without a word says the same
+            child.leave()
             return
-        said = self._farewell(self._process, status)
-        with self._errors:
-            self._errors.seek(0)
-            last = (self._errors.read().strip().splitlines() or ["no reason given"])[-1]
-        code, self._process = self._process.returncode, None
-        if code:
-            how = f"the process that logs was ended by {signal.Signals(-code).name}" if code < 0 else last
+        try:
+            refused = child.ask(status)
+        except ChildDiedError as error:
             raise TrackingError(
-                said.strip() or f"MLflow failed: {how}; log later with: rlc track {self._folder}"
-            )
-
-    def _farewell(self, process: "subprocess.Popen[str]", status: str) -> str:
-        """Tell the process how the comparison ended; what it says once it has ended itself."""
-        word: str | None = f"{status}\n"
-        stopped: set[int] = set()
-        while True:
-            try:
-                return process.communicate(word, timeout=LOOK)[0]
-            except subprocess.TimeoutExpired:
-                word = None  # it is on its way
-                say_if_stopped(process.pid, "the process that logs to MLflow", stopped)
-            except BaseException:
-                process.kill()
-                raise
+                f"MLflow failed: {error}; log later with: rlc track {self._folder}"
+            ) from error
+        except BaseException:
+            child.end(grace=0)
+            raise
+        child.end()
+        if refused:
+            raise TrackingError(refused)
 
 
-def keep(folder: Path, out: Path, system_metrics: bool, ending: IO[str]) -> None:
+def log_run(connection: Connection) -> None:
+    """Run beside the comparison: be told the run, then how it ended; reply with why MLflow refused, or nothing."""
+    folder, out, system_metrics = connection.recv()
+    refused = ""
+    try:
+        keep(folder, out, system_metrics, lambda: next(messages(connection), KILLED))
+    except RlcError as error:
+        refused = str(error)
+    with contextlib.suppress(OSError):  # nobody waits any more
+        connection.send(refused)
+
+
+def keep(folder: Path, out: Path, system_metrics: bool, ending: Callable[[], str]) -> None:
     """Open the run, wait for how the comparison ends, log what it found.
 
-    An end without a word means that the comparison was killed. A store that refused at first is asked again.
+    `ending` waits for the status. A store that refused at first is asked again.
 
     Raises:
         TrackingError: if MLflow refused to the last.
@@ -112,29 +107,14 @@ def keep(folder: Path, out: Path, system_metrics: bool, ending: IO[str]) -> None
         folder.mkdir(parents=True, exist_ok=True)
         with connect(out, folder) as connection:
             parent = open_parent(connection, folder)
-            with measured(connection, parent) if system_metrics else nullcontext():
-                status = ending.readline().strip() or KILLED
+            with measured(connection, parent) if system_metrics else contextlib.nullcontext():
+                status = ending()
             if status != FINISHED:
                 close_parent(connection, parent, status)
     except TrackingError as error:
         refused = error
-        status = status or ending.readline().strip()
+        status = status or ending()
     if status == FINISHED:
         track(open_run(str(folder), out), out)
     elif refused:
         raise refused
-
-
-def main(words: Sequence[str]) -> int:
-    """Run beside the comparison; nothing but the reason of a failure goes to stdout."""
-    try:
-        with redirect_stdout(sys.stderr):
-            keep(Path(words[0]), Path(words[1]), "--system-metrics" in words[2:], sys.stdin)
-    except RlcError as error:
-        sys.stdout.write(f"{error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

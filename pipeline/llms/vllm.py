@@ -1,10 +1,14 @@
 """vLLM in a process of its own: long documents are read once, and the memory is free when the process ends."""
 
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import IO, Any, ClassVar
 
+from rlc.data.child import Child, ChildDiedError
 from rlc.data.errors import EngineUnavailableError, MissingExtraError
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
@@ -12,13 +16,14 @@ from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Machine, Settings, plan
 from rlc.pipeline.llms.support.chat import Chat
-from rlc.pipeline.llms.support.child import Child, ChildDiedError, Message
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.remote import ending, is_json
 from rlc.pipeline.llms.support.thought import ROOM, separate_thought
 
-WORKER = "rlc.pipeline.llms.support.vllm_worker"
+WORKER = "rlc.pipeline.llms.support.vllm_worker:work"
+LOG = "RLC_ENGINE_LOG"
+Message = dict[str, Any]
 ROPES = ("yarn", "linear", "dynamic")
 KV_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
 USAGE = (
@@ -242,7 +247,7 @@ class VllmLLM:
         return self._child
 
     def _start(self, settings: Mapping[str, Any]) -> Child:
-        child = Child(WORKER, environment(settings))
+        child = Child(WORKER, "the engine's process", environment=environment(settings), log=_log())
         said = child.ask({"load": arguments(settings, str(self._place), self._config)})
         if "missing" in said:
             child.end()
@@ -286,6 +291,12 @@ class VllmLLM:
     @property
     def _positions(self) -> int:
         return int(self._own_positions * (self._settings["rope_factor"] if self._settings["rope"] else 1))
+
+
+def _log() -> IO[bytes]:
+    """What vLLM prints to: the file that the environment names in RLC_ENGINE_LOG, else a temporary one."""
+    named = os.environ.get(LOG)
+    return Path(named).open("ab+") if named else tempfile.TemporaryFile()
 
 
 def check(settings: Mapping[str, Any]) -> None:

@@ -5,11 +5,19 @@ Written against vLLM 0.25.1. One message loads the engine, every other one asks 
 
 import time
 from collections.abc import Mapping
+from multiprocessing.connection import Connection
 from typing import Any
 
-from rlc.pipeline.llms.support.child import Message, serve
+from rlc.data.child import serve
+
+Message = dict[str, Any]
 
 _engines: list[Any] = []  # at most one: a process holds one engine and ends with it
+
+
+def work(connection: Connection) -> None:
+    """Hold an engine until nobody asks any more."""
+    serve(connection, answer)
 
 
 def answer(message: Message) -> Message:
@@ -80,7 +88,3 @@ def _answer(output: Any) -> Message:  # noqa: ANN401 - vllm.RequestOutput
             for token, choices in zip(completion.token_ids, completion.logprobs or [], strict=False)
         ],
     }
-
-
-if __name__ == "__main__":  # vLLM starts processes that import this module anew
-    serve(answer)

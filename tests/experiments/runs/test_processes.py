@@ -1,5 +1,7 @@
 """Several processes: the same rows as one, one writer, and what a dead or a stopped worker means."""
 
+import os
+import signal
 from dataclasses import replace
 
 import pytest
@@ -41,8 +43,7 @@ class OneDies(Pool):
     def _start(self):
         worker = super()._start()
         if not self._workers:
-            worker.process.kill()
-            worker.process.join()
+            os.kill(worker.child.pid, signal.SIGKILL)
         return worker
 
 

@@ -1,6 +1,5 @@
 """The MLflow run of a comparison that starts, stops, is killed, and goes on."""
 
-import io
 import shutil
 import sqlite3
 import subprocess
@@ -41,28 +40,17 @@ def status(client, run):
     return info.run_id, info.status
 
 
-class Ending(io.StringIO):
-    """What the comparison says in the end; whoever waits for it sees the run open."""
-
-    def __init__(self, text, look):
-        super().__init__(text)
-        self.look = look
-
-    def readline(self, *size):
-        self.look()
-        return super().readline(*size)
-
-
 def test_stopped_killed_and_resumed_it_is_one_run(run, execute, client):
     seen = []
 
-    def look():
+    def looked(word):
         seen.append(status(client, run))
+        return word
 
-    for word, after in [("FAILED\n", "FAILED"), ("", "KILLED"), ("KILLED\n", "KILLED")]:
-        keep(run.folder, run.out, system_metrics=False, ending=Ending(word, look))
-        assert status(client, run)[1] == after
-    keep(run.folder, run.out, system_metrics=False, ending=Ending("FINISHED\n", execute))
+    for word in ("FAILED", "KILLED"):
+        keep(run.folder, run.out, system_metrics=False, ending=lambda word=word: looked(word))
+        assert status(client, run)[1] == word
+    keep(run.folder, run.out, system_metrics=False, ending=lambda: execute() or FINISHED)
     assert status(client, run) == (seen[0][0], "FINISHED")
     assert set(seen) == {(seen[0][0], "RUNNING")}
     assert len(client(run.out).search_runs(["1"])) == 4
@@ -75,8 +63,9 @@ def test_a_store_that_is_back_in_the_end_gets_the_run(run, execute, client, monk
     def back():
         monkeypatch.delenv("MLFLOW_TRACKING_URI")
         execute()
+        return FINISHED
 
-    keep(run.folder, run.out, system_metrics=False, ending=Ending("FINISHED\n", back))
+    keep(run.folder, run.out, system_metrics=False, ending=back)
     assert status(client, run)[1] == "FINISHED"
 
 
