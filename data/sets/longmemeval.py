@@ -102,7 +102,7 @@ def _example(documents: Documents, row: JsonRow) -> Example:
         id=name,
         question=row.text("question"),
         document=document,
-        answers=() if name.endswith("_abs") else texts(row.values.get("answer")),
+        answers=texts(row.values.get("answer")),  # of a question that is not answered: why it is not
         task=row.text("question_type"),
         answerable=not name.endswith("_abs"),
         metadata={"date": row.values.get("question_date"), "sessions": len(sessions)},

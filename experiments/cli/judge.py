@@ -85,6 +85,11 @@ def llm(
     click.echo(
         f"{opinion.judge} judged {opinion.judged} answers; {opinion.unparsed} replies were neither yes nor no"
     )
+    if opinion.prompts:
+        click.echo(
+            f"asked with the prompts of the data set's authors ({opinion.prompts}); their own reading of the replies "
+            f"accepts {opinion.accepted}"
+        )
     if opinion.failed:
         click.secho(
             f"{opinion.failed} answers were not judged, the same command asks again: {opinion.problem}",

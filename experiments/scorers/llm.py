@@ -2,7 +2,7 @@
 
 The prompts ask what LaRA's two prompts ask (one for questions that the document answers, one for those that it does
 not), in our own words and for yes or no. LaRA's own harness counts any reply that contains "true" and lets a model
-judge itself; this one does neither.
+judge itself; this one does neither. A data set whose authors ask a model with prompts of their own is judged with those.
 
 Source: Li et al., LaRA, 2025, arXiv:2502.09977.
 """
@@ -15,6 +15,7 @@ from rlc.data.errors import UsageError
 from rlc.data.protocols import LLM, Generation, Prompt
 from rlc.data.records import Answer, Example
 from rlc.data.spec import fingerprint
+from rlc.experiments.scorers.authors_judge import AuthorsJudge, authors_judge, filled
 from rlc.experiments.scorers.rule import FAILED, UNSCORED, Verdict
 from rlc.pipeline.llms.support.thought import part
 
@@ -60,7 +61,6 @@ No: it answers the question as if the document held the answer.
 _CLOSE = "Is the candidate correct? Reply with one word, yes or no."
 _NO_ANSWER = "The document does not say."
 _MARKUP = re.compile(r"<(?=[/|!?a-zA-Z_])|\[(?=/?INST\])")
-_REPLY = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 
 
 class LLMJudge:
@@ -75,13 +75,20 @@ class LLMJudge:
         evaluated: The names of the models whose answers will be judged.
         allow_self: Let a model judge its own answers; models favour their own.
         max_tokens: The most new tokens of a reply; most of them are for a model that thinks aloud first.
+        dataset: The data set that was asked about, whose authors' prompts are used where they have some.
 
     Raises:
         UsageError: if the engine's model is among the evaluated ones.
     """
 
     def __init__(
-        self, llm: LLM, *, evaluated: Collection[str], allow_self: bool = False, max_tokens: int = MAX_TOKENS
+        self,
+        llm: LLM,
+        *,
+        evaluated: Collection[str],
+        allow_self: bool = False,
+        max_tokens: int = MAX_TOKENS,
+        dataset: str = "",
     ) -> None:
         if isinstance(evaluated, str):
             raise TypeError(f"expected a collection of model names, got one string: [{evaluated!r}] would do")
@@ -95,6 +102,7 @@ class LLMJudge:
             )
         self.llm = llm
         self.max_tokens = max_tokens
+        self.authors = authors_judge(dataset)
 
     @property
     def name(self) -> str:
@@ -109,7 +117,7 @@ class LLMJudge:
         """
         verdicts = [_without_asking(*pair) for pair in zip(examples, answers, strict=True)]
         asked = [i for i, verdict in enumerate(verdicts) if verdict is None]
-        prompts = [judge_prompt(examples[i], answers[i].text) for i in asked]
+        prompts = [judge_prompt(examples[i], answers[i].text, self.authors) for i in asked]
         replies = self.llm.generate(prompts, max_tokens=self.max_tokens) if prompts else []
         found = {
             i: self._verdict(prompt, reply) for i, prompt, reply in zip(asked, prompts, replies, strict=True)
@@ -124,7 +132,15 @@ class LLMJudge:
         }
         if reply.error is not None:
             return Verdict(None, 0.0, NOT_JUDGED, {**source, "error": reply.error})
-        reason = parse(reply.text)
+        if self.authors:
+            said = part(reply.text).answer
+            source |= {
+                "prompts": self.authors.upstream,
+                "authors_say": ("no", "yes")[self.authors.accepts(said)],
+            }
+            reason = parse(reply.text, self.authors.right, self.authors.wrong)
+        else:
+            reason = parse(reply.text)
         return Verdict({"yes": True, "no": False}.get(reason), float(reason == "yes"), reason, source)
 
 
@@ -137,11 +153,19 @@ def _without_asking(example: Example, answer: Answer) -> Verdict | None:
     return None
 
 
-def judge_prompt(example: Example, candidate: str) -> Prompt:
-    """What the judge model is asked about one answer; the instructions are the shared prefix."""
+def judge_prompt(example: Example, candidate: str, authors: AuthorsJudge | None = None) -> Prompt:
+    """What the judge model is asked about one answer, by the data set's authors' prompt where there is one.
+
+    The instructions are the shared prefix.
+    """
     references = example.answers or (_NO_ANSWER,)
     reference = references[0] if len(references) == 1 else "\n".join(f"- or: {text}" for text in references)
     fields = {"question": example.question, "reference": reference, "candidate": candidate}
+    if authors:
+        prefix, rest = filled(
+            authors.template(example), {name: neutralise(text) for name, text in fields.items()}
+        )
+        return Prompt(prefix=prefix, question=rest, system=authors.system)
     fenced = "\n".join(f"<{name}>\n{neutralise(text)}\n</{name}>" for name, text in fields.items())
     instructions = UNANSWERABLE if example.answerable is False else ANSWERABLE
     return Prompt(prefix=instructions, question=f"\n{fenced}\n\n{_CLOSE}", system=SYSTEM)
@@ -156,14 +180,14 @@ def neutralise(text: str) -> str:
     return _MARKUP.sub(lambda match: "‹" if match[0] == "<" else "⁅", text)
 
 
-def parse(reply: str) -> str:
-    """`yes` or `no` where the reply is that word alone, else `unparsed`; a thought before it is left out.
+def parse(reply: str, right: str = "yes", wrong: str = "no") -> str:
+    """`yes` or `no` where the reply is the word for it alone, else `unparsed`; a thought before it is left out.
 
     >>> parse("**Yes.**"), parse("No"), parse("Yes and no"), parse("True")
     ('yes', 'no', 'unparsed', 'unparsed')
     """
-    match = _REPLY.fullmatch(part(reply).answer)
-    return match[1].lower() if match else UNPARSED
+    match = re.fullmatch(rf"\W*({right}|{wrong})\W*", part(reply).answer, re.IGNORECASE)
+    return {right: "yes", wrong: "no"}[match[1].lower()] if match else UNPARSED
 
 
 def _bare(name: str) -> str:

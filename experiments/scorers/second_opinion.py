@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import polars as pl
 from rlc.data.errors import DataError, StoreError
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Document, Example
+from rlc.experiments.scorers.authors_judge import AuthorsJudge
 from rlc.experiments.scorers.llm import (
     MAX_TOKENS,
     NOT_JUDGED,
@@ -31,6 +32,8 @@ class SecondOpinion:
     """What the model said, and how far it agrees with the rules.
 
     `failed` answers got no verdict, as the model failed on them; `problem` is the first thing that went wrong.
+    `prompts` says whose prompts were used: the commit of the data set's authors, or empty for this project's. `accepted` counts the
+    replies that the authors' looser reading takes for a yes, None where the prompts are not theirs.
     `agreement` is None where no answer was judged by both. `by_reader` holds, per reader, the share judged right by the model and the number of verdicts behind it.
     """
 
@@ -42,6 +45,8 @@ class SecondOpinion:
     problem: str
     agreement: Kappa | None
     by_reader: Mapping[str, tuple[float | None, int]]
+    prompts: str = ""
+    accepted: int | None = None
 
 
 def second_opinion(
@@ -58,14 +63,20 @@ def second_opinion(
         UsageError: if the model would judge its own answers and `allow_self` is not set.
         StoreError: if the folder cannot be written; verdicts already given are safe.
     """
-    judge = LLMJudge(llm, evaluated=_evaluated(folder), allow_self=allow_self, max_tokens=max_tokens)
+    judge = LLMJudge(
+        llm,
+        evaluated=_evaluated(folder),
+        allow_self=allow_self,
+        max_tokens=max_tokens,
+        dataset=_dataset(folder),
+    )
     file = folder / f"judge-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in llm.name)}.jsonl"
     known = _read(file)
     verdicts: dict[tuple[str, str], Verdict] = {}
     for rows in _batches(frame):
         examples = [_example(row) for row in rows]
         answers = [Answer(row["prediction"], row["route"], error=row["error"]) for row in rows]
-        keys = [_key(row, example) for row, example in zip(rows, examples, strict=True)]
+        keys = [_key(row, example, judge.authors) for row, example in zip(rows, examples, strict=True)]
         missing = [i for i, key in enumerate(keys) if key not in known]
         fresh = judge([examples[i] for i in missing], [answers[i] for i in missing])
         given = [
@@ -76,7 +87,11 @@ def second_opinion(
         verdicts |= {
             (row["reader"], row["example_id"]): known[key] for row, key in zip(rows, keys, strict=True)
         }
-    return _compare(llm.name, file, frame, verdicts)
+    opinion = _compare(llm.name, file, frame, verdicts)
+    if judge.authors is None:
+        return opinion
+    accepted = sum(verdict.source.get("authors_say") == "yes" for verdict in verdicts.values())
+    return replace(opinion, prompts=judge.authors.upstream, accepted=accepted)
 
 
 def _compare(
@@ -113,6 +128,16 @@ def _evaluated(folder: Path) -> set[str]:
     return set(_models(recipe))
 
 
+def _dataset(folder: Path) -> str:
+    """The one data set of the table that a run asked about; empty for others, and for several at once."""
+    try:
+        told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["dataset"]
+        names = {str(spec["use"]) for spec in told["settings"]}
+    except (OSError, ValueError, LookupError, TypeError):  # a run that was put together by hand
+        return ""
+    return names.pop() if len(names) == 1 else ""
+
+
 def _models(value: Any) -> Iterator[str]:  # noqa: ANN401 - plain data
     if isinstance(value, dict):
         if isinstance(value.get("model"), str):
@@ -131,8 +156,8 @@ def _example(row: Mapping[str, Any]) -> Example:
     )
 
 
-def _key(row: Mapping[str, Any], example: Example) -> str:
-    prompt = judge_prompt(example, row["prediction"])
+def _key(row: Mapping[str, Any], example: Example, authors: AuthorsJudge | None) -> str:
+    prompt = judge_prompt(example, row["prediction"], authors)
     return json.dumps([row["reader"], row["example_id"], row["error"], prompt.question], ensure_ascii=True)
 
 
