@@ -93,6 +93,14 @@ class Example:
         return document_name(self.document)
 
 
+def by_document(examples: Iterable[Example]) -> dict[str, list[Example]]:
+    """Group questions by the document that they are about, in the order of each document's first."""
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(example.document_id, []).append(example)
+    return groups
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Questions with their documents.

@@ -8,20 +8,6 @@ import regex
 from rlc.data.text.cut import UNSPACED, grams, space_out
 from rlc.data.text.fold import compose
 
-STOP_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        a an the and or but nor so yet of in on at to for from by with as into onto upon about over under between
-        among through during than then that this these those there here is are was were be been being am do does did
-        done has have had having it its itself he she they them their theirs his her hers him himself herself
-        themselves we us our you your i me my who whom whose which what when where why how if while because also both
-        each such other others would could should can will shall may might must just only very more most some any all
-        own same too up out off s t re ve ll d m
-        """,
-    )
-)
-
 _LATEX_WORD = re.compile(r"\\(?:text|mathrm|mathbf|mathit|mathcal|textbf|textit|operatorname)\s*\{([^{}]*)\}")
 _LATEX_FRACTION = re.compile(r"\\d?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _LATEX_PUNCTUATION = re.compile(r"\\([%$#&_{}])")

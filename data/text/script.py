@@ -4,7 +4,7 @@ from collections import Counter
 
 import regex
 
-from rlc.data.text.plain import STOP_WORDS
+from rlc.data.text.stop_words import STOP_WORDS
 
 _SAMPLE = 4000  # characters from each of three places
 _SCRIPTS = (

@@ -31,7 +31,7 @@ from rlc.data.records import Example
 from rlc.data.sets.lara import load
 from rlc.data.store import Store
 from rlc.experiments.bench.gpu_faults import faults
-from rlc.experiments.runs.loop import by_document
+from rlc.experiments.runs.loop import document_schedule
 from rlc.experiments.runs.run import plan_run, write_json
 from rlc.experiments.runs.selection import where
 from rlc.pipeline.gpu_cost import (
@@ -301,7 +301,7 @@ def real(
 
     store = Store(out)
     try:
-        order = by_document(run.specs, data.examples, together)
+        order = document_schedule(run.specs, data.examples, together)
         outcome = run.execute(run.readers(store), on_batch, order)
     finally:
         store.close()

@@ -5,7 +5,6 @@ budget of tokens; a question counts if what was read holds its gold strings (`rl
 one chunk or in several together. Chance is high, so random chunks and the oracle stand beside every method.
 """
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +16,11 @@ from langchain_core.documents import Document
 from rlc.chunkers.base import Chunker
 from rlc.data.errors import DataError
 from rlc.data.protocols import Tokenizer
-from rlc.data.records import Dataset, Example
+from rlc.data.records import Dataset, Example, by_document
 from rlc.data.tokens import count_once
 from rlc.experiments.chunk_lab.ranks import Rank, at_random, fewest_tokens
 from rlc.experiments.metrics.evidence import first_rank, silver
+from rlc.experiments.runs.selection import drawn_evenly
 from rlc.experiments.statistics.intervals import Difference, correct, difference, estimate
 from rlc.experiments.study.chunking import ORACLE, RANDOM, CurveSummary, Point
 
@@ -77,23 +77,11 @@ def questions(dataset: Dataset, documents: int | None = None, seed: int = 0) -> 
         )
     if documents is None:
         return kept
-    chosen = _evenly({example.document_id: example.document for example in kept}, documents, seed)
+    if documents < 1:
+        raise ValueError(f"expected at least 1 document, got {documents}")
+    kinds = {example.document_id: str(example.document.metadata.get("kind")) for example in kept}
+    chosen = drawn_evenly(kinds, documents, seed)
     return [example for example in kept if example.document_id in chosen]
-
-
-def _evenly(documents: Mapping[str, Document], count: int, seed: int) -> set[str]:
-    """Every kind gives a document in turn, in a random order of its own."""
-    if count < 1:
-        raise ValueError(f"expected at least 1 document, got {count}")
-
-    def draw(name: str) -> str:
-        return hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).hexdigest()
-
-    kinds: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(documents, key=draw):
-        kinds[str(documents[name].metadata.get("kind"))].append(name)
-    turns = sorted((turn, kind, name) for kind, names in kinds.items() for turn, name in enumerate(names))
-    return {name for _, _, name in turns[:count]}
 
 
 def curves(
@@ -116,11 +104,8 @@ def curves(
     if not budgets or min(budgets) < 1:
         raise ValueError(f"expected budgets of at least 1 token, got {list(budgets)}")
     gold = silver(examples)
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        groups[example.document_id].append(example)
     readings: dict[str, dict[str, TokensRead]] = defaultdict(dict)
-    for document, asked in groups.items():
+    for document, asked in by_document(examples).items():
         chunks = chunker.transform_documents([asked[0].document])
         passages = read_as(chunks, asked[0].document.page_content)
         tokens = {passage.id: tokenizer.count(passage.page_content) for passage in passages}

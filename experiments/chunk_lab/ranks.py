@@ -1,7 +1,5 @@
 """Ways to rank the chunks of a document, and the yardsticks beside them: chance, the start, the oracle."""
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +8,9 @@ from langchain_core.documents import Document
 
 from rlc.chunkers.base import Chunker
 from rlc.data.protocols import Tokenizer
-from rlc.data.records import Example
+from rlc.data.records import Example, by_document
 from rlc.experiments.metrics.evidence import holds
+from rlc.experiments.runs.selection import draw
 from rlc.experiments.statistics.resample import Floats
 from rlc.retrievers.base import RetrieverFactory, search
 
@@ -36,11 +35,8 @@ class Cut:
 
 def cut(chunker: Chunker, examples: Sequence[Example], tokenizer: Tokenizer) -> list[Cut]:
     """Cut the examples' documents; one cut a document, since ways to rank share it."""
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in examples:
-        groups[example.document_id].append(example)
     cuts = []
-    for asked in groups.values():
+    for asked in by_document(examples).values():
         whole = asked[0].document
         chunks = chunker.transform_documents([whole])
         total = tokenizer.count(whole.page_content)
@@ -66,8 +62,8 @@ def at_random(seed: int, depth: int = DEPTH) -> Rank:
     def rank(chunks: Sequence[Document], examples: Sequence[Example]) -> list[list[Document]]:
         found = []
         for example in examples:
-            digest = hashlib.blake2b(f"{seed}:{example.id}".encode(), digest_size=8).digest()
-            order = np.random.default_rng(int.from_bytes(digest)).permutation(len(chunks))[:depth]
+            own = np.random.default_rng(int(draw(seed, example.id), 16))
+            order = own.permutation(len(chunks))[:depth]
             found.append([chunks[i] for i in order])
         return found
 

@@ -13,9 +13,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from rlc.data.errors import DataError, UsageError, unknown
 from rlc.data.records import Usage
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+PRICED = ("prompt_tokens", "cached_tokens", "output_tokens", "index_tokens")
+Tokens = TypeVar("Tokens", float, "pl.Expr")
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,12 @@ class Price:
         `cached_tokens` is the part of `prompt_tokens` that was already there. What preparing the document cost
         in tokens (`index_tokens`) is priced as prompt.
         """
-        fresh = usage.prompt_tokens - usage.cached_tokens + usage.index_tokens
-        return (
-            fresh * self.prompt + usage.cached_tokens * self.cached + usage.output_tokens * self.output
-        ) / 1e6
+        counts: list[float] = [getattr(usage, name) for name in PRICED]
+        return self.dollars(*counts)
+
+    def dollars(self, prompt: Tokens, cached: Tokens, output: Tokens, index: Tokens) -> Tokens:
+        """The same for counts of the four kinds in `PRICED`, be they numbers or columns of a table."""
+        return ((prompt - cached + index) * self.prompt + cached * self.cached + output * self.output) / 1e6
 
 
 def read_prices(path: Path) -> dict[str, Price]:

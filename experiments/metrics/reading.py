@@ -14,7 +14,8 @@ from rapidfuzz.distance import LCSseq
 from rlc.data.text.abstention import says_nothing
 from rlc.data.text.cut import grams, is_unspaced, letters, space_out
 from rlc.data.text.fold import fold, without_marks
-from rlc.data.text.plain import STOP_WORDS, plain, sentences, stem, words
+from rlc.data.text.plain import plain, sentences, stem, words
+from rlc.data.text.stop_words import STOP_WORDS
 from rlc.experiments.metrics.numeric import Move, matched, moves, of_a_loss, required
 from rlc.experiments.metrics.overlap import bigrams, share
 from rlc.experiments.metrics.truth import is_denial, truth

@@ -5,7 +5,6 @@ evidence rule (LaRA, `rlc.experiments.metrics.evidence`) as whole words. No pers
 """
 
 import gzip
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -20,8 +19,10 @@ from rlc.chunkers.recursive import RecursiveChunker
 from rlc.data.errors import DataError
 from rlc.data.protocols import Encoder
 from rlc.data.records import Dataset, Example
+from rlc.data.text.stop_words import FUNCTION_WORDS
 from rlc.data.tokens import load_tokenizer
 from rlc.experiments.metrics.evidence import holds, normalise, silver
+from rlc.experiments.runs.selection import draw
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.prune.support.units import Unit, units
 
@@ -66,8 +67,7 @@ class Question:
 
 def split_of(document: str, source: str, seed: int = 0) -> str:
     """The split of a document: a share of a digest of its id, so that it stays when other documents come or go."""
-    digest = hashlib.blake2b(f"{seed}:{document}".encode(), digest_size=8).digest()
-    place = int.from_bytes(digest, "big") / 2**64
+    place = int(draw(seed, document), 16) / 2**64
     return SPLITS[int(np.searchsorted(np.cumsum(SHARES[source][:-1]), place, side="right"))]
 
 
@@ -224,45 +224,6 @@ _SPANS = re.compile(
     r"(?<!^)(?<![.!?]\s)\b(?:[A-Z][\w'’-]+(?:\s(?:of\s|the\s)?[A-Z][\w'’-]+)*|\d[\d,.]*\d|\d)\b"
 )
 _WORDS = re.compile(r"[\w'’$%.,-]*\w")
-_FUNCTION = frozenset(
-    [
-        *(
-            "a",
-            "an",
-            "and",
-            "as",
-            "at",
-            "but",
-            "by",
-            "for",
-            "from",
-            "has",
-            "he",
-            "her",
-            "his",
-            "in",
-            "is",
-            "it",
-        ),
-        *(
-            "its",
-            "of",
-            "on",
-            "or",
-            "she",
-            "that",
-            "the",
-            "their",
-            "they",
-            "this",
-            "to",
-            "was",
-            "were",
-            "which",
-        ),
-        "with",
-    ]
-)
 
 
 def neighbours(dataset: Dataset, k: int) -> Callable[[Passage, str], list[str]]:
@@ -327,7 +288,7 @@ def _cloze(
     before, after = _WORDS.findall(sentence[: span[0]]), _WORDS.findall(sentence[span[1] :])
     left = int(generator.integers(0, 9))
     around = [*before[len(before) - min(left, len(before)) :], *after[: 12 - min(left, len(before))]]
-    words = [w.lower() for w in around if generator.random() > (0.6 if w.lower() in _FUNCTION else 0.3)]
+    words = [w.lower() for w in around if generator.random() > (0.6 if w.lower() in FUNCTION_WORDS else 0.3)]
     if len(words) < 3:
         return None
     if answer[0].isdigit():

@@ -11,7 +11,7 @@ from rlc.experiments.router_lab.fit import fit_model, strengths
 from rlc.experiments.router_lab.lab import Bools, Floats, Lab, Stage
 from rlc.pipeline.routers.support.answer_features import PHRASES
 from rlc.pipeline.routers.support.gain_model import OUTCOMES, CurvePoint, GainModel
-from rlc.pipeline.routers.support.price import estimated_tokens
+from rlc.pipeline.routers.support.price import estimated_tokens, worth_it
 from rlc.pipeline.routers.table import TableModel, fit_table
 
 FOLDS = 10
@@ -218,8 +218,7 @@ def priced(lab: Lab, play: Play, price: float) -> Play:
     if play.worth is None:
         return play
     extra = np.array([estimated_tokens(len(e.document.page_content)) for e in lab.examples]) - lab.rag_tokens
-    cost = price * np.maximum(extra, 1.0) / 1000  # at least a token's, so that an infinite price stays one
-    pays = play.worth > (cost if price else 0.0)
+    pays = worth_it(play.worth, extra, price)
     long = pays if play.keeps is None else pays & play.keeps
     return replace(play, long=long, bought=None if play.bought is None else pays, price=price)
 

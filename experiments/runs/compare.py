@@ -13,7 +13,7 @@ from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.experiments.runs.forecast import Engines, expect, observe
 from rlc.experiments.runs.kept import held
-from rlc.experiments.runs.loop import Schedule, batches, by_document
+from rlc.experiments.runs.loop import Schedule, batches, document_schedule
 from rlc.experiments.runs.processes import Pool
 from rlc.experiments.runs.progress import Progress
 from rlc.experiments.runs.recipes import recipe_file
@@ -125,7 +125,7 @@ def _execute(run: Run, how: Execution) -> int:
                 schedule = ends.enter_context(contextlib.closing(arriving))
                 readers = pool.readers
             elif schedule is None:
-                schedule = by_document(readers, run.dataset.examples, together)
+                schedule = document_schedule(readers, run.dataset.examples, together)
             run.execute(readers, progress.on_batch, schedule)
         if how.workers == 1:
             observe(run, engines, progress.pace)

@@ -17,7 +17,7 @@ from rlc.data.errors import (
     WeightsError,
 )
 from rlc.data.protocols import Reader
-from rlc.data.records import Answer, Dataset, Example, Usage
+from rlc.data.records import Answer, Dataset, Example, Usage, by_document
 from rlc.experiments.runs.results import Rows, row
 from rlc.experiments.scorers.base import Score, Scorer, default_scorer
 
@@ -82,7 +82,7 @@ def answer_rows(
     score = scorer or default_scorer(dataset.measures)
     rows = Rows()
     mistakes: Counter[str] = Counter()
-    for name, examples in by_document(readers, dataset.examples) if schedule is None else schedule:
+    for name, examples in document_schedule(readers, dataset.examples) if schedule is None else schedule:
         answers = answer_each(readers[name], examples, mistakes)
         if on_batch:
             on_batch(name, examples, answers)
@@ -108,7 +108,7 @@ def scored_row(name: str, example: Example, answer: Answer, score: Scorer) -> di
         return row(name, example, failed, Score(reason="failed"))
 
 
-def by_document(
+def document_schedule(
     names: Iterable[str], examples: Sequence[Example], together: int = 1
 ) -> Iterator[tuple[str, list[Example]]]:
     """Document by document, so that an engine can keep what it has computed for it; every reader in turn.
@@ -127,10 +127,7 @@ def batches(examples: Sequence[Example], together: int = 1) -> Iterator[list[Exa
     """
     if together < 1:
         raise ValueError(f"a batch holds at least 1 document, got {together}")
-    groups: dict[str, list[Example]] = {}
-    for example in examples:
-        groups.setdefault(example.document_id, []).append(example)
-    documents = list(groups.values())
+    documents = list(by_document(examples).values())
     for first in range(0, len(documents), together):
         yield [example for document in documents[first : first + together] for example in document]
 

@@ -38,21 +38,34 @@ def where(dataset: Dataset, conditions: Sequence[str]) -> Dataset:
 def limit(dataset: Dataset, count: int, seed: int) -> Dataset:
     """At most `count` examples, drawn evenly from the tasks; the same for the same seed, in the data set's order.
 
-    Every task gives in turn, in a random order of its own, until `count` are drawn.
-
     Raises:
         ValueError: if `count` is not positive.
     """
     if count < 1:
         raise ValueError(f"limit must be at least 1, got {count}")
-    tasks: dict[str, list[Example]] = {}
-    for example in sorted(dataset.examples, key=lambda e: _draw(seed, e.id)):
-        tasks.setdefault(example.task, []).append(example)
-    turns = sorted(
-        (turn, task, example.id) for task, examples in tasks.items() for turn, example in enumerate(examples)
-    )
-    chosen = {example_id for _, _, example_id in turns[:count]}
+    chosen = drawn_evenly({example.id: example.task for example in dataset.examples}, count, seed)
     return dataset.where(lambda example: example.id in chosen)
+
+
+def drawn_evenly(kinds: Mapping[str, str], count: int, seed: int) -> set[str]:
+    """Draw at most `count` names out of these, given each one's kind.
+
+    Every kind gives a name in turn, in a random order of its own; the same for the same seed, and fewer are always
+    among more.
+    """
+    by_kind: dict[str, list[str]] = {}
+    for name in sorted(kinds, key=lambda name: draw(seed, name)):
+        by_kind.setdefault(kinds[name], []).append(name)
+    turns = sorted((turn, kind, name) for kind, names in by_kind.items() for turn, name in enumerate(names))
+    return {name for _, _, name in turns[:count]}
+
+
+def draw(seed: int, name: str) -> str:
+    """Digest a seed and a name into 16 hexadecimal digits: names sorted by it stand in a random order.
+
+    What a name draws does not change when other names come or go.
+    """
+    return hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).hexdigest()
 
 
 def measured_by(dataset: Dataset, name: str) -> Dataset:
@@ -96,7 +109,7 @@ def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
         e.document_id: (
             str(e.metadata.get("length")),
             str(e.metadata.get("type")),
-            _draw(seed, e.document_id),
+            draw(seed, e.document_id),
         )
         for e in dataset.examples
     }
@@ -113,10 +126,6 @@ def split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
         dataset.where(lambda example: example.document_id in first),
         dataset.where(lambda example: example.document_id not in first),
     )
-
-
-def _draw(seed: int, name: str) -> str:
-    return hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).hexdigest()
 
 
 def _field(example: Example, field: str) -> str | None:

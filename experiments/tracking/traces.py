@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
-from rlc.data.spec import Spec, fingerprint
+from rlc.data.spec import Spec
 from rlc.experiments.runs.results import ResultRow, verdict
+from rlc.experiments.runs.selection import draw
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
@@ -39,7 +40,7 @@ class Step:
 
 def drawn(example_ids: Sequence[str], count: int, seed: int = SEED) -> list[str]:
     """So many of the ids at random; the same for the same seed, and fewer are always among more."""
-    return sorted(set(example_ids), key=lambda one: fingerprint([seed, one]))[:count]
+    return sorted(set(example_ids), key=lambda one: draw(seed, one))[:count]
 
 
 def steps_of(row: ResultRow, spec: Spec, reader: ReaderInfo, text: str | None) -> Step:

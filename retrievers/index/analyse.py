@@ -8,45 +8,7 @@ import regex
 
 from rlc.data.text.cut import grams, is_unspaced, space_out
 from rlc.data.text.fold import fold
-
-# Lucene's English list: short, because a stop word is a term of some question ("to be or not to be").
-ENGLISH = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "such",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "was",
-        "will",
-        "with",
-    ]
-)
+from rlc.data.text.stop_words import LUCENE
 
 _HAN = regex.compile(r"\p{Script=Han}\p{M}*")
 _WORDS = regex.compile(r"\w+")
@@ -110,7 +72,7 @@ class Analyser:
 
     @cached_property
     def _stopwords(self) -> frozenset[str]:
-        return ENGLISH if self.stopwords == "english" else frozenset(self.stopwords or ())
+        return LUCENE if self.stopwords == "english" else frozenset(self.stopwords or ())
 
     @cached_property
     def _stem(self) -> Callable[[str], str]:

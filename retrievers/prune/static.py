@@ -8,7 +8,7 @@ from typing import ClassVar
 from langchain_core.documents import Document
 from pydantic import Field
 
-from rlc.retrievers.index.analyse import ENGLISH
+from rlc.data.text.stop_words import LUCENE
 from rlc.retrievers.prune.base import Asked, Kept, Pruner
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -61,7 +61,7 @@ def quality(text: str) -> float:
     if not solid or not words:
         return 0.0
     letters = sum(map(str.isalnum, solid)) / len(solid)
-    function = sum(word in ENGLISH for word in words) / len(words)
+    function = sum(word in LUCENE for word in words) / len(words)
     lines = Counter(line.strip() for line in _LINE.findall(text))
     numbers = len(re.findall(r"\d[\d.,]*", text))
     shares = (

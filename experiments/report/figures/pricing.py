@@ -13,6 +13,7 @@ from rlc.experiments.statistics.intervals import Estimate, estimate
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.router_scores import Scored
 from rlc.experiments.study.study import Mask, Study
+from rlc.pipeline.routers.support.price import worth_it
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,9 +33,8 @@ class Priced:
 
 
 def choose(scored: Scored, price: float) -> Mask:
-    """Which questions are read whole: gain > price * extra tokens / 1000, every token counted in full."""
-    cost = price * np.maximum(scored.long_tokens - scored.rag_tokens, 1.0) / 1000 if price else 0.0
-    return np.asarray(scored.gains > cost)
+    """Which questions are read whole at a price per 1,000 extra tokens, every token counted in full."""
+    return worth_it(scored.gains, scored.long_tokens - scored.rag_tokens, price)
 
 
 def priced(scored: Scored, price: float) -> Priced:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from rlc.experiments.metrics.amortised import BreakEven, Costs, break_even, costs_of
-from rlc.experiments.metrics.cost import Price
+from rlc.experiments.metrics.cost import PRICED
 from rlc.experiments.report.cells import NONE, name, number
 from rlc.experiments.report.records import Cell, Table
 from rlc.experiments.statistics.intervals import Estimate
@@ -51,7 +51,7 @@ def reader_costs(study: Study, reader: ReaderInfo, unit: str) -> Costs | None:
     if len(reader.models) != 1 or reader.models[0] not in study.prices:
         return None
     answered = rows.filter(pl.col("error").is_null())
-    dollars = answered.select(_dollars(study.prices[reader.models[0]])).to_series()
+    dollars = answered.select(study.prices[reader.models[0]].dollars(*map(pl.col, PRICED))).to_series()
     return replace(costs_of(rows, "tokens"), values=dollars.to_numpy())
 
 
@@ -192,10 +192,3 @@ def _meeting(study: Study, pairs: Sequence[tuple[ReaderInfo, ReaderInfo]], units
         note="Beyond the number of questions that the run's documents have, this is the formula, not a measurement.",
         prose=True,
     )
-
-
-def _dollars(price: Price) -> pl.Expr:
-    fresh = pl.col("prompt_tokens") - pl.col("cached_tokens") + pl.col("index_tokens")
-    return (
-        fresh * price.prompt + pl.col("cached_tokens") * price.cached + pl.col("output_tokens") * price.output
-    ) / 1e6

@@ -1,7 +1,7 @@
 """What an answer cost: tokens, seconds, and money where there is a price sheet."""
 
 from rlc.data.records import Usage
-from rlc.experiments.metrics.cost import dollars
+from rlc.experiments.metrics.cost import PRICED, dollars
 from rlc.experiments.report.cells import name, number
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.sections.amortised import first_and_further
@@ -52,12 +52,7 @@ def price_per_question(study: Study, reader: ReaderInfo) -> float | None:
     answered = study.answered(reader)
     if answered.is_empty() or len(reader.models) != 1:
         return None
-    total = Usage(
-        **{
-            key: int(answered[key].sum())
-            for key in ("prompt_tokens", "cached_tokens", "output_tokens", "index_tokens")
-        }
-    )
+    total = Usage(**{key: int(answered[key].sum()) for key in PRICED})
     return dollars(total, reader.models[0], study.prices) / answered.height
 
 

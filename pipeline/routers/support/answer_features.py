@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from rlc.data.records import Evidence
 from rlc.data.text.abstention import abstaining
-from rlc.data.text.plain import STOP_WORDS
-from rlc.pipeline.routers.support.features import Text, split_words, stem
+from rlc.data.text.stop_words import STOP_WORDS
+from rlc.pipeline.routers.support.features import Text, six_letter_stem, split_words
 
 _HEDGE = re.compile(
     r"\b(?:may|might|could|likely|suggest\w*|appear\w*|seem\w*|impl(?:y|ies)|possibl[ey]|probabl[ey])\b"
@@ -41,7 +41,7 @@ def answer_features(
     """
     silent = abstaining(answer)
     said = _taken_apart(answer)
-    asked = {stem(word) for word in split_words(question)}
+    asked = {six_letter_stem(word) for word in split_words(question)}
     read = _read(document, tuple((piece.start, piece.end) for piece in evidence))
     return {
         f"{name}_abstains": float(any(silent[:2])),
@@ -88,7 +88,7 @@ class _Read(NamedTuple):
 @lru_cache(maxsize=64)  # of one question several answers are held against the same passages
 def _read(document: Text, spans: tuple[tuple[int, int], ...]) -> _Read:
     words = frozenset(chain(*(split_words(document.content[start:end]) for start, end in spans)))
-    return _Read(words, frozenset(map(stem, words)))
+    return _Read(words, frozenset(map(six_letter_stem, words)))
 
 
 def panel_features(rag: str, long: str, panel: Sequence[str]) -> dict[str, float]:
@@ -117,7 +117,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _taken_apart(answer: str) -> _Words:
     words = split_words(answer)
-    stems = {stem(word) for word in words if word not in STOP_WORDS and len(word) > 1}
+    stems = {six_letter_stem(word) for word in words if word not in STOP_WORDS and len(word) > 1}
     return _Words(len(words), stems, {word for word in words if word[0].isdigit()})
 
 

@@ -117,7 +117,7 @@ class Decider:
             for example, searched in zip(examples, found, strict=True)
         ]
         worth = gains if self.weighs == "gain" else chances[:, OUTCOMES.index("long")]
-        chosen = worth_it(worth.tolist(), paid, self.price)
+        chosen = worth_it(worth, np.array(paid), self.price).tolist()
         moved = self.model.moved(matrix, self.strength)
         return [
             Choice(chosen[i], self._details(chances[i], gains[i], moved[i], paid[i]))

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 
 from rlc.data.records import Evidence, passages_of
-from rlc.data.text.plain import STOP_WORDS
+from rlc.data.text.stop_words import STOP_WORDS
 
 # What a question asks for. Named by what it looks for; True counts as 1.
 ASKS = {
@@ -50,7 +50,7 @@ class Text:
         words = Counter(split_words(self.content))
         stems: Counter[str] = Counter()
         for word, count in words.items():
-            stems[stem(word)] += count
+            stems[six_letter_stem(word)] += count
         return stems
 
     @cached_property
@@ -86,14 +86,14 @@ def features(question: str, document: Text, evidence: Sequence[Evidence]) -> dic
     """
     asked = question.lower()
     words = split_words(question)
-    terms = {stem(word) for word in words if word not in STOP_WORDS and len(word) > 1}
+    terms = {six_letter_stem(word) for word in words if word not in STOP_WORDS and len(word) > 1}
     counts = {term: document.stems[term] for term in terms}
     size = document.stems.total()
     rarity = {term: math.log((size + 1) / (count + 1)) for term, count in counts.items()}
-    names = {stem(word) for name in _NAME.findall(question) for word in split_words(name)}
+    names = {six_letter_stem(word) for name in _NAME.findall(question) for word in split_words(name)}
     numbers = {word for word in words if word[0].isdigit()}
     passages = [
-        [stem(word) for word in split_words(document.content[piece.start : piece.end])]
+        [six_letter_stem(word) for word in split_words(document.content[piece.start : piece.end])]
         for piece in passages_of(evidence)[:5]
     ]
     best, all_five = set(chain(*passages[:1])), set(chain(*passages))
@@ -130,10 +130,10 @@ def split_words(text: str) -> list[str]:
     return plain.encode("utf-8", "replace").translate(_MARKS).decode("utf-8").split()
 
 
-def stem(word: str) -> str:
-    """Its first six letters without a plural s: crude, and enough for inflections to meet.
+def six_letter_stem(word: str) -> str:
+    """Cut a word to its first six letters without a plural s: crude, but what the shipped fits were made with.
 
-    >>> [stem(word) for word in ("sales", "company", "companies")]
+    >>> [six_letter_stem(word) for word in ("sales", "company", "companies")]
     ['sale', 'compan', 'compan']
     """
     return (word.removesuffix("s") if len(word) > 3 else word)[:6]

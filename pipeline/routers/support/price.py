@@ -1,6 +1,9 @@
 """What long context may cost: tokens by estimate, and which questions are worth them."""
 
-from collections.abc import Sequence
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 CHARACTERS_PER_TOKEN = 4.2  # English prose and tables, over the tokenizers of the usual models
 
@@ -25,15 +28,16 @@ def paid_share(questions: float, cached: float) -> float:
     return 1 / questions + (1 - 1 / questions) * cached
 
 
-def worth_it(gains: Sequence[float], extra_tokens: Sequence[float], price: float) -> list[bool]:
-    """For which questions long context is expected to gain more than it costs; at price 0 all that counts is gain > 0.
+def worth_it(gains: Floats, extra_tokens: Floats, price: float) -> NDArray[np.bool_]:
+    """Tell for which questions long context is expected to gain more than it costs.
+
+    At price 0 all that counts is gain > 0. A question costs at least a token's price, so that none is free where the
+    price is infinite.
 
     Args:
         gains: Expected gain in accuracy (1 = from certainly wrong to certainly right).
         extra_tokens: What long context reads beyond retrieval, as far as the question pays for it.
         price: Gain demanded per 1,000 extra tokens.
     """
-    return [
-        gain > (price * max(0.0, extra) / 1000 if price else 0.0)
-        for gain, extra in zip(gains, extra_tokens, strict=True)
-    ]
+    cost = price * np.maximum(extra_tokens, 1.0) / 1000 if price else 0.0
+    return np.asarray(gains > cost)

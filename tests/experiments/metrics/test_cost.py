@@ -14,7 +14,7 @@ def test_price_by_hand():
 
 def test_price_of_a_sum_is_the_sum_of_prices():
     price = Price(2.0, 0.5, 8.0)
-    assert price.of(USAGE + USAGE) == pytest.approx(2 * price.of(USAGE))
+    assert price.of(USAGE.then(USAGE)) == pytest.approx(2 * price.of(USAGE))
 
 
 def test_sheets_in_toml_and_json(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rlc.data.records import Evidence
 from rlc.pipeline.routers.support.answer_features import answer_features, pair_features, panel_features
-from rlc.pipeline.routers.support.features import Text, features, split_words, stem
+from rlc.pipeline.routers.support.features import Text, features, six_letter_stem, split_words
 
 TEXT = "Ada kept the lamp. The lamp burned for 12 years. Bob sold companies."
 
@@ -36,7 +36,7 @@ def test_by_hand():
 
 def test_stems_and_words():
     assert split_words("Ada’s 1,093 lamps—lit!") == ["ada", "s", "1", "093", "lamps", "lit"]
-    assert stem("companies") == stem("company")
+    assert six_letter_stem("companies") == six_letter_stem("company")
 
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=200)

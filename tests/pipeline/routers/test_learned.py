@@ -102,9 +102,10 @@ def test_price_by_hand():
     assert paid_share(10, 0.1) == pytest.approx(0.19)
     assert paid_share(1e9, 0.1) == pytest.approx(0.1)
     # 0.01 a thousand tokens: 10,000 more cost 0.1
-    assert worth_it([0.11, 0.09], [10_000] * 2, price=0.01) == [True, False]
-    assert worth_it([0.01, 0.0, -0.01], [10_000] * 3, price=0.0) == [True, False, False]
-    assert worth_it([0.5], [10_000], price=float("inf")) == [False]
+    tokens = np.array([10_000, 10_000, 0])
+    assert worth_it(np.array([0.11, 0.09, 0.09]), tokens, price=0.01).tolist() == [True, False, True]
+    assert worth_it(np.array([0.01, 0.0, -0.01]), tokens, price=0.0).tolist() == [True, False, False]
+    assert not worth_it(np.array([0.5, 0.5, 0.5]), tokens, price=float("inf")).any()
 
 
 def test_a_budget_reaches_further_where_a_question_pays_a_share():
