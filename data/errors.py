@@ -59,6 +59,28 @@ class MissingExtraError(RlcError, ImportError):
     """An optional package that is not installed."""
 
 
+class LimitError(RlcError):
+    """A question that would cost more than it may."""
+
+
+# These would fail every question alike: whoever answers many stops and says so. What is stored stays.
+STOPPING = (
+    EngineUnavailableError,
+    MissingExtraError,
+    StoreError,
+    UnsupportedError,
+    UsageError,
+    WeightsError,
+)
+
+MISTAKES = (TypeError, AttributeError)  # of whoever wrote the code
+
+
+def describe(error: Exception) -> str:
+    """An exception in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+
+
 EXTRAS = {
     "torch": "local",
     "transformers": "local",

@@ -40,6 +40,7 @@ from rlc.pipeline.kv import KV
 from rlc.pipeline.kv.base import Eviction
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
+from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ONE_CALL, ROUTERS
 from rlc.retrievers import RETRIEVERS
@@ -70,7 +71,8 @@ COLLECTION = Family(
     shorthand="documents",
     names="of",
 )
-BUILDER = Builder((READER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, LLM, TOKENIZER, COLLECTION))
+SEARCHER = Family("searcher", {"search": "rlc.pipeline.readers.support.searching:Searcher"}, [Searcher])
+BUILDER = Builder((READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, LLM, TOKENIZER, COLLECTION))
 
 
 BESIDE = ("dataset", "sweep")  # tables of a recipe file that are no part of the recipe

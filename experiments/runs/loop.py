@@ -7,15 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from rlc.data.errors import (
-    EngineUnavailableError,
-    MissingExtraError,
-    RlcError,
-    StoreError,
-    UnsupportedError,
-    UsageError,
-    WeightsError,
-)
+from rlc.data.errors import MISTAKES, STOPPING, RlcError, describe
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Dataset, Example, Usage, by_document
 from rlc.experiments.runs.results import Rows, row
@@ -25,17 +17,6 @@ OnBatch = Callable[[str, Sequence[Example], Sequence[Answer]], None]
 Schedule = Iterable[tuple[str, Sequence[Example]]]
 """Who is asked what, in turn: a reader's name and a batch of examples."""
 
-# These would fail every question alike: the run stops and says so. What is stored stays.
-STOPPING = (
-    EngineUnavailableError,
-    MissingExtraError,
-    StoreError,
-    UnsupportedError,
-    UsageError,
-    WeightsError,
-)
-
-MISTAKES = (TypeError, AttributeError)  # of whoever wrote the reader
 PATIENCE = 3  # times that the same one is taken for the question's fault
 
 
@@ -177,8 +158,3 @@ def _spoken(answer: Answer) -> Answer:
     if answer.error is None and not answer.text.strip():
         return replace(answer, error="EmptyAnswer: the model returned no text")
     return answer
-
-
-def describe(error: Exception) -> str:
-    """An exception in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")

@@ -6,9 +6,10 @@ from typing import Any
 
 from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Example
-from rlc.data.spec import Spec, fingerprint
+from rlc.data.spec import Spec
 from rlc.data.trust import looking
 from rlc.pipeline.llms.support.forwarding import forward
+from rlc.pipeline.prompts import prompt_hash
 from rlc.pipeline.recipe import BUILDER, LLM, READER
 
 
@@ -49,6 +50,4 @@ def rebuild_prompts(spec: Spec, example: Example, script: Sequence[str] = ()) ->
 
     with looking():
         replace(BUILDER, finish=record).build(spec, READER, "reader")([example])
-    return {
-        fingerprint([prompt.system, prompt.prefix, prompt.question]): prompt for prompt in recorder.prompts
-    }
+    return {prompt_hash(prompt): prompt for prompt in recorder.prompts}

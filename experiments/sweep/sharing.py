@@ -23,7 +23,8 @@ from rlc.experiments.study.ranking import Stage
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.indexing import warm
-from rlc.pipeline.recipe import ENCODER, LLM, READER, RETRIEVER, STEP
+from rlc.pipeline.readers.support.searching import Clock, Library, Searcher
+from rlc.pipeline.recipe import ENCODER, LLM, READER, RETRIEVER, SEARCHER, STEP
 from rlc.retrievers.base import RetrieverFactory
 
 T = TypeVar("T")
@@ -84,9 +85,10 @@ class Memory:
     def finish(self, make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
         """Make an object of a spec, with this memory; the runs of a sweep share encoders, engines and steps."""
         identity = fingerprint(spec)
-        if kind == READER.kind:
+        if kind in (READER.kind, SEARCHER.kind):
             made = make()
-            return _sharing(made, fingerprint(spec["chunker"]), self) if type(made) is RagReader else made
+            searches = type(made) in SHARING
+            return _sharing(made, fingerprint(spec["chunker"]), self) if searches else made
         if kind not in WRAPPERS:
             return make()
         if (kind, identity) not in self._shared:
@@ -109,10 +111,24 @@ class SharingRagReader(RagReader):
         return self.memory.now()
 
 
-def _sharing(reader: RagReader, chunking: str, memory: Memory) -> SharingRagReader:
-    settings = {f.name: getattr(reader, f.name) for f in fields(reader) if f.init}
-    chunker = SharedChunker(reader.chunker, chunking, memory)
-    return SharingRagReader(**{**settings, "chunker": chunker, "memory": memory})
+@dataclass(frozen=True)
+class SharingSearcher(Searcher):
+    """The same searcher on the memory's clock."""
+
+    memory: Memory = field(default_factory=Memory, compare=False)
+
+    def open(self, document: Document, now: Clock | None = None) -> Library:  # noqa: ARG002 - the searcher's face
+        """Index the document, or the collection."""
+        return super().open(document, self.memory.now)
+
+
+SHARING: Mapping[type, Callable[..., Any]] = {RagReader: SharingRagReader, Searcher: SharingSearcher}
+
+
+def _sharing(searches: RagReader | Searcher, chunking: str, memory: Memory) -> Any:  # noqa: ANN401 - one of SHARING
+    settings = {f.name: getattr(searches, f.name) for f in fields(searches) if f.init}
+    chunker = SharedChunker(searches.chunker, chunking, memory)
+    return SHARING[type(searches)](**{**settings, "chunker": chunker, "memory": memory})
 
 
 @dataclass(frozen=True)

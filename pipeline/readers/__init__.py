@@ -7,6 +7,7 @@ READERS = {
     "long": "rlc.pipeline.readers.long:LongReader",
     "recorded": "rlc.pipeline.readers.recorded:RecordedReader",
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
+    "map-reduce": "rlc.pipeline.readers.map_reduce:MapReduce",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, READERS)

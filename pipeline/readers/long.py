@@ -162,7 +162,7 @@ def _evidence(example: Example, passages: Sequence[Document], fitted: Fitted) ->
         end = at + len(passage.page_content)
         read = [(max(a, at) - at, min(b, end) - at) for a, b in fitted.spans if max(a, at) < min(b, end)]
         shown = pruned(passage, Kept(read)) if fitted.cut_tokens else passage
-        found += evidence_of(example, shown)
+        found += evidence_of(example.document_id, shown)
         at = end + len(BETWEEN)
     return tuple(found)
 

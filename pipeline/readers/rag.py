@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
 
 from rlc.data.completed import in_order
-from rlc.data.errors import ContextOverflowError, DataError, UsageError
+from rlc.data.errors import ContextOverflowError, DataError, describe
 from rlc.data.loads import PassageLoad, PromptLoad
 from rlc.data.protocols import LLM, Retrieved, Role
 from rlc.data.records import Answer, Example, Usage
@@ -22,11 +22,10 @@ from rlc.pipeline.readers.support.asking import (
     ask_as_completed,
     evidence_of,
     room_for_text,
-    searched,
     tokens_of,
 )
-from rlc.pipeline.readers.support.indexing import Indexed, by_name, index_documents, passage_load, warm
-from rlc.retrievers.base import RetrieverFactory, search
+from rlc.pipeline.readers.support.searching import Searcher
+from rlc.retrievers.base import RetrieverFactory
 
 
 @dataclass(frozen=True)
@@ -73,18 +72,15 @@ class RagReader:
     _held: dict[str, tuple[Example, Request]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    # The collection's index, once it is made: no part of what the reader is either.
-    _kept: list[Indexed] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_policy(self.overflow)
         reading_order([], self.order)
-        self._documents  # noqa: B018 - a bad collection is refused here, not at the first question
+        self._searcher  # noqa: B018 - a bad collection is refused here, not at the first question
 
     @cached_property
-    def _documents(self) -> Mapping[str, Document]:
-        """The collection by name; empty where there is none."""
-        return {} if self.collection is None else by_name(self.collection)
+    def _searcher(self) -> Searcher:
+        return Searcher(self.chunker, self.retriever, self.steps, self.collection, self.where)
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
@@ -113,10 +109,9 @@ class RagReader:
 
     def _load(self, example: Example, known: dict[str, PassageLoad | None]) -> PromptLoad | None:
         """The prompt's bounds; `known` holds those of the passages by what is searched."""
-        documents = list(self._documents.values()) or [example.document]
-        key = "" if self._documents else example.document_id
+        key = self._searcher.place(example.document)
         if key not in known:
-            known[key] = passage_load(self.chunker, self.retriever, self.steps, documents, self.llm.tokenizer)
+            known[key] = self._searcher.bound(example.document, self.llm.tokenizer)
         load = known[key]
         if load is None:
             return None
@@ -136,62 +131,41 @@ class RagReader:
         return time.perf_counter()
 
     def _requests(self, examples: Sequence[Example]) -> list[Request]:
-        warm(self.steps)
         requests: dict[int, Request] = {}
         for i, example in enumerate(examples):
             held, request = self._held.get(example.id, (None, None))
             if held is example and request is not None:
                 requests[i] = request
-        new = [i for i in range(len(examples)) if i not in requests]
-        for places in self._searched_together(examples, new):
-            try:
-                found = self._retrieve([examples[i] for i in places])
-            except DataError as error:
-                found = [Request(None, error=f"DataError: {error}")] * len(places)
-            requests |= zip(places, found, strict=True)
+        groups: dict[str, list[int]] = {}  # by what they are searched for in
+        for i in range(len(examples)):
+            if i not in requests:
+                groups.setdefault(self._searcher.place(examples[i].document), []).append(i)
+        for places in groups.values():
+            requests |= self._searched(examples, places)
         return [requests[i] for i in range(len(examples))]
 
-    def _searched_together(self, examples: Sequence[Example], places: Sequence[int]) -> list[list[int]]:
-        """The places of the examples by what they are searched for in."""
-        groups: dict[str, list[int]] = {}
-        for i in places:
-            groups.setdefault("" if self._documents else examples[i].document_id, []).append(i)
-        return list(groups.values())
-
-    def _retrieve(self, examples: Sequence[Example]) -> list[Request]:
+    def _searched(self, examples: Sequence[Example], places: Sequence[int]) -> dict[int, Request]:
         """Requests for questions on one document, or on any where there is a collection."""
-        retriever, cost = self._indexed(examples[0].document)
-        started = self.now()
-        found = search(retriever, [example.question for example in examples], where=self.where)
-        share = (self.now() - started) / len(examples)
-        costs = [cost, *[Usage()] * (len(examples) - 1)]
-        return [
-            self._request(example, passages, cost.then(searched(share)))
-            for example, passages, cost in zip(examples, found, costs, strict=True)
-        ]
-
-    def _indexed(self, document: Document) -> Indexed:
-        """The index to search, and what making it has cost just now."""
-        if self.collection is None:
-            return index_documents(self.chunker, self.retriever, [document], self.now)
-        if self._kept:
-            return Indexed(self._kept[0].retriever, Usage())
+        requests: dict[int, Request] = {}
+        wanted = []
+        for i in places:
+            try:
+                self._searcher.check(examples[i].document)
+                wanted.append(i)
+            except DataError as error:
+                requests[i] = Request(None, error=describe(error))
+        if not wanted:
+            return requests
         try:
-            self._kept.append(index_documents(self.chunker, self.retriever, self.collection, self.now))
+            library = self._searcher.open(examples[wanted[0]].document, self.now)
+            found = library.search([examples[i].question for i in wanted])
         except DataError as error:
-            raise UsageError(f"the collection cannot be indexed, so no question could be: {error}") from error
-        return self._kept[0]
+            return requests | dict.fromkeys(wanted, Request(None, error=describe(error)))
+        for i, (passages, usage) in zip(wanted, found, strict=True):
+            requests[i] = self._request(examples[i], passages, library.charged_to(self).then(usage))
+        return requests
 
     def _request(self, example: Example, passages: Sequence[Document], usage: Usage) -> Request:
-        namesake = self._documents.get(example.document_id, example.document)
-        # The spans of another text would be taken for this document's.
-        if namesake.page_content != example.document.page_content:
-            said = f"the collection holds another text called {example.document_id!r}; rename one of the two"
-            return Request(None, usage=usage, error=f"DataError: {said}")
-        started = self.now()
-        for step in self.steps:
-            passages = step.compress_documents(passages, example.question)
-        usage = usage.then(searched(self.now() - started))
         try:
             kept, cut = self._fit(example, passages)
         except ContextOverflowError as error:
@@ -202,7 +176,7 @@ class RagReader:
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
             rag_prompt(self._kind(example), texts, self._asked(example), example.wording),
-            evidence=tuple(piece for passage in kept for piece in evidence_of(example, passage)),
+            evidence=tuple(piece for passage in kept for piece in evidence_of(example.document_id, passage)),
             usage=replace(usage, cut_tokens=cut),
             max_tokens=tokens_of(example, self.max_tokens),
         )
@@ -219,4 +193,8 @@ class RagReader:
 
     def _kind(self, example: Example) -> str:
         """What the prompt calls the place that the passages are from."""
-        return "collection" if len(self._documents) > 1 else str(example.document.metadata.get("kind", ""))
+        return (
+            "collection"
+            if len(self._searcher.documents) > 1
+            else str(example.document.metadata.get("kind", ""))
+        )

@@ -26,6 +26,7 @@ NEEDED = {
     "retriever": "bm25",
     "kv": "streaming-llm",
     "step": {"use": "top", "k": 3},
+    "searcher": {"use": "search", "chunker": {"use": "sentence", "size": 16}, "retriever": "bm25"},
     "reader": {"use": "long", "llm": {"use": "scripted", "answers": {"": "a stand-in"}}},
 }
 

@@ -60,6 +60,7 @@ class Counted:
 
 # What asks no engine has its answers from elsewhere, and laws of its own.
 READS = [name for name in sorted(READERS) if "llm" in settings_of(READER, name)]
+STRATEGIES = [name for name in READS if "most_calls" in settings_of(READER, name)]
 every_reader = pytest.mark.parametrize("name", READS)
 every_router = pytest.mark.parametrize("name", sorted(ROUTERS))
 
@@ -88,7 +89,7 @@ def obey(reader, examples):
         assert all(value is None or value >= 0 for value in dataclasses.asdict(answer.usage).values())
         assert answer.usage.seconds >= answer.usage.index_seconds + answer.usage.retrieve_seconds
         assert answer.usage.cached_tokens <= answer.usage.prompt_tokens
-        assert (answer.usage.prompt_tokens > 0) == (answer.error is None), "what is spent is counted"
+        assert answer.usage.prompt_tokens > 0 or answer.error is not None, "what is spent is counted"
     assert [unseal("key", seal("key", answer)) for answer in answers] == answers, "answers can be kept"
     assert reader([]) == [], "one answer an example"
 
@@ -106,6 +107,28 @@ def test_every_call_is_counted(name, examples):
         len(call.prompts) for call in reader.llm.calls
     )
     assert all(answer.usage.calls >= answer.usage.rounds > 0 for answer in answers)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_steps_cost_is_in_the_answers(name, examples):
+    for answer in make(name)(examples):
+        parts = Usage.total(step.usage for step in answer.steps)
+        for figure in ("prompt_tokens", "cached_tokens", "output_tokens", "index_tokens", "calls"):
+            assert getattr(answer.usage, figure) == getattr(parts, figure)
+        rounds = [step.round for step in answer.steps]
+        assert rounds == sorted(rounds), "in the order in which they were done"
+        asked = {step.round for step in answer.steps if step.kind == "ask"}
+        assert len(asked) == answer.usage.rounds == max(rounds) + 1, (
+            "a round is what waits for the one before"
+        )
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_strategies_have_a_limit(name, examples):
+    reader = dataclasses.replace(make(name), most_calls=0)
+    for answer in reader(examples[:2]):
+        assert answer.error.startswith("LimitError")
+    assert reader.llm.calls == []
 
 
 class Fewer(LongReader):

@@ -9,7 +9,7 @@ from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Generation, Prompt
 from rlc.data.records import Answer, Evidence, Example, Usage
-from rlc.data.spec import fingerprint
+from rlc.pipeline.prompts import prompt_hash
 
 # The prefix must not depend on the question, or no engine could keep it; so every question is given the same room,
 # and a longer one the next power of two.
@@ -88,17 +88,18 @@ def room_for_text(llm: LLM, frame: Prompt, max_tokens: int) -> int:
     return llm.window - max_tokens - (llm.count(frame) - question) - reserved - MARGIN
 
 
-def evidence_of(example: Example, passage: Document) -> list[Evidence]:
+def evidence_of(document_id: str, passage: Document) -> list[Evidence]:
     """Where a passage's text stands in its document: its own span, or those that pruners kept of it.
 
-    A passage that does not say where it is from gives none.
+    A passage that does not say which document it is from is of the one that is asked about; one that does not say
+    where in it gives none.
     """
     data = passage.metadata
     if "start_index" not in data:
         return []
     score = data.get("relevance_score")
     whole = Evidence(
-        document_id=str(data.get("source", example.document_id)),
+        document_id=str(data.get("source", document_id)),
         start=int(data["start_index"]),
         end=int(data.get("end_index", data["start_index"] + len(passage.page_content))),
         score=None if score is None else float(score),
@@ -120,7 +121,7 @@ def _answered(request: Request, prompt: Prompt, generation: Generation) -> Answe
         evidence=request.evidence,
         usage=request.usage.then(generation.cost),
         finish_reason=generation.finish_reason,
-        prompt_hash=fingerprint([prompt.system, prompt.prefix, prompt.question]),
+        prompt_hash=prompt_hash(prompt),
         error=generation.error,
         details={"note": generation.note} if generation.note else {},
     )

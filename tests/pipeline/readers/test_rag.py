@@ -6,13 +6,14 @@ from langchain_core.retrievers import BaseRetriever
 
 from rlc.chunkers import RecursiveChunker
 from rlc.data.protocols import Prompt
-from rlc.data.records import Wording, passages_of
+from rlc.data.records import Example, Wording, passages_of
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.prompts import ask as ask_text
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.asking import QUESTION_ROOM
 from rlc.retrievers import BM25Retriever
 from rlc.retrievers.prune.lexical import LexicalPruner
+from rlc.retrievers.select import Top
 
 ANIMALS = {
     "zoo": "The lion sleeps all day. A tiger swims in the river. The zebra has stripes. Ravens solve riddles.",
@@ -243,3 +244,23 @@ def test_the_authors_wording_goes_to_the_model_and_not_to_the_search(make_exampl
     [call] = llm.calls
     assert call.prompts == (Prompt("Passages:\nThe lion sleeps.\n", "Choose A or B. Who sleeps?"),)
     assert (searched, call.max_tokens) == (["Who sleeps?"], 3)
+
+
+def test_its_prompts_are_those_of_stored_answers():
+    """A hash that was taken before searching stood on its own."""
+    text = (
+        "Ann saw a cat in the harbour. Bob saw a dog in the old town hall. " * 4 + "Cyd saw it rain in Paris."
+    )
+    document = Document(id="d", page_content=text, metadata={"kind": "book"})
+    settings = {"order": "document", "instruction": "Say it."}
+    reader = RagReader(
+        RecursiveChunker(size=16),
+        BM25Retriever.from_documents,
+        ScriptedLLM({"": "Bob"}),
+        [Top(k=2)],
+        **settings,
+    )
+    [answer] = reader([Example("1", "Who saw a dog in the hall?", document)])
+    assert answer.prompt_hash == "a1df74f45a4023abffe8f789010cd6d8"
+    assert [(one.start, one.end) for one in answer.evidence] == [(162, 198), (228, 264)]
+    assert answer.usage.prompt_tokens == 70

@@ -1,0 +1,147 @@
+"""Moves: what several strategies do on the way, as plain functions and small talks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+
+from rlc.chunkers.base import Chunker
+from rlc.chunkers.recursive import RecursiveChunker
+from rlc.chunkers.sentence import SentenceChunker
+from rlc.data.errors import ContextOverflowError, DataError
+from rlc.data.loads import PromptLoad
+from rlc.data.protocols import LLM, Prompt, Tokenizer
+from rlc.data.records import Document, Evidence, Example, document_name
+from rlc.data.tokens import count_once
+from rlc.pipeline.readers.support.asking import MARGIN, room_for_text
+from rlc.pipeline.readers.support.talk import Talk, ask
+
+NOTHING = "NOTHING"  # what a model is told to write where a text tells nothing
+BETWEEN = "\n\n"  # stands between notes
+
+Joined = Callable[[str], Prompt]
+"""The prompt in which notes, joined, stand."""
+
+
+def room_for(llm: LLM, frame: Prompt, max_tokens: int, *, window: int | None = None, beside: int = 0) -> int:
+    """Tokens left for a text in `frame`, a prompt without it, where `beside` more tokens will stand in the prompt.
+
+    Raises:
+        ContextOverflowError: if there are none.
+    """
+    narrower = max(0, llm.window - (window or llm.window))
+    room = room_for_text(llm, frame, max_tokens) - beside - narrower
+    if room < 1:
+        raise ContextOverflowError(
+            f"no room for a text beside the question, {beside} tokens of notes and {max_tokens} of the answer in "
+            f"{llm.window - narrower} tokens; use a longer window or shorter notes"
+        )
+    return room
+
+
+def pieces_of(
+    document: Document, size: int, tokenizer: Tokenizer, *, sentences: bool = False
+) -> list[Document]:
+    """The document cut into pieces of at most `size` tokens, at the largest separator or between sentences.
+
+    Raises:
+        DataError: if there is no text in it.
+    """
+    pieces = _pieces(document_name(document), document.page_content, size, tokenizer, sentences)
+    if not pieces:
+        raise DataError(f"the document {document_name(document)!r} holds no text")
+    return pieces
+
+
+@lru_cache(maxsize=64)  # every question on a document cuts it alike
+def _pieces(name: str, text: str, size: int, tokenizer: Tokenizer, sentences: bool) -> list[Document]:
+    cutter: Chunker = RecursiveChunker(size, tokenizer=tokenizer)
+    if sentences:
+        cutter = SentenceChunker(size, tokenizer=tokenizer)
+    return cutter.split(Document(id=name, page_content=text))
+
+
+def span_of(example: Example, piece: Document) -> Evidence:
+    """Where a piece of the example's document stands in it."""
+    return Evidence(example.document_id, piece.metadata["start_index"], piece.metadata["end_index"])
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a note says that its piece tells nothing: the word `NOTHING`, alone or at its beginning."""
+    return not text.strip() or text.strip(" .*\"'`\n").upper().startswith(NOTHING)
+
+
+def shrink(
+    llm: LLM,
+    notes: Sequence[str],
+    join: Joined,
+    room: int,
+    note_tokens: int,
+    seed: int = 0,
+    name: str = "combine",
+) -> Talk[list[str]]:
+    """Notes that fit into `room` tokens together: as long as they do not, neighbours are combined by the model.
+
+    Raises:
+        ContextOverflowError: if no two of them fit together, so that nothing can be combined.
+    """
+    while sum(_sizes(llm.tokenizer, notes)) > room:
+        groups = _neighbours(list(notes), _sizes(llm.tokenizer, notes), room)
+        if len(groups) == len(notes):
+            raise ContextOverflowError(
+                f"{len(notes)} notes do not fit into {room} tokens, and no two of them do; use a longer window or "
+                "shorter notes"
+            )
+        many = [BETWEEN.join(group) for group in groups if len(group) > 1]
+        said = yield from ask(llm, *map(join, many), max_tokens=note_tokens, seed=seed, name=name)
+        combined = iter(said)
+        notes = [next(combined).text if len(group) > 1 else group[0] for group in groups]
+    return list(notes)
+
+
+def shrinking(
+    llm: LLM, notes: int, frame: Prompt, room: int, note_tokens: int, document: str
+) -> tuple[list[PromptLoad], int]:
+    """Bound what `shrink` asks for so many notes of at most `note_tokens`, and the tokens of what it leaves."""
+    loads: list[PromptLoad] = []
+    each = note_tokens + MARGIN
+    while notes * each > room and 2 * each <= room:
+        together = room // each
+        groups = -(-notes // together)
+        loads.append(PromptLoad(document, 0, groups, llm.count(frame) + room + MARGIN, note_tokens))
+        notes = groups
+    return loads, min(notes * each, room)
+
+
+def _sizes(tokenizer: Tokenizer, notes: Sequence[str]) -> list[int]:
+    return [tokenizer.count(note) + tokenizer.count(BETWEEN) for note in notes]
+
+
+def _neighbours(notes: Sequence[str], sizes: Sequence[int], room: int) -> list[list[str]]:
+    """Notes in order, as many neighbours together as fit."""
+    groups: list[list[str]] = []
+    used = room + 1
+    for note, size in zip(notes, sizes, strict=True):
+        if used + size > room:
+            groups.append([])
+            used = 0
+        groups[-1].append(note)
+        used += size
+    return groups
+
+
+def loads_of_pieces(
+    llm: LLM, examples: Sequence[Example], cut: Callable[[Example], list[Document]], frame: Callable[[Example], Prompt],
+    *, beside: int, answer_tokens: int,
+) -> Iterator[PromptLoad]:  # fmt: skip
+    """Bound the prompts in which every question reads every piece of its document, `beside` notes of so many tokens.
+
+    Questions that cut their document alike share the pieces.
+    """
+    groups: dict[tuple[str, tuple[int, ...]], list[Example]] = {}
+    for example in examples:
+        cuts = tuple(piece.metadata["end_index"] for piece in cut(example))
+        groups.setdefault((example.document_id, cuts), []).append(example)
+    for (document, _), group in groups.items():
+        asked = max(llm.count(frame(example)) for example in group) + beside + MARGIN
+        for piece in cut(group[0]):
+            tokens = count_once(llm.tokenizer, piece.page_content)
+            yield PromptLoad(document, tokens, len(group), asked, answer_tokens)

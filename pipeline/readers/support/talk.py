@@ -1,0 +1,149 @@
+"""Talks: what a reader that asks more than once is written in, and what becomes of its wishes.
+
+A talk is a generator. It yields wishes (ask a model, search, let another reader answer) through the functions here, is
+sent what came of them, and returns the answer. `rlc.pipeline.readers.support.driver` lets the talks of many questions go
+on side by side, so that a talk is written as if its question were the only one.
+"""
+
+from collections.abc import Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from langchain_core.documents import Document
+
+from rlc.data.errors import EngineError
+from rlc.data.protocols import LLM, Generation, Prompt, Reader
+from rlc.data.records import Answer, Example, document_name
+from rlc.pipeline.readers.support.searching import Searcher
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Let a language model answer prompts, which wait for none of each other; `seeds` holds one for each."""
+
+    kind: ClassVar[str] = "ask"
+
+    llm: LLM
+    prompts: tuple[Prompt, ...]
+    max_tokens: int
+    stop: tuple[str, ...]
+    logprobs: bool
+    schema: Mapping[str, Any] | None
+    seeds: tuple[int, ...]
+    name: str
+
+
+@dataclass(frozen=True)
+class Search:
+    """Find passages for queries in what a searcher searches for this document."""
+
+    kind: ClassVar[str] = "search"
+
+    searcher: Searcher
+    document: Document
+    queries: tuple[str, ...]
+    k: int | None
+    name: str
+
+    @property
+    def shelf(self) -> Hashable:
+        """What names the library that is searched."""
+        return id(self.searcher), self.searcher.place(self.document)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Let another reader answer."""
+
+    kind: ClassVar[str] = "read"
+
+    reader: Reader
+    example: Example
+    name: str
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Have something made of a document: the reply says whether it is there, and what it is."""
+
+    kind: ClassVar[str] = "prepare"
+
+    key: Hashable
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Hand over what was made."""
+
+    kind: ClassVar[str] = "prepared"
+
+    key: Hashable
+    value: Any
+
+
+Wish = Ask | Search | Read | Prepare | Prepared
+Talk = Generator[Wish, Any, T]
+
+
+def ask(
+    llm: LLM,
+    *prompts: Prompt,
+    max_tokens: int,
+    stop: Sequence[str] = (),
+    logprobs: bool = False,
+    schema: Mapping[str, Any] | None = None,
+    seed: int | Sequence[int] = 0,
+    name: str = "ask",
+) -> Talk[list[Generation]]:
+    """Ask a language model, all prompts at once; `seed` is one for all, or one for each.
+
+    Raises:
+        EngineError: if it failed on one of them.
+    """
+    if not prompts:
+        return []
+    seeds = (seed,) * len(prompts) if isinstance(seed, int) else tuple(seed)
+    generations: list[Generation] = yield Ask(
+        llm, prompts, max_tokens, tuple(stop), logprobs, schema, seeds, name
+    )
+    for generation in generations:
+        if generation.error is not None:
+            raise EngineError(generation.error)
+    return generations
+
+
+def search(
+    searcher: Searcher, document: Document, *queries: str, k: int | None = None, name: str = "search"
+) -> Talk[list[list[Document]]]:
+    """The passages for each query, best first; `k` of them, else as many as the retriever hands out.
+
+    Raises:
+        DataError: if the document cannot be cut or indexed, or another text is called as it is in the collection.
+    """
+    searcher.check(document)
+    found: list[list[Document]] = yield Search(searcher, document, queries, k, name)
+    return found
+
+
+def read(reader: Reader, example: Example, name: str = "read") -> Talk[Answer]:
+    """What another reader answers; where it failed, its answer says why."""
+    answer: Answer = yield Read(reader, example, name)
+    return answer
+
+
+def once(document: Document, name: str, talk: Talk[T]) -> Talk[T]:
+    """What a talk makes of a document, made by the first question on it and handed to the others of its batch.
+
+    Its cost is that of preparing the document. Where it fails, the next question tries again.
+    """
+    key = (document_name(document), document.page_content, name)
+    there, value = yield Prepare(key)
+    if there:
+        talk.close()
+        ready: T = value
+        return ready
+    made = yield from talk
+    yield Prepared(key, made)
+    return made
