@@ -48,6 +48,10 @@ class Memory:
         """A clock on which what was remembered takes as long as it took."""
         return time.perf_counter() + sum(stage.seconds for stage in self.stages.values())
 
+    def holds(self, stage: str, key: Hashable) -> bool:
+        """Whether it was made under this key, and is still kept."""
+        return key in self._kept[stage]
+
     def recall(self, stage: str, key: Hashable, make: Callable[[], T]) -> T:
         """What was made under this key before, else what `make` makes now."""
         found: dict[Hashable, T] = self.recall_all(stage, {key: None}, lambda _: [make()])
@@ -71,7 +75,9 @@ class Memory:
             started = self.now()
             made = dict(zip(missing, make(list(missing.values())), strict=True))
             share = (self.now() - started) / len(missing)
-            kept.update((key, (value, share)) for key, value in made.items() if not _failed(value))
+            kept.update(
+                (key, (value, _seconds(value, share))) for key, value in made.items() if not _failed(value)
+            )
             found |= made
             while len(kept) > KEPT[stage]:
                 kept.popitem(last=False)
@@ -94,6 +100,11 @@ class Memory:
         if (kind, identity) not in self._shared:
             self._shared[kind, identity] = WRAPPERS[kind](make(), identity, self)
         return self._shared[kind, identity]
+
+
+def _seconds(value: object, share: float) -> float:
+    """What making it took: a generation that came among others knows its own time."""
+    return max(share, value.usage.seconds) if isinstance(value, Generation) else share
 
 
 def _failed(value: object) -> bool:

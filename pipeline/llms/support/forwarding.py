@@ -1,9 +1,11 @@
 """Forwarding: an engine that is all that the engine behind it is, and takes generations from a memory first."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
+from rlc.data.completed import GeneratesAsCompleted
 from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Tokenizer
 from rlc.data.spec import fingerprint
 
@@ -12,6 +14,10 @@ STAGE = "generations"
 
 class Memory(Protocol):
     """What holds generations by key: a sweep's dictionary, a store on disk, a recorder that asks nobody."""
+
+    def holds(self, stage: str, key: Hashable) -> bool:
+        """Whether the engine need not be asked for it."""
+        ...
 
     def recall_all(
         self,
@@ -64,8 +70,7 @@ class ForwardingLLM:
         seed: int = 0,
     ) -> list[Generation]:
         """Generate in order; equal prompts under equal wishes are one question to the engine."""
-        wishes = [self.identity, max_tokens, list(stop), logprobs, schema, seed]
-        keys = [fingerprint([*wishes, prompt.system, prompt.prefix, prompt.question]) for prompt in prompts]
+        keys = self._keys(prompts, max_tokens, list(stop), logprobs, schema, seed)
         generations = self.memory.recall_all(
             STAGE,
             dict(zip(keys, prompts, strict=True)),
@@ -74,6 +79,53 @@ class ForwardingLLM:
             ),
         )
         return [generations[key] for key in keys]
+
+    def _keys(self, prompts: Sequence[Prompt], *wishes: object) -> list[str]:
+        about = [self.identity, *wishes]
+        return [fingerprint([*about, prompt.system, prompt.prefix, prompt.question]) for prompt in prompts]
+
+
+class CompletingLLM(ForwardingLLM):
+    """The same before an engine that yields each generation when it ends."""
+
+    def generate_as_completed(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        logprobs: bool = False,
+        schema: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> Iterator[tuple[int, Generation]]:
+        """Yield what is held, then each of the others as soon as the engine has it, already remembered."""
+        keys = self._keys(prompts, max_tokens, list(stop), logprobs, schema, seed)
+        places: dict[str, list[int]] = {}
+        for place, key in enumerate(keys):
+            places.setdefault(key, []).append(place)
+        wanted = {key: prompts[first[0]] for key, first in places.items()}
+        missing = [key for key in wanted if not self.memory.holds(STAGE, key)]
+        held: dict[Hashable, Prompt] = {key: wanted[key] for key in wanted.keys() - set(missing)}
+        found = self.memory.recall_all(STAGE, held, lambda _: [])
+        yield from ((place, found[key]) for key in wanted if key in held for place in places[key])
+        if not missing:
+            return
+        engine: Any = self.llm  # `forward` has looked that it is one
+        arriving = engine.generate_as_completed(
+            [wanted[key] for key in missing],
+            max_tokens=max_tokens,
+            stop=stop,
+            logprobs=logprobs,
+            schema=schema,
+            seed=seed,
+        )
+        for i, generation in arriving:
+            self.memory.recall_all(STAGE, {missing[i]: wanted[missing[i]]}, partial(_only, generation))
+            yield from ((place, generation) for place in places[missing[i]])
+
+
+def _only(generation: Generation, _: list[Prompt]) -> list[Generation]:
+    return [generation]
 
 
 def forward(llm: LLM, memory: Memory, identity: str = "") -> ForwardingLLM:
@@ -89,7 +141,8 @@ def forward(llm: LLM, memory: Memory, identity: str = "") -> ForwardingLLM:
         if not name.startswith("_") and not hasattr(ForwardingLLM, name)
     }
     # Protocols are checked on the class (Python 3.12 looks nowhere else), so every set of them has a class of its own.
-    made: ForwardingLLM = type(ForwardingLLM.__name__, (ForwardingLLM,), members)(llm, memory, identity)
+    kind = CompletingLLM if isinstance(llm, GeneratesAsCompleted) else ForwardingLLM
+    made: ForwardingLLM = type(kind.__name__, (kind,), members)(llm, memory, identity)
     return made
 
 

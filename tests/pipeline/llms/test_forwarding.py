@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rlc.data.completed import GeneratesAsCompleted
 from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Prompt, Scorer, TokenLogprobs
 from rlc.experiments.runs.prompts import PromptRecorder
 from rlc.experiments.sweep.sharing import Memory
@@ -15,6 +16,14 @@ class ScoringScript(ScriptedLLM):
 
     def logprobs(self, contexts, texts):
         return [TokenLogprobs([(0, len(text))], np.zeros(1, np.float32)) for text in texts]
+
+
+class Completing(ScriptedLLM):
+    """A script that yields its generations one by one, the last first."""
+
+    def generate_as_completed(self, prompts, **wishes):
+        for place, prompt in reversed(list(enumerate(prompts))):
+            yield place, self.generate([prompt], **wishes)[0]
 
 
 ENGINES = [ScriptedLLM({"": "yes"}), ScoringScript({"": "yes"})]
@@ -42,3 +51,18 @@ def test_a_recorder_recites_its_script_and_asks_nobody():
     assert [one.text for one in forward(engine, recorder).generate(prompts, max_tokens=4)] == ["first", ""]
     assert recorder.prompts == prompts
     assert engine.calls == []
+
+
+def test_what_an_engine_gives_one_by_one_is_handed_on_one_by_one_and_remembered():
+    engine = Completing(lambda prompt: prompt.question.upper())
+    shared = forward(engine, Memory(), "llm")
+    assert not isinstance(forward(ENGINES[0], Memory()), GeneratesAsCompleted)
+    assert isinstance(shared, GeneratesAsCompleted)
+    prompts = [Prompt("text", question) for question in ("a", "b", "a")]
+    arriving = shared.generate_as_completed(prompts, max_tokens=4)
+    place, first = next(arriving)
+    assert (place, first.text, len(engine.calls)) == (1, "B", 1)
+    assert [(place, one.text) for place, one in arriving] == [(0, "A"), (2, "A")]
+    assert [one.text for one in shared.generate(prompts, max_tokens=4)] == ["A", "B", "A"]
+    assert [place for place, _ in shared.generate_as_completed(prompts[:2], max_tokens=4)] == [0, 1]
+    assert len(engine.calls) == 2, "each of the two was asked once"
