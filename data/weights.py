@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,24 @@ def revision_of(model: str, revision: str | None = None) -> str:
             )
             digest.update(f"{file.relative_to(place)}:{seen.st_size}:{changed};".encode())
     return f"folder:{digest.hexdigest()}"
+
+
+def revision_read(model: str, revision: str | None = None) -> str:
+    """`revision_of`, and of a hub's branch also the commit that lies in the hub's cache: the one that is loaded.
+
+    A branch moves, and a commit does not. Before the first loading there is none to name.
+    """
+    wanted = revision_of(model, revision)
+    if model in ALIASES or isinstance(resolve(model), Path) or find_spec("huggingface_hub") is None:
+        return wanted
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in ("config.json", "tokenizer.json"):
+        found = try_to_load_from_cache(model, name, revision=wanted)
+        if isinstance(found, str):  # .../snapshots/COMMIT/config.json
+            commit = Path(found).parent.name
+            return wanted if commit == wanted else f"{wanted}, commit {commit}"
+    return wanted
 
 
 def fetch_model(alias: str) -> Path:

@@ -482,10 +482,13 @@ def identity(spec: Spec) -> str:
     return fingerprint([_first_names(spec), revisions(spec), *([versions] if versions else [])])
 
 
-def revisions(spec: Spec, family: Family = READER) -> dict[str, str]:
+def revisions(
+    spec: Spec, family: Family = READER, of: Callable[[str, str | None], str] = revision_of
+) -> dict[str, str]:
     """The revisions of all models that a completed spec names, and digests of the files: routers' fits, prompts.
 
-    The English prompts that ship are part of their method, whose `VERSION` rises with them.
+    The English prompts that ship are part of their method, whose `VERSION` rises with them. `of` says how a model's
+    revision is told: as it was wanted, which is known before anything is loaded, or as it was read.
     """
     found: dict[str, str] = {}
     for owner, place, inner in BUILDER.walk(spec, family, family.kind):
@@ -496,9 +499,7 @@ def revisions(spec: Spec, family: Family = READER) -> dict[str, str]:
                 and model not in ("", APPROXIMATE)
                 and names_weights(parameter.annotation)
             ):
-                found[model] = (
-                    packaged_revision() if model == MINI else revision_of(model, inner.get("revision"))
-                )
+                found[model] = packaged_revision() if model == MINI else of(model, inner.get("revision"))
             if isinstance(model, str) and model != ENGLISH and names_prompts(parameter.annotation):
                 found[f"{inner['use']}.{key}={model}"] = read_prompts(
                     owner.method(inner["use"], place), model

@@ -20,8 +20,8 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def provenance(dataset: Dataset, models: Mapping[str, str], specs: Mapping[str, Spec]) -> dict[str, Any]:
-    """A plain record of it."""
+def provenance(dataset: Dataset, specs: Mapping[str, Spec]) -> dict[str, Any]:
+    """A plain record of it, but for the models: their revisions are known once they are loaded."""
     return {
         **environment(),
         "dataset": {
@@ -36,7 +36,6 @@ def provenance(dataset: Dataset, models: Mapping[str, str], specs: Mapping[str, 
             "documents": len(dataset.asked),
             "outside_collections": documents_outside(specs, dataset),
         },
-        "models": dict(models),
         "judge": {"name": RuleJudge.name, "fit": dict(default_fit().provenance)},
     }
 

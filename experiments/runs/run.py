@@ -12,6 +12,7 @@ from rlc.data.protocols import Reader
 from rlc.data.records import Dataset
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
+from rlc.data.weights import revision_read
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
 from rlc.experiments.runs.loop import OnBatch, Schedule, answer_rows
 from rlc.experiments.runs.provenance import provenance
@@ -50,8 +51,9 @@ class Run:
 
     @property
     def models(self) -> dict[str, str]:
-        """Revisions of the models that the specs name."""
-        return {model: at for spec in self.specs.values() for model, at in revisions(spec).items()}
+        """Revisions of the models that the specs name, as they were read: complete once they are loaded."""
+        found = [revisions(spec, of=revision_read) for spec in self.specs.values()]
+        return {model: at for one in found for model, at in one.items()}
 
     def readers(self, store: Store, finish: Finish = BUILDER.finish) -> dict[str, Reader]:
         """The readers, each keeping its answers in the store."""
@@ -88,11 +90,12 @@ class Run:
             raise StoreError(
                 f"cannot make {self.folder}: {error}; give a writable folder with --out"
             ) from error
-        record = provenance(self.dataset, self.models, self.specs)
+        record = provenance(self.dataset, self.specs)
         write_kept(self.folder / "recipe.json", as_json({"readers": self.specs, "labels": self.labels}))
         rows = answer_rows(readers, self.dataset, on_batch=on_batch, schedule=schedule)
         write_results(rows.frames(list(readers)), self.folder / RESULTS)
         summaries = summarise(read_results(self.folder / RESULTS, columns=FIGURES))
+        record["models"] = self.models
         write_kept(self.folder / "provenance.json", as_json(record))
         write_kept(self.folder / "summary.json", as_json(summaries))
         return Outcome(self, summaries, record)

@@ -10,7 +10,7 @@ from rlc.data.errors import DataError, WeightsError
 from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import FastTokenizer
-from rlc.data.weights import resolve, revision_of
+from rlc.data.weights import resolve, revision_read
 from rlc.retrievers.encoders.support.forward import attention_mask, padded
 from rlc.retrievers.encoders.support.probe import Dtype, faster_dtype, random_tokens
 from rlc.retrievers.encoders.support.windows import Window, batches, cut_texts, windows_of
@@ -83,7 +83,7 @@ class SentenceEncoder:
             self._model[0].bfloat16()
         prompts = fingerprint([self.query_prompt, self.document_prompt])[:8]
         self.name = (
-            f"{model}@{revision_of(model, revision)} window={self.window} dtype={self.dtype} "
+            f"{model}@{revision_read(model, revision)} window={self.window} dtype={self.dtype} "
             f"long_text={long_text} prompts={prompts}"
         )
 

@@ -8,7 +8,16 @@ import pytest
 
 from rlc.data import weights
 from rlc.data.errors import UsageError, WeightsError
-from rlc.data.weights import Alias, cache_folder, check_sha256, digest_of, fetch_model, resolve, revision_of
+from rlc.data.weights import (
+    Alias,
+    cache_folder,
+    check_sha256,
+    digest_of,
+    fetch_model,
+    resolve,
+    revision_of,
+    revision_read,
+)
 
 CONTENT = b"the weights"
 FILES = {"pkg/model/model.bin": CONTENT, "pkg/model/config.json": b"{}", "pkg/model/sub/x.txt": b"x"}
@@ -211,6 +220,23 @@ def test_revisions(cache, tmp_path):
     assert revision_of("minilm") == f"sha256:{weights.ALIASES['minilm'].sha256}", "known before it is fetched"
     assert revision_of("org/model") == "main"
     assert revision_of("org/model", "abc") == "abc"
+
+
+def test_of_a_branch_the_commit_that_was_read_is_named(tmp_path, monkeypatch):
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert revision_read("org/model") == "main", "nothing was loaded yet"
+    for branch, commit in (("main", "a" * 40), ("v2", "b" * 40)):
+        place = tmp_path / "models--org--model"
+        (place / "snapshots" / commit).mkdir(parents=True)
+        (place / "snapshots" / commit / "config.json").write_text("{}")
+        (place / "refs").mkdir(exist_ok=True)
+        (place / "refs" / branch).write_text(commit)
+    assert revision_read("org/model") == f"main, commit {'a' * 40}"
+    assert revision_read("org/model", "v2") == f"v2, commit {'b' * 40}"
+    assert revision_read("org/model", "b" * 40) == "b" * 40
+    assert revision_read("minilm") == revision_of("minilm")
+    assert revision_read(str(tmp_path)) == revision_of(str(tmp_path))
 
 
 def test_a_folder_has_the_revision_of_what_is_in_it(tmp_path):

@@ -32,7 +32,7 @@ def study():
     data = load_dataset("niah,length=512+1024,depths=3")
     frame = answer_all({"rag": always, "long": short_only}, data)
     specs = {"rag": {"use": "rag"}, "long": {"use": "long"}}
-    run = StoredRun(Path("run"), frame, specs, {}, {"dataset": provenance(data, {}, {})["dataset"]})
+    run = StoredRun(Path("run"), frame, specs, {}, {"dataset": provenance(data, {})["dataset"]})
     return make_study(run, dataset=data)
 
 
