@@ -11,7 +11,7 @@ export UV_FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config g
 endif
 endif
 
-.PHONY: torture compare test lint docs mutants wheel weights clean
+.PHONY: torture hashes compare test lint docs mutants wheel weights clean
 
 compare: .venv/ready weights
 	$(BIN)/rlc compare --dataset lara --router auto
@@ -37,6 +37,13 @@ mutants: .venv/ready-dev
 
 wheel: .venv/ready-dev
 	$(BIN)/python .ci/check_wheel.py
+
+# Run it after a change of constraints.txt, where uv reads PyPI; a test holds that the two agree.
+hashes:
+	sed -n '/^#/p' constraints-hashed.txt > constraints-hashed.new
+	uv pip compile pyproject.toml --quiet --extra all -c constraints.txt --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header >> constraints-hashed.new
+	mv constraints-hashed.new constraints-hashed.txt
 
 weights: .venv/ready
 	$(BIN)/rlc fetch model minilm
