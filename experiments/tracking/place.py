@@ -81,7 +81,7 @@ def ui_command(out: Path, port: int) -> list[str]:
         raise TrackingError(
             f"no tracked run in {out} yet: run `rlc compare` first, or give its folder with --out"
         )
-    address = ["--backend-store-uri", place.uri, "--port", str(port)]
+    address = ["--backend-store-uri", place.uri, "--host", "127.0.0.1", "--port", str(port)]
     return [sys.executable, "-m", "mlflow", "ui", *address, "--workers", "1"]  # one person looks
 
 

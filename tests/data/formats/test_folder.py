@@ -102,6 +102,22 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
         load(own)
 
 
+def test_nothing_in_a_folder_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = "from pathlib import Path; Path('RAN').touch()"
+    for name in ("sitecustomize.py", "__init__.py", "questions.py", "own.pth"):
+        (tmp_path / name).write_text(code)
+    (tmp_path / "page.html").write_text(
+        f"<script>{code}</script><p onclick='x()'>Ada <img src=x onerror=y> keeps it.</p>"
+    )
+    with pytest.warns(UserWarning, match="no documents"):
+        documents = load_documents(tmp_path)
+    assert {name: one.page_content.strip() for name, one in documents.items()} == {
+        "page.html": "Ada keeps it."
+    }
+    assert not (tmp_path / "RAN").exists()
+
+
 def test_a_file_name_that_is_not_utf8_is_named(tmp_path):
     path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.txt")  # noqa: PTH118 - paths of bytes
     try:

@@ -86,3 +86,10 @@ def test_ui_needs_a_store(tmp_path, monkeypatch):
         ui_command(tmp_path, 5000)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/mlflow.db")
     assert "sqlite:////elsewhere/mlflow.db" in ui_command(tmp_path, 5000)
+
+
+def test_the_ui_listens_on_this_machine_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/mlflow.db")
+    monkeypatch.setenv("MLFLOW_HOST", "0.0.0.0")
+    command = ui_command(tmp_path, 5000)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
