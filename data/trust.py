@@ -6,11 +6,14 @@ and its workers), or by a line in the user's own `trusted.toml`.
 """
 
 import os
+import sysconfig
 import tomllib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from hashlib import blake2b
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from rlc.data.errors import UsageError
@@ -44,6 +47,28 @@ def check_code(place: str, value: object) -> None:
     if (place, named) not in _shown:
         _shown.add((place, named))
         warnings.warn(f"{place} runs {named}", stacklevel=2)
+
+
+def source_digest(target: str) -> str:
+    """A digest of the file that holds `"package.module:name"`; nothing is imported.
+
+    Empty for what is installed: of that the version is whoever's who installs it. What a user writes changes from run to
+    run, and answers of its last state must not be taken for those of this one.
+    """
+    place: list[str] | None = None
+    spec = None
+    for part in target.partition(":")[0].split("."):
+        spec = PathFinder.find_spec(part, place)
+        if spec is None:
+            return ""
+        place = list(spec.submodule_search_locations or [])
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return ""
+    file = Path(spec.origin).resolve()
+    installed = {sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")}
+    if any(file.is_relative_to(Path(folder).resolve()) for folder in installed):
+        return ""
+    return blake2b(file.read_bytes(), digest_size=16).hexdigest()
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from rlc.data.spec import (
 )
 from rlc.data.store import Store
 from rlc.data.tokens import APPROXIMATE
+from rlc.data.trust import source_digest
 from rlc.data.weights import revision_of
 from rlc.pipeline.kv import KV
 from rlc.pipeline.kv.base import Eviction
@@ -485,7 +486,7 @@ def identity(spec: Spec) -> str:
 def revisions(
     spec: Spec, family: Family = READER, of: Callable[[str, str | None], str] = revision_of
 ) -> dict[str, str]:
-    """The revisions of all models that a completed spec names, and digests of the files: routers' fits, prompts.
+    """The revisions of all models that a completed spec names, and digests of files: routers' fits, prompts, code.
 
     The English prompts that ship are part of their method, whose `VERSION` rises with them. `of` says how a model's
     revision is told: as it was wanted, which is known before anything is loaded, or as it was read.
@@ -504,6 +505,10 @@ def revisions(
                 found[f"{inner['use']}.{key}={model}"] = read_prompts(
                     owner.method(inner["use"], place), model
                 ).digest
+        for key in getattr(owner.method(inner["use"], place), "CODE", ()):
+            target = inner.get(key)
+            if isinstance(target, str) and (digest := source_digest(target)):
+                found[target] = digest
         fit = inner.get("fit")
         if isinstance(fit, str) and Path(fit).is_file():
             found[fit] = fingerprint(Path(fit).read_text(encoding="utf-8", errors="replace"))

@@ -8,6 +8,7 @@ READERS = {
     "recorded": "rlc.pipeline.readers.recorded:RecordedReader",
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
     "map-reduce": "rlc.pipeline.readers.map_reduce:MapReduce",
+    "runnable": "rlc.pipeline.readers.runnable:RunnableReader",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, READERS)
