@@ -75,7 +75,7 @@ class RunnableReader:
         Raises:
             EngineUnavailableError: if an engine of this project says that no question can be answered.
         """
-        traces = [CallbackTrace(partial(evidence_of, example)) for example in examples]
+        traces = [CallbackTrace(partial(evidence_of, example.document_id)) for example in examples]
         configs: list[RunnableConfig] = [
             {
                 "callbacks": [trace],
@@ -204,7 +204,7 @@ def _evidence(output: object, example: Example, trace: CallbackTrace) -> tuple[E
     for value in output.values() if isinstance(output, Mapping) else ():
         many = value if isinstance(value, list | tuple) else [value]
         passages = [one for one in many if isinstance(one, Document) and one is not example.document]
-        found += [one for passage in passages for one in evidence_of(example, passage)]
+        found += [one for passage in passages for one in evidence_of(example.document_id, passage)]
     return tuple(dict.fromkeys(found))
 
 
