@@ -484,13 +484,14 @@ def identity(spec: Spec) -> str:
 
 
 def revisions(
-    spec: Spec, family: Family = READER, of: Callable[[str, str | None], str] = revision_of
+    spec: Spec, family: Family = READER, of: Callable[[str, str | None], str] | None = None
 ) -> dict[str, str]:
     """The revisions of all models that a completed spec names, and digests of files: routers' fits, prompts, code.
 
     The English prompts that ship are part of their method, whose `VERSION` rises with them. `of` says how a model's
     revision is told: as it was wanted, which is known before anything is loaded, or as it was read.
     """
+    tell = of or revision_of
     found: dict[str, str] = {}
     for owner, place, inner in BUILDER.walk(spec, family, family.kind):
         for key, parameter in owner.parameters(inner["use"], place).items():
@@ -500,7 +501,7 @@ def revisions(
                 and model not in ("", APPROXIMATE)
                 and names_weights(parameter.annotation)
             ):
-                found[model] = packaged_revision() if model == MINI else of(model, inner.get("revision"))
+                found[model] = packaged_revision() if model == MINI else tell(model, inner.get("revision"))
             if isinstance(model, str) and model != ENGLISH and names_prompts(parameter.annotation):
                 found[f"{inner['use']}.{key}={model}"] = read_prompts(
                     owner.method(inner["use"], place), model
