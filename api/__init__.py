@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rlc.pipeline.readers.long import LongReader as LongReader
     from rlc.pipeline.readers.rag import RagReader as RagReader
     from rlc.pipeline.recipe import Recipe as Recipe
-    from rlc.pipeline.recipe import load_recipe as load_recipe
+    from rlc.pipeline.recipe_files import load_recipe as load_recipe
     from rlc.pipeline.routers.learned import LearnedRouter as LearnedRouter
     from rlc.pipeline.routers.length import LengthRouter as LengthRouter
     from rlc.pipeline.routers.self_route import SelfRoute as SelfRoute
@@ -61,7 +61,8 @@ MODULES = {
     "rlc.data.datasets": ("load_dataset",),
     "rlc.data.records": ("Answer", "Dataset", "Document", "Example", "Usage"),
     "rlc.data.errors": ("RlcError",),
-    "rlc.pipeline.recipe": ("Recipe", "load_recipe"),
+    "rlc.pipeline.recipe": ("Recipe",),
+    "rlc.pipeline.recipe_files": ("load_recipe",),
     "rlc.chunkers.contextual": ("ContextualChunker",),
     "rlc.chunkers.hierarchy": ("HierarchyChunker",),
     "rlc.chunkers.late": ("LateChunker",),

@@ -23,7 +23,7 @@ from rlc.data.sets import SETS
 from rlc.data.spec import Family
 from rlc.experiments.cli.datasets import here, measure
 from rlc.experiments.runs.results import COLUMNS
-from rlc.pipeline.recipe import (
+from rlc.pipeline.families import (
     BUILDER,
     CHUNKER,
     COLLECTION,

@@ -10,7 +10,9 @@ from rlc.chunkers import CHUNKERS
 from rlc.chunkers.base import Chunker
 from rlc.data.errors import UsageError
 from rlc.data.spec import Spec
-from rlc.pipeline.recipe import BUILDER, CHUNKER, LLM, Recipe, with_settings
+from rlc.pipeline.families import BUILDER, CHUNKER, LLM
+from rlc.pipeline.recipe import Recipe
+from rlc.pipeline.recipe_settings import with_settings
 
 SIZE = 500  # tokens, of every chunker that takes a size
 LEFT_OUT = "an engine writes for every passage; ask for it (--chunker {name}:...), on a few documents"

@@ -12,9 +12,12 @@ from rlc.experiments.cli.options import Arms, Questions
 from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.selection import limit as limit_to
 from rlc.experiments.runs.selection import measured_by, where
+from rlc.pipeline.families import takes
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.llms.support.names import local_or_hub
-from rlc.pipeline.recipe import Recipe, dataset_specs, load_recipe, takes, with_settings
+from rlc.pipeline.recipe import Recipe
+from rlc.pipeline.recipe_files import dataset_specs, load_recipe
+from rlc.pipeline.recipe_settings import with_settings
 from rlc.pipeline.routers import ROUTERS
 
 

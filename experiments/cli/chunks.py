@@ -125,7 +125,7 @@ def _budgets(text: str) -> list[int]:
 def _rankings(names: tuple[str, ...], encoder: Mapping[str, Any]) -> "dict[str, Rank]":
     from rlc.experiments.chunk_lab.quality import DEPTH
     from rlc.experiments.chunk_lab.ranks import by
-    from rlc.pipeline.recipe import BUILDER, RETRIEVER
+    from rlc.pipeline.families import BUILDER, RETRIEVER
 
     dense = {"use": "dense", "encoder": encoder}
     specs: dict[str, dict[str, Any]] = {

@@ -73,7 +73,9 @@ def llm(
     from rlc.experiments.runs.stored import open_run
     from rlc.experiments.scorers.llm import MAX_TOKENS
     from rlc.experiments.scorers.second_opinion import second_opinion
-    from rlc.pipeline.recipe import BUILDER, LLM, Recipe, with_settings
+    from rlc.pipeline.families import BUILDER, LLM
+    from rlc.pipeline.recipe import Recipe
+    from rlc.pipeline.recipe_settings import with_settings
 
     stored = open_run(run, out)
     recipe = Recipe({"judge": {}}, {"llm": engine_spec(model)})

@@ -44,7 +44,7 @@ from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.sweep.recipe import Sweep, sweep_of
 from rlc.experiments.sweep.sharing import Memory
 from rlc.experiments.sweep.sweep import SweepPlan, cheapest_first, cost, plan_sweep, ranking_frame, record
-from rlc.pipeline.recipe import load_recipe, read_tables
+from rlc.pipeline.recipe_files import load_recipe, read_tables
 
 
 @click.command()

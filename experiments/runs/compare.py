@@ -19,8 +19,10 @@ from rlc.experiments.runs.progress import Progress
 from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.stored import StoredRun, open_run
+from rlc.pipeline.families import BUILDER, LLM, READER
 from rlc.pipeline.llms import LLMS
-from rlc.pipeline.recipe import BUILDER, LLM, READER, Recipe, load_recipe
+from rlc.pipeline.recipe import Recipe
+from rlc.pipeline.recipe_files import load_recipe
 
 
 class Watcher(Protocol):

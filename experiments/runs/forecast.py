@@ -24,10 +24,10 @@ from rlc.experiments.runs.kept import as_json, read_kept, write_kept
 from rlc.experiments.runs.loop import batches
 from rlc.experiments.runs.progress import Pace
 from rlc.experiments.runs.run import Run
-from rlc.pipeline import recipe
+from rlc.pipeline import families
+from rlc.pipeline.families import BUILDER, READER, role_of
 from rlc.pipeline.gpu_cost import GpuPlan, Machine, Planned, machine_installed
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.recipe import BUILDER, READER, role_of
 
 FILE = "estimate.json"
 FIGURES = ("calls", "prompt_tokens", "computed_tokens", "output_tokens", "cut_documents", "seconds")
@@ -146,7 +146,7 @@ class UnloadedEncoder:
 
 def _unloaded(finish: Finish) -> Finish:
     def hook(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
-        return UnloadedEncoder() if kind == recipe.ENCODER.kind else finish(make, kind, spec)
+        return UnloadedEncoder() if kind == families.ENCODER.kind else finish(make, kind, spec)
 
     return hook
 
@@ -155,9 +155,9 @@ def weightless(window: int) -> Finish:
     """Make readers without any model's files: engines of that window, and tokens by estimate."""
 
     def hook(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401, ARG001 - the builder's hook
-        if kind == recipe.LLM.kind:
+        if kind == families.LLM.kind:
             return ScriptedLLM({}, window=window)
-        return ApproximateTokenizer() if kind == recipe.TOKENIZER.kind else make()
+        return ApproximateTokenizer() if kind == families.TOKENIZER.kind else make()
 
     return hook
 
@@ -214,7 +214,7 @@ class Engines:
 
     def finish(self, make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
         """Make an object of a spec; an engine once."""
-        if kind != recipe.LLM.kind:
+        if kind != families.LLM.kind:
             return self.inner(make, kind, spec)
         key = fingerprint(spec)
         if key not in self.made:

@@ -7,7 +7,7 @@ from rlc.data.records import Dataset
 from rlc.data.spec import Family, Spec, names_weights
 from rlc.data.text.script import looks_english, scripts
 from rlc.data.weights import ALIASES
-from rlc.pipeline.recipe import BUILDER, READER
+from rlc.pipeline.families import BUILDER, READER
 
 ENGLISH = "English"
 # Settings that stand for rules of English, by their values; what a whole method was made for it says in `made_for`.

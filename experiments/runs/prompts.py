@@ -8,9 +8,9 @@ from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Example
 from rlc.data.spec import Spec
 from rlc.data.trust import looking
+from rlc.pipeline.families import BUILDER, LLM, READER
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.prompts import prompt_hash
-from rlc.pipeline.recipe import BUILDER, LLM, READER
 
 
 @dataclass

@@ -18,8 +18,10 @@ from rlc.experiments.runs.loop import OnBatch, Schedule, answer_rows
 from rlc.experiments.runs.provenance import provenance
 from rlc.experiments.runs.results import FIGURES, RESULTS, read_results, write_results
 from rlc.experiments.runs.summary import summarise
+from rlc.pipeline.families import BUILDER
+from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.readers.support.stored import StoredReader
-from rlc.pipeline.recipe import BUILDER, Recipe, build_readers, identity, revisions
+from rlc.pipeline.recipe import Recipe, build_readers
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from rlc.data.datasets import load_documents
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
-from rlc.pipeline.recipe import COLLECTION, role_of
+from rlc.pipeline.families import COLLECTION, role_of
 
 OWN = "the question's own document"
 

@@ -16,7 +16,7 @@ from rlc.data.spec import Spec
 from rlc.data.text.escape import escape_controls
 from rlc.experiments.runs.kept import MEND, read_kept
 from rlc.experiments.runs.results import RESULTS, read_results
-from rlc.pipeline.recipe import present_names
+from rlc.pipeline.former_names import present_names
 
 
 @dataclass(frozen=True)

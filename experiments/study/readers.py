@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlc.data.spec import Spec
-from rlc.pipeline.recipe import role_of
+from rlc.pipeline.families import role_of
 
 ROLES = ("long", "rag", "both", "closed", "other", "router")
 ROUTED = ("rag", "long")  # the settings of a router that hold its arms

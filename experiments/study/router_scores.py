@@ -8,7 +8,7 @@ import numpy as np
 
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.study import Study
-from rlc.pipeline.recipe import pays
+from rlc.pipeline.families import pays
 
 GAIN = "expected_gain"
 

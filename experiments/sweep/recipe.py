@@ -25,7 +25,9 @@ from typing import Any
 
 from rlc.data.errors import SpecError, unknown
 from rlc.data.spec import Spec, fingerprint
-from rlc.pipeline.recipe import BESIDE, Recipe, recipe_of, with_setting
+from rlc.pipeline.recipe import Recipe
+from rlc.pipeline.recipe_files import BESIDE, recipe_of
+from rlc.pipeline.recipe_settings import with_setting
 
 KEYS = ("reader", "against", "tuning", "axes")
 SAYS_LITTLE = ("use", "model")  # as last words of a path: the word before them says more

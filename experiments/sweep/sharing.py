@@ -20,11 +20,11 @@ from rlc.data.protocols import Encoder, Floats, Generation, TokenEmbeddings
 from rlc.data.records import document_name
 from rlc.data.spec import Spec, fingerprint
 from rlc.experiments.study.ranking import Stage
+from rlc.pipeline.families import ENCODER, LLM, READER, RETRIEVER, SEARCHER, STEP
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.indexing import warm
 from rlc.pipeline.readers.support.searching import Clock, Library, Searcher
-from rlc.pipeline.recipe import ENCODER, LLM, READER, RETRIEVER, SEARCHER, STEP
 from rlc.retrievers.base import RetrieverFactory
 
 T = TypeVar("T")

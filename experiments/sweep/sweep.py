@@ -16,7 +16,7 @@ from rlc.experiments.runs.run import Run
 from rlc.experiments.runs.selection import split
 from rlc.experiments.study.ranking import RankedSetting, SweepResult
 from rlc.experiments.sweep.recipe import Sweep
-from rlc.pipeline.recipe import role_of
+from rlc.pipeline.families import role_of
 
 WIDE = 10**9  # a window that cuts nothing: the order of the work needs no model
 

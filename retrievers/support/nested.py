@@ -4,11 +4,12 @@ import functools
 import inspect
 import types
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from pydantic import field_validator
+from pydantic.fields import FieldInfo
 
 from rlc.retrievers.base import Retriever, RetrieverFactory
 from rlc.retrievers.support.vector_store import with_scores
@@ -59,7 +60,7 @@ class NestedRetriever(Retriever):
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=inspect.Parameter.empty if field.is_required() else field.get_default(),
-                annotation=field.annotation,
+                annotation=_annotation(field),
             )
             for name, field in cls.model_fields.items()
             if name not in {*BaseRetriever.model_fields, *cls.HELD}
@@ -70,3 +71,9 @@ class NestedRetriever(Retriever):
         make.__doc__ = cls.hold.__doc__
         make.__signature__ = signature  # type: ignore[attr-defined]  # what inspect.signature reads
         cls.from_documents = types.MethodType(make, cls)  # type: ignore[method-assign]  # itself, signed
+
+
+def _annotation(field: FieldInfo) -> Any:  # noqa: ANN401 - whatever an annotation is
+    """A field's annotation with its marks, such as that of `Weights`, which pydantic keeps apart; bounds are its own."""
+    marks = [mark for mark in field.metadata if isinstance(mark, str)]
+    return Annotated[(field.annotation, *marks)] if marks else field.annotation

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from rlc.data.protocols import TokenEmbeddings, TokenLogprobs, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import APPROXIMATE, ApproximateTokenizer, FastTokenizer
+from rlc.pipeline.families import BUILDER
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.recipe import BUILDER
 
 # By family: the spec of what stands in for any member of it.
 NEEDED = {
@@ -104,7 +104,7 @@ def build(family, name, answers="yes", weights=None, readers=(), **offered):
     """Make an entry of a family's table.
 
     Args:
-        family: such as `rlc.pipeline.recipe.CHUNKER`.
+        family: such as `rlc.pipeline.families.CHUNKER`.
         name: the entry's.
         answers: what the engine that stands in says: a text, or a function of the prompt.
         weights: a folder, for the settings that name weights.

@@ -15,7 +15,7 @@ from rlc.chunkers import CHUNKERS
 from rlc.chunkers.base import Chunker, Span
 from rlc.data.errors import DataError
 from rlc.data.records import Document
-from rlc.pipeline.recipe import CHUNKER
+from rlc.pipeline.families import CHUNKER
 
 SIZE = 16
 WORDS = TOKENIZERS["approximate"]

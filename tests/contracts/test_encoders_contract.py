@@ -6,7 +6,7 @@ from stand_ins import LetterEncoder, build
 
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Encoder
-from rlc.pipeline.recipe import ENCODER
+from rlc.pipeline.families import ENCODER
 from rlc.retrievers import ENCODERS
 
 every_encoder = pytest.mark.parametrize("name", sorted(ENCODERS))

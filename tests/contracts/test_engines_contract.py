@@ -9,9 +9,9 @@ from stand_ins import ScoringEngine, build
 
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import LLM, Generation, Prompt, Scorer
+from rlc.pipeline.families import LLM as ENGINE
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.recipe import LLM as ENGINE
 
 every_engine = pytest.mark.parametrize("name", sorted(LLMS))
 DOCUMENT = "The cat saw the other theme. Nobody knows the weather there. "

@@ -6,11 +6,11 @@ from stand_ins import build, settings_of
 from rlc.chunkers import CHUNKERS, RecursiveChunker
 from rlc.data.lazy import load
 from rlc.data.loads import Foreseeable
+from rlc.pipeline.families import CHUNKER, READER, RETRIEVER
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.rag import RagReader
-from rlc.pipeline.recipe import CHUNKER, READER, RETRIEVER
 from rlc.retrievers import RETRIEVERS, BM25Retriever
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.select import Top

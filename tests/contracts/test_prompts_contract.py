@@ -8,7 +8,7 @@ import pytest
 
 from rlc.data.lazy import load
 from rlc.data.prompt_files import PromptFile, read_prompts, shipped_languages
-from rlc.pipeline.recipe import BUILDER
+from rlc.pipeline.families import BUILDER
 
 METHODS = {
     f"{family.kind} {name}": target for family in BUILDER.families for name, target in family.table.items()

@@ -12,7 +12,7 @@ from stand_ins import build, settings_of
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
 from rlc.data.tokens import ApproximateTokenizer
-from rlc.pipeline.recipe import STEP
+from rlc.pipeline.families import STEP
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.prune.base import Judged, Kept, Pruner, SentencePruner, Share, joined, pruned
 from rlc.retrievers.prune.support.units import Unit

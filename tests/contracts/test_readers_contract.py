@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stand_ins import build, settings_of
 
+from rlc.data.errors import DataError
 from rlc.data.protocols import Generation, Retrieved
 from rlc.data.records import Answer, Dataset, Evidence, Usage
 from rlc.data.store import Store, seal, unseal
 from rlc.experiments.runs.loop import answer_all
+from rlc.pipeline.families import READER
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.support.stored import StoredReader
-from rlc.pipeline.recipe import READER
 from rlc.pipeline.routers import ROUTERS
 
 TEXTS = {"z": "Ann saw a cat.", "a": "Bob saw a dog. " * 9, "m": "Cyd saw a bird. " * 40}
@@ -205,26 +206,107 @@ def routed(name, examples, store=None):
     return build(READER, name, "RAG", readers=held), arms
 
 
-@every_router
-def test_a_router_returns_one_answer_an_example_in_order(name, examples):
-    router, _ = routed(name, examples)
+def obey_routing(router, arms, examples):
+    """One answer an example, in order, by the arm that it names; paid for what was called; company changes no route."""
     answers = router(examples)
+    assert len(answers) == len(examples), "one answer an example"
     for example, answer in zip(examples, answers, strict=True):
-        assert answer.text == f"{answer.route} {example.id}"
-    assert router([]) == []
-
-
-@every_router
-def test_a_routers_cost_is_the_sum_of_what_it_called(name, examples):
-    router, arms = routed(name, examples)
-    for example in examples:
+        assert answer.text == f"{answer.route} {example.id}", "in order, by the arm that it names"
+    assert router([]) == [], "one answer an example"
+    assert [unseal("key", seal("key", answer)) for answer in answers] == answers, "answers can be kept"
+    for arm in arms:
+        arm.charged.clear()
+    for example, among_others in zip(examples, answers, strict=True):
+        if asked := getattr(router, "llm", None):
+            asked.calls.clear()
         [answer] = router([example])
         called = Usage.total(arm.charged.get(example.id, Usage()) for arm in arms)
-        calls = router.llm.calls if "llm" in settings_of(READER, name) else []
-        deciding = sum(router.llm.count(prompt) for prompt in (calls.pop().prompts if calls else ()))
-        assert answer.usage.prompt_tokens == called.prompt_tokens + deciding
-        assert answer.usage.seconds == called.seconds
-        assert answer.usage.prompt_tokens > 0
+        deciding = sum(asked.count(prompt) for call in asked.calls for prompt in call.prompts) if asked else 0
+        assert answer.usage.prompt_tokens == called.prompt_tokens + deciding > 0, "pays for what it called"
+        assert answer.usage.seconds == called.seconds, "pays for what it called"
+        assert answer.route == among_others.route, "company changes no route"
+
+
+@every_router
+def test_every_router_obeys(name, examples):
+    router, arms = routed(name, examples)
+    obey_routing(router, arms, examples)
+
+
+@dataclasses.dataclass(frozen=True)
+class ByLength:
+    """A router that is good, to begin with: long questions go to `long`."""
+
+    rag: Counted
+    long: Counted
+
+    def __call__(self, examples, /):
+        return [(self.long if self.is_long(e, examples) else self.rag)([e])[0] for e in examples]
+
+    def is_long(self, example, examples):
+        return len(example.question) > 20
+
+
+class Losing(ByLength):
+    def __call__(self, examples, /):
+        return super().__call__(examples)[1:]
+
+
+class Reversing(ByLength):
+    def __call__(self, examples, /):
+        return super().__call__(examples)[::-1]
+
+
+class Lying(ByLength):
+    def __call__(self, examples, /):
+        return [dataclasses.replace(answer, route="long") for answer in super().__call__(examples)]
+
+
+class Stealing(ByLength):
+    """It looks at both answers and charges one."""
+
+    def __call__(self, examples, /):
+        self.rag(examples)
+        return [dataclasses.replace(answer, route="long") for answer in self.long(examples)]
+
+
+class Giving(ByLength):
+    def __call__(self, examples, /):
+        return [dataclasses.replace(answer, usage=Usage()) for answer in super().__call__(examples)]
+
+
+class Sociable(ByLength):
+    """A question is long among shorter ones."""
+
+    def is_long(self, example, examples):
+        return len(example.question) > sum(len(each.question) for each in examples) / len(examples)
+
+
+class Unkeepable(ByLength):
+    def __call__(self, examples, /):
+        return [dataclasses.replace(answer, details={"by": object}) for answer in super().__call__(examples)]
+
+
+def test_a_router_by_length_obeys(examples):
+    obey_routing(ByLength(*(arms := (Counted("rag", 10), Counted("long", 1000)))), arms, examples)
+
+
+@pytest.mark.parametrize(
+    ("evil", "law"),
+    [
+        (Losing, "one answer an example"),
+        (Reversing, "in order"),
+        (Lying, "by the arm that it names"),
+        (Stealing, "pays for what it called"),
+        (Giving, "pays for what it called"),
+        (Sociable, "company changes no route"),
+        (Unkeepable, "cannot keep an answer"),
+    ],
+)
+def test_the_laws_catch_a_router_that_breaks_them(evil, law, examples):
+    arms = (Counted("rag", 10), Counted("long", 1000))
+    with pytest.raises((AssertionError, DataError), match=law):
+        obey_routing(evil(*arms), arms, examples)
 
 
 @every_router
@@ -238,20 +320,6 @@ def test_a_router_is_served_by_what_the_arms_have_stored(name, examples, tmp_pat
     assert [answer.usage for answer in first(examples)] == [answer.usage for answer in second(examples)]
     assert [arm.charged for arm in arms] == asked
     store.close()
-
-
-@every_router
-def test_company_changes_no_route(name, examples):
-    router, _ = routed(name, examples)
-    together = [answer.route for answer in router(examples)]
-    assert [router([example])[0].route for example in examples] == together
-
-
-@every_router
-def test_a_routers_answers_can_be_kept(name, examples):
-    router, _ = routed(name, examples)
-    answers = router(examples)
-    assert [unseal("key", seal("key", answer)) for answer in answers] == answers
 
 
 def test_every_row_names_its_route(examples, tmp_path):

@@ -6,7 +6,7 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from stand_ins import build
 
 from rlc.data.lazy import load
-from rlc.pipeline.recipe import STEP
+from rlc.pipeline.families import STEP
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.rerank.base import Reranker
 from rlc.retrievers.support.compressor import Compressor

@@ -12,7 +12,7 @@ from stand_ins import build
 
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
-from rlc.pipeline.recipe import RETRIEVER
+from rlc.pipeline.families import RETRIEVER
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import search
 from rlc.retrievers.support.nested import NestedRetriever

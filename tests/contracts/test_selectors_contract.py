@@ -4,7 +4,7 @@ import pytest
 from langchain_core.documents import Document
 from stand_ins import build
 
-from rlc.pipeline.recipe import STEP
+from rlc.pipeline.families import STEP
 from rlc.retrievers import SELECTORS
 from rlc.retrievers.support.compressor import Compressor
 

@@ -6,8 +6,9 @@ from rlc.chunkers.contextual import ContextualChunker
 from rlc.data.errors import SpecError
 from rlc.data.prompt_files import PromptTexts, read_prompts, shipped_languages
 from rlc.data.protocols import Prompt
+from rlc.pipeline.families import BUILDER, CHUNKER, READER
+from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.recipe import BUILDER, CHUNKER, READER, identity, revisions
 from rlc.retrievers.hyde import HydeRetriever
 
 LLM = {"use": "scripted", "answers": {"": "Bo."}}

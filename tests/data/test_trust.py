@@ -9,8 +9,10 @@ from rlc.data.errors import UsageError
 from rlc.data.spec import Builder
 from rlc.data.store import Store
 from rlc.data.trust import ALLOWED, check_code, looking, trusted_file
+from rlc.pipeline.families import BUILDER, ENCODER, LLM
 from rlc.pipeline.llms import LLMS
-from rlc.pipeline.recipe import BUILDER, ENCODER, LLM, build_readers, load_recipe
+from rlc.pipeline.recipe import build_readers
+from rlc.pipeline.recipe_files import load_recipe
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 
 from rlc.experiments.cli.main import main
-from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.recipe_files import load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

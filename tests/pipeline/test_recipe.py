@@ -7,18 +7,14 @@ import pytest
 
 from rlc.chunkers import RecursiveChunker
 from rlc.data.errors import SpecError, WeightsError
+from rlc.data.spec import Builder
 from rlc.data.store import Store
-from rlc.pipeline import recipe as module
-from rlc.pipeline.recipe import (
-    Recipe,
-    build_readers,
-    identity,
-    load_recipe,
-    present_names,
-    recipe_of,
-    revisions,
-    with_settings,
-)
+from rlc.pipeline import identity as identities
+from rlc.pipeline.former_names import present_names
+from rlc.pipeline.identity import identity, revisions
+from rlc.pipeline.recipe import Recipe, build_readers
+from rlc.pipeline.recipe_files import load_recipe, recipe_of
+from rlc.pipeline.recipe_settings import with_settings
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.pipeline.routers.buy_then_choose import PRICE
 
@@ -299,7 +295,7 @@ def test_readers_answer_and_share_their_engine(recipe, store, make_example):
 
 
 def test_nothing_is_made_before_the_first_question(recipe, store, monkeypatch):
-    monkeypatch.setattr(module.Builder, "_make", lambda *given: pytest.fail("made something"))
+    monkeypatch.setattr(Builder, "_make", lambda *given: pytest.fail("made something"))
     build_readers({name: spec for name, spec in recipe.completed().items() if name != "mine"}, store)
 
 
@@ -328,7 +324,7 @@ def test_identity_changes_with_the_models_revision(tmp_path, monkeypatch):
     other = {**spec, "llm": {**spec["llm"], "revision": "abc"}}
     assert revisions(other) == {"org/model": "abc"}
     before = identity(spec)
-    monkeypatch.setattr(module, "revision_of", lambda model, revision: "moved on")
+    monkeypatch.setattr(identities, "revision_of", lambda model, revision: "moved on")
     assert identity(spec) != before
 
 
@@ -356,7 +352,7 @@ def test_new_weights_are_another_identity_wherever_they_are_named(spec, monkeypa
     [completed] = Recipe({"a": spec}).completed().values()
     assert revisions(completed) == {"org/model": "main"}
     before = identity(completed)
-    monkeypatch.setattr(module, "revision_of", lambda model, revision: "moved on")
+    monkeypatch.setattr(identities, "revision_of", lambda model, revision: "moved on")
     assert identity(completed) != before
 
 

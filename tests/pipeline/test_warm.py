@@ -11,10 +11,10 @@ import pytest
 
 from rlc.chunkers import RecursiveChunker
 from rlc.data.spec import Builder, Family
+from rlc.pipeline.families import BUILDER, RETRIEVER
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.rag import RagReader
-from rlc.pipeline.recipe import BUILDER, RETRIEVER
 from rlc.retrievers import BM25Retriever
 from rlc.retrievers.support.compressor import Compressor
 

@@ -2,7 +2,7 @@ import pytest
 from langchain_core.documents import BaseDocumentCompressor, Document
 
 from rlc.data.loads import ChunkLoad
-from rlc.pipeline.recipe import RETRIEVER
+from rlc.pipeline.families import RETRIEVER
 from rlc.retrievers import BM25Retriever, RefinedRetriever, Top
 from rlc.retrievers.prune import LexicalPruner
 

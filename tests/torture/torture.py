@@ -37,7 +37,7 @@ from rlc.experiments.runs.loop import scored_row
 from rlc.experiments.runs.results import read_results
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.scorers.base import default_scorer
-from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.recipe_files import load_recipe
 from rlc.retrievers.encoders.cached import CachedEncoder
 
 QUESTIONS = 40

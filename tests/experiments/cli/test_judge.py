@@ -6,8 +6,8 @@ import pytest
 
 from rlc.experiments.scorers.agreement import agreement_report
 from rlc.experiments.scorers.rule import RuleJudge, default_fit
+from rlc.pipeline.families import BUILDER
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.recipe import BUILDER
 
 
 @pytest.fixture

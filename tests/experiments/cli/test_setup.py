@@ -13,7 +13,7 @@ from rlc.experiments.cli.lists import TABLES
 from rlc.experiments.cli.main import main
 from rlc.experiments.runs.recipes import packaged_recipes, recipe_file
 from rlc.experiments.sweep.recipe import sweep_of
-from rlc.pipeline.recipe import load_recipe, read_tables
+from rlc.pipeline.recipe_files import load_recipe, read_tables
 
 
 def test_the_written_recipe_is_the_built_in_one_with_every_choice_beside_it():

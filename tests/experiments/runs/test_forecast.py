@@ -25,7 +25,8 @@ from rlc.experiments.study.study import make_study
 from rlc.pipeline.gpu_cost import MACHINES
 from rlc.pipeline.llms import HfLLM, ScriptedLLM, VllmLLM
 from rlc.pipeline.readers.rag import RagReader
-from rlc.pipeline.recipe import Recipe, load_recipe
+from rlc.pipeline.recipe import Recipe
+from rlc.pipeline.recipe_files import load_recipe
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ from langchain_core.documents import Document
 
 from rlc.data.records import Dataset, Example
 from rlc.experiments.runs.languages import language_notes, made_for, made_for_english
-from rlc.pipeline.recipe import BUILDER, READER, STEP, Recipe
+from rlc.pipeline.families import BUILDER, READER, STEP
+from rlc.pipeline.recipe import Recipe
 
 RECIPE = {
     "rag": {

@@ -12,7 +12,7 @@ from rlc.data.store import Store
 from rlc.experiments.runs.loop import answer_all, batches
 from rlc.experiments.runs.processes import Pool, SendingStore
 from rlc.experiments.runs.run import plan_run
-from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.recipe_files import load_recipe
 
 TIMES = ("index_seconds", "retrieve_seconds", "first_token_seconds", "seconds")
 

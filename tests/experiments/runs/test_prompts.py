@@ -5,7 +5,7 @@ from rlc.experiments.report.pages.question import show_question
 from rlc.experiments.report.terminal import lines
 from rlc.experiments.runs.prompts import rebuild_prompts
 from rlc.experiments.runs.run import plan_run
-from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.recipe_files import load_recipe
 
 
 def test_every_stored_answers_prompt_is_found_again(findable, tmp_path, scripted_recipe):

@@ -10,7 +10,8 @@ import pytest
 from rlc.experiments.cli.main import main
 from rlc.experiments.cli.sweep import read_sweep
 from rlc.experiments.runs.recipes import RECIPES, packaged_recipes, purpose, recipe_file
-from rlc.pipeline.recipe import Recipe, load_recipe, read_tables
+from rlc.pipeline.recipe import Recipe
+from rlc.pipeline.recipe_files import load_recipe, read_tables
 
 INDEX = (RECIPES / "README.md").read_text(encoding="utf-8")
 

@@ -14,7 +14,7 @@ from rlc.data.store import Store
 from rlc.experiments.runs.results import read_results
 from rlc.experiments.runs.run import plan_run
 from rlc.pipeline.readers.support.asking import NOTHING_RETRIEVED
-from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.recipe_files import load_recipe
 from rlc.pipeline.routers import AUTO
 
 RECIPE = """

@@ -12,7 +12,7 @@ from rlc.experiments.report.pages.diff import change_report
 from rlc.experiments.runs.run import plan_run
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.diff import diff_runs
-from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.recipe_files import load_recipe
 
 
 @pytest.fixture

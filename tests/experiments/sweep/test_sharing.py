@@ -20,7 +20,9 @@ from rlc.experiments.sweep.sharing import (
 )
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.llms.support.forwarding import forward
-from rlc.pipeline.recipe import build_readers, load_recipe, with_setting
+from rlc.pipeline.recipe import build_readers
+from rlc.pipeline.recipe_files import load_recipe
+from rlc.pipeline.recipe_settings import with_setting
 
 
 def test_what_is_remembered_takes_as_long_on_its_clock():

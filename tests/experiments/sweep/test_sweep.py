@@ -13,7 +13,7 @@ from rlc.experiments.cli.main import main
 from rlc.experiments.runs.selection import split
 from rlc.experiments.sweep.recipe import sweep_of
 from rlc.experiments.sweep.sweep import cheapest_first, cost, plan_sweep
-from rlc.pipeline.recipe import load_recipe, read_tables
+from rlc.pipeline.recipe_files import load_recipe, read_tables
 
 SWEEP = """
 [sweep.axes]

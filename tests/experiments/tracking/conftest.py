@@ -9,7 +9,7 @@ from rlc.data.datasets import load_dataset
 from rlc.data.store import Store
 from rlc.experiments.runs.run import plan_run
 from rlc.experiments.runs.stored import open_run
-from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.recipe_files import load_recipe
 
 DOCUMENTS = {
     "lamp.txt": "The lamp was lit in 1871. Ada keeps the lamp.",

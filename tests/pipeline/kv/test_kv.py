@@ -8,7 +8,7 @@ from stand_ins import build
 
 from rlc.data.errors import SpecError
 from rlc.data.protocols import LLM, Prompt
-from rlc.pipeline import recipe
+from rlc.pipeline import families
 from rlc.pipeline.kv import KV, RandomEviction, SnapKV, StreamingLLM
 from rlc.pipeline.kv.base import Layer
 from rlc.pipeline.kv.engine import KvLLM, thinned
@@ -43,7 +43,7 @@ def engine(tiny_llm_folder, weights):
 
 def method(name, ratio):
     """An entry of the table, with a window that the short prompts here have room for."""
-    return build(recipe.EVICTION, name, ratio=ratio, observed=8)
+    return build(families.EVICTION, name, ratio=ratio, observed=8)
 
 
 @pytest.mark.parametrize("name", KV)
@@ -151,11 +151,11 @@ def test_a_thinned_cache_is_a_slice_of_the_whole(engine):
 
 def test_in_a_recipe(tiny_llm_folder):
     spec = {"use": "hf-kv", "model": str(tiny_llm_folder), "kv": {"use": "snapkv", "ratio": 0.25}}
-    completed = recipe.BUILDER.complete(spec, recipe.LLM, "llm")
+    completed = families.BUILDER.complete(spec, families.LLM, "llm")
     assert completed["kv"] == {"use": "snapkv", "ratio": 0.25, "observed": 32, "kernel": 5}
-    assert recipe.BUILDER.build(completed, recipe.LLM, "llm")._eviction == SnapKV(ratio=0.25)
+    assert families.BUILDER.build(completed, families.LLM, "llm")._eviction == SnapKV(ratio=0.25)
     with pytest.raises(SpecError, match="kv"):
-        recipe.BUILDER.complete({"use": "hf", "model": "m", "kv": "snapkv"}, recipe.LLM, "llm")
+        families.BUILDER.complete({"use": "hf", "model": "m", "kv": "snapkv"}, families.LLM, "llm")
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1e-6])

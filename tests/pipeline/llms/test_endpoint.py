@@ -12,7 +12,7 @@ import pytest
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import LLM, Prompt
 from rlc.experiments.runs.compare import documents_together
-from rlc.pipeline import recipe
+from rlc.pipeline import families
 from rlc.pipeline.llms.endpoint import EndpointLLM
 from rlc.pipeline.llms.support.server import seconds_of
 
@@ -406,7 +406,7 @@ def test_several_servers_are_a_setting_like_any():
         "window": 9,
         "base_url": ["http://localhost:1/v1", "http://localhost:2/v1"],
     }
-    completed = recipe.BUILDER.complete(spec, recipe.LLM, "llm")
+    completed = families.BUILDER.complete(spec, families.LLM, "llm")
     assert completed["base_url"] == spec["base_url"]
     assert documents_together({"long": {"llm": completed}}) == 2
     with pytest.raises(ValueError, match="empty list"):

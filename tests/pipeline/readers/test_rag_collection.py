@@ -8,9 +8,12 @@ from rlc.chunkers import RecursiveChunker
 from rlc.data.errors import DataError, SpecError, UsageError
 from rlc.data.records import Document, Evidence
 from rlc.data.store import Store
+from rlc.pipeline.identity import identity
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers.rag import RagReader
-from rlc.pipeline.recipe import build_readers, identity, load_recipe, with_settings
+from rlc.pipeline.recipe import build_readers
+from rlc.pipeline.recipe_files import load_recipe
+from rlc.pipeline.recipe_settings import with_settings
 from rlc.retrievers import BM25Retriever
 
 TEXTS = {

@@ -15,10 +15,12 @@ from rlc.data.errors import EngineUnavailableError, UsageError
 from rlc.data.records import Answer, Dataset, Example
 from rlc.data.trust import source_digest
 from rlc.experiments.runs.compare import compare
+from rlc.pipeline.families import BUILDER, READER
+from rlc.pipeline.identity import identity
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.runnable import RunnableReader, as_runnable, text_of
-from rlc.pipeline.recipe import BUILDER, READER, Recipe, identity
+from rlc.pipeline.recipe import Recipe
 from rlc.retrievers.bm25 import BM25Retriever
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -7,7 +7,7 @@ from langchain_core.documents import Document
 
 from rlc.data.errors import WeightsError
 from rlc.data.weights import ALIASES, resolve
-from rlc.pipeline.recipe import revisions
+from rlc.pipeline.identity import revisions
 from rlc.retrievers.prune.provence import ProvencePruner
 from rlc.retrievers.prune.support import checkpoints
 from rlc.retrievers.prune.support.checkpoints import MINI, WEIGHTS, load_checkpoint, packaged_revision

@@ -1,0 +1,69 @@
+"""What a recipe can name: the tables of all methods by kind, and the one builder that makes objects of their names."""
+
+import inspect
+from collections.abc import Sequence
+
+from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer
+
+from rlc.chunkers import CHUNKERS
+from rlc.data import protocols
+from rlc.data.lazy import load
+from rlc.data.records import Document
+from rlc.data.spec import (
+    Builder,
+    Family,
+    Spec,
+)
+from rlc.pipeline.kv import KV
+from rlc.pipeline.kv.base import Eviction
+from rlc.pipeline.llms import LLMS
+from rlc.pipeline.readers import READERS
+from rlc.pipeline.readers.support.searching import Searcher
+from rlc.pipeline.routers import AUTO, ROUTERS
+from rlc.retrievers import RETRIEVERS
+from rlc.retrievers.base import RetrieverFactory
+from rlc.retrievers.encoders import ENCODERS
+from rlc.retrievers.prune import PRUNERS
+from rlc.retrievers.rerank import RERANKERS
+from rlc.retrievers.select import SELECTORS
+
+READER = Family("reader", {**READERS, **ROUTERS}, [protocols.Reader], aliases={"auto": AUTO})
+CHUNKER = Family("chunker", CHUNKERS, [BaseDocumentTransformer])
+RETRIEVER = Family("retriever", RETRIEVERS, [RetrieverFactory], constructor="from_documents", deferred=True)
+STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompressor])
+ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
+EVICTION = Family("kv", KV, [Eviction])
+LLM = Family("llm", LLMS, [protocols.LLM, protocols.Scorer], shorthand="hf")
+TOKENIZER = Family(
+    "tokenizer",
+    {"tokenizer": "rlc.data.tokens:load_tokenizer"},
+    [protocols.Tokenizer],
+    shorthand="tokenizer",
+)
+COLLECTION = Family(
+    "collection",
+    {"documents": "rlc.data.collection:load_collection"},
+    [Sequence[Document]],
+    shorthand="documents",
+    names="of",
+)
+SEARCHER = Family("searcher", {"search": "rlc.pipeline.readers.support.searching:Searcher"}, [Searcher])
+BUILDER = Builder((READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, LLM, TOKENIZER, COLLECTION))
+
+
+def takes(spec: Spec, setting: str) -> bool:
+    """Whether the reader of this spec has such a setting."""
+    made = READER.table.get(str(spec.get("use")))
+    return made is not None and setting in inspect.signature(load(made)).parameters
+
+
+def role_of(spec: Spec) -> str:
+    """What the reader of this spec stands for (`rlc.data.protocols.Role`); `other` where no table knows it."""
+    made = READER.table.get(str(spec.get("use")))
+    return "other" if made is None else str(load(made).role or spec.get("arm") or "other")
+
+
+def pays(spec: Spec) -> str:
+    """What the router of this spec is charged (`rlc.data.protocols.Pays`); empty for what is no router."""
+    made = ROUTERS.get(str(spec.get("use")))
+    return "" if made is None else str(load(made).pays)

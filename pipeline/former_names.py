@@ -1,0 +1,36 @@
+"""Names of settings, as they are and as they were: files and stores of before are read, and stay what they were."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rlc.data.prompt_files import ENGLISH
+from rlc.pipeline.families import RETRIEVER
+from rlc.retrievers import RETRIEVERS
+
+
+def present_names(value: Any) -> Any:  # noqa: ANN401 - plain data
+    """Specs with their settings called as they are now: what makes a retriever was `index`, and is `retriever`."""
+    if isinstance(value, Mapping):
+        return {present_name(key, value): present_names(inner) for key, inner in value.items()}
+    return [present_names(inner) for inner in value] if isinstance(value, list) else value
+
+
+def present_name(key: str, spec: Mapping[str, Any]) -> str:
+    """The present name of a setting of a spec."""
+    if key != "index" or "retriever" in spec:
+        return key
+    method = spec.get("use")
+    # The dense retriever's `index` is a kind of FAISS.
+    own = method in RETRIEVERS and key in RETRIEVER.parameters(str(method), key)
+    return key if own else "retriever"
+
+
+def first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
+    """A completed spec with its settings called as they were when the first answers were stored."""
+    if isinstance(value, Mapping):
+        return {
+            "index" if key == "retriever" else key: first_names(inner)
+            for key, inner in value.items()
+            if (key, inner) != ("prompt", ENGLISH)  # before prompts stood in files, all were these
+        }
+    return [first_names(inner) for inner in value] if isinstance(value, list) else value

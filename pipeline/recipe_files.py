@@ -1,0 +1,79 @@
+"""Recipe files: TOML tables of readers and their parts, with the data sets and the sweep that may stand beside them."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rlc.data.errors import SpecError, unknown
+from rlc.data.spec import (
+    Spec,
+)
+from rlc.pipeline.recipe import DEEPEST, Recipe, check_size
+
+BESIDE = ("dataset", "sweep")  # tables of a recipe file that are no part of the recipe
+
+
+def load_recipe(source: Path | str) -> Recipe:
+    """Read a recipe file, or a text of that form.
+
+    A `[sweep]` table (`rlc.experiments.sweep.recipe`) and a `[dataset]` (`dataset_specs`) are no part of it.
+
+    Raises:
+        SpecError: if it cannot be read or is not a recipe.
+    """
+    tables = read_tables(source)
+    return recipe_of({key: table for key, table in tables.items() if key not in BESIDE})
+
+
+def dataset_specs(source: Path | str) -> list[Spec]:
+    """The data sets that a recipe asks about: its `[dataset]` or `[[dataset]]` tables, as they stand; none without.
+
+    Raises:
+        SpecError: if it cannot be read, or a table names no data set.
+    """
+    tables = read_tables(source).get("dataset", [])
+    specs = [tables] if isinstance(tables, Mapping) else tables
+    for spec in specs:
+        if not isinstance(spec, Mapping) or "use" not in spec:
+            raise SpecError(f'dataset: expected a table such as [dataset] use = "ruler", got {spec!r}')
+    return [dict(spec) for spec in specs]
+
+
+def read_tables(source: Path | str) -> dict[str, Any]:
+    """The tables of a TOML file, or of a text of that form.
+
+    Raises:
+        SpecError: if it cannot be read.
+    """
+    try:
+        text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise SpecError(
+            f"the recipe nests deeper than {DEEPEST} tables: nothing that can be built does"
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        name = source if isinstance(source, Path) else ""
+        raise SpecError(
+            f"cannot read the recipe {name}: {error}; `rlc init` writes one to begin with"
+        ) from error
+
+
+def recipe_of(tables: Mapping[str, Any]) -> Recipe:
+    """The recipe that stands in these tables.
+
+    Raises:
+        SpecError: if they are not those of a recipe.
+    """
+    for key, table in tables.items():
+        if key not in ("readers", "parts"):
+            raise SpecError(f"{key}: {unknown('table', key, ['readers', 'parts', *BESIDE])}")
+        if not isinstance(table, Mapping):
+            raise SpecError(f"{key}: expected [{key}.NAME] tables, got {table!r}")
+    check_size(tables)
+    if not tables.get("readers"):
+        raise SpecError(
+            "the recipe has no [readers.NAME] table, so there is nothing to compare; `rlc init` writes one"
+        )
+    return Recipe(tables["readers"], tables.get("parts", {}))
