@@ -1,18 +1,19 @@
-"""The prompts of the arms: in the wording of a data set's authors, else in LaRA's shape.
+"""The prompts of the arms: in the wording of a data set's authors, else in the arm's own, which stands in its file.
 
 LaRA's is: what is read, the text, the question, "Be concise.". In both the text stands before the question, so that all questions on one document share a prefix.
 Source: LaRA, arXiv 2502.09977, appendix and repository.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from rlc.data.prompt_files import ENGLISH, PromptTexts
 from rlc.data.protocols import Prompt
 from rlc.data.records import Example, Wording
 from rlc.data.spec import fingerprint
 
 SYSTEM = "You are a helpful assistant"
 NO_NOTES = "(Nothing in it bears on the question.)"
-WHOLE = {"paper": "the papers", "financial": "the financial statement", "book": "the book"}
 PART_OF = {
     "paper": "some papers",
     "financial": "a financial statement",
@@ -21,28 +22,36 @@ PART_OF = {
 }
 
 
-def long_prompt(kind: str, text: str, question: str, wording: Wording | None = None) -> Prompt:
+def long_prompt(
+    texts: PromptTexts, kind: str, text: str, question: str, wording: Wording | None = None
+) -> Prompt:
     """The whole document, then the question."""
     if wording:
         return Prompt(wording.reading(text), wording.asked(question))
-    what = WHOLE.get(kind, "the document")
-    return Prompt(f"Read {what} below and answer a question.\n\n{text}\n\n", ask(question), SYSTEM)
+    return texts.prompt("ask", source=texts.one_of("source", kind), text=text, question=question)
 
 
-def rag_prompt(kind: str, passages: Sequence[str], question: str, wording: Wording | None = None) -> Prompt:
+def rag_prompt(
+    texts: PromptTexts, kind: str, passages: Sequence[str], question: str, wording: Wording | None = None
+) -> Prompt:
     """Numbered passages, then the question; in the authors' wording the passages stand where their text does."""
     if wording:
         return Prompt(wording.reading("\n\n".join(passages)), wording.asked(question))
-    source = PART_OF.get(kind, "a document")
-    chunks = "".join(f"chunk {i}: {passage}\n\n" for i, passage in enumerate(passages, 1))
-    lead = f"Here are some chunks retrieved from {source}. Read these chunks to answer a question."
-    return Prompt(f"{lead}\n\n{chunks}", ask(question), SYSTEM)
+    numbered = "".join(
+        texts.fill("passage.text", number=i, passage=passage) for i, passage in enumerate(passages, 1)
+    )
+    return texts.prompt("ask", source=texts.one_of("source", kind), passages=numbered, question=question)
 
 
-def closed_prompt(question: str, wording: Wording | None = None) -> Prompt:
+def closed_prompt(texts: PromptTexts, question: str, wording: Wording | None = None) -> Prompt:
     """The question alone: what the model knows by heart. The authors' wording of it may hold the choices."""
-    asked = wording.asked(question) if wording else ask(question)
-    return Prompt("Answer a question from memory.\n\n", asked, SYSTEM)
+    prompt = texts.prompt("ask", question=question)
+    return replace(prompt, question=wording.asked(question)) if wording else prompt
+
+
+def wording_of(example: Example, prompt: str) -> Wording | None:
+    """The wording of the data set's authors, but where the user chose another prompt than the one that is asked anyway."""
+    return example.wording if prompt == ENGLISH else None
 
 
 def part_prompt(text: str, example: Example, task: str, before: str = "") -> Prompt:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from rlc.data.datasets import load_dataset
+from rlc.data.prompt_files import read_prompts
 from rlc.data.protocols import Prompt
 from rlc.data.records import Answer, Example
 from rlc.experiments.metrics.evidence import holds, silver
@@ -35,7 +36,10 @@ from rlc.pipeline.context import fit
 from rlc.pipeline.kv import KvLLM, RandomEviction, SnapKV, StreamingLLM
 from rlc.pipeline.kv.base import Eviction
 from rlc.pipeline.prompts import long_prompt
+from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.support.asking import room_for_text
+
+TEXTS = read_prompts(LongReader)
 
 log = logging.getLogger("bench")
 
@@ -61,11 +65,11 @@ def prompts(
         if example.id not in gold or found >= limit:
             continue
         kind = str(example.document.metadata.get("kind", ""))
-        room = room_for_text(llm, long_prompt(kind, "", example.question), max_tokens)
+        room = room_for_text(llm, long_prompt(TEXTS, kind, "", example.question), max_tokens)
         text = fit(example.document.page_content, room, llm.tokenizer, "middle").text
         if holds(text, gold[example.id]):
             found += 1
-            yield example, long_prompt(kind, text, example.question)
+            yield example, long_prompt(TEXTS, kind, text, example.question)
 
 
 def measure(

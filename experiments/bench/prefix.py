@@ -13,11 +13,15 @@ import resource
 import sys
 
 from rlc.data.datasets import load_dataset
+from rlc.data.prompt_files import read_prompts
 from rlc.data.protocols import Generation
 from rlc.pipeline.context import fit
 from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.prompts import long_prompt
+from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.support.asking import room_for_text
+
+TEXTS = read_prompts(LongReader)
 
 
 def measure(model: str, questions: int, max_tokens: int) -> dict[str, object]:
@@ -26,11 +30,11 @@ def measure(model: str, questions: int, max_tokens: int) -> dict[str, object]:
     dataset = load_dataset("sample")
     text = "\n\n".join(document.page_content for document in dataset.documents.values())
     kept = engines[True]
-    room = room_for_text(kept, long_prompt("", "", "?"), max_tokens)
+    room = room_for_text(kept, long_prompt(TEXTS, "", "", "?"), max_tokens)
     text = fit(text, room, kept.tokenizer, "head").text
-    prompts = [long_prompt("", text, example.question) for example in dataset.examples[:questions]]
+    prompts = [long_prompt(TEXTS, "", text, example.question) for example in dataset.examples[:questions]]
     for engine in engines.values():  # load, and warm up on something else
-        engine.generate([long_prompt("", "A short text.", "What is it?")], max_tokens=4)
+        engine.generate([long_prompt(TEXTS, "", "A short text.", "What is it?")], max_tokens=4)
     answers: dict[bool, list[Generation]] = {True: [], False: []}
     for i, prompt in enumerate(prompts):
         for keep in (True, False) if i % 2 else (False, True):

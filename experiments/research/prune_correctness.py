@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from langchain_core.documents import Document
 
+from rlc.data.prompt_files import read_prompts
 from rlc.data.protocols import LLM, Floats, Tokenizer
 from rlc.data.records import Answer, Example
 from rlc.data.tokens import load_tokenizer
@@ -26,6 +27,7 @@ from rlc.experiments.research.pruner_data import Question, natural_questions
 from rlc.experiments.scorers.base import Score, Scorer, default_scorer
 from rlc.experiments.statistics.intervals import correct, difference, estimate
 from rlc.pipeline.prompts import rag_prompt
+from rlc.pipeline.readers.rag import RagReader
 from rlc.retrievers.prune.base import Asked, Judged, Pruner, SentencePruner
 from rlc.retrievers.prune.support.checkpoints import MINI, packaged_revision
 from rlc.retrievers.prune.support.units import Unit
@@ -82,7 +84,10 @@ def read(
     ]
     kept = pruner.prune([q.text for q in questions], given) if pruner else given
     texts = [[document.page_content for document in some] for some in kept]
-    prompts = [rag_prompt("", some, q.text) for some, q in zip(texts, questions, strict=True)]
+    prompts = [
+        rag_prompt(read_prompts(RagReader), "", some, q.text)
+        for some, q in zip(texts, questions, strict=True)
+    ]
     return [
         Read(
             tokens=sum(map(tokenizer.count, some)),

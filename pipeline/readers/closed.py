@@ -1,14 +1,16 @@
 """Closed-book reader: answers from the question alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 from rlc.data.completed import in_order
 from rlc.data.loads import PromptLoad
+from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Example
-from rlc.pipeline.prompts import closed_prompt
+from rlc.pipeline.prompts import closed_prompt, wording_of
 from rlc.pipeline.readers.support.asking import MARGIN, Request, ask_as_completed, tokens_of
 
 
@@ -18,10 +20,16 @@ class ClosedBookReader:
 
     VERSION: ClassVar[int] = 1
     role: ClassVar[Role] = "closed"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {"ask.prefix": (), "ask.question": ("question",)}
 
     llm: LLM
     max_tokens: int = 64
     seed: int = 0
+    prompt: PromptFile = ENGLISH
+
+    @cached_property
+    def _texts(self) -> PromptTexts:
+        return read_prompts(ClosedBookReader, self.prompt)
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
@@ -31,7 +39,7 @@ class ClosedBookReader:
         """Yield each answer with its example's place."""
         requests = [
             Request(
-                closed_prompt(example.question, example.wording),
+                closed_prompt(self._texts, example.question, wording_of(example, self.prompt)),
                 max_tokens=tokens_of(example, self.max_tokens),
             )
             for example in examples
@@ -45,7 +53,10 @@ class ClosedBookReader:
                 document=example.document_id,
                 tokens=0,
                 questions=1,
-                question_tokens=self.llm.count(closed_prompt(example.question, example.wording)) + MARGIN,
+                question_tokens=self.llm.count(
+                    closed_prompt(self._texts, example.question, wording_of(example, self.prompt))
+                )
+                + MARGIN,
                 answer_tokens=tokens_of(example, self.max_tokens),
             )
             for example in examples

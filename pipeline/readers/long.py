@@ -1,8 +1,9 @@
 """Long-context reader: the whole document in the prompt."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
@@ -10,11 +11,12 @@ from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransfo
 from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, DataError
 from rlc.data.loads import PassageLoad, PromptLoad
+from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.data.tokens import count_once
 from rlc.pipeline.context import Fitted, check_policy, fit, reading_order
-from rlc.pipeline.prompts import long_prompt
+from rlc.pipeline.prompts import long_prompt, wording_of
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     Request,
@@ -48,10 +50,17 @@ class LongReader:
         max_tokens: of an answer, where the data set's wording does not say.
         overflow: what becomes of a document that does not fit the window: `refuse`, `middle` or `head`.
         seed: of an engine that samples.
+        prompt: a language that ships (`en`, `de`, `zh`), or a file of your own; either but `en` stands in place of the
+            wording of a data set's authors, too.
     """
 
     VERSION: ClassVar[int] = 1
     role: ClassVar[Role] = "long"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "ask.prefix": ("source?", "text"),
+        "ask.question": ("question",),
+        "source.other": (),
+    }
 
     llm: LLM
     steps: Sequence[BaseDocumentCompressor] = ()
@@ -59,9 +68,15 @@ class LongReader:
     max_tokens: int = 64
     overflow: str = "middle"
     seed: int = 0
+    prompt: PromptFile = ENGLISH
 
     def __post_init__(self) -> None:
         check_policy(self.overflow)
+        self._texts  # noqa: B018 - a bad prompt file is refused here, not at the first question
+
+    @cached_property
+    def _texts(self) -> PromptTexts:
+        return read_prompts(LongReader, self.prompt)
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
@@ -90,7 +105,10 @@ class LongReader:
     def _load(self, examples: Sequence[Example]) -> PromptLoad | None:
         document = examples[0].document
         kind = str(document.metadata.get("kind", ""))
-        frames = [long_prompt(kind, "", example.question, example.wording) for example in examples]
+        frames = [
+            long_prompt(self._texts, kind, "", example.question, wording_of(example, self.prompt))
+            for example in examples
+        ]
         lengths = [tokens_of(example, self.max_tokens) for example in examples]
         tokens = self._text_tokens(document)
         if tokens is None:
@@ -122,7 +140,7 @@ class LongReader:
         """The prompt; `known` holds documents already fitted, since all ordinary questions leave the same room."""
         kind = str(example.document.metadata.get("kind", ""))
         max_tokens = tokens_of(example, self.max_tokens)
-        frame = long_prompt(kind, "", example.question, example.wording)
+        frame = long_prompt(self._texts, kind, "", example.question, wording_of(example, self.prompt))
         room = room_for_text(self.llm, frame, max_tokens)
         warm(self.steps)
         started = time.perf_counter()
@@ -137,7 +155,9 @@ class LongReader:
         except (ContextOverflowError, DataError) as error:
             return Request(None, usage=usage, error=f"{type(error).__name__}: {error}")
         return Request(
-            long_prompt(kind, known[key].text, example.question, example.wording),
+            long_prompt(
+                self._texts, kind, known[key].text, example.question, wording_of(example, self.prompt)
+            ),
             evidence,
             replace(usage, cut_tokens=known[key].cut_tokens),
             max_tokens=max_tokens,

@@ -11,10 +11,11 @@ from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransfo
 from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, DataError, describe
 from rlc.data.loads import PassageLoad, PromptLoad
+from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Retrieved, Role
 from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
-from rlc.pipeline.prompts import rag_prompt
+from rlc.pipeline.prompts import rag_prompt, wording_of
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     NOTHING_RETRIEVED,
@@ -47,6 +48,8 @@ class RagReader:
         overflow: what becomes of passages that do not fit the window: under `refuse` the question fails, else they are
             dropped from the worst up, and counted.
         seed: of an engine that samples.
+        prompt: a language that ships (`en`, `de`, `zh`), or a file of your own; either but `en` stands in place of the
+            wording of a data set's authors, too.
         instruction: put after every question that is read, not after those that are searched for.
         collection: documents in all of which every question is searched, whether its own is among them or not; None
             searches its own.
@@ -56,6 +59,12 @@ class RagReader:
 
     VERSION: ClassVar[int] = 1
     role: ClassVar[Role] = "rag"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "ask.prefix": ("source?", "passages"),
+        "ask.question": ("question",),
+        "passage.text": ("number?", "passage"),
+        "source.other": (),
+    }
 
     chunker: BaseDocumentTransformer
     retriever: RetrieverFactory
@@ -68,6 +77,7 @@ class RagReader:
     instruction: str = ""
     collection: Sequence[Document] | None = None
     where: Mapping[str, Any] | None = None
+    prompt: PromptFile = ENGLISH
     # What `retrieve` found last, by example id: no part of what the reader is, it only saves the second search.
     _held: dict[str, tuple[Example, Request]] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -76,11 +86,16 @@ class RagReader:
     def __post_init__(self) -> None:
         check_policy(self.overflow)
         reading_order([], self.order)
+        self._texts  # noqa: B018 - nor is a bad prompt file
         self._searcher  # noqa: B018 - a bad collection is refused here, not at the first question
 
     @cached_property
     def _searcher(self) -> Searcher:
         return Searcher(self.chunker, self.retriever, self.steps, self.collection, self.where)
+
+    @cached_property
+    def _texts(self) -> PromptTexts:
+        return read_prompts(RagReader, self.prompt)
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
@@ -115,7 +130,13 @@ class RagReader:
         load = known[key]
         if load is None:
             return None
-        frame = rag_prompt(self._kind(example), [""] * load.passages, self._asked(example), example.wording)
+        frame = rag_prompt(
+            self._texts,
+            self._kind(example),
+            [""] * load.passages,
+            self._asked(example),
+            wording_of(example, self.prompt),
+        )
         max_tokens = tokens_of(example, self.max_tokens)
         room = max(0, room_for_text(self.llm, frame, max_tokens))
         return PromptLoad(
@@ -175,7 +196,13 @@ class RagReader:
             return Request(None, usage=usage, error=f"{NOTHING_RETRIEVED}: {reason}")
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
-            rag_prompt(self._kind(example), texts, self._asked(example), example.wording),
+            rag_prompt(
+                self._texts,
+                self._kind(example),
+                texts,
+                self._asked(example),
+                wording_of(example, self.prompt),
+            ),
             evidence=tuple(piece for passage in kept for piece in evidence_of(example.document_id, passage)),
             usage=replace(usage, cut_tokens=cut),
             max_tokens=tokens_of(example, self.max_tokens),
@@ -183,7 +210,13 @@ class RagReader:
 
     def _fit(self, example: Example, passages: Sequence[Document]) -> tuple[Sequence[Document], int]:
         """The passages that fit the window, best first, and the tokens of the others."""
-        frame = rag_prompt(self._kind(example), [""] * len(passages), self._asked(example), example.wording)
+        frame = rag_prompt(
+            self._texts,
+            self._kind(example),
+            [""] * len(passages),
+            self._asked(example),
+            wording_of(example, self.prompt),
+        )
         room = room_for_text(self.llm, frame, tokens_of(example, self.max_tokens))
         kept, cut = fit_passages([p.page_content for p in passages], room, self.llm.tokenizer, self.overflow)
         return passages[:kept], cut

@@ -1,6 +1,7 @@
 import pytest
 
 from rlc.data.errors import EngineUnavailableError
+from rlc.data.prompt_files import read_prompts
 from rlc.data.records import Wording
 from rlc.pipeline import context
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -42,7 +43,7 @@ def test_the_prompt_by_hand(make_example):
     llm = ScriptedLLM(ECHO)
     [answer] = LongReader(llm, max_tokens=9, seed=4)([make_example("a", text="Once. {x}", kind="paper")])
     [call] = llm.calls
-    assert call.prompts == (long_prompt("paper", "Once. {x}", "Who?"),)
+    assert call.prompts == (long_prompt(read_prompts(LongReader), "paper", "Once. {x}", "Who?"),)
     assert (call.max_tokens, call.seed) == (9, 4)
     assert answer.usage.cut_tokens == 0
     assert answer.evidence == ()
@@ -54,7 +55,10 @@ def test_the_authors_wording_and_answer_length_win(make_example):
     examples = [make_example("a", text="Once."), make_example("b", text="Once.", wording=wording)]
     answers = LongReader(llm, max_tokens=9)(examples)
     lengths = {call.max_tokens: [prompt.prefix for prompt in call.prompts] for call in llm.calls}
-    assert lengths == {9: [long_prompt("book", "Once.", "Who?").prefix], 5: ["Read: Once."]}
+    assert lengths == {
+        9: [long_prompt(read_prompts(LongReader), "book", "Once.", "Who?").prefix],
+        5: ["Read: Once."],
+    }
     assert len({answer.prompt_hash for answer in answers}) == 2
 
 
