@@ -113,7 +113,7 @@ def scatter(study: "Study", front: Sequence[str]) -> "Figure":
     axes.set_xlabel("prompt tokens a question")
     axes.set_ylabel("right answers, %")
     if len(places) <= NAMED:
-        label_points(figure, axes, {study.reader(name).label: place for name, place in places.items()})
+        label_points(axes, {study.reader(name).label: place for name, place in places.items()})
     for number, name in enumerate(front if len(places) > NAMED else (), start=1):
         above = 6 if number % 2 else -13  # neighbours' numbers take turns
         axes.annotate(str(number), places[name], xytext=(7, above), textcoords="offset points", fontsize=8)
@@ -247,43 +247,18 @@ def _handles(roles: set[str]) -> list[Any]:
     ]
 
 
-def label_points(
-    figure: "Figure", axes: "Axes", places: "Mapping[str, tuple[float, float]]", size: float = 8
-) -> None:
-    """Names beside their points, each at the first of some places around its point where no other name stands.
+def label_points(axes: "Axes", places: "Mapping[str, tuple[float, float]]", size: float = 8) -> None:
+    """Write names beside their points, moved off the marks and off each other, with a line to those that moved far.
 
-    The limits of the axes must be set; widths of letters are estimated.
+    The limits of the axes must be set.
     """
-    figure.draw_without_rendering()  # sets the layout, and so where the points are
-    points = figure.dpi / 72
-    taken: list[tuple[float, float, float, float]] = []
-    for name, place in places.items():
-        text = clip(name)
-        x, y = axes.transData.transform(place) / points
-        width, height = 0.6 * size * len(text), 1.2 * size
-        boxes = [
-            (x + dx - (width if dx < 0 else 0), y + dy, x + dx + (0 if dx < 0 else width), y + dy + height)
-            for dx, dy in _AROUND
-        ]
-        free = [i for i, box in enumerate(boxes) if not any(_overlap(box, other) for other in taken)]
-        best = free[0] if free else 0
-        taken.append(boxes[best])
-        dx, dy = _AROUND[best]
-        axes.annotate(
-            text,
-            place,
-            xytext=(dx, dy),
-            textcoords="offset points",
-            fontsize=size,
-            ha="right" if dx < 0 else "left",
-        )
+    from adjustText import adjust_text
 
-
-_AROUND = [(dx, dy) for dy in (-12, 5, -23, 16, -34) for dx in (6, -6)]  # points
-
-
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    texts = [axes.text(*place, clip(name), fontsize=size) for name, place in places.items()]
+    xs, ys = zip(*places.values(), strict=True)
+    line = {"arrowstyle": "-", "color": FAINT, "lw": 0.6}
+    # Rounds, not seconds: the same picture each time.
+    adjust_text(texts, xs, ys, ax=axes, iter_lim=300, expand=(1.15, 1.6), arrowprops=line)
 
 
 def clip(name: str) -> str:

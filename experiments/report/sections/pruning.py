@@ -133,7 +133,7 @@ def _curves(study: Study, found: Sequence[Pruned]) -> "Figure":
             xerr = reach(x, 100) if x.value else None  # nothing removed is no estimate
             point(axes, MARKERS[one.reader.role], *places[one.reader.label], xerr=xerr, yerr=reach(y, 100))
         axes.set_xlim(-4, 104)
-        label_points(figure, axes, places, size=7)
+        label_points(axes, places, size=7)
     left.set_title("evidence kept, %", loc="left")
     right.set_title("right answers, %", loc="left")
     for axes in (left, right):

@@ -141,5 +141,5 @@ def _scatter(study: Study, readers: Sequence[ReaderInfo]) -> "Figure":
     axes.margins(x=0.15)
     axes.set_xlabel("evidence found, %")
     axes.set_ylabel("right answers to the same questions, %")
-    label_points(figure, axes, places)
+    label_points(axes, places)
     return figure
