@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from rlc.data.prompt_files import ENGLISH as ENGLISH_PROMPTS
+from rlc.data.prompt_files import shipped_languages
 from rlc.data.records import Dataset
-from rlc.data.spec import Family, Spec, names_weights
+from rlc.data.spec import Family, Spec, names_prompts, names_weights
 from rlc.data.text.script import looks_english, scripts
 from rlc.data.weights import ALIASES
 from rlc.pipeline.families import BUILDER, READER
@@ -51,6 +53,14 @@ def made_for_english(reader: Spec) -> Iterator[str]:
             alias: Any = spec.get(key) if names_weights(parameter.annotation) else None
             if isinstance(alias, str) and alias in ALIASES and ALIASES[alias].made_for == ENGLISH:
                 yield alias
+            if names_prompts(parameter.annotation) and spec.get(key) == ENGLISH_PROMPTS:
+                others = [
+                    f"'{language}'"
+                    for language in shipped_languages(family.method(spec["use"], path))
+                    if language != ENGLISH_PROMPTS
+                ]
+                if others:
+                    yield f"the prompts of {spec['use']} (prompt = {' or '.join(others)} asks in another language)"
 
 
 def made_for(family: Family, name: str) -> str:

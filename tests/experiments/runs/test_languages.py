@@ -30,7 +30,9 @@ def test_what_was_made_for_english_is_told_once_beside_other_languages():
     )
     [note] = language_notes(AUTO, dataset(a=english, b="灯塔由艾达·洛于一八七一年建造。"))
     assert note.startswith("NOT ENGLISH: 1 of 2 documents (Han letters; first: b)")
-    assert "buy-then-choose, minilm, stemmer 'english', the rule judge" in note
+    for made in ("buy-then-choose", "minilm", "stemmer 'english'", "the rule judge"):
+        assert made in note
+    assert "the prompts of long (prompt = 'de' or 'zh' asks in another language)" in note
     assert language_notes(AUTO, dataset(a=english)) == []
 
 
