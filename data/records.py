@@ -141,7 +141,9 @@ class Usage:
     what the fitting policy left out of the document, `index_tokens` what preparing the document cost in model tokens.
     `calls` counts what a language model was asked, `rounds` how many of those calls had to wait for one another; both
     are 0 in what was stored before they were counted. `first_token_seconds` runs from the call to the first new token of
-    the text that is the answer; it is None where nobody timed that token, or there was none.
+    the text that is the answer; it is None where nobody timed that token, or there was none. Where prompts are answered
+    side by side, `seconds` is the answer's share of the time that they took together, and `latency_seconds` what passed
+    until its last token; elsewhere it is None, and `seconds` is both.
 
     Costs are put together by `then` and `beside`; a sum would not know which first token anybody waits for.
     """
@@ -161,6 +163,12 @@ class Usage:
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
     seconds: float = 0.0
+    latency_seconds: float | None = None
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the call to the last token."""
+        return self.seconds if self.latency_seconds is None else self.latency_seconds
 
     def then(self, later: "Usage") -> "Usage":
         """Both, one after the other: every figure adds up, and the later one's first token comes after all of this.
@@ -170,8 +178,8 @@ class Usage:
         """
         first = self.first_token_seconds
         if later._wrote:
-            timed = later.first_token_seconds is not None and (self.seconds > 0 or not self._wrote)
-            first = self.seconds + (later.first_token_seconds or 0.0) if timed else None
+            timed = later.first_token_seconds is not None and (self.latency > 0 or not self._wrote)
+            first = self.latency + (later.first_token_seconds or 0.0) if timed else None
         return self._with(later, first, lambda _, mine, other: mine + other)
 
     def beside(self, other: "Usage") -> "Usage":
@@ -194,7 +202,9 @@ class Usage:
             for f in fields(self)
             if f.default is not None
         }
-        return Usage(**figures, first_token_seconds=first)
+        waited = joined("latency_seconds", self.latency, other.latency)
+        apart = self.latency_seconds is not None or other.latency_seconds is not None
+        return Usage(**figures, first_token_seconds=first, latency_seconds=waited if apart else None)
 
     @classmethod
     def total(cls, usages: Iterable["Usage"]) -> "Usage":

@@ -1,44 +1,32 @@
 """What long documents will cost on a GPU, computed from the model's configuration before anything is loaded."""
 
-import json
-import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
-from rlc.data.errors import UnsupportedError, UsageError, require, unknown
+from rlc.data.errors import UnsupportedError
 from rlc.data.loads import PromptLoad
+from rlc.pipeline.gpu_machine import GIB, Machine
 
-GIB = 1024**3
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1, "awq": 0.5, "gptq": 0.5}
+BITS = {"float32": 32, "bfloat16": 16, "float16": 16, "fp8": 8, "int8": 8, "awq": 4, "gptq": 4}  # of a number
 
-# What vLLM 0.25.1 reached of the ceilings on one H100 with an 8B Llama shape; see docs/gpu.md.
-MATRIX_SHARE = 0.9  # of the matrix-product rate, in projections and feed-forward layers
-ATTENTION_SHARE = 0.65  # of the same rate, in attention
+# Bits of a number of the cache, by vLLM's names without what they add of a format's variant, the mean of keys (k) and
+# values (v). The scales that belong to them are counted where there is one for each 16 numbers.
+KV_BITS = {
+    "int4": 4.0, "nvfp4": 4.5, "ultraquant_4bit": 4.0, "turboquant_k8v4": 6.0, "turboquant_4bit": 4.0,
+    "turboquant_k3v4": 3.5, "turboquant_3bit": 3.0, "octave_k3v4": 3.5, "octave_k3v3": 3.0,
+}  # fmt: skip
+
+# What vLLM 0.25.1 reached with an 8B Llama shape of the rate that an H200 holds; see docs/gpu.md. Matrix products run
+# faster between attention than by themselves, which the card's power limits.
+MATRIX_SHARE = 1.06  # of the matrix-product rate, in projections and feed-forward layers
+ATTENTION_SHARE = 0.77  # of the same rate, in attention
 # Decoding reads memory at the copying rate. Of the keys and values of a shared document, this share is read for every
 # further question that is decoded beside the first; the rest comes from the GPU's own cache.
 SIBLING_SHARE = 0.65
 STEP_SECONDS = 0.0025  # what a decoding step takes beside reading memory
+CASCADE_SECONDS = 0.0055  # and more of it where attention to a shared document is computed once for all
 OTHER_GIB = 1.5  # CUDA context, graphs, and what fragments
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Measured ceilings of one GPU: floating-point operations and bytes (read plus written) per second, bytes."""
-
-    name: str
-    matrix_rate: float
-    memory_rate: float
-    memory: float
-
-
-# bf16 product of two 8192 x 8192 matrices of random numbers, and a device-to-device copy, through PyTorch 2.11.
-MACHINES = {
-    "h100": Machine("NVIDIA H100 80GB", 798e12, 3.0e12, 79.1 * GIB),
-    "h200": Machine("NVIDIA H200", 790e12, 4.3e12, 139.8 * GIB),
-}
 
 
 @dataclass(frozen=True)
@@ -99,17 +87,36 @@ class Decoder:
         return self.layer_parameters + self.vocabulary * self.hidden * (1 if self.tied else 2)
 
     def kv_bytes(self, dtype: str = "auto") -> float:
-        """Bytes of keys and values for one token: 2 x layers x kv heads x head dimension x bytes."""
-        size = BYTES[self.dtype if dtype == "auto" else dtype.split("_")[0]]
-        return 2 * self.layers * self.kv_heads * self.head_dimension * size
+        """Bytes of keys and values for one token: 2 x layers x kv heads x head dimension x bytes.
+
+        Raises:
+            UnsupportedError: for a type whose size is not known.
+        """
+        bits = kv_bits(self.dtype if dtype == "auto" else dtype)
+        return 2 * self.layers * self.kv_heads * self.head_dimension * bits / 8
 
     def weight_bytes(self, quantization: str | None = None) -> float:
         """Bytes of the weights; quantised ones keep their embeddings."""
-        full = BYTES[self.dtype]
+        full = BITS[self.dtype] / 8
         if quantization is None:
             return self.parameters * full
         layers = self.layer_parameters
-        return layers * BYTES.get(quantization, full) + (self.parameters - layers) * full
+        return layers * BITS.get(quantization, 8 * full) / 8 + (self.parameters - layers) * full
+
+
+def kv_bits(dtype: str) -> float:
+    """Bits of a number of the cache, by vLLM's name for its type.
+
+    Raises:
+        UnsupportedError: for a type whose size is not known.
+    """
+    sizes = BITS | KV_BITS
+    known = [name for name in sizes if dtype == name or dtype.startswith(f"{name}_")]
+    if not known:
+        raise UnsupportedError(
+            f"the planner does not know how large numbers of kv_cache_dtype = {dtype!r} are; it knows {', '.join(sizes)}"
+        )
+    return float(sizes[max(known, key=len)])
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,9 @@ class Settings:
     prefill_budget: int = 16_384
     max_sequences: int = 1024
     keep_prefix: bool = True
+    cascade_least: int | None = (
+        None  # questions on a document from which on its keys and values are read once for all
+    )
 
 
 @dataclass(frozen=True)
@@ -241,13 +251,25 @@ def decode_seconds(
     """Decoding the answers to all questions on these documents side by side.
 
     Each step reads the weights once, and for each document (1 + SIBLING_SHARE x (questions - 1)) times its keys and
-    values.
+    values; once where a document of enough questions is a call of its own and attention to it is shared.
     """
     kv = model.kv_bytes(settings.kv_cache_dtype)
-    documents = sum(r.length * (1 + SIBLING_SHARE * (r.questions - 1)) * kv for r in readings)
+    shared = {r.document for r in readings} if _shares(readings, settings) else set()
+    documents = sum(
+        r.length * kv * (1 if r.document in shared else 1 + SIBLING_SHARE * (r.questions - 1))
+        for r in readings
+    )
     steps = max((r.answer_tokens for r in readings), default=0)
     rate = machine.memory_rate * settings.tensor_parallel
-    return steps * ((model.weight_bytes(settings.quantization) + documents) / rate + STEP_SECONDS)
+    beside = STEP_SECONDS + (CASCADE_SECONDS if shared else 0.0)
+    return steps * ((model.weight_bytes(settings.quantization) + documents) / rate + beside)
+
+
+def _shares(readings: Sequence[PromptLoad], settings: Settings) -> bool:
+    """Whether a call's questions are on one document, and enough of them for attention to be shared."""
+    least = settings.cascade_least
+    one = len({r.document for r in readings}) == 1
+    return least is not None and one and sum(r.questions for r in readings) >= least
 
 
 def _spent(
@@ -272,7 +294,9 @@ def _side_by_side(
         tokens += reading.length
         sequences += reading.questions
         begun = {other.document for other in batches[-1]} if batches else set()
-        full = reading.document not in begun and len(begun) >= most
+        other = reading.document not in begun
+        alone = other and any(_shares([one], settings) for one in (reading, *(batches[-1:] and batches[-1])))
+        full = alone or (other and len(begun) >= most)
         if not batches or full or tokens > cache or sequences > settings.max_sequences:
             batches.append([])
             tokens, sequences = reading.length, reading.questions
@@ -316,84 +340,3 @@ def _advice(model: Decoder, machine: Machine, longest: int, settings: Settings) 
             + (f"{' or '.join(helpful)} would do" if helpful else "a smaller model or more GPUs are needed")
         )
     return tuple(advice)
-
-
-def machine_named(name: str) -> Machine:
-    """A GPU of the table, or a JSON file with the fields of `Machine`, as `rlc plan --measure` prints them.
-
-    Raises:
-        UsageError: if it is neither.
-    """
-    if name in MACHINES:
-        return MACHINES[name]
-    file = Path(name)
-    if not file.is_file():
-        raise UsageError(unknown("GPU", name, [*MACHINES, "a JSON file"]))
-    try:
-        return Machine(**json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        wanted = ", ".join(field.name for field in fields(Machine))
-        raise UsageError(f"{file}: expected a JSON object with {wanted}: {error}") from error
-
-
-def machine_installed() -> Machine:
-    """This machine's GPU as the table has it, by the name that nvidia-smi tells; else an H100, which the plan names.
-
-    Unlike `machine_here` it touches no GPU: the memory is left to the engine.
-    """
-    try:
-        told = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],  # noqa: S607 - wherever the driver put it
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-    except (OSError, subprocess.CalledProcessError):
-        told = ""
-    return next((machine for name, machine in MACHINES.items() if name in told.lower()), MACHINES["h100"])
-
-
-def machine_here() -> Machine:
-    """This machine's GPU as measured; where there is none, an H100, which the plan then names."""
-    try:
-        return measure_machine()
-    except UnsupportedError:
-        return MACHINES["h100"]
-
-
-def measure_machine(size: int = 8192, rounds: int = 10) -> Machine:
-    """Measure this machine's GPU: a bf16 matrix product of random numbers, and a copy of 4 GiB.
-
-    Raises:
-        UnsupportedError: without a CUDA device.
-    """
-    require("torch")
-    import torch
-
-    if not torch.cuda.is_available():
-        raise UnsupportedError(
-            f"there is no CUDA device to measure; name one of {', '.join(MACHINES)} instead"
-        )
-    left, right = (torch.randn(size, size, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    source = torch.empty(4 * GIB, dtype=torch.uint8, device="cuda")
-    target = torch.empty_like(source)
-    product = _seconds(lambda: torch.matmul(left, right), rounds)
-    copy = _seconds(lambda: target.copy_(source), rounds)
-    memory = torch.cuda.get_device_properties(0).total_memory
-    return Machine(
-        torch.cuda.get_device_name(), 2 * size**3 / product, 2 * source.numel() / copy, float(memory)
-    )
-
-
-def _seconds(work: Callable[[], object], rounds: int) -> float:
-    """Time of one call that queues work on the GPU, after three that warm it up."""
-    import torch
-
-    for _ in range(3):
-        work()
-    torch.cuda.synchronize()
-    started = time.perf_counter()
-    for _ in range(rounds):
-        work()
-    torch.cuda.synchronize()
-    return (time.perf_counter() - started) / rounds

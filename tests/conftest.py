@@ -24,7 +24,12 @@ CHAT_TEMPLATE = (
 )
 
 FAKE_VLLM = Path(__file__).with_name("pipeline") / "fake_vllm.py"
-FAKE_TORCH = "class cuda:\n    is_available = staticmethod(lambda: {})\n    get_device_name = staticmethod(lambda: 'fake')\n"
+FAKE_PLATFORMS = """
+class current_platform:
+    is_unspecified = staticmethod(lambda: False)
+    is_cuda = staticmethod(lambda: True)
+    get_device_name = staticmethod(lambda: "fake")
+"""
 
 
 # What the tiny BERT knows.
@@ -56,12 +61,12 @@ WORDS = [
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder in front of the path of the engine's process, with what stands in for vLLM and torch."""
+    """A folder in front of the path of the engine's process, with what stands in for vLLM."""
     folder = tmp_path / "site"
     (folder / "vllm").mkdir(parents=True)
     (folder / "vllm" / "__init__.py").write_text(FAKE_VLLM.read_text())
     (folder / "vllm" / "sampling_params.py").write_text("class StructuredOutputsParams:\n    pass\n")
-    (folder / "torch.py").write_text(FAKE_TORCH.format(True))
+    (folder / "vllm" / "platforms.py").write_text(FAKE_PLATFORMS)
     monkeypatch.setenv("PYTHONPATH", str(folder))
     return folder
 

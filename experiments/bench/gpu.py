@@ -34,17 +34,8 @@ from rlc.experiments.bench.gpu_faults import faults
 from rlc.experiments.runs.loop import document_schedule
 from rlc.experiments.runs.run import plan_run, write_json
 from rlc.experiments.runs.selection import where
-from rlc.pipeline.gpu_cost import (
-    MACHINES,
-    Decoder,
-    GpuPlan,
-    Machine,
-    Settings,
-    arithmetic_seconds,
-    measure_machine,
-    plan,
-    prefill_seconds,
-)
+from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Settings, arithmetic_seconds, plan, prefill_seconds
+from rlc.pipeline.gpu_machine import MACHINES, Machine, measure_machine
 from rlc.pipeline.llms.vllm import VllmLLM
 from rlc.pipeline.recipe import Recipe
 

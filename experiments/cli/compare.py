@@ -64,7 +64,8 @@ from rlc.experiments.study.readers import readers_of
 from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
 from rlc.experiments.tracking.place import TrackingError, is_tracked
-from rlc.pipeline.gpu_cost import Planned, machine_here
+from rlc.pipeline.gpu_cost import Planned
+from rlc.pipeline.gpu_machine import machine_here
 
 BANNER = (
     "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "

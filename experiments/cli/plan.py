@@ -29,7 +29,8 @@ from rlc.experiments.report.sections.amortised import in_words
 from rlc.experiments.runs.forecast import Forecast, forecasts, gpu_plans
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.run import plan_run
-from rlc.pipeline.gpu_cost import GIB, GpuPlan, Machine, machine_named, measure_machine
+from rlc.pipeline.gpu_cost import GpuPlan
+from rlc.pipeline.gpu_machine import GIB, Machine, machine_installed, machine_named, measure_machine
 
 NOT_ESTIMATED = "not estimated: its reader cannot say what it reads, or its engine what that takes"
 
@@ -46,14 +47,18 @@ NOT_ESTIMATED = "not estimated: its reader cannot say what it reads, or its engi
 @WHERE
 @LIMIT
 @click.option("--seed", default=0, help="Seed of the draw.")
-@click.option("--machine", default="h100", help="h100, h200, or a JSON file with measured ceilings.")
+@click.option(
+    "--machine",
+    help="h100, h200, or a JSON file with measured ceilings; by default the GPU that is installed here, else an h100.",
+)
 @click.option("--measure", "measured", is_flag=True, help="Measure this machine's GPU instead.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the plans as JSON, with the order of the documents."
 )
-def plan(questions: Questions, arms: Arms, output: Output, machine: str, measured: bool) -> None:
+def plan(questions: Questions, arms: Arms, output: Output, machine: str | None, measured: bool) -> None:
     """Say what long context and RAG will cost on a GPU with vLLM: memory, time, and whether it fits."""
-    gpu = measure_machine() if measured else machine_named(machine)
+    named = machine_installed() if machine is None else machine_named(machine)
+    gpu = measure_machine() if measured else named
     data = choose_questions(questions, arms.recipe)
     run = plan_run(data, choose_recipes(arms, questions.seed, data), arms.names, [], Path())
     print_plans(forecasts(run.specs, data), gpu, output.as_json)

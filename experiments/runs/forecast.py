@@ -26,7 +26,8 @@ from rlc.experiments.runs.progress import Pace
 from rlc.experiments.runs.run import Run
 from rlc.pipeline import families
 from rlc.pipeline.families import BUILDER, READER, role_of
-from rlc.pipeline.gpu_cost import GpuPlan, Machine, Planned, machine_installed
+from rlc.pipeline.gpu_cost import GpuPlan, Planned
+from rlc.pipeline.gpu_machine import Machine, machine_installed
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
 FILE = "estimate.json"

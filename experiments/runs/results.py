@@ -76,7 +76,14 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     ),
     "prefill_seconds": (pl.Float64, "computing the prompt"),
     "decode_seconds": (pl.Float64, "computing the answer"),
-    "seconds": (pl.Float64, "all of it"),
+    "seconds": (
+        pl.Float64,
+        "all of it; of prompts answered side by side, this one's share of their time",
+    ),
+    "latency_seconds": (
+        pl.Float64,
+        "from the call to the last token, retrieval included; null where that is `seconds`",
+    ),
     "finish_reason": (pl.String, "stop, length or error"),
     "prompt_hash": (pl.String, "identifies the exact prompt"),
     "error": (pl.String, "why there is no answer; null where there is one"),
@@ -94,6 +101,7 @@ LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands t
     "thought_tokens": 0,
     "calls": 0,
     "rounds": 0,
+    "latency_seconds": None,
     "steps": "[]",
 }
 TEXTS = ("question", "answers", "prediction", "parts", "prompt_hash", "details", "steps", "metadata")
@@ -115,7 +123,7 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
     """
     usage = {name: getattr(answer.usage, name) for name in COLUMNS if hasattr(answer.usage, name)}
     for name, value in usage.items():
-        if value is None and name == "first_token_seconds":  # nobody timed that token
+        if value is None and name in ("first_token_seconds", "latency_seconds"):  # nobody timed it
             continue
         _check(name, value, whole=SCHEMA[name] == pl.Int64)
     for piece in answer.evidence:

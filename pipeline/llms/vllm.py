@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cached_property
@@ -14,22 +15,22 @@ from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Machine, Settings, plan
+from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Settings, plan
+from rlc.pipeline.gpu_machine import Machine
+from rlc.pipeline.llms.support.batching import Link, apart, chained, charged, covered, documents
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.remote import ending, is_json
+from rlc.pipeline.llms.support.rope import stretched
 from rlc.pipeline.llms.support.thought import ROOM, separate_thought
+from rlc.pipeline.llms.support.vllm_arguments import arguments, cascade_least, check, environment
+from rlc.pipeline.llms.support.vllm_worker import has_cascade, installed_folder
 
 WORKER = "rlc.pipeline.llms.support.vllm_worker:work"
 LOG = "RLC_ENGINE_LOG"
 Message = dict[str, Any]
-ROPES = ("yarn", "linear", "dynamic")
-KV_DTYPES = ("auto", "bfloat16", "float16", "fp8", "fp8_e4m3", "fp8_e5m2")
-USAGE = (
-    *("prompt_tokens", "cached_tokens", "output_tokens", "queue_seconds", "prefill_seconds"),
-    *("first_token_seconds", "decode_seconds", "seconds"),
-)
+USAGE = ("prompt_tokens", "cached_tokens", "output_tokens", "queue_seconds", "first_token_seconds", "seconds")
 
 
 class VllmLLM:
@@ -46,14 +47,18 @@ class VllmLLM:
         dtype: of weights and arithmetic; `auto` is the model's own.
         tensor_parallel: GPUs over which each layer is split.
         gpu_memory: share of the GPU's memory that weights, working space and cache may take.
-        kv_cache_dtype: `auto` is the model's own; `fp8` holds twice as many documents.
+        kv_cache_dtype: by vLLM's name for it; `auto` is the model's own, `fp8` holds twice as many documents.
         kv_offload_gib: host memory for cached documents that fell out of the GPU's, in GiB; 0 is none.
+        kv_folder: a folder for those that fall out of the host's memory, too: a document that was read once is read
+            from there by every later engine of the same settings. Needs `kv_offload_gib`, which it passes through.
         keep_prefix: whether documents are kept in the cache at all.
-        cascade: compute attention to a prefix that all running prompts share once for all of them.
+        cascade: compute attention to a document once for all questions that are decoded beside each other. None does so
+            where it pays, which takes a vLLM that can (up to 0.31) and as many questions a document as
+            `cascade_least` says; each such document is then a call of its own. True wants it, False never has it.
         prefill_budget: prompt tokens computed in one step; None leaves it to vLLM.
         max_sequences: prompts in flight at once; None leaves it to vLLM.
         quantization: of the weights, by vLLM's name for it (`fp8`, `awq`, ...); None is the model's own.
-        rope: how positions are stretched beyond the model's own: `yarn`, `linear` or `dynamic`.
+        rope: how positions are stretched beyond the model's own: `yarn`, `ntk` or `linear`, as in the engine `hf`.
         rope_factor: by how much. A stretched model answers short prompts differently too: give both arms the same.
         speculative: vLLM's `speculative_config`, such as `{method = "ngram", num_speculative_tokens = 4}`.
         batch_invariant: kernels whose results do not depend on what else is in the batch; slower.
@@ -68,15 +73,16 @@ class VllmLLM:
         extra: further arguments of `vllm.LLM`; they override ours. They may name code, so a recipe that has them needs
             `--allow-code`.
 
-    `Usage.seconds` of one answer holds its time in the queue: prompts of one call wait for each other, so that the
-    sum over the answers is more than the wall time.
+    An answer is charged its share of the time of its call (`rlc.pipeline.llms.support.batching.charged`); how long it
+    was waited for is its latency.
 
     Raises:
-        ValueError: on a setting out of range, such as a window beyond the model's positions.
+        ValueError: on a setting out of range, such as a window beyond the model's positions, or positions that `rope`
+            cannot stretch.
     """
 
     NEEDS: ClassVar[tuple[str, ...]] = ("transformers",)
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2  # of 1, the seconds were latencies
 
     # Questions on several documents are decoded side by side, where the weights are read once for all of them.
     documents_together = 8
@@ -92,8 +98,9 @@ class VllmLLM:
         gpu_memory: float = 0.9,
         kv_cache_dtype: str = "auto",
         kv_offload_gib: float = 0.0,
+        kv_folder: str | None = None,
         keep_prefix: bool = True,
-        cascade: bool = False,
+        cascade: bool | None = None,
         prefill_budget: int | None = None,
         max_sequences: int | None = None,
         quantization: str | None = None,
@@ -125,7 +132,10 @@ class VllmLLM:
         self._chat = Chat(model, self._place, revision, template, thinking)
         self._child: Child | None = None
         self._deaths = 0
+        self._foreseen = 0  # the most questions on one document that a plan was asked for
         self.loaded: Message = {}  # what the running engine said of itself: version, device, cache_tokens, load_seconds
+        if rope is not None:
+            stretched(self._config, rope, rope_factor)  # says now if it cannot
         if window is not None and not 0 < window <= self._positions:
             raise ValueError(
                 f"window must be in [1, {self._positions}], what {model} can attend to; got {window}. To go beyond, "
@@ -194,13 +204,19 @@ class VllmLLM:
     def plan(self, loads: Sequence[PromptLoad], machine: Machine, per_batch: int | None = None) -> GpuPlan:
         """Work out what a GPU will make of such prompts, from the configuration alone: nothing is loaded.
 
+        The engine remembers the most questions that a document has here, for `cascade`.
+
         Raises:
             UnsupportedError: for a model whose arithmetic the planner does not know.
         """
+        self._foreseen = max([self._foreseen, *(load.questions for load in loads)])
         told = {
             f.name: self._settings[f.name] for f in fields(Settings) if self._settings.get(f.name) is not None
         }
-        settings = Settings(**{**told, "window": self.window})
+        folder = installed_folder("vllm")
+        cascades = folder is not None and has_cascade(folder) and self._wants_cascade(self._foreseen)
+        least = self._cascade_least if cascades else None
+        settings = Settings(**{**told, "window": self.window, "cascade_least": least})
         model = Decoder.from_config(self._config)
         return plan(model, machine, loads, settings, per_batch=per_batch or self.documents_together)
 
@@ -213,21 +229,42 @@ class VllmLLM:
     # -- the engine's process ------------------------------------------------------------------------------------
 
     def _ask(self, prompts: list[list[int]], sampling: Message) -> list[Generation]:
-        child = self._running()
+        links = chained(prompts)
+        runs = documents(links)
+        child = self._running(max(run.stop - run.start for run in runs))
+        if not self.loaded["cascade"]:
+            return self._call(child, prompts, links, sampling)
+        answers: list[Generation] = []
+        for part in apart(runs, self._cascade_least):
+            child = self._running()
+            # What shares its start with a prompt of another call has to bring it along.
+            answers += self._call(child, prompts[part], chained(prompts[part]), sampling)
+        return answers
+
+    def _call(
+        self, child: Child, prompts: list[list[int]], links: Sequence[Link], sampling: Message
+    ) -> list[Generation]:
+        limit = sampling["max_tokens"] + self._thinking_room
+        started = time.perf_counter()
         try:
-            limit = sampling["max_tokens"] + self._thinking_room
-            reply = child.ask({"prompts": prompts, "sampling": sampling | {"max_tokens": limit}})
+            reply = child.ask({"prompts": links, "sampling": sampling | {"max_tokens": limit}})
         except ChildDiedError as error:
             self._child = None
             self._deaths += 1
             return [Generation("", "error", error=f"{type(error).__name__}: {error}")] * len(prompts)
+        wall = time.perf_counter() - started
         if "refused" in reply:
             return [Generation("", "error", error=f"vLLM refused the prompts: {reply['refused']}")] * len(
                 prompts
             )
-        return [self._generation(answer, sampling) for answer in reply["answers"]]
+        latencies = [Usage(**{key: answer[key] for key in USAGE}) for answer in reply["answers"]]
+        usages = charged(latencies, wall, covered([answer["reading"] for answer in reply["answers"]]))
+        return [
+            self._generation(*answered, sampling) for answered in zip(reply["answers"], usages, strict=True)
+        ]
 
-    def _running(self) -> Child:
+    def _running(self, questions: int = 1) -> Child:
+        """The engine's process, started for so many questions on one document, if it does not run."""
         if self._child is None:
             if self._deaths > 1:
                 raise EngineUnavailableError(
@@ -235,20 +272,23 @@ class VllmLLM:
                     "max_sequences, prefill_budget), which `rlc plan` can check before anything is loaded"
                 )
             try:
-                self._child = self._start(self._settings | (self._smaller if self._deaths else {}))
+                settings = self._settings | (self._smaller if self._deaths else {})
+                self._child = self._start(settings, max(questions, self._foreseen))
             except ChildDiedError as error:
                 self._deaths += 1
                 if self._deaths == 1 and self._smaller:
-                    return self._running()
+                    return self._running(questions)
                 raise EngineUnavailableError(
                     f"vLLM could not load {self.name!r}: {error}. If memory is what is missing, `rlc plan` says which "
                     "settings fit"
                 ) from error
         return self._child
 
-    def _start(self, settings: Mapping[str, Any]) -> Child:
+    def _start(self, settings: Mapping[str, Any], questions: int) -> Child:
         child = Child(WORKER, "the engine's process", environment=environment(settings), log=_log())
-        said = child.ask({"load": arguments(settings, str(self._place), self._config)})
+        given = arguments(settings, str(self._place), self._config)
+        wanted = self._wants_cascade(questions)
+        said = child.ask({"load": given, "cascade": wanted, "needed": settings["cascade"] is True})
         if "missing" in said:
             child.end()
             raise MissingExtraError(
@@ -256,15 +296,24 @@ class VllmLLM:
             )
         if "refused" in said:
             child.end()
-            raise EngineUnavailableError(f"vLLM cannot run: {said['refused']}; use the engine hf or endpoint")
+            raise EngineUnavailableError(f"vLLM cannot run: {said['refused']}")
         self.loaded = said
         return child
 
-    def _generation(self, answer: Message, sampling: Message) -> Generation:
+    def _wants_cascade(self, questions: int) -> bool:
+        """Whether it is asked for, or pays for so many questions on one document."""
+        wish: bool | None = self._settings["cascade"]
+        return questions >= self._cascade_least if wish is None else wish
+
+    @property
+    def _cascade_least(self) -> int:
+        return cascade_least(self._config, self._settings["tensor_parallel"])
+
+    def _generation(self, answer: Message, usage: Usage, sampling: Message) -> Generation:
         raw = Generation(
             str(answer["text"]).strip(),
             ending(answer["finish_reason"], "").finish_reason,
-            Usage(**{key: answer[key] for key in USAGE}),
+            usage,
             None if sampling["logprobs"] is None else tuple(answer["logprobs"]),
         )
         if raw.finish_reason == "error":
@@ -297,78 +346,3 @@ def _log() -> IO[bytes]:
     """What vLLM prints to: the file that the environment names in RLC_ENGINE_LOG, else a temporary one."""
     named = os.environ.get(LOG)
     return Path(named).open("ab+") if named else tempfile.TemporaryFile()
-
-
-def check(settings: Mapping[str, Any]) -> None:
-    """Refuse settings out of range with a ValueError."""
-    if not 0 < settings["gpu_memory"] <= 1:
-        raise ValueError(f"gpu_memory is a share in (0, 1], got {settings['gpu_memory']}")
-    if settings["tensor_parallel"] < 1:
-        raise ValueError(f"tensor_parallel must be at least 1, got {settings['tensor_parallel']}")
-    if settings["kv_cache_dtype"] not in KV_DTYPES:
-        raise ValueError(
-            f"kv_cache_dtype must be one of {', '.join(KV_DTYPES)}; got {settings['kv_cache_dtype']!r}"
-        )
-    if settings["rope"] not in (None, *ROPES):
-        raise ValueError(f"rope must be one of {', '.join(ROPES)}; got {settings['rope']!r}")
-    if (settings["rope"] is None) != (settings["rope_factor"] == 1) or settings["rope_factor"] < 1:
-        raise ValueError(
-            f"rope and rope_factor (above 1) go together, got {settings['rope']!r} and {settings['rope_factor']}"
-        )
-    if settings["temperature"] < 0 or settings["kv_offload_gib"] < 0:
-        raise ValueError("temperature and kv_offload_gib must not be negative")
-    if settings["thinking_tokens"] < 0:
-        raise ValueError(f"thinking_tokens must not be negative, got {settings['thinking_tokens']}")
-
-
-def arguments(settings: Mapping[str, Any], model: str, config: Mapping[str, Any]) -> Message:
-    """Our settings as arguments of `vllm.LLM` (0.25.1); what is not set is left to vLLM."""
-    wanted = {
-        "revision": settings["revision"],
-        "max_model_len": settings["window"],
-        "max_num_batched_tokens": settings["prefill_budget"],
-        "max_num_seqs": settings["max_sequences"],
-        "quantization": settings["quantization"],
-        "speculative_config": settings["speculative"] and dict(settings["speculative"]),
-        "kv_offloading_size": settings["kv_offload_gib"] or None,
-        "hf_overrides": rope_override(settings, config) if settings["rope"] else None,
-    }
-    return {
-        "model": model,
-        "dtype": settings["dtype"],
-        "tensor_parallel_size": settings["tensor_parallel"],
-        "gpu_memory_utilization": settings["gpu_memory"],
-        "kv_cache_dtype": settings["kv_cache_dtype"],
-        "enable_prefix_caching": settings["keep_prefix"],
-        "disable_cascade_attn": not settings["cascade"],
-        "enforce_eager": not settings["cuda_graphs"],
-        "disable_log_stats": False,  # without them no request says how long it took
-        **{key: value for key, value in wanted.items() if value is not None},
-        **(settings["extra"] or {}),
-    }
-
-
-def rope_override(settings: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry of the model's configuration that stretches its positions."""
-    own = config.get("rope_parameters") or {}
-    theta = own.get("rope_theta", config.get("rope_theta", 10_000.0))
-    return {
-        "rope_parameters": {
-            "rope_type": settings["rope"],
-            "factor": float(settings["rope_factor"]),
-            "original_max_position_embeddings": config["max_position_embeddings"],
-            "rope_theta": theta,
-        }
-    }
-
-
-def environment(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Variables of the engine's process; nothing is reported to anyone."""
-    invariant = {"VLLM_BATCH_INVARIANT": "1"} if settings["batch_invariant"] else {}
-    # Whether there is a GPU is asked without touching it, since vLLM's own processes must be the first to.
-    return {
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-        **invariant,
-    }

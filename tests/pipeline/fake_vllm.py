@@ -24,12 +24,15 @@ class LLM:
         if os.environ.get("FAKE_VLLM_LOAD") == "die":
             os._exit(9)
         sys.stdout.write("a library that prints to standard output\n")
+        if arguments["kv_cache_dtype"] not in ("auto", "fp8", "int4_per_token_head"):
+            raise type("ValidationError", (ValueError,), {})("cache_dtype: Input should be 'auto' or 'fp8'")
         self.arguments = arguments
         cache = SimpleNamespace(kv_cache_size_tokens=4096, num_gpu_blocks=256, block_size=BLOCK)
         self.llm_engine = SimpleNamespace(vllm_config=SimpleNamespace(cache_config=cache))
         self.seen = set()
 
     def generate(self, prompts, sampling, use_tqdm=True):
+        time.sleep(float(os.environ.get("FAKE_VLLM_SECONDS", "0")))
         return [self._answer(prompt["prompt_token_ids"], sampling) for prompt in prompts]
 
     def _answer(self, ids, sampling):

@@ -8,19 +8,20 @@ from hypothesis import strategies as st
 from rlc.data.errors import UnsupportedError, UsageError
 from rlc.data.loads import PromptLoad
 from rlc.pipeline.gpu_cost import (
-    MACHINES,
+    ATTENTION_SHARE,
+    CASCADE_SECONDS,
+    MATRIX_SHARE,
     STEP_SECONDS,
     Decoder,
-    Machine,
     Settings,
     arithmetic_seconds,
     cache_tokens,
     decode_seconds,
-    machine_named,
-    measure_machine,
+    kv_bits,
     plan,
     prefill_seconds,
 )
+from rlc.pipeline.gpu_machine import MACHINES, Machine, machine_named, measure_machine
 
 LLAMA = Decoder(32, 4096, 14336, 32, 8, 128, 128256, 131072)
 H100 = MACHINES["h100"]
@@ -44,13 +45,56 @@ def test_times_by_hand():
     machine = Machine("m", matrix_rate=1000.0, memory_rate=100.0, memory=1e9)
     # 2 x 1152 x 3 operations in matrices, 2 x 2 x 4 x 2 x 9 in attention
     assert arithmetic_seconds(TINY, machine, 3) == pytest.approx((6912 + 288) / 1000)
-    assert prefill_seconds(TINY, machine, 3) == pytest.approx((6912 / 0.9 + 288 / 0.65) / 1000)
+    assert prefill_seconds(TINY, machine, 3) == pytest.approx(
+        (6912 / MATRIX_SHARE + 288 / ATTENTION_SHARE) / 1000
+    )
     one = PromptLoad("d", 10, 1, question_tokens=2, answer_tokens=3)
     kv = 12 * TINY.kv_bytes()
     step = TINY.weight_bytes() / 100 + STEP_SECONDS
     assert decode_seconds(TINY, machine, [one], Settings()) == pytest.approx(3 * (step + kv / 100))
     two = replace(one, questions=2)
     assert decode_seconds(TINY, machine, [two], Settings()) == pytest.approx(3 * (step + 1.65 * kv / 100))
+
+
+def test_a_shared_document_is_read_once():
+    machine = Machine("m", matrix_rate=1000.0, memory_rate=100.0, memory=1e9)
+    load = PromptLoad("d", 10, 3, question_tokens=2, answer_tokens=1)
+    kv, step = 12 * TINY.kv_bytes(), TINY.weight_bytes() / 100 + STEP_SECONDS
+    shared, apart = (decode_seconds(TINY, machine, [load], Settings(cascade_least=n)) for n in (3, 4))
+    assert shared == pytest.approx(step + CASCADE_SECONDS + kv / 100)
+    assert apart == pytest.approx(step + (1 + 0.65 * 2) * kv / 100)
+    others = [load, replace(load, document="e", questions=1)]
+    assert decode_seconds(TINY, machine, others, Settings(cascade_least=3)) == pytest.approx(
+        step + (1 + 0.65 * 2) * kv / 100 + kv / 100
+    )
+    # Documents of enough questions are a call of their own, whatever else is asked with them.
+    many = [replace(load, document=name) for name in "abc"]
+    once, four = (plan(TINY, machine, many, Settings(cascade_least=3), per_batch=n) for n in (1, 4))
+    assert once.seconds == four.seconds
+
+
+def test_an_h200_as_it_was_measured():
+    """2026-11-30, vLLM 0.25.1, 8B shape, 64 new tokens: seconds of a question."""
+    card = MACHINES["h200"]
+    for tokens, documents, questions, seconds in (
+        (32_768, 8, 1, 1.289), (32_768, 24, 10, 0.183), (120_000, 4, 10, 1.108), (3_000, 120, 1, 0.084),
+    ):  # fmt: skip
+        loads = [PromptLoad(str(i), tokens, questions) for i in range(documents)]
+        planned = plan(LLAMA, card, loads, Settings(), together=True).question_seconds
+        assert planned == pytest.approx(seconds, rel=0.15)
+    alone = [PromptLoad(str(i), 32_768, 24) for i in range(4)]
+    shared = plan(LLAMA, card, alone, Settings(cascade_least=17), per_batch=8).question_seconds
+    assert shared == pytest.approx(0.095, rel=0.15)
+
+
+def test_numbers_of_the_cache():
+    sizes = {
+        name: kv_bits(name) for name in ("bfloat16", "fp8_e5m2", "int4_per_token_head", "turboquant_k8v4")
+    }
+    assert sizes == {"bfloat16": 16, "fp8_e5m2": 8, "int4_per_token_head": 4, "turboquant_k8v4": 6}
+    assert kv_bits("nvfp4_4over6") == 4.5
+    with pytest.raises(UnsupportedError, match="int3"):
+        kv_bits("int3")
 
 
 def test_an_8b_llama_on_an_h100_as_it_was_measured():

@@ -1,5 +1,7 @@
 """What an answer cost: tokens, seconds, and money where there is a price sheet."""
 
+import polars as pl
+
 from rlc.data.records import Usage
 from rlc.experiments.metrics.cost import PRICED, dollars
 from rlc.experiments.report.cells import name, number
@@ -22,9 +24,11 @@ SECONDS = {
     "queue_seconds": "wait",
     "prefill_seconds": "prefill",
     "decode_seconds": "decode",
-    "first_token_seconds": "to the first token",
     "seconds": "in all",
+    "first_token_seconds": "to the first token",
+    "latency_seconds": "to the last token",
 }
+_LATENCY = pl.col("latency_seconds").fill_null(pl.col("seconds"))
 
 
 def costs(study: Study) -> Section:
@@ -33,7 +37,11 @@ def costs(study: Study) -> Section:
         Table("Tokens a question", ("reader", *TOKENS.values()), _rows(study, list(TOKENS), 0)),
         Table("Seconds a question", ("reader", *SECONDS.values()), _rows(study, list(SECONDS), 2)),
     ]
-    texts = ["Means over answered questions. A router pays for every arm that it asked."]
+    texts = [
+        "Means over answered questions. A router pays for every arm that it asked. Of questions answered side by side each "
+        "pays its share of the time that they took together, in which it was computed; the last two columns are what its "
+        "asker waited."
+    ]
     if not any(study.answered(reader)["seconds"].sum() for reader in study.readers):
         tables.pop()
         texts.append("Nothing was timed: the answers were recorded elsewhere.")
@@ -63,7 +71,7 @@ def _rows(study: Study, columns: list[str], digits: int) -> list[tuple[Cell, ...
             *(number(None if mean is None else float(mean), digits) for mean in means.row(0)),
         )
         for reader in study.readers
-        for means in [study.answered(reader).select(columns).mean()]
+        for means in [study.answered(reader).with_columns(_LATENCY).select(columns).mean()]
     ]
 
 

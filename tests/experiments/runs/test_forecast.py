@@ -22,7 +22,7 @@ from rlc.experiments.runs.forecast import (
 from rlc.experiments.runs.run import plan_run
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.study import make_study
-from rlc.pipeline.gpu_cost import MACHINES
+from rlc.pipeline.gpu_machine import MACHINES
 from rlc.pipeline.llms import HfLLM, ScriptedLLM, VllmLLM
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.recipe import Recipe

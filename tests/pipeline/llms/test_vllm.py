@@ -7,7 +7,8 @@ import pytest
 
 from rlc.data.errors import EngineUnavailableError, MissingExtraError
 from rlc.data.protocols import LLM, Prompt
-from rlc.pipeline.llms.vllm import VllmLLM, arguments
+from rlc.pipeline.llms.support.vllm_arguments import arguments, cascade_least, environment
+from rlc.pipeline.llms.vllm import VllmLLM
 
 
 @pytest.fixture
@@ -30,9 +31,11 @@ def test_it_is_an_engine(engine):
     assert answer.finish_reason == "length"
     assert answer.logprobs is None
     usage = answer.usage
-    assert (usage.queue_seconds, usage.prefill_seconds, usage.decode_seconds) == pytest.approx((1, 2, 4))
-    assert usage.first_token_seconds == 3.5
-    assert usage.seconds == pytest.approx(7.5)
+    assert usage.queue_seconds == pytest.approx(1)
+    assert (usage.first_token_seconds, usage.latency_seconds) == pytest.approx((3.5, 7.5))
+    assert (
+        usage.seconds == usage.prefill_seconds + usage.decode_seconds < 1
+    )  # of the call, whatever vLLM's clock says
     assert usage.prompt_tokens == engine.count(ONE)
     assert usage.output_tokens == 2
     assert engine.loaded["version"] == "0.25.1"
@@ -44,6 +47,56 @@ def test_questions_on_one_document_stand_together_and_answers_keep_their_order(e
     assert one.usage.cached_tokens == 0
     assert two.usage.cached_tokens > 256  # all of the document but its last block
     assert [a.usage.prompt_tokens for a in (one, other, two)] == [engine.count(p) for p in (ONE, OTHER, TWO)]
+
+
+def test_a_call_is_charged_once_and_most_of_it_to_the_question_that_read_the_document(
+    place, tiny_llm_folder, monkeypatch
+):
+    monkeypatch.setenv("FAKE_VLLM_SECONDS", "0.1")
+    engine = VllmLLM(str(tiny_llm_folder))
+    engine.generate([Prompt("", "Warm?")], max_tokens=1)
+    started = time.perf_counter()
+    one, two = (answer.usage for answer in engine.generate([ONE, TWO], max_tokens=4))
+    wall = time.perf_counter() - started
+    engine.close()
+    assert 0.1 <= one.seconds + two.seconds <= wall < one.latency + two.latency
+    assert one.seconds > 5 * two.seconds
+
+
+def test_documents_with_many_questions_are_a_call_of_their_own(place, tiny_llm_folder):
+    backend = place / "vllm" / "v1" / "attention" / "backends"
+    backend.mkdir(parents=True)
+    (backend / "flash_attn.py").write_text("def cascade_attention():\n    ...\n")
+    engine = VllmLLM(str(tiny_llm_folder))
+    least = engine._cascade_least
+    assert least == 67  # two key heads
+    few = engine.generate([ONE, TWO], max_tokens=2)
+    assert engine.loaded["cascade"] is False
+    engine.close()
+    many = [Prompt(DOCUMENT, f"Question {i}?", "You are helpful.") for i in range(least)]
+    answers = engine.generate([*many, OTHER], max_tokens=2)
+    assert engine.loaded["cascade"] is True
+    assert [a.usage.prompt_tokens for a in answers] == [engine.count(p) for p in [*many, OTHER]]
+    assert answers[1].text == few[0].text.replace("0 of", f"{answers[1].usage.cached_tokens} of")
+    engine.close()
+    never = VllmLLM(str(tiny_llm_folder), cascade=False)
+    never.generate(many, max_tokens=2)
+    never.close()
+    assert never.loaded["cascade"] is False
+
+
+def test_a_version_without_cascade_says_so(place, tiny_llm_folder):
+    with pytest.raises(
+        EngineUnavailableError, match=r"vLLM 0.25.1 has no cascade attention here.*constraints-gpu"
+    ):
+        VllmLLM(str(tiny_llm_folder), cascade=True).generate([ONE], max_tokens=2)
+
+
+def test_what_vllm_does_not_take_is_said_in_its_words(place, tiny_llm_folder):
+    with pytest.raises(
+        EngineUnavailableError, match=r"does not take these settings: cache_dtype: Input should be"
+    ):
+        VllmLLM(str(tiny_llm_folder), kv_cache_dtype="int3").generate([ONE], max_tokens=2)
 
 
 def test_nothing_to_do_starts_nothing(engine):
@@ -122,10 +175,10 @@ def test_an_engine_that_cannot_start_says_why(place, tiny_llm_folder, monkeypatc
         VllmLLM(str(tiny_llm_folder)).generate([ONE], max_tokens=4)
 
 
-def test_no_gpu_and_no_vllm(place, tiny_llm_folder):
-    torch = place / "torch.py"
-    torch.write_text(torch.read_text().replace("True", "False"))
-    with pytest.raises(EngineUnavailableError, match="no CUDA device"):
+def test_no_device_and_no_vllm(place, tiny_llm_folder):
+    platforms = place / "vllm" / "platforms.py"
+    platforms.write_text(platforms.read_text().replace("False", "True"))
+    with pytest.raises(EngineUnavailableError, match="no device that it knows"):
         VllmLLM(str(tiny_llm_folder)).generate([ONE], max_tokens=4)
     (place / "vllm" / "__init__.py").write_text("raise ModuleNotFoundError('no vllm', name='vllm')")
     with pytest.raises(MissingExtraError, match=r"rlc\[gpu\]"):
@@ -141,13 +194,42 @@ def test_settings_reach_vllm(tiny_llm_folder):
     assert given["max_model_len"] == engine.window == 1024
     rope = given["hf_overrides"]["rope_parameters"]
     assert (rope["rope_type"], rope["factor"], rope["original_max_position_embeddings"]) == ("yarn", 2.0, 512)
+    assert given["hf_overrides"]["max_position_embeddings"] == 1024
     assert given["kv_cache_dtype"] == "fp8"
     assert given["kv_offloading_size"] == 8
     assert given["tensor_parallel_size"] == 2
     assert given["max_num_batched_tokens"] == 8192
     assert given["enforce_eager"]
     assert given["load_format"] == "dummy"
-    assert "max_num_seqs" not in given
+    assert not {"max_num_seqs", "disable_cascade_attn", "kv_transfer_config"} & set(given)
+    whole = VllmLLM(str(tiny_llm_folder), rope="ntk", rope_factor=4)
+    assert arguments(whole._settings, "place", whole._config)["max_model_len"] == whole.window == 2048
+
+
+def test_a_folder_of_read_documents_is_one_for_each_kind_of_keys_and_values(tiny_llm_folder, tmp_path):
+    def tier(**settings):
+        engine = VllmLLM(str(tiny_llm_folder), kv_folder=str(tmp_path), kv_offload_gib=2, **settings)
+        return arguments(engine._settings, "place", engine._config)["kv_transfer_config"][
+            "kv_connector_extra_config"
+        ]
+
+    plain = tier()
+    assert plain["cpu_bytes_to_use"] == 2 * 1024**3
+    folders = [
+        t["secondary_tiers"][0]["root_dir"]
+        for t in (plain, tier(gpu_memory=0.5), tier(rope="ntk", rope_factor=2))
+    ]
+    assert folders[0] == folders[1] != folders[2]
+    assert folders[0].startswith(str(tmp_path))
+    seeded = environment(VllmLLM(str(tiny_llm_folder), kv_folder="x", kv_offload_gib=1)._settings)
+    assert seeded["PYTHONHASHSEED"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("heads", "kv", "gpus", "least"), [(32, 8, 1, 17), (14, 2, 1, 67), (32, 8, 2, 34), (32, 32, 1, 8)]
+)
+def test_from_how_many_questions_on_cascade_pays(heads, kv, gpus, least):
+    assert cascade_least({"num_attention_heads": heads, "num_key_value_heads": kv}, gpus) == least
 
 
 @pytest.mark.parametrize(
@@ -155,9 +237,9 @@ def test_settings_reach_vllm(tiny_llm_folder):
     [
         ({"window": 10_000}, "rope_factor = 20"),
         ({"gpu_memory": 0}, "gpu_memory"),
-        ({"kv_cache_dtype": "int3"}, "fp8"),
+        ({"kv_folder": "kept"}, "kv_offload_gib"),
         ({"rope": "yarn"}, "go together"),
-        ({"rope": "ntk", "rope_factor": 2}, "yarn"),
+        ({"rope": "dynamic", "rope_factor": 2}, "ntk"),
         ({"after_crash": {"gpu_memroy": 0.5}}, "gpu_memroy"),
         ({"template": "none"}, "plain"),
     ],
