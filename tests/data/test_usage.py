@@ -52,3 +52,14 @@ def test_many():
     assert Usage.total([RAG, LONG, RAG]) == RAG.then(LONG).then(RAG)
     assert Usage.at_once([RAG, LONG, RAG]).calls == 3
     assert Usage.total([]) == Usage.at_once([]) == Usage()
+
+
+def test_what_was_waited_is_not_what_a_share_of_a_batch_costs():
+    shared = Usage(output_tokens=1, first_token_seconds=2.0, seconds=0.5, latency_seconds=3.0)
+    assert shared.latency == 3.0
+    both = shared.then(LONG)
+    assert both.seconds == 0.5 + LONG.seconds
+    assert both.latency == 3.0 + LONG.seconds
+    assert both.first_token_seconds == 3.0 + LONG.first_token_seconds
+    assert shared.beside(LONG).latency == max(3.0, LONG.seconds)
+    assert LONG.then(LONG).latency_seconds is None
