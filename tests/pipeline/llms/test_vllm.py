@@ -2,6 +2,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -257,3 +258,14 @@ def test_an_engine_that_is_forgotten_ends(engine, place, tiny_llm_folder):
     del forgotten
     with pytest.raises(ProcessLookupError):
         os.killpg(pid, 0)
+
+
+def test_every_argument_is_known_to_the_version_that_was_measured(tiny_llm_folder):
+    """The names of `EngineArgs` in 0.25.1; `make test-vllm` asks the installed version."""
+    engine = VllmLLM(
+        str(tiny_llm_folder), window=64, kv_folder="kept", kv_offload_gib=1, rope="yarn", rope_factor=2,
+        revision="main", prefill_budget=512, max_sequences=4, quantization="fp8", speculative={"method": "ngram"},
+    )  # fmt: skip
+    known = set(Path(__file__).with_name("vllm-0.25.1-arguments.txt").read_text().split())
+    given = arguments(engine._settings, "place", engine._config)
+    assert {*given, "disable_cascade_attn"} <= known
