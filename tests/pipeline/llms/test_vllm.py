@@ -33,10 +33,10 @@ def test_it_is_an_engine(engine):
     assert answer.logprobs is None
     usage = answer.usage
     assert usage.queue_seconds == pytest.approx(1)
-    assert (usage.first_token_seconds, usage.latency_seconds) == pytest.approx((3.5, 7.5))
-    assert (
-        usage.seconds == usage.prefill_seconds + usage.decode_seconds < 1
-    )  # of the call, whatever vLLM's clock says
+    assert usage.first_token_seconds == 3.5
+    # Whatever vLLM's clocks say, nobody waited longer than the call.
+    assert usage.latency_seconds == pytest.approx(usage.seconds)
+    assert usage.seconds == usage.prefill_seconds + usage.decode_seconds < 1
     assert usage.prompt_tokens == engine.count(ONE)
     assert usage.output_tokens == 2
     assert engine.loaded["version"] == "0.25.1"
@@ -60,7 +60,7 @@ def test_a_call_is_charged_once_and_most_of_it_to_the_question_that_read_the_doc
     one, two = (answer.usage for answer in engine.generate([ONE, TWO], max_tokens=4))
     wall = time.perf_counter() - started
     engine.close()
-    assert 0.1 <= one.seconds + two.seconds <= wall < one.latency + two.latency
+    assert 0.1 <= one.seconds + two.seconds <= wall <= one.latency + two.latency
     assert one.seconds > 5 * two.seconds
 
 
