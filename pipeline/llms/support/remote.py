@@ -1,8 +1,10 @@
 """What engines behind a connection share: in which order to ask, how to wait, and how an answer may end."""
 
 import json
+import math
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
@@ -21,6 +23,9 @@ PROBE = Prompt("", "What is 2 + 3? Answer with the number alone.")
 
 ALIKE = 5
 """Failures of one kind in a row after which an engine is asked `PROBE` before anything else."""
+
+TURN = 0.2
+"""Seconds that a thread waits at a stretch."""
 
 _STOPS = (
     "stop", "eos", "eos_token", "stop_token", "stop_sequence", "end_turn", "end_of_turn", "complete", "completed", "end",
@@ -111,13 +116,30 @@ def ask_by_prefix(
                 # Not of a pool, whose threads the interpreter would wait for before it ends; with the caller's context,
                 # so that what is traced stays a child of what asked.
                 threading.Thread(target=copy_context().run, args=(work, i), daemon=True).start()
-            i, result = finished.get()
+            i, result = take(finished)
             if isinstance(result, BaseException):
                 raise result
             ready.extendleft((sibling, []) for sibling in reversed(siblings.pop(i)))
             yield i, result
     finally:
         stopped.set()
+
+
+def take(queue: SimpleQueue[T], seconds: float = math.inf) -> T:
+    """The next thing of a queue, waited for in short turns.
+
+    A Ctrl-C that comes just before a wait begins is heard only when the wait ends, so none is long.
+
+    Raises:
+        Empty: after so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return queue.get(timeout=max(0.0, min(TURN, deadline - time.monotonic())))
+        except Empty:
+            if time.monotonic() >= deadline:
+                raise
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
@@ -136,7 +158,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
     threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
     try:
-        result, error = outcome.get(timeout=seconds)
+        result, error = take(outcome, seconds)
     except Empty:
         raise TimeoutError(f"not done in {seconds:.0f} s") from None
     if error is not None:

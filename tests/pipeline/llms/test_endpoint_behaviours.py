@@ -10,12 +10,14 @@ import socketserver
 import threading
 import time
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 
 import pytest
 
 from rlc.data.errors import EngineUnavailableError
 from rlc.data.protocols import Prompt
 from rlc.pipeline.llms.endpoint import EndpointLLM
+from rlc.pipeline.llms.support.remote import take
 
 # -- a server on loopback that sends the bytes it is told to ----------------------------------------------------
 
@@ -452,6 +454,7 @@ def stuttering():
 @pytest.mark.parametrize("concurrency", [1, 8])
 def test_an_interrupt_ends_every_wait(state, concurrency):
     behave, settings = STATES[state]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "nobody took the interrupt away"
     with misbehaving(behave) as server:
         llm = EndpointLLM("m", 1000, server.url, concurrency=concurrency, timeout=600.0, **settings)
         prompts = [Prompt("", f"{i}?") for i in range(20)]
@@ -476,3 +479,24 @@ def test_an_interrupt_ends_every_wait(state, concurrency):
 def test_a_dripping_head_ends_too():
     generation, _ = ask(dripping_headers, timeout=0.2, retries=0, max_tokens=1)
     assert "raise timeout" in generation.error
+
+
+def test_an_interrupt_that_comes_just_before_a_wait_is_heard():
+    """A handler that C has only noted runs when the wait returns to Python."""
+    heard = []
+
+    class Slow(SimpleQueue):
+        """Its first wait begins just after the interrupt was noted."""
+
+        def get(self, block=True, timeout=None):
+            assert timeout is not None, "no wait without an end"
+            heard.append(timeout)
+            if len(heard) > 2:
+                raise KeyboardInterrupt
+            return super().get(block, 0.001)
+
+    with pytest.raises(KeyboardInterrupt):
+        take(Slow())
+    assert max(heard) <= 0.2
+    with pytest.raises(Empty):
+        take(SimpleQueue(), 0.01)
