@@ -155,10 +155,9 @@ class Builder:
                 )
             if key in settings or type(value) in PLAIN:
                 completed[key] = self._complete_value(parameter.annotation, value, f"{path}.{key}")
-            if names_prompts(parameter.annotation) and key in completed:
-                read_prompts(
-                    family.method(name, path), completed[key]
-                )  # a bad file is refused before any work
+            method = family.method(name, path)
+            if names_prompts(parameter.annotation) and key in completed and getattr(method, "PROMPTS", None):
+                read_prompts(method, completed[key])  # a bad file is refused before any work
         return completed
 
     def family_of(self, annotation: object) -> Family | None:

@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import ClassVar
 
 from rlc.data.completed import in_order
-from rlc.data.protocols import Role
+from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
+from rlc.data.protocols import Prompt, Role
 from rlc.data.records import Answer, Example
+from rlc.pipeline.prompts import kind_of, wording_of
 from rlc.pipeline.readers.support.driver import Limit, run_talks
 from rlc.pipeline.readers.support.talk import Talk
 
@@ -24,6 +27,7 @@ class Strategy(ABC):
         most_calls: of a language model that a question may cost; one more fails it.
         most_tokens: given and new, that a question may cost; once they are spent, the next call fails it. None sets no
             limit.
+        prompt: what is asked: a language that ships, or a file of your own.
     """
 
     VERSION: ClassVar[int] = 1
@@ -33,10 +37,27 @@ class Strategy(ABC):
     seed: int = 0
     most_calls: int = 200
     most_tokens: int | None = None
+    prompt: PromptFile = ENGLISH
 
     @abstractmethod
     def talk(self, example: Example) -> Talk[Answer]:
         """Read one example."""
+
+    @cached_property
+    def _texts(self) -> PromptTexts:
+        return read_prompts(type(self), self.prompt)
+
+    def _prompt(self, name: str, example: Example, **places: object) -> Prompt:
+        """One of the strategy's prompts: its places are filled in, with the question and what its document is called."""
+        source = self._texts.one_of("source", kind_of(example))
+        return self._texts.prompt(name, source=source, question=example.question, **places)
+
+    def _last_prompt(self, name: str, example: Example, text: str) -> Prompt:
+        """The prompt whose answer counts; in the wording of a data set's authors, the text stands where theirs does."""
+        wording = wording_of(example, self.prompt)
+        if wording:
+            return Prompt(wording.reading(text), wording.asked(example.question))
+        return self._prompt(name, example, text=text)
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""

@@ -1,0 +1,182 @@
+"""ReadAgent: gists of a document's pages, and a few pages read again for each question."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rlc.data.loads import PromptLoad
+from rlc.data.protocols import LLM, Role
+from rlc.data.records import Answer, Document, Evidence, Example
+from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
+from rlc.pipeline.readers.support.moves import BETWEEN, pieces_of, room_for, span_of
+from rlc.pipeline.readers.support.strategy import Strategy
+from rlc.pipeline.readers.support.talk import Talk, ask, once
+
+PART_TOKENS = 100  # of the parts between which a page may end
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the document, and what is remembered of it."""
+
+    text: str
+    span: Evidence
+    gist: str = ""
+
+
+@dataclass(frozen=True)
+class ReadAgent(Strategy):
+    """Let the model cut the document into pages, remember the gist of each, and read a few again for each question.
+
+    Pages and gists are made once for the questions on a document that come together, which is the cost of preparing it.
+    A page ends where the model finds it natural, after at least `least_words` and at most `most_words` words. The
+    pages that it asks for stand in full among the gists of the others (the paper's parallel look-up), and are the
+    evidence.
+
+    Source: Lee et al., A Human-Inspired Reading Agent with Gist Memory of Very Long Contexts, ICML 2024, arXiv
+    2402.09727, with its authors' sizes.
+
+    Args:
+        llm: reads.
+        least_words: of a page.
+        most_words: of a page.
+        pages: the most that are read again.
+        gist_tokens: of a gist.
+        max_tokens: of an answer, where the data set's wording does not say.
+    """
+
+    role: ClassVar[Role] = "long"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "pause.question": ("source?", "text"),
+        "gist.question": ("source?", "text"),
+        "look_up.prefix": ("source?", "text"),
+        "look_up.question": ("question", "most?"),
+        "answer.prefix": ("source?", "text"),
+        "answer.question": ("question",),
+        "source.other": (),
+    }
+
+    llm: LLM
+    least_words: int = 280
+    most_words: int = 600
+    pages: int = 5
+    gist_tokens: int = 256
+    max_tokens: int = 64
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least_words <= self.most_words or self.pages < 1:
+            raise ValueError(
+                f"expected 0 < least_words <= most_words and pages of at least 1, got {self.least_words}, "
+                f"{self.most_words} and {self.pages}"
+            )
+
+    def talk(self, example: Example) -> Talk[Answer]:
+        """Read one example."""
+        pages = yield from once(example.document, "gists", self._remember(example))
+        gists = memory_of(pages)
+        length = tokens_of(example, self.max_tokens)
+        prompt = self._prompt("look_up", example, text=gists, most=self.pages)
+        [said] = yield from ask(self.llm, prompt, max_tokens=32, seed=self.seed, name="look up")
+        again = page_numbers(said.text, len(pages))[: self.pages]
+        room = room_for(self.llm, self._last_prompt("answer", example, ""), length)
+        while again and self.llm.tokenizer.count(memory_of(pages, again)) > room:
+            again = again[:-1]
+        prompt = self._last_prompt("answer", example, memory_of(pages, again))
+        [last] = yield from ask(self.llm, prompt, max_tokens=length, seed=self.seed, name="answer")
+        return Answer(last.text, "", tuple(pages[i].span for i in sorted(again)))
+
+    def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:
+        """Bound the prompts: the document twice, for pages and gists, then twice the gists for each question."""
+        loads: list[PromptLoad] = []
+        for document in dict.fromkeys(example.document_id for example in examples):
+            asked = [example for example in examples if example.document_id == document]
+            parts = self._parts(asked[0])
+            words = sum(_words(part.page_content) for part in parts)
+            pages = words // self.least_words + 1
+            page = self._largest_page(parts)
+            gists = pages * (self.gist_tokens + MARGIN)
+            frames = [self._prompt(name, asked[0], text="") for name in ("pause", "gist")]
+            for frame, new in zip(frames, (8, self.gist_tokens), strict=True):
+                loads.append(PromptLoad(document, 0, pages, self.llm.count(frame) + page + MARGIN, new))
+            for example in asked:
+                look_up = self.llm.count(self._prompt("look_up", example, text="", most=self.pages))
+                loads.append(PromptLoad(document, 0, 1, look_up + gists + MARGIN, 32))
+                last = self.llm.count(self._last_prompt("answer", example, "")) + gists + self.pages * page
+                loads.append(PromptLoad(document, 0, 1, last + MARGIN, tokens_of(example, self.max_tokens)))
+        return loads
+
+    def _remember(self, example: Example) -> Talk[list[Page]]:
+        """Pages of the document with their gists."""
+        parts = self._parts(example)
+        pages: list[Page] = []
+        while parts:
+            count = yield from self._page_end(example, parts)
+            first, last = span_of(example, parts[0]), span_of(example, parts[count - 1])
+            text = example.document.page_content[first.start : last.end]
+            pages.append(Page(text, Evidence(example.document_id, first.start, last.end)))
+            parts = parts[count:]
+        prompts = [self._prompt("gist", example, text=page.text) for page in pages]
+        gists = yield from ask(self.llm, *prompts, max_tokens=self.gist_tokens, seed=self.seed, name="gist")
+        return [
+            Page(page.text, page.span, gist.text.strip()) for page, gist in zip(pages, gists, strict=True)
+        ]
+
+    def _page_end(self, example: Example, parts: Sequence[Document]) -> Talk[int]:
+        """How many of the parts make the next page."""
+        words, labelled, choices = 0, "", []
+        for count, part in enumerate(parts, 1):
+            words += _words(part.page_content)
+            if words > self.most_words and count > 1:
+                break
+            labelled += part.page_content
+            if words >= self.least_words:
+                choices.append(count)
+                labelled += f"<{count}>"
+        else:
+            return len(parts)  # what is left is a page
+        if len(choices) < 2:
+            return choices[0] if choices else count - 1
+        prompt = self._prompt("pause", example, text=labelled)
+        [said] = yield from ask(self.llm, prompt, max_tokens=8, seed=self.seed, name="pause")
+        named = re.search(r"\d+", said.text)
+        return int(named[0]) if named and int(named[0]) in choices else choices[-1]
+
+    def _parts(self, example: Example) -> list[Document]:
+        return pieces_of(example.document, PART_TOKENS, self.llm.tokenizer)
+
+    def _largest_page(self, parts: Sequence[Document]) -> int:
+        """Bound the tokens of a page, with a label after every part."""
+        counts = [
+            (_words(part.page_content), self.llm.tokenizer.count(part.page_content) + 8) for part in parts
+        ]
+        largest = 0
+        for start in range(len(counts)):
+            words = tokens = 0
+            for more, size in counts[start:]:
+                words += more
+                if words > self.most_words and tokens:
+                    break
+                tokens += size
+            largest = max(largest, tokens)
+        return largest
+
+
+def memory_of(pages: Sequence[Page], again: Sequence[int] = ()) -> str:
+    """The gists in order under their page numbers (from 1); those to be read again in full."""
+    shown = [page.text.strip() if i in again else page.gist for i, page in enumerate(pages)]
+    return BETWEEN.join(f"Page {i}:\n{text}" for i, text in enumerate(shown, 1))
+
+
+def page_numbers(text: str, count: int) -> list[int]:
+    """The pages (from 0) that a reply such as "[2, 5]" names, each once, in its order.
+
+    >>> page_numbers("I want pages 3 and 12, and 3.", 5)
+    [2]
+    """
+    named = [int(number) - 1 for number in re.findall(r"\d+", text)]
+    return [page for page in dict.fromkeys(named) if 0 <= page < count]
+
+
+def _words(text: str) -> int:
+    return len(text.split())
