@@ -8,6 +8,7 @@ READERS = {
     "recorded": "rlc.pipeline.readers.recorded:RecordedReader",
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
     "map-reduce": "rlc.pipeline.readers.map_reduce:MapReduce",
+    "long-agent": "rlc.pipeline.readers.long_agent:LongAgent",
     "mem-walker": "rlc.pipeline.readers.mem_walker:MemWalker",
     "read-agent": "rlc.pipeline.readers.read_agent:ReadAgent",
     "runnable": "rlc.pipeline.readers.runnable:RunnableReader",
