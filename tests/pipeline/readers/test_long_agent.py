@@ -27,7 +27,7 @@ def example(make_example):
 
 def test_members_who_disagree_read_together_until_one_answer_is_left(example):
     lead = leader("ASK: Who lit the light?", "ANSWER: Ann")
-    [answer] = LongAgent(ScriptedLLM(members), lead, part=10)([example])
+    [answer] = LongAgent(ScriptedLLM(members), lead, part=8)([example])
     assert answer.text == "Ann"
     assert [step.name for step in answer.steps] == ["lead", "member", "member", "member", "member", "lead"]
     assert [step.round for step in answer.steps] == [0, 1, 1, 1, 2, 3]
@@ -40,14 +40,14 @@ def test_members_who_disagree_read_together_until_one_answer_is_left(example):
 
 def test_the_same_answer_in_other_letters_is_one(example):
     llm = ScriptedLLM(lambda prompt: "ANN" if "Bob" in prompt.prefix else members(prompt))
-    [answer] = LongAgent(llm, leader("ASK: Who?", "ANSWER: Ann"), part=10)([example])
+    [answer] = LongAgent(llm, leader("ASK: Who?", "ANSWER: Ann"), part=8)([example])
     assert [step.name for step in answer.steps].count("member") == 3
     assert len(answer.evidence) == 2
 
 
 def test_after_its_turns_the_leader_answers_from_what_was_said(example):
     lead = leader("ASK: Who?", "ASK: Where?", "Ann, it seems.")
-    [answer] = LongAgent(ScriptedLLM({"": "NOTHING"}), lead, part=10, turns=2)([example])
+    [answer] = LongAgent(ScriptedLLM({"": "NOTHING"}), lead, part=8, turns=2)([example])
     assert answer.text == "Ann, it seems."
     assert lead.calls[-1].prompts[0].prefix.count(NOBODY) == 2
     assert answer.evidence == ()
@@ -56,6 +56,6 @@ def test_after_its_turns_the_leader_answers_from_what_was_said(example):
 def test_a_leader_that_answers_before_asking_has_the_question_asked(example):
     lead = leader("ANSWER: I guess.", "ANSWER: Ann")
     llm = ScriptedLLM(members)
-    [answer] = LongAgent(llm, lead, part=10)([example])
+    [answer] = LongAgent(llm, lead, part=8)([example])
     assert answer.text == "Ann"
     assert llm.calls[0].prompts[0].question.startswith("Question: Who lit it?")
