@@ -6,7 +6,6 @@ or one row a line. Where the facts stand is not marked. Wording, with two worked
 
 import csv
 import io
-import json
 import tomllib
 from dataclasses import replace
 from functools import cache
@@ -16,11 +15,11 @@ from typing import Any
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, UsageError, unknown
-from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, short_digest, unpacked
+from rlc.data.formats.files import JsonRow, digest, numbered, short_digest, unpacked
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
-from rlc.data.sets.loading import dataset, find
+from rlc.data.sets.loading import dataset, find, read_table
 from rlc.data.sets.recordings import UNSEEN, Recording, Recordings, unseen_example
 
 ASKED = (
@@ -105,22 +104,11 @@ def load(part: str, length: str = "4k", root: str = "", recorded: str = "") -> D
         fields: dict[str, Any] = {"task": part, "answerable": True, "metadata": {"length": length}}
         return Example(f"{part}/{length}:{row.line}", question, one, (target,), wording=wording, **fields)
 
-    examples = numbered(_read(file, example))
+    examples = numbered(read_table(file, example))
     documents = {one.document_id: one.document for one in examples}
     return Dataset(
         CARD.name, examples, documents, digest(folder, [file]), variant, folder, CARD.measures(part)
     )
-
-
-def _read(file: Path, make: Any) -> list[Example]:  # noqa: ANN401 - a function of a row
-    text = file.read_text(encoding="utf-8").lstrip("\ufeff \n")
-    if not text.startswith("["):
-        return read_rows(file, make)
-    try:
-        rows = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{file}: not JSON ({error}); fetch it again") from error
-    return [make(JsonRow(file, i, row)) for i, row in enumerate(rows, start=1)]
 
 
 def recorded_models(root: Path) -> list[str]:

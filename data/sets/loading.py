@@ -1,18 +1,23 @@
 """What loaders of data sets share: one document for equal texts, files by name, passages by their marks."""
 
+import csv
+import io
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
-from rlc.data.formats.files import digest, numbered, short_digest
-from rlc.data.records import Dataset, Example
+from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, read_text, short_digest
+from rlc.data.records import Dataset, Evidence, Example
 from rlc.data.sets.card import Card
+from rlc.data.sets.fetch import files_of
 
 Spans = Sequence[tuple[int, int]]
+Made = TypeVar("Made")
 
 
 class Documents:
@@ -96,3 +101,66 @@ def dataset(
     documents = {example.document_id: example.document for example in examples}
     root = folder if folder.is_dir() else folder.parent
     return Dataset(card.name, numbered(examples), documents, digest(root, files), variant, folder, measures)
+
+
+def read_table(path: Path, make: Callable[[JsonRow], Made]) -> list[Made]:
+    """Make something of every row of a file: JSON Lines (packed too), a JSON list (also under `data`), CSV, TSV or parquet.
+
+    Raises:
+        DataError: for the first broken row, with its number, or a file that cannot be read.
+    """
+    if path.suffix == ".parquet":
+        rows = _parquet(path)
+    elif path.suffix in (".csv", ".tsv"):
+        lines = io.StringIO(read_text(path), newline="")
+        rows = list(csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ","))
+    elif path.suffix == ".json" and (text := read_text(path)).lstrip().startswith("["):
+        rows = _json(path, text)
+    elif path.suffix == ".json" and text.lstrip().startswith('{"data"'):
+        rows = _json(path, text)["data"]
+    else:
+        return read_rows(path, make)
+    return [make(_row(path, number, row)) for number, row in enumerate(rows, start=1)]
+
+
+def _row(path: Path, number: int, values: object) -> JsonRow:
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: row {number}: expected an object, got {type(values).__name__}")
+    return JsonRow(path, number, values)
+
+
+def _json(path: Path, text: str) -> Any:  # noqa: ANN401 - plain data
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}); fetch it again") from error
+
+
+def _parquet(path: Path) -> list[dict[str, Any]]:
+    import polars as pl
+
+    try:
+        return pl.read_parquet(path).to_dicts()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path}: is no parquet file, or a part of one ({error}); fetch it again") from error
+
+
+def load_part(
+    card: Card, part: str, root: str, names: Sequence[str], make: Callable[[JsonRow], Example | list[Example]]
+) -> Dataset:
+    """The data set of a part whose rows stand in the first of these files; a row may make several examples.
+
+    Raises:
+        DataError: where the file is not here, or a row is broken.
+    """
+    folder, variant = files_of(card, root)
+    file = find(folder, *names)
+    made = [one if isinstance(one, list) else [one] for one in read_table(file, make)]
+    return dataset(card, [one for some in made for one in some], [file], folder, variant, card.measures(part))
+
+
+def located(document: Document, pieces: Sequence[str]) -> tuple[Evidence, ...]:
+    """The places at which pieces stand in a document, word for word; those that do not are left out."""
+    text, name = document.page_content, str(document.id)
+    places = [(text.find(piece), len(piece)) for piece in pieces if piece.strip()]
+    return tuple(Evidence(name, start, start + length) for start, length in places if start >= 0)

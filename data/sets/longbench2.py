@@ -4,15 +4,13 @@ Rows of `data.json` hold `_id`, `domain`, `sub_domain`, `difficulty`, `length`, 
 The choices belong to the wording, not to what is searched for.
 """
 
-import json
 from typing import Any
 
-from rlc.data.errors import DataError
 from rlc.data.formats.files import JsonRow
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
-from rlc.data.sets.loading import Documents, dataset, find
+from rlc.data.sets.loading import Documents, dataset, find, read_table
 
 DOMAINS = (
     "Single-Document QA", "Multi-Document QA", "Long In-context Learning", "Long-dialogue History Understanding",
@@ -56,12 +54,8 @@ def load(root: str = "") -> Dataset:
     """
     folder, variant = files_of(CARD, root)
     file = find(folder, "data.json")
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{file}: not JSON ({error}); fetch it again") from error
     documents = Documents("text")
-    examples = [_example(JsonRow(file, i, row), documents) for i, row in enumerate(rows, start=1)]
+    examples = read_table(file, lambda row: _example(row, documents))
     measures = {example.task: "longbench2:choice" for example in examples}
     return dataset(CARD, examples, [file], folder, variant, measures)
 

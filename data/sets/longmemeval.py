@@ -5,16 +5,15 @@ The cleaned data is read, not the older one, which has wrong answers. Rows hold 
 `answer_session_ids`. A session is a passage, whose chunks have its `session` and `date` as metadata; turns that hold the answer are gold.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlc.data.errors import DataError, UsageError
+from rlc.data.errors import UsageError
 from rlc.data.formats.files import JsonRow
 from rlc.data.records import Dataset, Evidence, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
-from rlc.data.sets.loading import Documents, dataset, find, joined, texts
+from rlc.data.sets.loading import Documents, dataset, find, joined, read_table, texts
 
 TYPES = (
     "single-session-user", "single-session-assistant", "single-session-preference", "multi-session", "temporal-reasoning",
@@ -68,12 +67,8 @@ def load(size: str = "s", root: str = "") -> Dataset:
         raise UsageError(f"longmemeval: size must be one of {', '.join(FILES)}, got {size!r}")
     folder, variant = files_of(CARD, root)
     file = find(folder, *FILES[size])
-    try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{file}: not JSON ({error}); fetch it again") from error
     documents = Documents(f"longmemeval/{size}", "conversation")
-    examples = [_example(documents, JsonRow(file, i, row)) for i, row in enumerate(rows, start=1)]
+    examples = read_table(file, lambda row: _example(documents, row))
     return dataset(CARD, examples, [file], folder, variant, {})
 
 

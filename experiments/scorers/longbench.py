@@ -36,7 +36,7 @@ def qa_f1_zh(prediction: str, example: Example) -> Measured:
 
 def rouge_l(prediction: str, example: Example) -> Measured:
     """F of the longest common subsequences of words, sentence by sentence."""
-    return _best(prediction, example, _rouge_l)
+    return _best(prediction, example, rouge_l_of)
 
 
 def rouge_l_zh(prediction: str, example: Example) -> Measured:
@@ -45,7 +45,7 @@ def rouge_l_zh(prediction: str, example: Example) -> Measured:
     from jieba import cut
 
     def score(said: str, gold: str) -> float:
-        return _rouge_l(" ".join(cut(said, cut_all=False)), " ".join(cut(gold, cut_all=False)))
+        return rouge_l_of(" ".join(cut(said, cut_all=False)), " ".join(cut(gold, cut_all=False)))
 
     return _best(prediction, example, score)
 
@@ -118,7 +118,8 @@ def _best(prediction: str, example: Example, score: Callable[[str, str], float])
     return Measured(max((score(said, gold) for gold in example.answers), default=0.0))
 
 
-def _rouge_l(said: str, gold: str) -> float:
+def rouge_l_of(said: str, gold: str) -> float:
+    """F of ROUGE-L by `rouge` 1.0.1; 0 where one of both has no word."""
     require("rouge")
     from rouge import Rouge
 

@@ -23,6 +23,17 @@ FIXTURES = Path(__file__).parents[1] / "data" / "sets" / "fixtures"
 # The smallest settings of what is made here, and files that stand elsewhere.
 SETTINGS = {
     "lara": {"root": str(SAMPLE)},
+    "beir": {"part": ["longembed-narrativeqa", "coderag-humaneval", "impliret-arithmetic"]},
+    "haystackcraft": {"passages": 4},
+    "helmet": {"part": ["nq", "json_kv", "msmarco", "narrativeqa"]},
+    "holobench": {"length": 1024, "rows": 8, "questions": 2},
+    "kitab": {"part": ["starts-with", "word-count"]},
+    "lciteeval": {"part": ["hotpotqa", "gov_report", "niah", "counting_stars"]},
+    "loft": {"part": ["nq", "quest", "retrieval-nq"]},
+    "lveval": {"part": ["hotpotwikiqa_mixup", "factrecall_en", "cmrc_mixup", "dureader_mixup"]},
+    "m4le": {"part": ["triviaqa", "wikitext-103", "marc", "arxiv"]},  # one for each scorer
+    "manyicl": {"part": ["banking77"]},
+    "scbench": {"part": ["scbench_kv", "scbench_choice_eng", "scbench_vt", "scbench_mf"]},
     "hyper-multi-step": {"length": 512, "questions": 2},
     "needlechain": {"length": 5, "questions": 2},
     "needle-threading": {"length": 2048, "questions": 2},
