@@ -11,6 +11,7 @@ READERS = {
     "long-agent": "rlc.pipeline.readers.long_agent:LongAgent",
     "mem-walker": "rlc.pipeline.readers.mem_walker:MemWalker",
     "read-agent": "rlc.pipeline.readers.read_agent:ReadAgent",
+    "recycled": "rlc.pipeline.readers.recycled:Recycled",
     "runnable": "rlc.pipeline.readers.runnable:RunnableReader",
 }
 
