@@ -56,7 +56,7 @@ class Chunker(BaseDocumentTransformer, ABC):
         return (densest(text, size, own, tokenizer),)
 
     def split(self, document: Document) -> list[Document]:
-        """Cut one document.
+        """Cut one document into chunks.
 
         Raises:
             DataError: if its content is not text, or holds a lone surrogate (which no encoder can take).

@@ -56,7 +56,7 @@ class ContextualChunker(Chunker):
         return self.inner.spans(text)
 
     def split(self, document: Document) -> list[Document]:
-        """Cut one document.
+        """Cut one document into chunks with a line of context each.
 
         Raises:
             DataError: as for every chunker.

@@ -26,7 +26,7 @@ class PassagesChunker(Chunker):
         return {"inner": "recursive"}
 
     def split(self, document: Document) -> list[Document]:
-        """Cut one document.
+        """Cut one document at the passages that it marks.
 
         Raises:
             DataError: if it marks no passages and there is no `inner`, or its content is not text.

@@ -215,7 +215,7 @@ def _joined(loaded: Sequence[Dataset]) -> Dataset:
 
 
 def _prefixed(dataset: Dataset) -> Dataset:
-    """The same with the set's name in ids and tasks, so that those of two sets cannot be taken for each other."""
+    """Put a set's name before its ids and tasks, so that those of two sets cannot be taken for each other."""
     name = dataset.name
     documents = {
         old: Document(id=f"{name}/{old}", page_content=one.page_content, metadata=one.metadata)

@@ -53,7 +53,7 @@ class Generation:
 
     @property
     def cost(self) -> Usage:
-        """Its usage, counted as one call."""
+        """The usage, counted as one call in one round."""
         return replace(self.usage, calls=1, rounds=1)
 
 
@@ -228,9 +228,7 @@ class Retrieved(NamedTuple):
 class Reader(Protocol):
     """A reader answers examples: in order, one answer each, never fewer."""
 
-    def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
-        """Answer them."""
-        ...
+    def __call__(self, examples: Sequence[Example], /) -> list[Answer]: ...
 
 
 @runtime_checkable

@@ -128,7 +128,7 @@ class Dataset:
         return frozenset(example.document_id for example in self.examples)
 
     def where(self, keep: Callable[[Example], bool]) -> "Dataset":
-        """The same documents with only the examples that `keep` accepts."""
+        """Keep the examples that `keep` accepts, and all documents."""
         return replace(self, examples=tuple(example for example in self.examples if keep(example)))
 
 
@@ -208,12 +208,12 @@ class Usage:
 
     @classmethod
     def total(cls, usages: Iterable["Usage"]) -> "Usage":
-        """Many, one after the other."""
+        """Add up usages that came one after the other."""
         return reduce(cls.then, usages, cls())
 
     @classmethod
     def at_once(cls, usages: Iterable["Usage"]) -> "Usage":
-        """Many, at one time."""
+        """Add up usages that ran at one time."""
         return reduce(cls.beside, usages, cls())
 
 

@@ -83,7 +83,7 @@ class Store:
         return answers
 
     def present(self, keys: Sequence[str]) -> set[str]:
-        """Those of the keys that have an answer which can be read."""
+        """Tell which of the keys have an answer that can be read."""
         return set(self.get(keys))
 
     def _rows(self, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -205,7 +205,6 @@ class Store:
         return int(self._connection.execute("SELECT count(*) FROM answers").fetchone()[0])
 
     def close(self) -> None:
-        """Close the file."""
         self._connection.close()
 
 
@@ -245,7 +244,7 @@ def seal(key: str, answer: Answer) -> str:
 
 
 def unseal(key: str, stored: str) -> Answer:
-    """The answer back. Fields that this version does not know are left out, missing ones take their defaults.
+    """Read a sealed answer back. Fields that this version does not know are left out, missing ones take their defaults.
 
     Raises:
         ValueError: if the digest is another, or the text is no JSON; one of `UNREADABLE` if it is no answer.

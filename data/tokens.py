@@ -62,7 +62,7 @@ class ApproximateTokenizer:
         return list(self.pieces(text))
 
     def pieces(self, text: str) -> Iterator[tuple[int, int]]:
-        """The same spans one by one: those of a large text together take many times its memory."""
+        """Yield the spans one by one: those of a large text together take many times its memory."""
         return (match.span() for match in self._piece.finditer(text))
 
     def count(self, text: str) -> int:

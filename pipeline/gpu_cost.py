@@ -83,7 +83,7 @@ class Decoder:
 
     @property
     def parameters(self) -> int:
-        """All of them, but for norms and biases."""
+        """Count the parameters, but for norms and biases."""
         return self.layer_parameters + self.vocabulary * self.hidden * (1 if self.tied else 2)
 
     def kv_bytes(self, dtype: str = "auto") -> float:
@@ -138,7 +138,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class GpuPlan:
-    """What would happen. Bytes are of all GPUs together; `window` is what the longest prompt and its answer need.
+    """What a GPU would make of a reader: bytes, seconds and advice. Bytes are of all GPUs together; `window` is what the longest prompt and its answer need.
 
     `first_seconds` is the mean cost of a document's first question (as if all had one), `further_seconds` of every further one (None where
     no document has any), `question_seconds` the mean over all of them, `questions` how many a document has on average.
@@ -162,7 +162,7 @@ class GpuPlan:
 
     @property
     def seconds(self) -> float:
-        """All of it."""
+        """Seconds for all questions together."""
         return self.prefill_seconds + self.decode_seconds
 
 
@@ -240,7 +240,7 @@ def prefill_seconds(model: Decoder, machine: Machine, tokens: int, cached: int =
 
 
 def arithmetic_seconds(model: Decoder, machine: Machine, tokens: int) -> float:
-    """The same for a whole prompt at the full matrix-product rate: the limit of prefill."""
+    """Seconds for a whole prompt at the full matrix-product rate: the limit of prefill."""
     attention = 2 * model.layers * model.heads * model.head_dimension * tokens * tokens
     return (2 * model.layer_parameters * tokens + attention) / machine.matrix_rate
 

@@ -40,7 +40,7 @@ class Recipe:
             object.__setattr__(self, tables, present_names(getattr(self, tables)))
 
     def only(self, names: Sequence[str]) -> "Recipe":
-        """The same recipe with these readers, in this order; the others may still be named by them.
+        """Keep these readers, in this order; the others may still be named by them.
 
         Raises:
             SpecError: if a name is not a reader of the recipe.

@@ -52,7 +52,7 @@ class BM25Retriever(Retriever):
         stemmer: str | None = None,
         whole_numbers: bool = True,
     ) -> Self:
-        """Index the documents.
+        """Analyse and index the documents.
 
         Args:
             documents: at least one.

@@ -20,7 +20,7 @@ Value = TypeVar("Value")
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file.
+    """Read a file's bytes whole.
 
     Raises:
         FileNotFoundError: if it is absent.

@@ -176,7 +176,7 @@ class _Text:
         self._pieces += [text] * bool(text)
 
     def comment(self, text: str) -> None:
-        """Nobody sees it."""
+        """Leave comments out: no reader of the page sees them."""
 
     def close(self) -> tuple[str, str]:
         """The text and the title."""

@@ -50,7 +50,7 @@ class Haystack:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Its words of five letters and more, sorted: what keys and word lists are drawn from.
+        """The hay's words of five letters and more, sorted: what keys and word lists are drawn from.
 
         Raises:
             UsageError: if there are fewer than a hundred.

@@ -23,7 +23,7 @@ LONGEST = 200_000  # characters of a literal; a list of gold values is far short
 
 
 class Recording(NamedTuple):
-    """One answer. `failure` says why there is none; `answers` are the gold ones that it was asked with, where known."""
+    """A recorded answer of a model. `failure` says why there is none; `answers` are the gold ones that it was asked with, where known."""
 
     prediction: str | None
     failure: str | None = None

@@ -46,7 +46,7 @@ class WordCache:
             return int(self._counts[ids].sum())
 
     def borders(self, text: str) -> NDArray[np.int64]:
-        """The same spans as an array [tokens, 2]."""
+        """The spans of `offsets` as an array [tokens, 2]."""
         words = _words(text)
         with self._lock:
             ids = self._numbers(words)

@@ -36,7 +36,7 @@ def choose_questions(questions: Questions, recipe: Path | None = None) -> Datase
 
 
 def choose_dataset(words: str | None, data_root: Path | None, recipe: Path | None = None) -> Dataset:
-    """All of that data set."""
+    """Load the data set that the words or the recipe name, with all its questions."""
     specs = dataset_specs(recipe_file(recipe)) if words is None and recipe is not None else []
     return load_sets(specs, data_root) if specs else load_dataset(words or "lara", data_root)
 
@@ -98,7 +98,7 @@ def questions_per_document(dataset: Dataset) -> float:
 
 
 def priced(recipe: Recipe, price: float | None, budget: int | None, questions: float) -> Recipe:
-    """The same recipe with what long context may cost its routers, for so many questions a document.
+    """Tell a recipe's routers what long context may cost, for so many questions a document.
 
     Without a price nothing is said of the questions, for nothing would come of it: at price 0 they change no decision.
 
@@ -115,14 +115,14 @@ def priced(recipe: Recipe, price: float | None, budget: int | None, questions: f
 
 
 def _with_router_settings(recipe: Recipe, knows: str, settings: Spec) -> Recipe:
-    """The same recipe with settings of the routers that take the setting `knows`, should they be added to it."""
+    """Give a recipe settings of the routers that take the setting `knows`, should they be added to it."""
     routers = [name for name in ROUTERS if takes({"use": name}, knows)]
     parts = {f"router-{name}": {**recipe.parts.get(f"router-{name}", {}), **settings} for name in routers}
     return Recipe(recipe.readers, {**recipe.parts, **parts})
 
 
 def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
-    """The same recipe with the seed in every reader that takes one, and with the given settings."""
+    """Set the seed in every reader that takes one, and the given settings."""
     seeds = [
         f"readers.{name}.seed={seed}" for name, spec in recipe.readers.items() if seed and takes(spec, "seed")
     ]

@@ -75,7 +75,6 @@ class Shell(click.Group):
             formatter.write_dl(sorted({**own, **told}.items()))
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
-        """Run the command."""
         try:
             return super().invoke(ctx)
         except RlcError as error:

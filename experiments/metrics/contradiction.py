@@ -55,13 +55,13 @@ def contradiction(key: Key, answer: ParsedAnswer) -> str:
 
 
 def _abstains(key: Key, answer: ParsedAnswer) -> bool:
-    """It opens by saying that the text does not tell, and holds less than half of what is asked."""
+    """Whether an answer opens by saying that the text does not tell, and holds less than half of what is asked."""
     silent = answer.opens_abstaining and not key.gold.opens_abstaining
     return silent and 2 * len(key.content & answer.content) < len(key.content)
 
 
 def _other_truth(key: Key, answer: ParsedAnswer) -> bool:
-    """It says no where the gold answer says yes, or the other way about."""
+    """Whether an answer says no where the gold answer says yes, or the other way about."""
     if key.gold.truth is None:
         return False
     said = answers_yes(key.question, answer) if key.gold.says_only_so else answer.truth

@@ -49,7 +49,7 @@ class Price:
         return self.dollars(*counts)
 
     def dollars(self, prompt: Tokens, cached: Tokens, output: Tokens, index: Tokens) -> Tokens:
-        """The same for counts of the four kinds in `PRICED`, be they numbers or columns of a table."""
+        """Dollars for counts of the four kinds in `PRICED`, be they numbers or columns of a table."""
         return ((prompt - cached + index) * self.prompt + cached * self.cached + output * self.output) / 1e6
 
 

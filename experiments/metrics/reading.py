@@ -45,7 +45,7 @@ class Clause:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """Its stems and marks in order."""
+        """The clause's stems and marks in order."""
         return tuple(
             stem(part) if part[0].isalnum() else part
             for word in _MARKED.findall(_comparable(self.text))

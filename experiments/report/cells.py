@@ -7,12 +7,12 @@ NONE = "–"
 
 
 def name(text: str, strong: bool = False) -> Cell:
-    """A row's name."""
+    """Write a row's name as a cell."""
     return Cell(text, strong=strong)
 
 
 def count(number: int | None) -> Cell:
-    """A whole number."""
+    """Write a whole number as a cell."""
     return Cell(NONE if number is None else f"{number:,}")
 
 
@@ -51,7 +51,7 @@ def interval(value: Estimate, signed: bool = False) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """A p value."""
+    """Write a p value, the smallest ones as a bound."""
     if p is None:
         return NONE
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"

@@ -67,7 +67,7 @@ def render_html(report: Report, drawings: dict[str, str]) -> str:
 
 
 def render_markdown(report: Report, pictures: bool = True) -> str:
-    """The same as Markdown; plots are linked, where there are `pictures` to link to."""
+    """Render a report as Markdown; plots are linked, where there are `pictures` to link to."""
     environment = _environment(autoescape=False, finalize=_markdown_value)
     environment.filters["marked"] = _marked
     return environment.get_template("report.md.j2").render(report=report, pictures=pictures)

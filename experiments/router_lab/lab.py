@@ -108,11 +108,11 @@ class Lab:
         return self.known[..., : self.stages[stage]]
 
     def feature_names(self, stage: Stage) -> tuple[str, ...]:
-        """Their names."""
+        """The names of the features, in the order of their columns."""
         return self.names[: self.stages[stage]]
 
     def without(self, ends: tuple[str, ...]) -> "Lab":
-        """The same laboratory where no router knows the features whose names end so."""
+        """Leave out the features whose names end so: no router knows them then."""
         kept = [i for i, name in enumerate(self.names) if not name.endswith(ends)]
         return replace(
             self,

@@ -214,7 +214,7 @@ def decide_by_table(rules: TableModel, short: Bools, known: Floats | None, model
 
 
 def priced(lab: Lab, play: Play, price: float) -> Play:
-    """The same router at a price per 1,000 extra tokens, every token counted in full, as LaRA's own runs paid."""
+    """Play a router at a price per 1,000 extra tokens, every token counted in full, as LaRA's own runs paid."""
     if play.worth is None:
         return play
     extra = np.array([estimated_tokens(len(e.document.page_content)) for e in lab.examples]) - lab.rag_tokens

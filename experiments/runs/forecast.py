@@ -38,7 +38,7 @@ PROBE_ANSWER = 16
 
 @dataclass(frozen=True)
 class Speed:
-    """Tokens per second."""
+    """An engine's measured tokens per second."""
 
     prefill: float
     decode: float
@@ -60,7 +60,6 @@ class Forecast:
 
     @property
     def output_tokens(self) -> int:
-        """New tokens."""
         return sum(load.questions * load.answer_tokens for load in self.loads or ())
 
     def figures(self, speed: Speed | None = None) -> dict[str, Any]:
@@ -125,7 +124,7 @@ class UnloadedEncoder:
     tokenizer = ApproximateTokenizer()
 
     def encode_documents(self, texts: Sequence[str]) -> Floats:
-        """None of them.
+        """Refuse to embed: a forecast loads no encoder.
 
         Raises:
             UnsupportedError: always.
@@ -133,11 +132,10 @@ class UnloadedEncoder:
         raise UnsupportedError(f"a forecast has no vectors, and {len(texts)} texts were to have some")
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
-        """None of them, as for documents."""
         return self.encode_documents(texts)
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
-        """None of them, as for documents.
+        """Refuse to embed, as for documents.
 
         Raises:
             UnsupportedError: always.

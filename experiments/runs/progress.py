@@ -47,7 +47,7 @@ class Pace:
         return sum(left[reader] * (pace or 0.0) for reader, pace in paces.items())
 
     def _pace(self, reader: str) -> float | None:
-        """Seconds an answer."""
+        """Estimate a reader's seconds for an answer; its first batch counts only while there is no other."""
         if done := self.done.get(reader):
             answers, seconds = self.opening[reader]
             if done > answers:
@@ -108,7 +108,7 @@ class Progress:
 
 
 def clock(seconds: float | None) -> str:
-    """Seconds for people."""
+    """Write seconds as people do: 45 s, or 3 min 05 s."""
     if seconds is None:
         return "unknown time"
     minutes, rest = divmod(round(seconds), 60)

@@ -24,7 +24,6 @@ class PromptRecorder:
     prompts: list[Prompt] = field(default_factory=list)
 
     def holds(self, stage: str, key: Hashable) -> bool:  # noqa: ARG002 - a memory's face
-        """Nobody is asked."""
         return True
 
     def recall_all(

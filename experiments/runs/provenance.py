@@ -78,7 +78,7 @@ def _git(folder: Path, *words: str) -> str:
 
 
 def processor() -> str:
-    """The processor's name."""
+    """Name the processor of this machine."""
     file = Path("/proc/cpuinfo")
     if file.is_file():
         for line in file.read_text().splitlines():

@@ -116,7 +116,7 @@ MARK, BLANK = (
 
 
 def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str, Any]:
-    """One row.
+    """Make the row of one reader's answer to one example.
 
     Raises:
         DataError: if a figure of the answer has no place in the table, such as a count that is negative or endless.
@@ -187,7 +187,7 @@ class Rows:
         self._count = 0
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take rows.
+        """Take rows, and keep them on disk.
 
         Raises:
             StoreError: where the disk of temporary files is full.
@@ -213,7 +213,7 @@ class Rows:
                 yield to_frame([json.loads(one) for (one,) in some])
 
     def frame(self, readers: Sequence[str]) -> pl.DataFrame:
-        """All of them at once."""
+        """The rows all at once, as a frame."""
         return pl.concat(self.frames(readers))
 
 

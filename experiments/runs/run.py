@@ -38,7 +38,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The same for the same question asked again: data, selection, and what the readers are."""
+        """Name the run by what it asks: data, selection, and what the readers are."""
         examples = [example.id for example in self.dataset.examples]
         specs = {name: identity(spec) for name, spec in self.specs.items()}
         asked = [self.dataset.revision, examples, list(specs), specs]

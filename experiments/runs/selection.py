@@ -69,7 +69,7 @@ def draw(seed: int, name: str) -> str:
 
 
 def measured_by(dataset: Dataset, name: str) -> Dataset:
-    """The same questions, scored as the authors do (`authors`), by the rule judge (`rule`) or by a scorer.
+    """Score the questions as the authors do (`authors`), by the rule judge (`rule`) or by a scorer.
 
     Raises:
         UsageError: on an unknown name.

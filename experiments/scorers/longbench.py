@@ -77,7 +77,7 @@ def retrieval(prediction: str, example: Example) -> Measured:
 
 
 def retrieval_zh(prediction: str, example: Example) -> Measured:
-    """`retrieval` in Chinese."""
+    """Score a Chinese answer as `retrieval` does."""
     return _best(prediction, example, lambda said, gold: _share(_NUMBER.findall(said), _after("段落", gold)))
 
 

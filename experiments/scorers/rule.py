@@ -69,7 +69,7 @@ class Fit:
 
     @classmethod
     def from_json(cls, text: str) -> "Fit":
-        """Read a fit.
+        """Read a judge's fit from the text of its file.
 
         Raises:
             ValueError: if the text is not what `to_json` writes.

@@ -35,7 +35,7 @@ class Clusters:
     weights: Floats
 
     def statistic(self) -> float:
-        """Its value on the data themselves."""
+        """The statistic on the data themselves."""
         return float(_combine(self.sums.sum(0), self.counts.sum(0), self.weights))
 
     def influence(self) -> Floats:
@@ -166,7 +166,7 @@ def _flipped(contributions: Floats, flips: int, seed: int) -> tuple[Floats, bool
 
 
 def finite(values: ArrayLike) -> Floats:
-    """As float64 [rows].
+    """The values as float64 [rows], refused where one is not finite.
 
     Raises:
         ValueError: if one is missing or infinite, or there is more than one dimension.

@@ -78,7 +78,6 @@ class SweepResult:
 
     @property
     def best(self) -> RankedSetting:
-        """The chosen setting."""
         return self.ranking[0]
 
     @property
@@ -88,7 +87,7 @@ class SweepResult:
 
 
 def failures_are_wrong(study: Study) -> Study:
-    """The same study with failed answers judged wrong."""
+    """Judge failed answers wrong in all that a study says."""
     return replace(study, outcomes=study.wrong_if_failed)
 
 

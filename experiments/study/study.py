@@ -268,12 +268,12 @@ class Study:
 
     @property
     def arm_comparisons(self) -> list[Comparison]:
-        """Those between arms."""
+        """The comparisons of arms with each other, corrected for their number."""
         return [one for one in self.comparisons if one.first.role != "router"]
 
     @property
     def router_comparisons(self) -> list[Comparison]:
-        """Those of a router with its better arm, in the order of `routings`."""
+        """The comparisons of each router with its better arm, in the order of `routings`."""
         return [one for one in self.comparisons if one.first.role == "router"]
 
 

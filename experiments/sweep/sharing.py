@@ -60,7 +60,7 @@ class Memory:
     def recall_all(
         self, stage: str, wanted: Mapping[Hashable, Any], make: Callable[[list[Any]], Sequence[T]]
     ) -> dict[Hashable, T]:
-        """The same for many: `make` gets those of the wanted things that are not there, and makes them together."""
+        """Recall many things at once: `make` gets those that are not there, and makes them together."""
         kept, counted = self._kept[stage], self.stages[stage]
         found: dict[Hashable, T] = {}
         for key in wanted:
@@ -113,7 +113,7 @@ def _failed(value: object) -> bool:
 
 @dataclass(frozen=True)
 class SharingRagReader(RagReader):
-    """The same reader on the memory's clock."""
+    """A RAG reader on the memory's clock."""
 
     memory: Memory = field(default_factory=Memory, compare=False)
 
@@ -124,7 +124,7 @@ class SharingRagReader(RagReader):
 
 @dataclass(frozen=True)
 class SharingSearcher(Searcher):
-    """The same searcher on the memory's clock."""
+    """A searcher on the memory's clock."""
 
     memory: Memory = field(default_factory=Memory, compare=False)
 
@@ -193,7 +193,6 @@ class SharedStep:
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> Sequence[Document]:
-        """The refined passages."""
         passages = fingerprint(
             [[one.id, one.page_content, repr(sorted(one.metadata.items()))] for one in documents]
         )

@@ -100,7 +100,7 @@ def cost(name: str, spec: Spec, dataset: Dataset) -> float:
 
 
 def record(plan: SweepPlan, result: SweepResult) -> dict[str, Any]:
-    """All of a sweep's outcome as plain data: what `sweep.json` holds."""
+    """Write a sweep's outcome as plain data: what `sweep.json` holds."""
     return {
         "tuning": _part(plan.tuning.dataset, plan.tuning.id),
         "test": _part(plan.test, plan.test_run(result.best.reader.name).id if result.test else None),

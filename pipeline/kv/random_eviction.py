@@ -16,7 +16,7 @@ class RandomEviction(Eviction):
     seed: int = 0
 
     def scores(self, layer: Layer) -> "torch.Tensor":
-        """Uniform random numbers."""
+        """Draw uniform random scores, the same for the same seed."""
         import torch
 
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + layer.index)

@@ -32,7 +32,6 @@ class SnapKV(Eviction):
 
     @property
     def window(self) -> int:
-        """The observing tokens."""
         return self.observed
 
     def scores(self, layer: Layer) -> "torch.Tensor":

@@ -245,7 +245,7 @@ class EndpointLLM:
         return generation
 
     def _server_of(self, prompt: Prompt) -> str:
-        """The same server for the same prefix, in every process."""
+        """Choose a server by the prefix: the same one for the same prefix, in every process."""
         if len(self._places) == 1:
             return self._places[0]
         return self._places[int(fingerprint([prompt.system, prompt.prefix]), 16) % len(self._places)]

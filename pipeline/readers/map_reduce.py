@@ -56,7 +56,6 @@ class MapReduce(Strategy):
     max_tokens: int = 64
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         pieces = self._pieces(example)
         asked = [self._noting(example, piece.page_content) for piece in pieces]
         said = yield from ask(self.llm, *asked, max_tokens=self.note_tokens, seed=self.seed, name="map")

@@ -72,7 +72,6 @@ class ReadAgent(Strategy):
             )
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         pages = yield from once(example.document, "gists", self._remember(example))
         gists = memory_of(pages)
         length = tokens_of(example, self.max_tokens)

@@ -147,7 +147,7 @@ class ReaderRunnable(Runnable[Mapping[str, Any], Answer]):
         self.reader = reader
 
     def invoke(self, input: Mapping[str, Any], config: RunnableConfig | None = None, **_: object) -> Answer:  # noqa: A002 - langchain's name
-        """Answer one question.
+        """Answer one question, with its usage and trace.
 
         Raises:
             UsageError: if the input lacks a question or a document.

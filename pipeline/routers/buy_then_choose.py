@@ -45,7 +45,6 @@ class BuyThenChoose(LearnedRouter):
 
     @property
     def _decider(self) -> Decider:
-        """The first stage."""
         price = self.price
         if self.budget is not None:
             share = paid_share(self.questions_per_document, self.cached)

@@ -72,7 +72,7 @@ class TableModel:
 
     @classmethod
     def from_json(cls, text: str) -> "TableModel":
-        """Read a table.
+        """Read a table's fit from the text of its file.
 
         Raises:
             DataError: if the text is no such file, or one of another format.

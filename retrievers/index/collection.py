@@ -17,7 +17,7 @@ Rows = NDArray[np.int64]
 
 
 class Collection:
-    """Documents by row.
+    """Documents by row, with their metadata as columns.
 
     Attributes:
         ties: int64 [documents], each row's place when the documents are sorted by id: what breaks ties of score.
@@ -30,7 +30,7 @@ class Collection:
 
     @classmethod
     def of(cls, documents: Sequence[Document]) -> "Collection":
-        """Take documents.
+        """Number documents and settle how ties between them break.
 
         Raises:
             DataError: if there is none.
@@ -90,7 +90,7 @@ class Collection:
         ]
 
     def _column(self, field: str) -> dict[Any, Rows]:
-        """Value -> rows. Kept, since questions about one document come with the same filter."""
+        """Index a metadata field: its values to their rows. Kept, since questions about one document come with the same filter."""
         if field not in self._rows:
             rows: defaultdict[Any, list[int]] = defaultdict(list)
             for row, document in enumerate(self.documents):

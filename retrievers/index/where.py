@@ -135,7 +135,7 @@ def bounds(condition: object) -> Collection[object]:
 
 
 def for_store(where: Mapping[str, Any]) -> dict[str, Any]:
-    """The same filter as every store takes it: one operator a field, and `$and` around more than one.
+    """Write a filter as every store takes it: one operator a field, and `$and` around more than one.
 
     >>> for_store({"year": {"$gte": 2000, "$lt": 2010}})
     {'$and': [{'year': {'$gte': 2000}}, {'year': {'$lt': 2010}}]}

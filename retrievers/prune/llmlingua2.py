@@ -110,12 +110,11 @@ class LLMLingua2Pruner(SentencePruner):
         return probabilities.cpu().numpy()
 
     def warm(self) -> None:
-        """Load the model."""
         self._loaded  # noqa: B018 - a cached property
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        """Model and tokenizer."""
+        """Load model and tokenizer, once."""
         import torch
         from transformers import AutoModelForTokenClassification, AutoTokenizer
 

@@ -210,7 +210,6 @@ class ProvencePruner(SentencePruner):
         return self.window or most
 
     def warm(self) -> None:
-        """Load the model."""
         self._loaded  # noqa: B018 - a cached property
 
     @cached_property

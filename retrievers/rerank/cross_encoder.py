@@ -51,7 +51,7 @@ class CrossEncoderReranker(Reranker):
         return self._pooled
 
     def scores(self, query: str, texts: Sequence[str]) -> Floats:
-        """Logits, float32 [texts].
+        """Score texts by their logits, float32 [texts].
 
         Raises:
             DataError: if the query fills the window, or a passage does not fit and is to be refused.
@@ -81,12 +81,11 @@ class CrossEncoderReranker(Reranker):
         return self.window or most
 
     def warm(self) -> None:
-        """Load the model."""
         self._loaded  # noqa: B018 - a cached property
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        """Model and tokenizer."""
+        """Load model and tokenizer, once."""
         import torch
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 

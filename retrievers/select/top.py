@@ -11,7 +11,7 @@ from rlc.retrievers.support.compressor import Compressor
 
 
 class Top(Compressor):
-    """The first `k`."""
+    """Keep the first `k` documents."""
 
     k: int = Field(ge=1)
 

@@ -42,7 +42,7 @@ class NestedRetriever(Retriever):
 
     @classmethod
     def from_documents(cls, documents: Sequence[Document], **settings: Any) -> Self:  # noqa: ANN401 - the fields' types
-        """Index the documents. The settings are those that `hold` names, and the class's own fields.
+        """Index the documents with what the retriever holds. The settings are those that `hold` names, and the class's own fields.
 
         Raises:
             TypeError: on a setting that the class does not have.

@@ -36,7 +36,7 @@ class Passage:
         return self.source == other.source and self.start < other.end and other.start < self.end
 
     def __or__(self, other: "Passage") -> "Passage":
-        """Both as one."""
+        """Join two passages into one span."""
         start, end = min(self.start, other.start), max(self.end, other.end)
         return Passage(self.source, start, end, {**self.hits, **other.hits})
 

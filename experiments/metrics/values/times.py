@@ -157,7 +157,7 @@ class Time(Value):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Hours and minutes."""
+        """Hours and minutes, as far as they are told."""
         return (f"#{self.minutes // 60}:{self.minutes % 60:02}",)
 
     def says(self, gold: Value) -> bool:

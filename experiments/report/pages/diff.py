@@ -9,7 +9,7 @@ from rlc.experiments.study.diff import Change, Flip, RunDiff
 
 
 def change_report(found: RunDiff, flips: int | None = None) -> Report:
-    """All of it; at most so many questions that flipped, each way and by reader."""
+    """Make the page of two runs compared, with at most so many questions that flipped, each way and by reader."""
     first, second = found.first.folder.name, found.second.folder.name
     return Report(
         title=f"From {first} to {second}",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def sweep_report(result: SweepResult) -> Report:
-    """All sections."""
+    """Make the page of a sweep from its sections."""
     text, loud = banner(result.study)
     sections = (
         Section("choice", "The choice", texts=sentences(result)),
@@ -243,7 +243,7 @@ def test(result: SweepResult) -> Section | None:
 
 
 def work(result: SweepResult) -> Section:
-    """What was shared."""
+    """Tell how much work the settings shared, by stage."""
     return Section(
         "work",
         "Shared work",

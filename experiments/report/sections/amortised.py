@@ -98,7 +98,7 @@ def _questions(number: int) -> str:
 
 
 def cost_sentences(study: Study) -> list[str]:
-    """The same for a terminal: the formula of each arm, and where they meet; nothing where there are several models."""
+    """Tell a terminal the cost formula of each arm, and where they meet; nothing where there are several models."""
     pairs = arm_pairs(study)
     if len(pairs) != 1:
         return []

@@ -16,7 +16,7 @@ SHORTEST = 0.005  # seconds; less is noise, or was not timed
 
 
 def answer(study: Study) -> Section:
-    """Three sentences."""
+    """Answer in three sentences: accuracy, cost, router."""
     return Section("answer", "The answer", texts=(" ".join(sentences(study)),))
 
 

@@ -99,7 +99,7 @@ def _latency(found: Mapping[str, Any]) -> Table:
 
 
 def draw(sets: Mapping[str, Mapping[str, Any]]) -> "Figure":
-    """Retention over compression."""
+    """Plot how much evidence is kept against how much text is removed."""
     figure, grid = new_panels(len(sets), len(sets), (3.1, 3.5), margin=(0.4, 0), share="y")
     for axes, (place, found) in zip(grid, sets.items(), strict=True):
         for method, curve in found["curves"].items():

@@ -60,7 +60,7 @@ class Chat:
 
     @cached_property
     def codec(self) -> Any:  # noqa: ANN401 - a transformers tokenizer
-        """The model's tokenizer.
+        """Load the model's tokenizer, once.
 
         Raises:
             WeightsError: if the model has no tokenizer that can be loaded.

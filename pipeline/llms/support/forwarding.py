@@ -42,7 +42,6 @@ class ForwardingLLM:
 
     @property
     def name(self) -> str:
-        """The engine's name."""
         return self.llm.name
 
     @property
@@ -52,7 +51,6 @@ class ForwardingLLM:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The engine's tokenizer."""
         return self.llm.tokenizer
 
     def count(self, prompt: Prompt) -> int:
@@ -86,7 +84,7 @@ class ForwardingLLM:
 
 
 class CompletingLLM(ForwardingLLM):
-    """The same before an engine that yields each generation when it ends."""
+    """Forward to an engine that yields each generation when it ends."""
 
     def generate_as_completed(
         self,

@@ -113,7 +113,7 @@ class TokenLogprob(BaseModel):
 
 
 class Logprobs(BaseModel):
-    """Those of all new tokens."""
+    """The log-probabilities of all new tokens."""
 
     content: list[TokenLogprob] | None = None
 
@@ -148,7 +148,6 @@ class TokenCounts(BaseModel):
 
     @property
     def cached(self) -> int:
-        """Cached prompt tokens."""
         return (self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens) or 0
 
     @property
@@ -173,7 +172,7 @@ class Told(BaseModel):
 
 
 class Reply(Told):
-    """A chat completion."""
+    """A chat completion as the server sent it."""
 
     choices: list[Choice] = Field(min_length=1)
 
@@ -217,7 +216,7 @@ def messages(prompt: Prompt, system_role: bool = True) -> list[dict[str, str]]:
 
 
 def read_reply(body: bytes | str) -> Reply:
-    """A whole reply.
+    """Read a reply that came whole.
 
     Raises:
         FaultError: if it is an error.

@@ -84,13 +84,11 @@ class CallbackTrace(BaseCallbackHandler):
         self._tick()
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **more: object) -> None:
-        """Read the clock."""
         self._tick()
 
     def on_chat_model_start(
         self, serialized: object, messages: list[list[BaseMessage]], *, run_id: UUID, **more: object
     ) -> None:
-        """Begin an `ask`."""
         said = [[message.type, message.text] for batch in messages for message in batch]
         self._start(run_id, "ask", _name(serialized, more, "model"), fingerprint(said))
 
@@ -99,7 +97,6 @@ class CallbackTrace(BaseCallbackHandler):
         self._start(run_id, "ask", _name(serialized, more, "model"), fingerprint(prompts))
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **more: object) -> None:
-        """End an `ask`."""
         generation = response.generations[0][0]
         counts = None
         if isinstance(generation, ChatGeneration):
@@ -121,11 +118,9 @@ class CallbackTrace(BaseCallbackHandler):
         self._end(run_id, Usage(calls=1, rounds=1), error=error)
 
     def on_retriever_start(self, serialized: object, query: str, *, run_id: UUID, **more: object) -> None:
-        """Begin a `search`."""
         self._start(run_id, "search", query)
 
     def on_retriever_end(self, documents: Sequence[Document], *, run_id: UUID, **more: object) -> None:
-        """End a `search`."""
         found = [one for document in documents for one in self._evidence_of(document)]
         self._end(run_id, Usage(), text=f"{len(documents)} passages", evidence=tuple(found))
 
@@ -134,11 +129,9 @@ class CallbackTrace(BaseCallbackHandler):
         self._end(run_id, Usage(), error=error)
 
     def on_tool_start(self, serialized: object, input_str: str, *, run_id: UUID, **more: object) -> None:
-        """Begin a `tool`."""
         self._start(run_id, "tool", f"{_name(serialized, more, 'tool')}: {input_str}")
 
     def on_tool_end(self, output: object, *, run_id: UUID, **more: object) -> None:
-        """End a `tool`."""
         self._end(run_id, Usage(), text=str(getattr(output, "content", output)))
 
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **more: object) -> None:

@@ -31,7 +31,6 @@ class Order(NamedTuple):
 
     @property
     def prompt(self) -> Prompt:
-        """The prompt itself."""
         return self.ask.prompts[self.number]
 
     @property

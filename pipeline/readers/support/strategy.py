@@ -41,7 +41,7 @@ class Strategy(ABC):
 
     @abstractmethod
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
+        """Read one example: yield wishes, return the answer."""
 
     @cached_property
     def _texts(self) -> PromptTexts:

@@ -67,7 +67,7 @@ class Text:
 
 @lru_cache(maxsize=16)
 def text_of(content: str) -> Text:
-    """The same document taken apart once, also where its questions come one by one."""
+    """Take a document apart once, also where its questions come one by one."""
     return Text(content)
 
 

@@ -78,7 +78,7 @@ class GainModel(ABC):
     @classmethod
     @abstractmethod
     def settings_of(cls, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The same fields from such data.
+        """Read a model's fields back from plain data.
 
         Raises:
             KeyError, TypeError, ValueError, DataError: if they are not there, or of another form.

@@ -35,12 +35,12 @@ def ask_where(examples: Sequence[Example], wanted: Sequence[bool], reader: Reade
 
 
 def paid(answer: Answer, *others: Answer) -> Answer:
-    """The same answer, charged also for others that were asked before it: it begins when the last of them has ended."""
+    """Charge an answer also for others that were asked before it: it begins when the last of them has ended."""
     return replace(answer, usage=Usage.total([*(other.usage for other in others), answer.usage]))
 
 
 def chosen(answer: Answer, *others: Answer) -> Answer:
-    """The same answer, chosen when all had been heard, and charged for all: none of it is there before the last ends."""
+    """Charge an answer for all that were heard before it was chosen: none of it is there before the last ends."""
     usage = Usage.total([*(other.usage for other in others), answer.usage])
     first = None if usage.first_token_seconds is None else usage.seconds
     return replace(answer, usage=replace(usage, first_token_seconds=first))

@@ -92,7 +92,7 @@ class Trees:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Self:
-        """From such data.
+        """Read trees back from plain data.
 
         Raises:
             DataError: if they are not those of trees.

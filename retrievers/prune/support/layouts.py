@@ -21,7 +21,7 @@ class ModernBertRanker(nn.Module):
         self.pooling = model.config.classifier_pooling
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Logits [batch]."""
+        """Compute the logits [batch] of the ranking head."""
         states = self.norm(states)
         if self.pooling == "cls":
             pooled = states[:, 0]
@@ -41,7 +41,7 @@ class DebertaRanker(nn.Module):
         self.classifier = model.classifier
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002 - the face of all rankers
-        """Logits [batch]."""
+        """Compute the logits [batch] of the ranking head."""
         logits: Tensor = self.classifier(self.pooler(states))
         return logits[:, 0]
 
@@ -65,11 +65,11 @@ class ModernBertStates(nn.Module):
 
 
 def modern_bert(model: "ModernBertForSequenceClassification", keeper: nn.Linear) -> PruningNetwork:
-    """OpenProvence's network."""
+    """Lay out OpenProvence's network on ModernBERT."""
     ranker = ModernBertRanker(model)  # takes the norm before the encoder loses it
     return PruningNetwork(ModernBertStates(model.model), ranker, keeper)
 
 
 def deberta(model: "DebertaV2ForSequenceClassification", keeper: nn.Linear) -> PruningNetwork:
-    """Naver's network."""
+    """Lay out Naver's network on DeBERTa."""
     return PruningNetwork(model.deberta, DebertaRanker(model), keeper)

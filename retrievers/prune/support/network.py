@@ -55,7 +55,7 @@ class FirstToken(nn.Module):
         self.linear = nn.Linear(hidden, 1)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:  # noqa: ARG002 - the face of all rankers
-        """Logits [batch]."""
+        """Compute the logits [batch] of the ranking head."""
         logits: Tensor = self.linear(states[:, 0])
         return logits[:, 0]
 

@@ -47,7 +47,7 @@ def units(text: str, split: Splitter = split_sentences) -> list[Unit]:
 
 
 def with_headers(keep: Sequence[bool], units: Sequence[Unit]) -> list[bool]:
-    """The same choice, with the headers of every table of which a row is kept."""
+    """Add the headers of every table of which a row is kept."""
     wanted = {head for kept, unit in zip(keep, units, strict=True) if kept for head in unit.headers}
     return [kept or place in wanted for place, kept in enumerate(keep)]
 
