@@ -66,7 +66,6 @@ class LongAgent(Strategy):
     max_tokens: int = 64
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         length = tokens_of(example, self.max_tokens)
         found, evidence = "", list[Evidence]()
         for _ in range(self.turns):

@@ -77,7 +77,6 @@ class MemWalker(Strategy):
             )
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         root = yield from once(example.document, "tree", self._tree(example))
         length = tokens_of(example, self.max_tokens)
         path, barred, read = [root], set[Evidence](), list[Node]()
