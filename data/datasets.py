@@ -8,7 +8,6 @@ once for each. In a recipe the same stands as `[dataset] use = "ruler"  part = [
 import importlib
 import inspect
 import itertools
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,6 +17,7 @@ from typing import Any
 from rlc.data.errors import DataError, SpecError, UsageError, unknown
 from rlc.data.formats import folder, jsonl
 from rlc.data.lazy import load
+from rlc.data.plain import value_of
 from rlc.data.records import Dataset, Document
 from rlc.data.sets import SETS, lara
 from rlc.data.sets.card import Card
@@ -99,17 +99,10 @@ def parse(words: str) -> Spec:
         if not equals:
             spec.setdefault("part", []).append(word)
         elif key in REPEATABLE:
-            spec[key] = [_value(one) for one in value.split("+")]
+            spec[key] = [value_of(one) for one in value.split("+")]
         else:
-            spec[key] = _value(value)
+            spec[key] = value_of(value)
     return spec
-
-
-def _value(text: str) -> Any:  # noqa: ANN401 - plain data
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def load_sets(specs: Sequence[Spec], data_root: Path | None = None) -> Dataset:

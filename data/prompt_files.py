@@ -5,7 +5,6 @@ place that ends in `?` may be left out. Its setting `prompt` is a language that 
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from rlc.data.errors import SpecError, unknown
+from rlc.data.plain import parse_toml
 from rlc.data.protocols import Prompt
 
 ENGLISH = "en"
@@ -73,7 +73,7 @@ def read_prompts(method: type, prompt: str = ENGLISH) -> PromptTexts:
     else:
         raise SpecError(f"{unknown('prompt language', prompt, languages)}; or name a .toml file of your own")
     try:
-        found = tomllib.loads(content.decode("utf-8"))
+        found = parse_toml(content.decode("utf-8"))
     except ValueError as error:
         raise SpecError(f"the prompt file {prompt} is no TOML: {error}") from error
     language = found.pop("language", "")

@@ -7,7 +7,6 @@ and its workers), or by a line in the user's own `trusted.toml`.
 
 import os
 import sysconfig
-import tomllib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from rlc.data.errors import UsageError
+from rlc.data.plain import parse_toml
 from rlc.data.text.escape import escape_controls, shorten
 
 ALLOWED = "RLC_ALLOW_CODE"
@@ -86,7 +86,7 @@ def _trusted() -> list[str]:
     if not file.is_file():
         return []
     try:
-        listed = tomllib.loads(file.read_text(encoding="utf-8")).get("code", [])
+        listed = parse_toml(file.read_text(encoding="utf-8")).get("code", [])
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read ({error}); mend it or take it away") from error
     if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import UsageError, WeightsError, require, unknown
+from rlc.data.plain import parse_json
 from rlc.data.written import written
 
 
@@ -276,7 +277,7 @@ def digest_of(files: Mapping[str, str]) -> str:
 def _changed(folder: Path, weights: Alias) -> str | None:
     """The first file of a fetched folder that is not as it was written, is gone or has come since."""
     try:
-        noted = json.loads((folder / SOURCE).read_text(encoding="utf-8")).get("files")
+        noted = parse_json((folder / SOURCE).read_text(encoding="utf-8")).get("files")
     except (OSError, ValueError, AttributeError):
         return SOURCE
     found = digests(folder)
@@ -298,7 +299,7 @@ def _note_digests(folder: Path, found: Mapping[str, str]) -> None:
         f"{folder} was fetched before its files had digests; from now on they are held to what they are",
         stacklevel=4,
     )
-    manifest = json.loads((folder / SOURCE).read_text(encoding="utf-8"))
+    manifest = parse_json((folder / SOURCE).read_text(encoding="utf-8"))
     text = json.dumps({**manifest, "files": dict(found)}, indent=2) + "\n"
     # A cache that only its owner may write is taken as it is; a draft in the folder would be a file that nobody noted.
     with suppress(OSError), written(folder / SOURCE, draft_in=folder.parent) as draft:

@@ -1,6 +1,5 @@
 """What GPUs can do: a table of measured ones, and how to measure the one at hand."""
 
-import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from rlc.data.errors import UnsupportedError, UsageError, require, unknown
+from rlc.data.plain import parse_json
 
 GIB = 1024**3
 
@@ -45,7 +45,7 @@ def machine_named(name: str) -> Machine:
     if not file.is_file():
         raise UsageError(unknown("GPU", name, [*MACHINES, "a JSON file"]))
     try:
-        return Machine(**json.loads(file.read_text(encoding="utf-8")))
+        return Machine(**parse_json(file.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         wanted = ", ".join(field.name for field in fields(Machine))
         raise UsageError(f"{file}: expected a JSON object with {wanted}: {error}") from error

@@ -1,15 +1,15 @@
 """Recipe files: TOML tables of readers and their parts, with the data sets and the sweep that may stand beside them."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import SpecError, unknown
+from rlc.data.plain import parse_toml
 from rlc.data.spec import (
     Spec,
 )
-from rlc.pipeline.recipe import DEEPEST, Recipe, check_size
+from rlc.pipeline.recipe import Recipe, check_size
 
 BESIDE = ("dataset", "sweep")  # tables of a recipe file that are no part of the recipe
 
@@ -48,12 +48,8 @@ def read_tables(source: Path | str) -> dict[str, Any]:
     """
     try:
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise SpecError(
-            f"the recipe nests deeper than {DEEPEST} tables: nothing that can be built does"
-        ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return parse_toml(text)
+    except (OSError, ValueError) as error:
         name = source if isinstance(source, Path) else ""
         raise SpecError(
             f"cannot read the recipe {name}: {error}; `rlc init` writes one to begin with"

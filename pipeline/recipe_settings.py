@@ -1,11 +1,11 @@
 """Settings changed by their path in a recipe, as `--set` and sweeps do."""
 
 import copy
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rlc.data.errors import SpecError, unknown
+from rlc.data.plain import value_of
 from rlc.data.spec import (
     Family,
     Spec,
@@ -27,7 +27,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         path, equals, value = setting.partition("=")
         if not equals or "." not in path:
             raise SpecError(f"--set {setting}: expected path=value, such as readers.rag.chunker.size=300")
-        recipe = with_setting(recipe, path.strip(), _value(value.strip()), "--set ")
+        recipe = with_setting(recipe, path.strip(), value_of(value.strip()), "--set ")
     return recipe
 
 
@@ -119,10 +119,3 @@ def _settings_built(value: object, family: Family, path: str) -> Iterator[tuple[
             yield from ((f"{path}.{key}.{i}", item, inner) for i, item in enumerate(value[key]))
         elif inner is not None and key in value:
             yield f"{path}.{key}", value[key], inner
-
-
-def _value(text: str) -> Any:  # noqa: ANN401 - plain data
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text

@@ -2,6 +2,7 @@
 
 import json
 import os
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from langchain_core.documents import Document
 from pydantic import Field
 
 from rlc.data.errors import StoreError, unknown
+from rlc.data.plain import parse_json
 from rlc.retrievers.base import Retriever, Where, text_of, top_k
 from rlc.retrievers.index.analyse import Analyser
 from rlc.retrievers.index.collection import Collection
@@ -20,6 +22,8 @@ from rlc.retrievers.index.storage import IndexReader, IndexWriter
 
 # bm25s asks JAX for a top-k as it is imported, and JAX, where it is there, takes most of a GPU's memory at once.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+TOGETHER = 1_000  # documents whose terms are text at once: a term takes 60 bytes, and its number 4
 
 
 class BM25Retriever(Retriever):
@@ -76,9 +80,14 @@ class BM25Retriever(Retriever):
             raise ValueError(f"k1 must be at least 0 and b in [0, 1], got k1={k1}, b={b}")
         analyser = Analyser(stopwords, stemmer, whole_numbers)
         collection = Collection.of(documents)
-        texts = analyser.many([text_of(document) for document in documents])
         vocabulary: dict[str, int] = {}
-        ids = [[vocabulary.setdefault(term, len(vocabulary)) for term in terms] for terms in texts]
+        ids: list[array[int]] = []
+        for start in range(0, len(documents), TOGETHER):
+            texts = analyser.many([text_of(one) for one in documents[start : start + TOGETHER]])
+            ids += [
+                array("i", [vocabulary.setdefault(term, len(vocabulary)) for term in terms])
+                for terms in texts
+            ]
         postings = ENGINES[engine](ids, len(vocabulary), k1, b) if vocabulary else no_postings(len(documents))
         return cls(collection=collection, analyser=analyser, vocabulary=vocabulary, postings=postings, k=k)
 
@@ -130,7 +139,7 @@ class BM25Retriever(Retriever):
         return cls(
             collection=collection,
             analyser=Analyser(**settings),
-            vocabulary={term: i for i, term in enumerate(json.loads(reader.text("vocabulary.json")))},
+            vocabulary={term: i for i, term in enumerate(parse_json(reader.text("vocabulary.json")))},
             postings=Postings(count=len(collection), **arrays),
             k=k,
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rlc.data.errors import DataError
+from rlc.data.plain import parse_json
 from rlc.data.records import Example
 
 Made = TypeVar("Made")
@@ -182,7 +183,7 @@ def unpacked(path: Path) -> bytes:
 
 def _parse(path: Path, line: int, raw: bytes) -> JsonRow:
     try:
-        values = json.loads(raw.decode())
+        values = parse_json(raw.decode())
         if b"\\u" in raw:  # only an escape can bring half a surrogate pair, which no file can hold afterwards
             json.dumps(values, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:

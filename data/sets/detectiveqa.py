@@ -4,13 +4,13 @@ An annotation `<novel>.json` holds `questions` of `question`, `options` (by lett
 whose paragraphs may begin with their numbers, `[12]`. Clues are gold where they do. The novels are mostly in copyright: bring your own copies.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import DataError
 from rlc.data.formats.files import JsonRow, read_text
+from rlc.data.plain import parse_json
 from rlc.data.records import Dataset, Evidence, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
@@ -61,7 +61,7 @@ def load(root: str = "") -> Dataset:
 
 def _questions(path: Path, novel: str, documents: Documents) -> list[Example]:
     try:
-        rows = json.loads(read_text(path))["questions"]
+        rows = parse_json(read_text(path))["questions"]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: expected an object with a list under 'questions' ({error!r})") from error
     document = documents(novel, title=path.stem)

@@ -14,6 +14,7 @@ from typing import IO
 
 from rlc.data.errors import DataError, UsageError
 from rlc.data.formats.files import digest
+from rlc.data.plain import parse_json
 from rlc.data.sets.card import Card, Files, Git, Hub
 from rlc.data.weights import cache_folder
 from rlc.data.written import written
@@ -294,7 +295,7 @@ def _hold_to_record(card: Card, cache: Path | None, fresh: Path, version: dict[s
 
 def _compare(card: Card, record: Path, folder: Path) -> None:
     try:
-        expected = json.loads(record.read_text(encoding="utf-8"))["digest"]
+        expected = parse_json(record.read_text(encoding="utf-8"))["digest"]
     except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{record}: is damaged; remove it and {folder}, and fetch again") from error
     got = _digest(folder)

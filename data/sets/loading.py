@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
 from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, read_text, short_digest
+from rlc.data.plain import parse_json
 from rlc.data.records import Dataset, Evidence, Example
 from rlc.data.sets.card import Card
 from rlc.data.sets.fetch import files_of
@@ -131,7 +131,7 @@ def _row(path: Path, number: int, values: object) -> JsonRow:
 
 def _json(path: Path, text: str) -> Any:  # noqa: ANN401 - plain data
     try:
-        return json.loads(text)
+        return parse_json(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); fetch it again") from error
 

@@ -4,7 +4,6 @@ What upstream's rows ask of a reader: an answer may be a number; category 5 has 
 otherwise than in the paper; evidence may name turns that are not there, or several in one text.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
+from rlc.data.plain import parse_json
 from rlc.data.records import Dataset, Evidence, Example, Wording
 from rlc.data.sets.card import Card, Files, Part
 from rlc.data.sets.fetch import files_of
@@ -60,7 +60,7 @@ def load(root: str = "") -> Dataset:
     folder, variant = files_of(CARD, root)
     file = find(folder, "locomo10.json")
     try:
-        talks = json.loads(file.read_text(encoding="utf-8"))
+        talks = parse_json(file.read_text(encoding="utf-8"))
         examples = [
             _example(i, row, *about)
             for talk in talks

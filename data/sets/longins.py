@@ -3,10 +3,9 @@
 `data/<mode>/<length>.json` holds, by a task's name, `task_prompt`, `Data` and `error` (the numbers of the wrong items). The files state no licence, so the wording is our own.
 """
 
-import json
-
 from rlc.data.errors import DataError
 from rlc.data.formats.files import JsonRow, read_text
+from rlc.data.plain import parse_json
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Git, Part
 from rlc.data.sets.fetch import files_of
@@ -48,7 +47,7 @@ def load(part: str, length: str = "256", root: str = "") -> Dataset:
     folder, variant = files_of(CARD, root)
     file = find(folder, f"{part}/{length}.json", f"data\\{part}/{length}.json")
     try:
-        tasks = json.loads(read_text(file))
+        tasks = parse_json(read_text(file))
         rows = [
             (str(name), JsonRow(file, i, dict(row))) for i, (name, row) in enumerate(tasks.items(), start=1)
         ]

@@ -5,7 +5,6 @@ Needles and shuffled books are upstream's, under a non-commercial licence that t
 upstream puts it at the next line end; the draws of names are our own.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from rlc.data.errors import DataError, UsageError
 from rlc.data.formats.files import digest
+from rlc.data.plain import parse_json
 from rlc.data.records import Dataset, Example, Wording
 from rlc.data.sets.card import Card, Hub, Part
 from rlc.data.sets.fetch import files_of
@@ -104,7 +104,7 @@ def load(
 
 def _rows(file: Path) -> list[dict[str, Any]]:
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))
+        rows = parse_json(file.read_text(encoding="utf-8"))
         complete = all(row.keys() >= FIELDS for row in rows)
     except (ValueError, AttributeError, TypeError):
         rows, complete = [], False

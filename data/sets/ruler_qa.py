@@ -1,11 +1,11 @@
 """Questions for RULER's `qa_1` and `qa_2`, in the layouts of SQuAD 2.0 and HotpotQA as their authors publish them."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rlc.data.errors import DataError
+from rlc.data.plain import parse_json
 
 
 class Asked(NamedTuple):
@@ -25,7 +25,7 @@ def read_questions(file: str) -> tuple[list[Asked], list[str]]:
     """
     path = Path(file).expanduser()
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"))
         asked, passages = _hotpot(data) if isinstance(data, list) else _squad(data["data"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise DataError(

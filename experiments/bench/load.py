@@ -39,7 +39,7 @@ LOOKS = (
     "from pathlib import Path; from rlc.chunkers import RecursiveChunker; from rlc.retrievers import BM25Retriever; "
     "from rlc.data.formats.folder import load_documents; ",
     "documents = load_documents(Path({folder!r})); ",
-    "chunks = RecursiveChunker(size=128).transform_documents(list(documents)); ",
+    "chunks = RecursiveChunker(size=128).transform_documents(list(documents.values())); ",
     "BM25Retriever.from_documents(chunks, k=5).invoke('who keeps the lamp')",
 )
 

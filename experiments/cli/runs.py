@@ -1,10 +1,10 @@
 """`rlc runs`: the runs of a folder, newest first."""
 
-import json
 from pathlib import Path
 
 import click
 
+from rlc.data.plain import parse_json
 from rlc.experiments.cli.console import say
 from rlc.experiments.cli.options import OUT
 
@@ -22,8 +22,8 @@ def runs(out: Path) -> None:
 def line(summary: Path) -> str:
     """One run in a line; a file that cannot be read is named with the reason."""
     try:
-        readers = json.loads(summary.read_text(encoding="utf-8"))
-        about = json.loads(summary.with_name("provenance.json").read_text(encoding="utf-8"))
+        readers = parse_json(summary.read_text(encoding="utf-8"))
+        about = parse_json(summary.with_name("provenance.json").read_text(encoding="utf-8"))
         date, asked = about["date"][:16].replace("T", " "), about["dataset"]["examples"]
         shares = ", ".join(f"{one['reader']} {_percent(one['accuracy']['value'])}" for one in readers[:4])
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -8,14 +8,13 @@ A price sheet is a TOML or JSON file of dollars per million tokens. There is no 
     output = 8.0
 """
 
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rlc.data.errors import DataError, UsageError, unknown
+from rlc.data.plain import parse_json, parse_toml
 from rlc.data.records import Usage
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def read_prices(path: Path) -> dict[str, Price]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        sheet = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        sheet = parse_json(text) if path.suffix == ".json" else parse_toml(text)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a price sheet ({error})") from error
     if not isinstance(sheet, dict):

@@ -6,7 +6,6 @@ comes from the engine's own plan where it has one (vllm), and for engines in thi
 the engine that then answers; a server's speed is not known beforehand.
 """
 
-import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import Any
 
 from rlc.data.errors import DataError, UnsupportedError
 from rlc.data.loads import Foreseeable, PromptLoad
+from rlc.data.plain import parse_json
 from rlc.data.protocols import LLM, Floats, Prompt, TokenEmbeddings
 from rlc.data.records import Dataset, Example
 from rlc.data.spec import Builder, Finish, Spec, fingerprint
@@ -288,7 +288,7 @@ def _read(folder: Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     try:
-        record = json.loads(read_kept(file))
+        record = parse_json(read_kept(file))
         if isinstance(record, dict) and isinstance(record.get("readers"), dict) and "machine" in record:
             return record
         reason = "it holds no readers and no machine"

@@ -13,6 +13,7 @@ from mmap import mmap
 from pathlib import Path
 
 from rlc.data.errors import DataError, StoreError
+from rlc.data.plain import parse_json
 from rlc.data.written import written
 
 DIGESTS = "digests.json"
@@ -104,7 +105,7 @@ def _all_noted(folder: Path) -> dict[str, list[str]]:
     if not file.is_file():
         return {}
     try:
-        noted = json.loads(file.read_bytes())
+        noted = parse_json(file.read_bytes())
         return {str(name): [str(one) for one in known] for name, known in noted.items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{file} cannot be read ({error}); take it away and {MEND}") from error

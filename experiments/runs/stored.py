@@ -1,7 +1,6 @@
 """Runs that were written: finding them by folder or name, and reading what they hold."""
 
 import difflib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import polars as pl
 
 from rlc.data.datasets import load_completed, load_dataset
 from rlc.data.errors import DataError, UsageError
+from rlc.data.plain import parse_json
 from rlc.data.records import Dataset
 from rlc.data.spec import Spec
 from rlc.data.text.escape import escape_controls
@@ -129,8 +129,8 @@ def _check_recipe(file: Path, recipe: Mapping[str, Any]) -> None:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        value = json.loads(read_kept(file))
-    except (OSError, ValueError, RecursionError) as error:
+        value = parse_json(read_kept(file))
+    except (OSError, ValueError) as error:
         raise DataError(f"{file} cannot be read ({error}); {MEND}") from error
     if not isinstance(value, dict):
         raise DataError(f"{file}: expected a table, got {type(value).__name__}")

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from rlc.data.plain import parse_json
 from rlc.data.records import Answer, Example
 from rlc.data.spec import fingerprint
 from rlc.experiments.metrics.contradiction import answers_yes, contradiction
@@ -74,7 +75,7 @@ class Fit:
         Raises:
             ValueError: if the text is not what `to_json` writes.
         """
-        data = json.loads(text)
+        data = parse_json(text)
         try:
             return cls({task: TaskFit(**entry) for task, entry in data["tasks"].items()}, data["provenance"])
         except (KeyError, TypeError, AttributeError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from rlc.data.errors import DataError, StoreError
+from rlc.data.plain import parse_json
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Document, Example
 from rlc.experiments.scorers.authors_judge import AuthorsJudge
@@ -120,7 +121,7 @@ def _compare(
 def _evaluated(folder: Path) -> set[str]:
     """The names of all models in the run's recipe."""
     try:
-        recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
+        recipe = parse_json((folder / "recipe.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
             f"cannot read {folder / 'recipe.json'}: {error}; run `rlc compare` again to write it"
@@ -131,7 +132,7 @@ def _evaluated(folder: Path) -> set[str]:
 def _dataset(folder: Path) -> str:
     """The one data set of the table that a run asked about; empty for others, and for several at once."""
     try:
-        told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["dataset"]
+        told = parse_json((folder / "provenance.json").read_text(encoding="utf-8"))["dataset"]
         names = {str(spec["use"]) for spec in told["settings"]}
     except (OSError, ValueError, LookupError, TypeError):  # a run that was put together by hand
         return ""
@@ -196,7 +197,7 @@ def _read(file: Path) -> dict[str, Verdict]:
     found = {}
     for line in file.read_text(encoding="utf-8").splitlines():
         try:
-            kept = json.loads(line)
+            kept = parse_json(line)
         except ValueError:
             continue
         # The first version kept an engine's failures under this reason.

@@ -1,7 +1,6 @@
 """Where runs are tracked, and what a run's folder remembers of it; MLflow itself is not loaded here."""
 
 import hashlib
-import json
 import os
 import sys
 import warnings
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rlc.data.errors import RlcError, require
+from rlc.data.plain import parse_json
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.runs.stored import StoredRun
 
@@ -102,7 +102,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
+        return dict(parse_json(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         warnings.warn(f"{file} is left out ({error}): the run is looked for in MLflow", stacklevel=2)
         return {}

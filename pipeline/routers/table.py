@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
+from rlc.data.plain import parse_json
 from rlc.data.protocols import Pays, Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.routers.support.gain_model import STRENGTHS
@@ -78,7 +79,7 @@ class TableModel:
             DataError: if the text is no such file, or one of another format.
         """
         try:
-            data = json.loads(text)
+            data = parse_json(text)
             if data["format"] != FORMAT:
                 raise DataError(
                     f"the router's table has format {data['format']} and this version reads format {FORMAT}: fit "

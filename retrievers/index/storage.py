@@ -15,6 +15,7 @@ from langchain_core.documents import Document
 from numpy.typing import NDArray
 
 from rlc.data.errors import DataError, StoreError
+from rlc.data.plain import parse_json
 from rlc.data.written import written
 from rlc.retrievers.index.collection import Collection
 
@@ -102,7 +103,7 @@ class IndexReader:
             StoreError: if there is no index of this kind, or a file is missing, truncated or changed.
         """
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            manifest = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
             found, version = manifest["kind"], manifest["format"]
             reader = cls(folder, manifest["settings"], manifest["files"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -170,7 +171,7 @@ class StoredDocuments(Sequence[Document]):
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of {len(self)} documents")
         row %= len(self)
-        return Document(**json.loads(self._lines[self._begins[row] : self._begins[row + 1]]))
+        return Document(**parse_json(self._lines[self._begins[row] : self._begins[row + 1]]))
 
     def __iter__(self) -> Iterator[Document]:
         return (self[i] for i in range(len(self)))
@@ -217,6 +218,6 @@ def sample_places(size: int) -> Iterable[int]:
 def old_files(folder: Path) -> list[str]:
     """The files of the index that is there, if there is one that can be read."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
         return [str(file["name"]) for file in manifest["files"].values()]
     return []

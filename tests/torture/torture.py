@@ -26,6 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+from inputs import INPUTS, damaged, run_inputs, trial
 
 from rlc.chunkers import CHUNKERS
 from rlc.data.errors import RlcError
@@ -330,19 +331,38 @@ def texts(draw: random.Random, place: Path) -> Found:
                 "r", Example("q", text, document, (text,)), Answer(text, "r"), score
             ),
         ]
-        for trial in trials:
+        for one in trials:
             found["tried"] += 1
             begun = time.process_time()
             try:
-                made = trial()
+                made = one()
             except RlcError:
                 made = None
             except Exception:  # noqa: BLE001 - what the torture is for
                 found["crashed"] += 1
             found["wrong"] += time.process_time() - begun > 10
-            if trial is trials[0] and made is not None:
+            if one is trials[0] and made is not None:
                 found["lost"] += lost_text(clean, made)
         (place / f"x.{ending}").unlink()
+    return found
+
+
+def inputs(draw: random.Random, place: Path) -> Found:
+    """Damaged files, replies and settings of every kind, with limits on time and memory."""
+    found = Found()
+    command = comparison(place, serve())
+    subprocess.run(command, cwd=place, capture_output=True, timeout=LIMIT, check=True)
+    [folder] = [file.parent for file in (place / "runs").glob("*/recipe.json")]
+    kinds = [(one, place / "input") for one in INPUTS] + [(one, folder) for one in run_inputs(folder)]
+    (place / "input").mkdir()
+    for one, where in kinds:
+        for _ in range(50):
+            found["tried"] += 1
+            if said := trial(one, damaged(draw, one.whole), where):
+                found["crashed"] += 1
+                sys.stderr.write(f"{said}\n")
+            (where / one.name).unlink()
+        (where / one.name).write_bytes(one.whole)
     return found
 
 
@@ -362,6 +382,7 @@ ROUNDS: dict[str, Round] = {
     "odd servers": servers,
     "flips and cuts": flips,
     "hostile texts": texts,
+    "damaged inputs": inputs,
 }
 
 

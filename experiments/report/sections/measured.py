@@ -1,6 +1,5 @@
 """Studies that stand beside runs, such as `rlc chunks` writes them: folders whose figures a report can show."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from rlc.data.errors import DataError, UsageError
 from rlc.data.lazy import load
+from rlc.data.plain import parse_json
 from rlc.experiments.report.records import Section
 
 STUDIES = {
@@ -41,7 +41,7 @@ def sections(folders: Sequence[Path]) -> list[Section]:
 def _section(file: Path) -> Section:
     make: Any = load(STUDIES[file.name])
     try:
-        made: Section = make(json.loads(file.read_text(encoding="utf-8")))
+        made: Section = make(parse_json(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise DataError(
             f"{file} is not a study of this version ({type(error).__name__}: {error}); measure again to write it"

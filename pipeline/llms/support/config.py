@@ -1,10 +1,10 @@
 """A model's configuration, read without loading it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import WeightsError, require
+from rlc.data.plain import parse_json
 
 
 def read_config(name: str, place: Path | str, revision: str | None = None) -> dict[str, Any]:
@@ -20,9 +20,11 @@ def read_config(name: str, place: Path | str, revision: str | None = None) -> di
                 f"{place} is not a model folder: it has no config.json; give the folder that holds it"
             )
         try:
-            config = json.loads(file.read_text(encoding="utf-8"))
+            config = parse_json(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise WeightsError(f"cannot read {file}: {error}; save or fetch the model again") from error
+        if not isinstance(config, dict) or not isinstance(config.get("text_config", {}), dict):
+            raise WeightsError(f"{file} holds no table of settings; save or fetch the model again")
         config = config.get("text_config", config)
     else:
         require("transformers")

@@ -1,6 +1,5 @@
 """What engines behind a connection share: in which order to ask, how to wait, and how an answer may end."""
 
-import json
 import math
 import re
 import threading
@@ -11,6 +10,7 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, TypeVar, cast
 
+from rlc.data.plain import parse_json
 from rlc.data.protocols import Generation, Prompt, Tokenizer
 
 T = TypeVar("T")
@@ -78,8 +78,8 @@ def estimate_tokens(tokenizer: Tokenizer, prompt: Prompt) -> int:
 def is_json(text: str) -> bool:
     """Whether the text is one JSON value, as an answer under a schema must be."""
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        parse_json(text)
+    except ValueError:
         return False
     return True
 

@@ -14,6 +14,7 @@ import pydantic_core
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from rlc.data.errors import EngineError
+from rlc.data.plain import parse_json
 from rlc.data.protocols import Prompt
 
 Read = TypeVar("Read", bound=BaseModel)
@@ -287,7 +288,7 @@ def _read(kind: type[Read], body: bytes | str) -> Read:
 def _without_halves(body: bytes | str) -> bytes | None:
     """JSON that holds half a character, which a model may write, with a question mark in its place; None without one."""
     try:
-        text = json.dumps(json.loads(body), ensure_ascii=False)
+        text = json.dumps(parse_json(body), ensure_ascii=False)
     except (ValueError, RecursionError):
         return None
     return text.encode(errors="replace") if re.search("[\ud800-\udfff]", text) else None

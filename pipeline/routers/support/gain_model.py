@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
+from rlc.data.plain import parse_json
 
 Floats = NDArray[np.float64]
 
@@ -159,7 +160,7 @@ def model_of(text: str) -> GainModel:
         DataError: if the text is no such file, or one of another format.
     """
     try:
-        return _model_of(json.loads(text))
+        return _model_of(parse_json(text))
     except ValueError as error:
         raise DataError("this is not a router's fit; `rlc router fit` writes one") from error
 

@@ -6,7 +6,6 @@
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlc.data.errors import WeightsError
+from rlc.data.plain import parse_json
 from rlc.data.protocols import Floats
 from rlc.data.weights import ALIASES, resolve
 
@@ -225,7 +225,7 @@ def _tokenizer(folder: Path) -> "tokenizers.Tokenizer":
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        found: dict[str, Any] = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(f"cannot read {file}: {error}; save or fetch the model again") from error
     return found
