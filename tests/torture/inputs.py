@@ -23,7 +23,7 @@ from rlc.experiments.metrics.cost import read_prices
 from rlc.experiments.runs.stored import open_run
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.wire import FaultError, TooLongError, read_reply, read_stream
-from rlc.pipeline.recipe import load_recipe
+from rlc.pipeline.recipe_files import load_recipe
 from rlc.pipeline.routers.support.gain_model import model_of
 from rlc.pipeline.routers.table import TableModel
 
@@ -69,7 +69,7 @@ retriever = { use = "bm25", k = 2 }
 steps = [{ use = "top", k = 1 }]
 llm = "@llm"
 """
-CONFIG = b"""{"model_type": "llama", "max_position_embeddings": 2048, "num_hidden_layers": 2, "text_config": {"vocab_size": 9}}"""
+CONFIG = b'{"model_type": "llama", "max_position_embeddings": 2048, "num_hidden_layers": 2, "vocab_size": 9}'
 PRICES = b"[gpt]\nprompt = 2.5\ncached = 1.25\noutput = 10.0\n"
 
 
