@@ -4,7 +4,7 @@ import re
 
 import regex
 
-from rlc.data.text.abstention_languages import LANGUAGES
+from rlc.data.text.abstention_languages import LANGUAGES, NEGATIONS, SUFFIXED
 from rlc.data.text.fold import fold
 from rlc.data.text.plain import plain, sentences
 
@@ -71,7 +71,8 @@ def says_nothing(sentence: str) -> bool:
         return True
     folded = fold(sentence[:_LONGEST])
     words = frozenset(_WORD.findall(folded))
-    return any(language.abstains(folded, words) for language in LANGUAGES)
+    may_be = LANGUAGES if not folded.isascii() or not NEGATIONS.isdisjoint(words) else SUFFIXED
+    return any(language.abstains(folded, words) for language in may_be)
 
 
 def abstaining(text: str) -> list[bool]:

@@ -231,3 +231,8 @@ LANGUAGES = (
     _language("Hindi", _HINDI, marks=r"\p{Devanagari}"),
 )
 """The most used languages of the web, but for English."""
+
+NEGATIONS = frozenset().union(*(language.negations for language in LANGUAGES))
+"""The words of negation of all of them; a sentence in ASCII without one is in none of them, but for `SUFFIXED`."""
+SUFFIXED = tuple(language for language in LANGUAGES if language.name == "Turkish")
+"""The languages of ASCII letters that deny within a word."""

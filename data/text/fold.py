@@ -8,7 +8,14 @@ _IGNORED = regex.compile(
     r"[\p{Default_Ignorable_Code_Point}\p{Cf}\u0640]+"
 )  # the last one stretches Arabic words
 _FOREIGN_DIGIT = regex.compile(r"[\p{Nd}--[0-9]]", regex.V1)
-_MARKS_OF_LATIN = regex.compile(r"(?<=\p{Latin})\p{M}+")
+_ARABIC_MARKS = str.maketrans("٫٬", ".,")  # of decimals and of thousands
+_VOWEL_POINTS = regex.compile(
+    r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u0652\u0656-\u065f\u0670]+"
+)
+_MARKS_OF_LATIN = regex.compile(r"(?<=\p{Latin})\p{M}+|(?<=[еЕ])\u0308")
+_LATIN_WITHOUT_MARKS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th", "ħ": "h", "ŧ": "t"}
+)
 _ASCII = bytes(range(128))
 
 
@@ -35,28 +42,33 @@ def compose(text: str) -> str:
     if _IGNORED.search(foreign):
         text = unicodedata.normalize("NFKC", _IGNORED.sub("", text))
     if _FOREIGN_DIGIT.search(foreign):
-        text = _FOREIGN_DIGIT.sub(lambda match: str(unicodedata.digit(match[0])), text)
+        text = _FOREIGN_DIGIT.sub(lambda match: str(unicodedata.digit(match[0])), text).translate(
+            _ARABIC_MARKS
+        )
     return text
 
 
 def fold(text: str) -> str:
     """`compose` without case: STRASSE and straße meet, and the two letters i of Turkish.
 
-    >>> fold("STRASSE"), fold("Straße"), fold("İSTANBUL")
-    ('strasse', 'strasse', 'istanbul')
+    The points for vowels, which Arabic and Hebrew may leave out, are left out.
+
+    >>> fold("STRASSE"), fold("Straße"), fold("İSTANBUL"), fold("كُتِبَ")
+    ('strasse', 'strasse', 'istanbul', 'كتب')
     """
     if text.isascii():
         return text.lower()
     folded = compose(text).casefold()
     if "i\u0307" in folded or "ı" in folded:
         folded = folded.replace("i\u0307", "i").replace("ı", "i")
-    return unicodedata.normalize("NFKC", folded)
+    return unicodedata.normalize("NFKC", _VOWEL_POINTS.sub("", folded))
 
 
 def without_marks(text: str) -> str:
-    """The text with its Latin letters bare: what people leave out when they have no such key.
+    """A folded text with its Latin letters bare, and ё as е: what people leave out when they have no such key.
 
-    >>> without_marks("röntgen, हिन्दी")
-    'rontgen, हिन्दी'
+    >>> without_marks("röntgen, łódź, हिन्दी")
+    'rontgen, lodz, हिन्दी'
     """
-    return unicodedata.normalize("NFC", _MARKS_OF_LATIN.sub("", unicodedata.normalize("NFD", text)))
+    bare = _MARKS_OF_LATIN.sub("", unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFC", bare).translate(_LATIN_WITHOUT_MARKS)

@@ -53,6 +53,8 @@ def sentences(text: str) -> list[str]:
 
 def words(text: str) -> list[str]:
     """The words of a folded text in order, with inner apostrophes, without possessive endings; unspaced ones as `grams`."""
+    if text.isascii():
+        return [word.removesuffix("'s") for word in _WORD.findall(text)]
     return [gram for word in _WORD.findall(space_out(text)) for gram in grams(word.removesuffix("'s"))]
 
 

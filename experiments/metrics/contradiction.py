@@ -46,7 +46,7 @@ _TITLES = frozenset(
 
 _ROMAN = re.compile(r"[ivxlc]+")
 _BETWEEN = re.compile(r"\s*(?:[,;&、]|\b(?:and|und|et|y|e|和)\b)\s*")
-_LONGEST_LIST = 100  # characters
+_SHORT = 100  # characters
 
 
 def contradiction(key: Key, answer: ParsedAnswer) -> str:
@@ -117,19 +117,24 @@ def _neighbours(tokens: Sequence[str], of: set[str]) -> set[tuple[str, str]]:
     return pairs - {("", "")}
 
 
+def _other_identifier(key: Key, answer: ParsedAnswer) -> bool:
+    """A word of letters and digits stands where the gold answer has another one made alike: gpt-3 for gpt-4."""
+    wanted = key.gold.identifiers
+    if not wanted or len(key.gold.text) > _SHORT:
+        return False
+    together = "".join(answer.written_words)
+    missing = {made for name, made in wanted.items() if name not in together}
+    known = {**wanted, **key.question.identifiers}
+    return any(made in missing for name, made in answer.identifiers.items() if name not in known)
+
+
 def _few_items(key: Key, answer: ParsedAnswer) -> bool:
     """Of a list in the gold answer, three items or two joined by "and", at most half is there."""
     text = key.gold.text.rstrip(" .")
     marks = _BETWEEN.findall(text)
     items = [read_once(item).content for item in _BETWEEN.split(text) if item.strip()]
     is_list = len(items) > 2 or (len(items) == 2 and "," not in marks[0])
-    if (
-        not is_list
-        or len(text) > _LONGEST_LIST
-        or not all(items)
-        or key.gold.values
-        or max(map(len, items)) > 4
-    ):
+    if not is_list or len(text) > _SHORT or not all(items) or key.gold.values or max(map(len, items)) > 4:
         return False
     present = sum(2 * len(item & answer.vocabulary) >= len(item) for item in items)
     return 2 * present <= len(items) and bool(answer.content - key.question.content)
@@ -161,6 +166,7 @@ RULES: dict[str, Callable[[Key, ParsedAnswer], bool]] = {
     "up against down": _other_direction,
     "another value": _other_value,
     "another name": _other_name,
+    "another identifier": _other_identifier,
     "few of the list": _few_items,
     "denied": _denied,
 }

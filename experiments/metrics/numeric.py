@@ -4,12 +4,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import regex
 
 from rlc.data.text.fold import fold
-from rlc.experiments.metrics.values import Amount, Value, values
+from rlc.experiments.metrics.values import Amount, Value, Version, values
 
 _NEGLIGIBLE = 0.006
 _MOVE = regex.compile(r"\b(?:to|versus|vs|against|compared|from)\b")
@@ -93,6 +93,21 @@ def replaced(
     return any(0 < others[kind] <= missing[kind] for kind in missing)
 
 
+def with_differences(found: Sequence[Value]) -> list[Value]:
+    """The values, a percentage that is the difference of two others near it marked as one."""
+    shares = [value for value in found if isinstance(value, Amount) and value.percent]
+    differences = {
+        id(value)
+        for i, value in enumerate(shares)
+        for a, b in combinations([*shares[max(0, i - 3) : i], *shares[i + 1 : i + 4]], 2)
+        if math.isclose(abs(a.value - b.value), value.value, rel_tol=1e-9)
+    }
+    return [
+        replace(value, difference=True) if isinstance(value, Amount) and id(value) in differences else value
+        for value in found
+    ]
+
+
 def required(found: Sequence[Value]) -> list[Value]:
     """The values that must be matched: those that are not context, or all where there are no others."""
     return [value for value in found if not value.context] or list(found)
@@ -101,6 +116,16 @@ def required(found: Sequence[Value]) -> list[Value]:
 def of_a_loss(found: Sequence[Value]) -> list[Value]:
     """The values as those of a loss or a fall, whose sign may be told by that word alone."""
     return [replace(value, lost=True) if isinstance(value, Amount) else value for value in found]
+
+
+def as_versions(found: Sequence[Value]) -> list[Value]:
+    """The values with plain decimals as versions: what is asked for is one."""
+    return [
+        Version(value.start, value.end, value.written, value.context)
+        if isinstance(value, Amount) and "." in value.written and not value.dimension
+        else value
+        for value in found
+    ]
 
 
 def numeric_match(prediction: str, golds: Sequence[str]) -> float | None:

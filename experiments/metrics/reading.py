@@ -4,6 +4,7 @@ The rule judge weighs these figures; each is a plain share in [0, 1].
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -16,10 +17,18 @@ from rlc.data.text.cut import grams, is_unspaced, letters, space_out
 from rlc.data.text.fold import fold, without_marks
 from rlc.data.text.plain import plain, sentences, stem, words
 from rlc.data.text.stop_words import STOP_WORDS
-from rlc.experiments.metrics.numeric import Move, matched, moves, of_a_loss, required
+from rlc.experiments.metrics.numeric import (
+    Move,
+    as_versions,
+    matched,
+    moves,
+    of_a_loss,
+    required,
+    with_differences,
+)
 from rlc.experiments.metrics.overlap import bigrams, share
-from rlc.experiments.metrics.truth import is_denial, truth
-from rlc.experiments.metrics.values import Value, values
+from rlc.experiments.metrics.truth import is_denial, truth, with_denials
+from rlc.experiments.metrics.values import Time, Value, values
 
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w'-]*[A-Za-z]\b")
 _CAPITALS = regex.compile(
@@ -28,6 +37,11 @@ _CAPITALS = regex.compile(
 _NOTHING = frozenset({"none", "nobody", "no one", "nothing", "nil"})  # as a whole answer: how many, or who
 _ACRONYM = regex.compile(r"\b(?:\p{L}\.){2,}\p{L}\b\.?")
 _MARKED = regex.compile(r"[^\W_]+(?:'[^\W_]+)?|[,;:()]")
+_IDENTIFIER = regex.compile(r"(?<![\w.-])(?:[a-z]++[-/]?\d++(?:[-/.]\w++)*|\d++[a-z](?!\w))(?![\w-])")
+_INSIDE, _LETTERS, _FIGURES = regex.compile(r"[-/.]"), regex.compile(r"[a-z]+"), regex.compile(r"\d+")
+_LONGEST_COMPOUND = 4  # words
+_VERSIONS = frozenset(map(stem, ["version", "release", "build", "firmware"]))
+_FEW = 3  # words
 STOP_STEMS = frozenset(map(stem, STOP_WORDS)) | {",", ";", ":", "(", ")"}
 _UP = re.compile(r"\b(?:increas(?:e[sd]?|ing)|rise[sn]?|rising|rose|grow[sn]?|growing|grew|higher)\b")
 _DOWN = re.compile(
@@ -46,11 +60,11 @@ class Clause:
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The clause's stems and marks in order."""
-        return tuple(
-            stem(part) if part[0].isalnum() else part
-            for word in _MARKED.findall(_comparable(self.text))
-            for part in grams(word.removesuffix("'s"))
-        )
+        text = with_denials(_comparable(self.text))
+        parts = (word.removesuffix("'s") for word in _MARKED.findall(text))
+        if not text.isascii():
+            parts = (gram for word in parts for gram in grams(word))
+        return tuple(stem(part) if part[0].isalnum() else part for part in parts)
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,11 @@ class ParsedAnswer:
         return self.direction < 0 or "los" in self.vocabulary or "deficit" in self.vocabulary
 
     @property
+    def asks_for_a_version(self) -> bool:
+        """Whether a question asks for a version, so that 3.10 is not 3.1."""
+        return not _VERSIONS.isdisjoint(self.vocabulary)
+
+    @property
     def abstaining_share(self) -> float:
         """The share of sentences that say so."""
         return share(sum(clause.abstains for clause in self.clauses), len(self.clauses))
@@ -97,6 +116,17 @@ class ParsedAnswer:
         """The content of the first sentence if it denies something, else nothing."""
         first = self.clauses[0] if self.clauses else None
         return frozenset(first.words) - STOP_STEMS if first and first.denies else frozenset()
+
+    @cached_property
+    def written_words(self) -> tuple[str, ...]:
+        """Its words as they are written, folded."""
+        return tuple(words(_comparable(self.text)))
+
+    @cached_property
+    def identifiers(self) -> Mapping[str, str]:
+        """Words of letters and digits, such as gpt-4 and 3a: which letters and digits follow each other, by word."""
+        found = (match[0] for match in _IDENTIFIER.finditer(fold(self.text)))
+        return {_INSIDE.sub("", name): _LETTERS.sub("a", _FIGURES.sub("9", name)) for name in found}
 
     @cached_property
     def runs(self) -> tuple[tuple[str, ...], ...]:
@@ -118,7 +148,7 @@ def read(text: str) -> ParsedAnswer:
     folded = _comparable(text)
     if folded.strip(" .!") in _NOTHING:
         folded = "0"
-    found = values(folded)
+    found = with_differences(values(folded))
     tokens: list[str] = []
     content: set[str] = set()
     position = 0
@@ -175,8 +205,19 @@ def answer_key(question: str, gold: str) -> Key:
     asked, answer = read_once(question), read_once(gold)
     if asked.asks_for_a_loss:
         answer = replace(answer, values=tuple(of_a_loss(answer.values)))
+    if asked.asks_for_a_version:
+        answer = replace(answer, values=tuple(as_versions(answer.values)))
     given = {value.keys for value in asked.values}
-    new_values = tuple(required([value for value in answer.values if value.keys not in given]))
+    long = len(answer.content) > _FEW  # in a longer answer, noon and midnight are words like others
+    new_values = tuple(
+        required(
+            [
+                value
+                for value in answer.values
+                if value.keys not in given and not (long and value.context and isinstance(value, Time))
+            ]
+        )
+    )
     new = answer.content - asked.content
     if not new and not new_values:
         new = answer.content or frozenset(answer.tokens)
@@ -188,6 +229,31 @@ def answer_key(question: str, gold: str) -> Key:
         names=answer.names - asked.content,
         bigrams=bigrams(answer.tokens),
     )
+
+
+def meeting(key: Key, answer: ParsedAnswer) -> ParsedAnswer:
+    """A prediction that writes a short gold answer together or apart, with its words: Hanoi and Hà Nội, e-mail and email."""
+    gold = key.gold
+    if not 0 < len(gold.tokens) <= _LONGEST_COMPOUND or gold.values or key.content <= answer.vocabulary:
+        return answer
+    sought = "".join(gold.written_words)
+    said, reach = answer.written_words, len(sought)
+    for first, word in enumerate(said):
+        if not sought.startswith(word):
+            continue
+        run = word
+        for following in said[first + 1 :]:
+            if len(run) >= reach:
+                break
+            run += following
+        if run == sought:
+            return replace(
+                answer,
+                tokens=gold.tokens + answer.tokens,
+                content=answer.content | gold.content,
+                names=answer.names | gold.names,
+            )
+    return answer
 
 
 class Overlap(NamedTuple):

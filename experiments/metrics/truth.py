@@ -3,13 +3,15 @@
 import re
 from collections.abc import Collection, Sequence
 
+import regex
+
 from rlc.data.text.plain import stem
 
 _YES = """
-    yes true correct right indeed yeah yep ja oui si sim da да はい 是 是的 对 對 evet tak نعم हाँ हां
+    yes true correct right indeed yeah yep y affirmative absolutely certainly definitely sure ja oui si sim da да はい 是 是的 对 對 evet tak نعم हाँ हां 예 네 có כן ใช่ ya evet
 """
 _NO = """
-    no false incorrect untrue wrong nope nein non não nao nee nie нет いいえ 否 不 不是 hayır hayir لا नहीं
+    no false incorrect untrue wrong nope n never nein non não nao nee nie нет いいえ 否 不 不是 hayır hayir لا नहीं 아니요 아니오 không לא ไม่ใช่ tidak
 """
 _TRUTH = re.compile(
     r"\W*(?:(?:the )?answer(?: is|:)\s+|(?:it|that|this)(?: is|'s| was)\s+|(?:the )?statement is\s+)?(?P<not>not\s+|n't\s+)?"
@@ -23,6 +25,16 @@ def _stems(words: str) -> frozenset[str]:
     return frozenset(map(stem, words.split()))
 
 
+# In folded text without marks, as words and phrases; where a language denies by other than a word of its own.
+_PHRASES = regex.compile(
+    r"\bno(?=\s(?:es|era|fue|son|eran|fueron|ha|han|lo|la|se|esta|estaba|hay)\b)|\bnon(?!-|\w)|\bkhong(?:\sphai)?\b|\bdegil\b"
+    r"|\b(?:hardly|scarcely)\b|\b(?:any|every)(?:one|body|thing)\sbut\b|\b(?:false|untrue|wrong|incorrect)\sthat\b"
+)
+_PHRASES_BEYOND_ASCII = regex.compile(
+    r"[并並]?不是|[并並]非|[没沒]有|从未|從未|未曾|では(?:ありません|ございません|ない|なかった)|じゃない|ませんでした|なかった|ません"
+    r"|아닙니다|아니다|아니에요|아니었다|않았다|않습니다|않는다|않다|ไม่ใช่|ไม่ได้|\b(?:ليس|ليست|لم|لن)\b|\b(?:לא|אינו|אינה|איננו)\b"
+    r"|(?<!\w)(?:नहीं|नही)(?!\w)"
+)
 _NEGATORS = _stems(
     "not never cannot neither nor isn't wasn't nicht nie kein keine pas jamais nunca não nao не ні niet geen"
 )
@@ -43,7 +55,19 @@ def truth(folded: str) -> bool | None:
 
 def is_denial(sentence: str) -> bool:
     """Whether a sentence holds a word of denial."""
-    return _DENIAL.search(sentence) is not None
+    return _DENIAL.search(sentence) is not None or with_denials(sentence) is not sentence
+
+
+def with_denials(text: str) -> str:
+    """A folded text with other languages' denials, and phrases that deny, as "not"; itself where it has none.
+
+    >>> with_denials("it was hardly ada"), with_denials("不是艾达")
+    ('it was  not  ada', ' not 艾达')
+    """
+    changed = str(_PHRASES.sub(" not ", text))
+    if not text.isascii():
+        changed = str(_PHRASES_BEYOND_ASCII.sub(" not ", changed))
+    return changed if changed != text else text
 
 
 def denies(words: Sequence[str], content: Collection[str], reach: int | None = None) -> bool:

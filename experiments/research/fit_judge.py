@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from rlc.data.errors import DataError
 from rlc.data.sets.lara import TASKS, load, load_predictions
 from rlc.experiments.metrics.contradiction import contradiction
-from rlc.experiments.metrics.reading import answer_key, overlap, read, read_once
+from rlc.experiments.metrics.reading import answer_key, meeting, overlap, read, read_once
 from rlc.experiments.scorers.agreement import Cell, read_published
 from rlc.experiments.scorers.rule import (
     ABSTENTION_FEATURES,
@@ -129,6 +129,7 @@ def _figures(
     if task == UNANSWERABLE:
         return abstention_features(read_once(question), answer), False, 0.0, False
     key = answer_key(question, gold)
+    answer = meeting(key, answer)
     found = overlap(key, answer)
     return (
         word_features(found, answer),

@@ -16,7 +16,16 @@ from rlc.data.records import Answer, Example
 from rlc.data.spec import fingerprint
 from rlc.experiments.metrics.contradiction import answers_yes, contradiction
 from rlc.experiments.metrics.overlap import share
-from rlc.experiments.metrics.reading import Key, Overlap, ParsedAnswer, answer_key, overlap, read, read_once
+from rlc.experiments.metrics.reading import (
+    Key,
+    Overlap,
+    ParsedAnswer,
+    answer_key,
+    meeting,
+    overlap,
+    read,
+    read_once,
+)
 
 UNANSWERABLE = "hallu"
 """The task whose questions have no answer in their document: saying so is right."""
@@ -159,6 +168,7 @@ class RuleJudge:
 
 def judge_words(key: Key, answer: ParsedAnswer, fit: TaskFit) -> Verdict:
     """Judge a prediction against one gold answer of an answerable question."""
+    answer = meeting(key, answer)
     if reason := contradiction(key, answer):
         return Verdict(False, 0.0, reason)
     if key.gold.says_only_so and answers_yes(key.question, answer) is key.gold.truth:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from rlc.experiments.metrics.values.amounts import Amount
 from rlc.experiments.metrics.values.base import Value, scan
+from rlc.experiments.metrics.values.clock import SPOKEN, TIME, Time
+from rlc.experiments.metrics.values.han import HAN
 from rlc.experiments.metrics.values.numerals import DIGITS, WORDS
-from rlc.experiments.metrics.values.times import DIGIT_FIRST, MONTH_FIRST, TIME, YEAR_ALONE, Date, Time
+from rlc.experiments.metrics.values.times import DIGIT_FIRST, MONTH_FIRST, YEAR_ALONE, Date
 from rlc.experiments.metrics.values.versions import VERSION, Version
 
 __all__ = ["KINDS", "Amount", "Date", "Time", "Value", "Version", "values"]
 
-KINDS = (DIGIT_FIRST, MONTH_FIRST, YEAR_ALONE, TIME, VERSION, DIGITS, WORDS)
+KINDS = (DIGIT_FIRST, MONTH_FIRST, YEAR_ALONE, TIME, SPOKEN, VERSION, HAN, DIGITS, WORDS)
 """What values there are; where two could read the same place, the earlier does."""
 
 

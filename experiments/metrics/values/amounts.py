@@ -15,7 +15,8 @@ class Amount(Value):
     `readings` are what the digits may say, times the scale: two where 1.234 may have a decimal point or a mark of
     thousands. `ulp` is the worth of the last digit that is told, `zeros` that of the last one but zeros where the text
     calls it rounded, and 0 where it does not; `rounded` whether the text or a scale shows that
-    there are more; `dimension` and `size` are of the unit, empty and 1 without one. `negative` is the sign.
+    there are more; `dimension` and `size` are of the unit, empty and 1 without one. `negative` is the sign. `difference`
+    marks a percentage that may be one of percentage points.
     """
 
     readings: tuple[float, ...]
@@ -27,6 +28,7 @@ class Amount(Value):
     scaled: bool
     dimension: str
     size: float
+    difference: bool = False
 
     @property
     def value(self) -> float:
@@ -51,8 +53,13 @@ class Amount(Value):
         """
         if not isinstance(gold, Amount):
             return (_plain(self) and gold.written == self.written.strip()) or _same_count(self, gold)
-        if self.dimension and gold.dimension and self.dimension != gold.dimension:
+        points = {self.dimension, gold.dimension} == {"share", "points"} and (
+            self.difference or gold.difference
+        )
+        if self.dimension and gold.dimension and self.dimension != gold.dimension and not points:
             return False
+        if _is_code(self.written) or _is_code(gold.written):
+            return self.written == gold.written
         if self.negative != gold.negative and not (self.lost or gold.lost):
             return False
         both = self.dimension == gold.dimension
@@ -76,6 +83,12 @@ def _alike(x: float, y: float, a: Amount, b: Amount, factor: float, other: float
     if gap <= least:
         return True
     ulps = [a.ulp * factor, b.ulp * other]
+    if (
+        factor != other and a.dimension == b.dimension
+    ):  # 3 miles are 4.83 km: rounded after they were converted
+        return gap <= min(max(ulps[0], least), max(ulps[1], least)) / 2 and gap <= _CLOSEST * max(
+            abs(x), abs(y)
+        )
     if not (a.zeros and b.zeros):  # who says about 26,009 to about 26,000 tells another number
         ulps = [max(ulps[0], a.zeros * factor), max(ulps[1], b.zeros * other)]
     coarse = a if ulps[0] >= ulps[1] else b
@@ -84,11 +97,15 @@ def _alike(x: float, y: float, a: Amount, b: Amount, factor: float, other: float
     return gap <= max(ulps) / 2 + least and (coarse.percent or gap <= _CLOSEST * max(abs(x), abs(y)))
 
 
+def _is_code(written: str) -> bool:
+    """Whether digits name something, such as 007, so that none of them may be left out."""
+    return len(written) > 2 and written.isdecimal() and written[0] == "0"
+
+
 def _plain(amount: Amount) -> bool:
     return not (amount.dimension or amount.scaled or amount.negative)
 
 
 def _same_count(amount: Amount, gold: Value) -> bool:
     """A year alone may be a count, and is then compared as one: 2,000 and 2000."""
-    written = gold.written
-    return _plain(amount) and written.isdecimal() and len(written) == 4 and amount.value == int(written)
+    return _plain(amount) and amount.value == gold.count

@@ -29,6 +29,11 @@ class Value(ABC):
     def keys(self) -> tuple[str, ...]:
         """Tokens that stand for the value among words; equal values mostly share them."""
 
+    @property
+    def count(self) -> float | None:
+        """The number that it would be as a count; None where it cannot be one."""
+        return None
+
     @abstractmethod
     def says(self, gold: "Value") -> bool:
         """Whether who says this value says `gold`."""
@@ -37,12 +42,14 @@ class Value(ABC):
 class Kind(NamedTuple):
     """One kind of value: where it may stand, and what is read there; None for what only looks like one.
 
-    A kind with `words` is looked for only in a text that holds one of them, which is quicker than to look.
+    A kind with `words` is looked for only in a text that holds one of them, and one that is `foreign` only in a text
+    with characters beyond ASCII, which is quicker than to look.
     """
 
     pattern: Any  # a compiled pattern of the library regex, which has no types
     read: Callable[[Any], Value | None]
     words: frozenset[str] = frozenset()
+    foreign: bool = False
 
 
 def scan(text: str, kinds: Sequence[Kind]) -> list[Value]:
@@ -50,7 +57,7 @@ def scan(text: str, kinds: Sequence[Kind]) -> list[Value]:
     found: list[Value] = []
     words = frozenset(_WORD.findall(text))
     for kind in kinds:
-        if kind.words and kind.words.isdisjoint(words):
+        if (kind.words and kind.words.isdisjoint(words)) or (kind.foreign and text.isascii()):
             continue
 
         def take(match: Any, read: Callable[[Any], Value | None] = kind.read) -> str:  # noqa: ANN401  see Kind

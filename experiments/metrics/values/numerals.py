@@ -41,11 +41,11 @@ _GREAT = rf"(?:{'|'.join(_SCALE_WORDS)})\b"
 _TAIL = rf"""
     (?P<close>\))?
     (?:(?P<scale>(?:{"|".join(ATTACHED)})\b)|[\s-]?(?P<scale>{_any(set(SCALES) - set(ATTACHED))})\.?)?
-    (?:[\s-]?(?P<unit>{_any(UNITS)}))?(?!\w)
+    (?:[\s-]?(?P<unit>{_any(UNITS)}))?(?P<behind>\))?(?!\w)
 """
 _DIGITS = regex.compile(
     rf"""
-    (?=[-$€£¥₹(.\d])  # first, for it is quick
+    (?=\d|[-$€£¥₹(.]{{1,4}}\s?\d)  # first, for it is quick
     (?P<minus>(?<![\w)%\0])-(?=\S))?
     (?:(?P<currency>[$€£¥₹])\s?(?P<minus>-(?=\d))?)?(?P<open>\((?=\$?\d))?\$?
     (?<!\d[.,'])(?<![\w.])(?<![^\W\d]-)(?P<digits>
@@ -63,7 +63,7 @@ _WORDS = regex.compile(
     rf"""
     \b(?:
     (?P<above_word>a|one|two|three|four|five)[\s-](?P<part>{"|".join(_PARTS)})s?\b
-    |(?P<part>half)(?=\s(?:of|the|its|a)\b)
+    |(?P<part>half)(?=\s(?:of|the|its|a)\b)|(?<!\w\W*)(?P<part>half)(?=\W*\Z)
     |(?:(?P<words>{"|".join(_TENS)})[\s-])?(?P<ordinal>{"|".join(_ORDINALS)})(?<!(?<!ty[\s-])(?:first|second))\b
     |(?P<words>(?:{_ONE}|a(?=\s{_GREAT}))(?:[\s-]{_GREAT}(?:,?\s(?:and\s)?{_ONE})?)*)
     ){_TAIL}""",
@@ -72,7 +72,7 @@ _WORDS = regex.compile(
 _BEFORE = regex.compile(r"\b(?:(?P<minus>minus|negative)\s?|(?P<currency>us|usd|eur|gbp|chf|inr|rs\.?)\s?)\Z")
 _ROUNDED = regex.compile(
     r"(?:\b(?:about|around|approximately|approx\.?|roughly|nearly|almost|circa|ca\.|some|close to|more than|over|etwa|rund"
-    r"|environ|unos|circa|cerca de|около|yaklaşık)\s+(?:\w+\s)?|~\s?|≈\s?|约|大约|約)[$€£¥]?\Z"
+    r"|environ|unos|circa|cerca de|около|yaklaşık)\s+(?:\w+\s)?|~\s?|≈\s?|约|大约|約)\s?[$€£¥]?\Z"
 )
 _LOSS = regex.compile(
     r"\b(?:loss|losses|lost|deficit|decreas\w*|declin\w*|fell|fall\w*|drop\w*|reduc\w*|negative|minus|below|lower\w*|down"
@@ -92,7 +92,10 @@ def _in_digits(match: Any) -> Amount | None:  # noqa: ANN401  see Kind
         ulp * power,
         currency or "",
         negative=bool(
-            match["minus"] or (before and before["minus"]) or (match["open"] and match["close"] and told)
+            match["minus"]
+            or (before and before["minus"])
+            or (match["open"] and match["close"] and told)
+            or (match["open"] and match["behind"] and match.span() == (0, len(match.string)))
         ),
     )
 

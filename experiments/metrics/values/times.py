@@ -1,4 +1,4 @@
-"""Dates and times of day."""
+"""Dates."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +7,7 @@ import regex
 
 from rlc.data.text.fold import fold, without_marks
 from rlc.experiments.metrics.values.base import Kind, Value
+from rlc.experiments.metrics.values.han import integer
 
 # English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Russian and Turkish, as they stand in dates.
 _MONTHS = """
@@ -46,7 +47,7 @@ _DIGIT_FIRST = regex.compile(
     \b(?P<day>{_DAY})\s?[\s-](?:of\s+|de\s+)?(?P<month>{_MONTH})(?:,?\s?[\s-]?(?:of\s+|de\s+|del\s+)?(?P<year>(?:{_YEAR})\b))?
     |(?<![\w.,/-])(?P<year>(?:{_YEAR}))[-/.](?P<numeric>\d{{1,2}})[-/.](?P<day>\d{{1,2}})\b(?![-/.]?\d)
     |(?<![\w.,/-])(?P<first>\d{{1,2}})(?P<mark>[-/.])(?P<second>\d{{1,2}})(?P=mark)(?P<year>(?:{_YEAR})|\d{{2}})\b(?![-/.]?\d)
-    |(?P<year>\d{{4}}|[{_HAN_DIGITS}]{{4}})\s*年(?:\s*(?P<numeric>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})\s*月(?:\s*(?P<day>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})\s*[日号])?)?
+    |(?P<year>\d{{4}}|[{_HAN_DIGITS}]{{4}})\s*[年년](?:\s*(?P<numeric>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})\s*[月월](?:\s*(?P<day>\d{{1,2}}|[一二三四五六七八九十]{{1,3}})\s*[日号일])?)?
     )""",
     regex.VERBOSE,
 )
@@ -55,14 +56,6 @@ _YEAR_ALONE = regex.compile(
     \b(?P<decade>(?:1\d|20)\d)0'?s\b
     |(?<=\b(?:in|since|until|till|year|circa|by|during|before|after|from)\s|\b(?:mid|pre|post|early|late)-)(?P<year>1\d\d\d|20\d\d)\b(?!\s?%|,\d|[.:]\d)
     |(?<![\w.,$€£¥₹/#]|\d\s|[^\W\d]-|(?<!\w)-)(?P<year>19\d\d|20\d\d)\b(?![,.']\d|\s?(?:%|million|billion|thousand|percent)|-[a-z]\b|/\d)
-    )""",
-    regex.VERBOSE,
-)
-_TIME = regex.compile(
-    r"""(?=\d)(?<![\w.:])(?:
-    (?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::[0-5]\d)?(?![\d:])(?:\s?(?P<half>[ap])\.?\s?m\b\.?)?
-    |(?P<hour>\d{1,2})(?:\.(?P<minute>[0-5]\d))?\s?(?:(?P<half>[ap])\.?\s?m\b\.?|(?P<half>o'clock|uhr)\b)
-    |(?P<hour>\d{1,2})h(?P<minute>[0-5]\d)\b
     )""",
     regex.VERBOSE,
 )
@@ -100,7 +93,12 @@ class Date(Value):
     @property
     def bare(self) -> bool:
         """Whether it is a year alone, which may be a count that happens to look like one."""
-        return self.readings[0][1:] == (0, 0) and self.written.isdecimal()
+        return self.count is not None
+
+    @property
+    def count(self) -> float | None:
+        year, *rest = self.readings[0]
+        return None if any(rest) else float(year)
 
 
 def _tells(said: tuple[int, ...], told: tuple[int, ...]) -> bool:
@@ -119,14 +117,14 @@ def _month_first(match: Any) -> Date:  # noqa: ANN401  see Kind
 
 
 def _digit_first(match: Any) -> Date | None:  # noqa: ANN401  see Kind
-    year = _number(match["year"] or "0")
+    year = integer(match["year"] or "0")
     if match["first"]:
         year += (2000 if year < 50 else 1900) if len(match["year"]) == 2 else 0
         first, second = int(match["first"]), int(match["second"])
         readings = [(year, second, first), (year, first, second)]
     else:
-        month = _MONTH_OF[match["month"].rstrip(".")] if match["month"] else _number(match["numeric"] or "0")
-        readings = [(year, month, _number(_DAY_END.sub("", match["day"] or "0")))]
+        month = _MONTH_OF[match["month"].rstrip(".")] if match["month"] else integer(match["numeric"] or "0")
+        readings = [(year, month, integer(_DAY_END.sub("", match["day"] or "0")))]
     possible = tuple(one for one in dict.fromkeys(readings) if one[1] <= 12 and one[2] <= 31)
     return Date(match.start(), match.end(), match[0], True, possible) if possible else None
 
@@ -137,49 +135,6 @@ def _year_alone(match: Any) -> Date:  # noqa: ANN401  see Kind
     return Date(match.start(), match.end(), match[0], True, ((int(match["year"]), 0, 0),))
 
 
-def _number(text: str) -> int:
-    """An integer of at most four digits, or of Chinese ones: 一八七一, 十二, 二十一."""
-    if text.isdecimal():
-        return int(text)
-    if "十" not in text:
-        return int("".join(str(_HAN_DIGITS.index(digit)) for digit in text))
-    tens, _, ones = text.partition("十")
-    place = _HAN_DIGITS.find
-    return 10 * (place(tens) if tens else 1) + (place(ones) if ones else 0)
-
-
-@dataclass(frozen=True)
-class Time(Value):
-    """A time of day in minutes since midnight; `half` is whether morning or afternoon is told."""
-
-    minutes: int
-    half: bool
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Hours and minutes, as far as they are told."""
-        return (f"#{self.minutes // 60}:{self.minutes % 60:02}",)
-
-    def says(self, gold: Value) -> bool:
-        """Whether it is the same time; where one is told by twelve hours without a half of the day, of either half."""
-        if not isinstance(gold, Time):
-            return False
-        open_half = not self.half or not gold.half
-        return (self.minutes - gold.minutes) % (720 if open_half else 1440) == 0
-
-
-def _time(match: Any) -> Time | None:  # noqa: ANN401  see Kind
-    hour, minute, half = int(match["hour"]), int(match["minute"] or 0), match["half"]
-    if hour > 24 or (half in {"a", "p"} and not 1 <= hour <= 12):
-        return None
-    if half in {"a", "p"}:
-        hour = hour % 12 + (12 if half == "p" else 0)
-    return Time(
-        match.start(), match.end(), match[0], False, 60 * hour + minute, half in {"a", "p"} or hour > 12
-    )
-
-
 MONTH_FIRST = Kind(_MONTH_FIRST, _month_first, frozenset(_MONTH_OF))
 DIGIT_FIRST = Kind(_DIGIT_FIRST, _digit_first)
 YEAR_ALONE = Kind(_YEAR_ALONE, _year_alone)
-TIME = Kind(_TIME, _time)

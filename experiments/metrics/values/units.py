@@ -17,8 +17,12 @@ _SCALES = """
 # The dimension and the size in its own unit: amounts of two dimensions are never the same.
 _UNITS = """
     share 0.01           % | percent | per cent | percentage | prozent | por ciento | pour cent | por cento
-    dollar 1             $ | us | us$ | usd | dollar | dollars
-    euro 1               € | eur | euro | euros
+    share 0.001          ‰ | per mille | permille
+    points 1             percentage points | percentage point | percent points | pp | ppt | prozentpunkte
+    points 0.01          basis points | basis point | bps
+    dollar 1             $ | us | us$ | usd | dollar | dollars | 美元 | ドル | 달러
+    euro 1               € | eur | euro | euros | 欧元 | ユーロ | 유로
+    won 1                원 | won | krw
     pound 1              £ | gbp
     yen 1                ¥ | yen | jpy | 円
     yuan 1               yuan | cny | rmb | 元
@@ -27,7 +31,7 @@ _UNITS = """
     length 0.001         mm | millimetres | millimeters
     length 0.01          cm | centimetres | centimeters
     length 1             m | metre | metres | meter | meters
-    length 1000          km | kilometre | kilometres | kilometer | kilometers
+    length 1000          km | kilometre | kilometres | kilometer | kilometers | 公里 | 千米
     length 0.0254        inch | inches
     length 0.3048        foot | feet | ft
     length 0.9144        yard | yards
@@ -39,8 +43,12 @@ _UNITS = """
     mass 0.001           g | gram | grams
     mass 0.028349523125  oz | ounce | ounces
     mass 0.45359237      lb | lbs
-    mass 1               kg | kilogram | kilograms | kilos
+    mass 1               kg | kilogram | kilograms | kilos | 公斤
     mass 1000            tonne | tonnes
+    speed 1              km/h | kmh | kph | kilometres per hour | kilometers per hour
+    speed 1.609344       mph | miles per hour
+    speed 1.852          knots | knot
+    speed 3.6            m/s | metres per second | meters per second
     time 0.001           ms | milliseconds
     time 1               sec | second | seconds
     time 60              min | minute | minutes

@@ -10,7 +10,7 @@ from rlc.experiments.metrics.values.base import Kind, Value
 _VERSION = regex.compile(
     r"(?=[v\d])(?<![\w.])(?:v\.?\s?(?P<number>\d{1,6}(?:\.\d{1,6}){1,4})"
     r"|(?<=\b(?:version|release|python|java|android|ios|firmware|windows|section|chapter)\s)v?(?P<number>\d{1,6}(?:\.\d{1,6}){1,4})"
-    r"|(?P<number>\d{1,6}(?:\.(?!\d{3}(?!\d))\d{1,6}){2,4}))(?![\w,]|\.\d)"
+    r"|(?!\d{1,3}(?:\.\d{3})+(?![\d.]))(?P<number>\d{1,6}(?:\.\d{1,6}){2,4}))(?![\w,]|\.\d)"
 )
 
 

@@ -331,6 +331,35 @@ def test_the_gold_answer_itself_is_right(gold):
         ("谁建造了灯塔？", "艾达洛", "由约翰建造。", False),
         ("Кто построил маяк?", "Ада Лоу", "Маяк построила Ада Лоу.", True),
         ("कितने?", "१२", "12", True),
+        ("Which version?", "3.10", "3.1", False),
+        (
+            "By how much?",
+            "fell from 28% to 26%, by 2%",
+            "It fell from 28% to 26%, by 2 percentage points.",
+            True,
+        ),
+        ("By how much?", "5%", "5 percentage points", False),
+        ("Which model?", "GPT-4", "GPT-3", False),
+        ("Which model?", "GPT-4", "It was GPT 4.", True),
+        ("Which figure?", "Figure 3a", "Figure 3b", False),
+        ("Who built it?", "Ada Lowe", "Anyone but Ada Lowe.", False),
+        ("Who built it?", "Ada Lowe", "It is false that Ada Lowe built it.", False),
+        ("¿Quién?", "Ada Lowe", "No fue Ada Lowe.", False),
+        ("Chi?", "Ada Lowe", "Non è stata Ada Lowe.", False),
+        ("谁？", "艾达洛", "不是艾达洛。", False),
+        ("誰？", "エイダ・ロウ", "エイダ・ロウではありません。", False),
+        ("किसने?", "एडा लोव", "एडा लोव नहीं।", False),
+        ("Kim?", "Ada Lowe", "Ada Lowe değil.", False),
+        ("Was it moved?", "No", "never", True),
+        ("Was it moved?", "Yes", "Affirmative", True),
+        ("Was it moved?", "예", "아니요", False),
+        ("أين؟", "القاهرة", "الْقَاهِرَة", True),
+        ("איפה?", "ירושלים", "\u200fיְרוּשָׁלַיִם", True),
+        ("Wo?", "Donaudampfschifffahrt", "Donau-Dampfschifffahrt", True),
+        ("Where?", "Hà Nội", "Hanoi", True),
+        ("Where?", "Hà Nội", "Hải Phòng", False),
+        ("Gdzie?", "Łódź", "Lodz", True),
+        ("Who?", "Søren Kierkegaard", "Soren Kierkegaard", True),
     ],
 )
 def test_what_people_write(judge, question, gold, prediction, correct):
@@ -344,7 +373,23 @@ def test_no_text_makes_it_raise(prediction, gold, question):
 
 
 @pytest.mark.parametrize(
-    "unit", ["\n", "\n \n", " ", "9", "_", "#", "word ", "Ada Lowe. ", "1e999 ", "not ", "(", "灯塔"]
+    "unit",
+    [
+        "\n",
+        "\n \n",
+        " ",
+        "9",
+        "_",
+        "#",
+        "word ",
+        "Ada Lowe. ",
+        "1e999 ",
+        "not ",
+        "(",
+        "灯塔",
+        "三百二十万",
+        "5% ",
+    ],
 )
 def test_the_time_is_linear_in_the_answer(judge, unit):
     seconds = []

@@ -105,7 +105,54 @@ SAME = [
     ("v2.10", "2.10", True),
     ("v2.10", "2.1", False),
     ("version 3.11", "version 3.12", False),
+    ("三百二十", "320", True),
+    ("一百零五", "一百五十", False),
+    ("3.2亿", "三亿二千万", True),
+    ("12万3千", "123,000", True),
+    ("5万", "5亿", False),
+    ("两千五", "2500", True),
+    ("1억 2천만 원", "120,000,000원", True),
+    ("35億円", "3,500,000,000円", True),
+    ("百分之三十", "30%", True),
+    ("三分之一", "1/3", True),
+    ("三割", "30%", True),
+    ("二〇二三年", "2023", True),
+    ("2023년 5월 3일", "2023-05-03", True),
+    ("half past three", "3:30", True),
+    ("quarter to four", "3:45", True),
+    ("quarter to four", "quarter past four", False),
+    ("ten minutes to six", "5:50", True),
+    ("half past three in the afternoon", "15:30", True),
+    ("three o'clock", "3:00", True),
+    ("12 noon", "12 pm", True),
+    ("halb vier", "3:30", True),
+    ("下午三点半", "15:30", True),
+    ("午後3時30分", "午前3時30分", False),
+    ("five to six weeks", "5:55", False),
+    ("5%", "5 percentage points", False),
+    ("50 basis points", "0.5 percentage points", True),
+    ("5‰", "0.5%", True),
+    ("3 miles", "4.83 km", True),
+    ("3 miles", "5 km", False),
+    ("30 mph", "30 km/h", False),
+    ("($1.2 million)", "-$1.2 million", True),
+    ("12,34,567", "1,234,567", True),
+    ("007", "7", False),
+    ("192.168.0.1", "192.168.0.2", False),
+    ("١٢٫٥", "12.5", True),
+    ("½", "half", True),
 ]
+
+
+@pytest.mark.parametrize(
+    "text", ["一些人一起", "十分重要", "这是第一", "三点", "万一", "이 사람", "five to six weeks"]
+)
+def test_numerals_inside_words_are_no_values(text):
+    assert [value.written for value in values(fold(text)) if not isinstance(value, Amount)] == []
+    assert [value.value for value in values(fold(text))] == {
+        "这是第一": [1],
+        "five to six weeks": [5, 6],
+    }.get(text, [])
 
 
 @pytest.mark.parametrize(("a", "b", "same"), SAME)
@@ -156,7 +203,26 @@ def test_values_are_in_order_inside_the_text_and_finite(text):
 
 
 @pytest.mark.parametrize(
-    "unit", ["1", "1,", "1,234,", "1.2 ", "12 march ", "one ", "a ", "-", "(5) ", "$", "1/", "年", "3:"]
+    "unit",
+    [
+        "1",
+        "1,",
+        "1,234,",
+        "1.2 ",
+        "12 march ",
+        "one ",
+        "a ",
+        "-",
+        "(5) ",
+        "$",
+        "1/",
+        "年",
+        "3:",
+        "三百二十万",
+        "1억 2천",
+        "half ",
+        "at ten ",
+    ],
 )
 def test_the_time_is_linear_in_the_length(unit):
     seconds = []
