@@ -56,11 +56,18 @@ def wording_of(example: Example, prompt: str) -> Wording | None:
 
 def part_prompt(text: str, example: Example, task: str, before: str = "") -> Prompt:
     """A part of a document, then the question, what is known before it, and what is to be done with both."""
-    source = PART_OF.get(kind_of(example), "a document")
     known = f"{before}\n\n" if before else ""
-    return Prompt(
-        f"Here is a part of {source}.\n\n{text}\n\n", f"Question: {example.question}\n\n{known}{task}", SYSTEM
-    )
+    return Prompt(part_prefix(text, example), f"Question: {example.question}\n\n{known}{task}", SYSTEM)
+
+
+def part_prefix(text: str, example: Example) -> str:
+    """A part of a document, as it stands before whatever is asked about it."""
+    return f"Here is a part of {PART_OF.get(kind_of(example), 'a document')}.\n\n{text}\n\n"
+
+
+def worded(example: Example) -> str:
+    """The question as its data set's authors put it after the text, else after the word `Question`."""
+    return example.wording.asked(example.question) if example.wording else f"Question: {example.question}"
 
 
 def notes_prompt(notes: str, example: Example) -> Prompt:

@@ -20,8 +20,9 @@ def searched(spec: Mapping[str, Any]) -> str:
     arm = spec.get("rag")
     if isinstance(arm, Mapping):
         return searched(arm)
-    if role_of(dict(spec)) not in ("rag", "both"):
+    if role_of(dict(spec)) not in ("rag", "both") or spec.get("search", spec) is None:
         return ""
+    spec = spec.get("search", spec)
     collection = spec.get("collection")
     place = _all(collection["documents"], collection["of"]) if collection else OWN
     filters = ", ".join(f"{key} = {value}" for key, value in (spec.get("where") or {}).items())

@@ -78,7 +78,8 @@ def cheapest_first(
     groups: dict[tuple[int, str], list[str]] = {}
     for name, spec in specs.items():
         engine = engines.setdefault(fingerprint(spec.get("llm")), len(engines))
-        alike = [spec.get("chunker"), spec.get("retriever"), None if "chunker" in spec else name]
+        parts = spec.get("search") or spec
+        alike = [parts.get("chunker"), parts.get("retriever"), None if "chunker" in parts else name]
         groups.setdefault((engine, fingerprint(alike)), []).append(name)
 
     def price(group: tuple[int, str]) -> tuple[bool, int, float]:

@@ -7,12 +7,14 @@ READERS = {
     "long": "rlc.pipeline.readers.long:LongReader",
     "recorded": "rlc.pipeline.readers.recorded:RecordedReader",
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
+    "chain-of-agents": "rlc.pipeline.readers.chain_of_agents:ChainOfAgents",
     "map-reduce": "rlc.pipeline.readers.map_reduce:MapReduce",
     "long-agent": "rlc.pipeline.readers.long_agent:LongAgent",
     "mem-walker": "rlc.pipeline.readers.mem_walker:MemWalker",
     "read-agent": "rlc.pipeline.readers.read_agent:ReadAgent",
     "recycled": "rlc.pipeline.readers.recycled:Recycled",
     "runnable": "rlc.pipeline.readers.runnable:RunnableReader",
+    "refine": "rlc.pipeline.readers.refine:Refine",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, READERS)
