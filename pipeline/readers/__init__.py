@@ -8,6 +8,7 @@ READERS = {
     "recorded": "rlc.pipeline.readers.recorded:RecordedReader",
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
     "chain-of-agents": "rlc.pipeline.readers.chain_of_agents:ChainOfAgents",
+    "evidence-first": "rlc.pipeline.readers.evidence_first:EvidenceFirst",
     "map-reduce": "rlc.pipeline.readers.map_reduce:MapReduce",
     "long-agent": "rlc.pipeline.readers.long_agent:LongAgent",
     "mem-walker": "rlc.pipeline.readers.mem_walker:MemWalker",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from langchain_core.documents import Document
 
 from rlc.data.completed import generations_as_completed, in_order
-from rlc.data.errors import EngineError
+from rlc.data.errors import EngineError, RlcError
 from rlc.data.protocols import LLM, Generation, Prompt
 from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.pipeline.prompts import prompt_hash
@@ -16,9 +16,15 @@ from rlc.pipeline.prompts import prompt_hash
 QUESTION_ROOM = 256
 MARGIN = 16  # tokens may join differently where texts meet
 
-# How the error of a question starts that no passage was found for. Nothing failed on the way: the same question on the
-# same document finds nothing again, so this is kept as an answer is.
-NOTHING_RETRIEVED = "NothingRetrieved"
+
+class NothingRetrieved(RlcError):  # noqa: N818 - nothing failed on the way
+    """No passage was found for a question.
+
+    The same question on the same document finds nothing again, so this is kept as an answer is.
+    """
+
+
+NOTHING_RETRIEVED = NothingRetrieved.__name__  # how the error of such a question starts
 
 
 @dataclass(frozen=True)
