@@ -9,6 +9,7 @@ READERS = {
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",
     "chain-of-agents": "rlc.pipeline.readers.chain_of_agents:ChainOfAgents",
     "evidence-first": "rlc.pipeline.readers.evidence_first:EvidenceFirst",
+    "iterative": "rlc.pipeline.readers.iterative:Iterative",
     "map-reduce": "rlc.pipeline.readers.map_reduce:MapReduce",
     "long-agent": "rlc.pipeline.readers.long_agent:LongAgent",
     "mem-walker": "rlc.pipeline.readers.mem_walker:MemWalker",

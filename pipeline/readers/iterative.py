@@ -1,0 +1,241 @@
+"""Iterative retrieval: search, think, and search again for what is missing."""
+
+import re
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from rlc.data.loads import PromptLoad
+from rlc.data.protocols import LLM, Prompt, Role
+from rlc.data.records import Answer, Document, Example, Usage
+from rlc.data.text.sentences import split_sentences
+from rlc.pipeline.context import check_policy, fit_passages
+from rlc.pipeline.prompts import SYSTEM, kind_of, rag_prompt, worded
+from rlc.pipeline.readers.support.asking import (
+    MARGIN,
+    NothingRetrieved,
+    evidence_of,
+    room_for_text,
+    tokens_of,
+)
+from rlc.pipeline.readers.support.searching import Searcher
+from rlc.pipeline.readers.support.strategy import Strategy
+from rlc.pipeline.readers.support.talk import Talk, ask, search
+
+FINAL = re.compile(r"(?:final )?answer is:?\s*(.+)", re.IGNORECASE | re.DOTALL)
+FOLLOW_UP = re.compile(r"follow[- ]?up:?\s*(.+)", re.IGNORECASE)
+NEXT = (
+    'Where this suffices to answer, write "So the final answer is:" and the answer. Where something is missing, write '
+    '"Follow up:" and one short question that can be searched for.'
+)
+SUB_ANSWER = "Answer in one sentence: {question}"
+THOUGHT = (
+    'Thoughts so far: {thoughts}\n\nWrite the next sentence of the reasoning, and no more. Where it is complete, write "So '
+    'the answer is:" and the answer.'
+)
+CONCLUDE = "Give the final answer. Be concise."
+MOST_PASSAGES = 15  # that IRCoT gathers
+
+ROUNDS = {"iter-drag": 5, "ircot": 8, "iter-retgen": 3, "self-ask": 5}
+
+
+@dataclass
+class _Gathered:
+    """Passages that were found, newest search first, and the tokens of those that did not fit the last prompt."""
+
+    passages: list[Document] = field(default_factory=list)
+    cut_tokens: int = 0
+
+    def add(self, found: Sequence[Document]) -> None:
+        """Put those that are new before the others."""
+        known = {passage.id for passage in self.passages}
+        self.passages[:0] = [passage for passage in found if passage.id not in known]
+
+
+@dataclass(frozen=True)
+class Iterative(Strategy):
+    """Search for the question, let the model say what is missing, search for that, and go on until it answers.
+
+    `method` says what is searched for and what is read:
+
+    - `iter-drag`: the model writes a follow-up question or the answer; a follow-up is searched for and answered from
+      all that was found, and both stand in the next prompt (IterDRAG, Yue et al., ICLR 2025, arXiv 2410.04343).
+    - `ircot`: it writes one sentence of reasoning at a time, which is searched for; up to 15 passages are gathered, and
+      the question is answered from them (IRCoT, Trivedi et al., ACL 2023, arXiv 2212.10509).
+    - `iter-retgen`: it answers, question and answer are searched for together, and it answers from what that finds
+      (Iter-RetGen, Shao et al., EMNLP 2023 Findings, arXiv 2305.15294).
+    - `self-ask`: follow-ups as above, each answered from its own passages alone; the question itself is not searched for
+      (Self-Ask with search, Press et al., EMNLP 2023 Findings, arXiv 2210.03350).
+
+    The newest passages stand nearest to the question; what does not fit is dropped, oldest first. The papers show worked
+    examples and force the last answer by its first words; here the model is told what to write, which any engine takes.
+
+    Args:
+        search: finds the passages.
+        llm: thinks and answers.
+        method: as above.
+        rounds: thoughts at most, after which the answer is asked for; None takes the authors' (5, 8, 3, 5; for
+            `iter-retgen` FlashRAG's).
+        thought_tokens: of a thought, a follow-up or the answer to one.
+        max_tokens: of an answer, where the data set's wording does not say.
+        overflow: under `refuse` a question whose passages do not fit fails.
+    """
+
+    role: ClassVar[Role] = "rag"
+
+    search: Searcher
+    llm: LLM
+    method: Literal["iter-drag", "ircot", "iter-retgen", "self-ask"] = "iter-drag"
+    rounds: int | None = None
+    thought_tokens: int = 128
+    max_tokens: int = 64
+    overflow: str = "middle"
+
+    def __post_init__(self) -> None:
+        check_policy(self.overflow)
+        if self._rounds < 1:
+            raise ValueError(f"iterative reading takes at least 1 round, got {self.rounds}")
+
+    @property
+    def _rounds(self) -> int:
+        return ROUNDS[self.method] if self.rounds is None else self.rounds
+
+    def talk(self, example: Example) -> Talk[Answer]:
+        """Read one example."""
+        read = _Gathered()
+        if self.method == "ircot":
+            text = yield from self._ircot(example, read)
+        elif self.method == "iter-retgen":
+            text = yield from self._iter_retgen(example, read)
+        else:
+            text = yield from self._follow_ups(example, read, apart=self.method == "self-ask")
+        evidence = [one for passage in read.passages for one in evidence_of(example.document_id, passage)]
+        return Answer(text, "", tuple(evidence), Usage(cut_tokens=read.cut_tokens))
+
+    def _follow_ups(self, example: Example, read: _Gathered, *, apart: bool) -> Talk[str]:
+        """Follow-up questions until the answer comes; `apart`, each is answered from its own passages alone."""
+        log, nothing = "", _Gathered()
+        if not apart:
+            yield from self._find(example, read, example.question)
+        for _ in range(self._rounds):
+            task = f"{worded(example)}\n\n{log}{NEXT}"
+            said = yield from self._ask(example, nothing if apart else read, task, "think")
+            follow_up = FOLLOW_UP.search(said)
+            if not follow_up:
+                return answer_in(said)
+            shown = _Gathered() if apart else read
+            yield from self._find(example, shown, follow_up[1])
+            told = yield from self._ask(
+                example, shown, SUB_ANSWER.format(question=follow_up[1]), "sub-answer"
+            )
+            read.add(shown.passages)
+            log += f"Follow up: {follow_up[1]}\nIntermediate answer: {told}\n\n"
+        return (yield from self._conclude(example, nothing if apart else read, log))
+
+    def _ircot(self, example: Example, read: _Gathered) -> Talk[str]:
+        thoughts: list[str] = []
+        yield from self._find(example, read, example.question)
+        for _ in range(self._rounds):
+            task = f"{worded(example)}\n\n{THOUGHT.format(thoughts=' '.join(thoughts) or '(none)')}"
+            said = yield from self._ask(example, read, task, "think")
+            thought = said if FINAL.search(said) else first_sentence(said)
+            thoughts.append(thought)
+            if FINAL.search(thought) or len(read.passages) >= MOST_PASSAGES:
+                break
+            yield from self._find(example, read, thought)
+            del read.passages[MOST_PASSAGES:]
+        return (yield from self._conclude(example, read, f"{' '.join(thoughts)}\n\n"))
+
+    def _iter_retgen(self, example: Example, read: _Gathered) -> Talk[str]:
+        query, said = example.question, ""
+        for _ in range(self._rounds):
+            read.passages.clear()
+            yield from self._find(example, read, query)
+            said = yield from self._conclude(example, read, "")
+            query = f"{example.question} {said}"
+        return said
+
+    def _find(self, example: Example, read: _Gathered, query: str) -> Generator[Any, Any, None]:
+        [found] = yield from search(self.search, example.document, query)
+        read.add(found)
+        if not read.passages:
+            raise NothingRetrieved(f"no passage shares a word with {query!r}, or a step left none")
+
+    def _ask(self, example: Example, read: _Gathered, task: str, name: str) -> Talk[str]:
+        prompt, read.cut_tokens = self._prompt(example, read.passages, task, self.thought_tokens)
+        [said] = yield from ask(self.llm, prompt, max_tokens=self.thought_tokens, seed=self.seed, name=name)
+        return said.text.strip()
+
+    def _conclude(self, example: Example, read: _Gathered, log: str) -> Talk[str]:
+        length = tokens_of(example, self.max_tokens)
+        task = f"{worded(example)}\n\n{log}{CONCLUDE}"
+        prompt, read.cut_tokens = self._prompt(example, read.passages, task, length)
+        [said] = yield from ask(self.llm, prompt, max_tokens=length, seed=self.seed, name="answer")
+        return answer_in(said.text.strip())
+
+    def _prompt(
+        self, example: Example, passages: Sequence[Document], task: str, length: int
+    ) -> tuple[Prompt, int]:
+        """The passages that fit, newest last, and the task; and the tokens of those that do not fit."""
+        if not passages:
+            return Prompt("", task, SYSTEM), 0
+        room = room_for_text(self.llm, _frame(example, len(passages), task), length)
+        kept, cut = fit_passages([p.page_content for p in passages], room, self.llm.tokenizer, self.overflow)
+        shown = [passage.page_content for passage in reversed(passages[:kept])]
+        return Prompt(rag_prompt(kind_of(example), shown, "").prefix, task, SYSTEM), cut
+
+    def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
+        """Bound the prompts: all rounds, each with all that may have been found until then."""
+        loads: list[PromptLoad] = []
+        for example in examples:
+            found = self.search.bound(example.document, self.llm.tokenizer)
+            if found is None:
+                return None
+            length = tokens_of(example, self.max_tokens)
+            for searches, noted, answer in self._calls(length):
+                passages = searches * found.passages
+                task = f"{worded(example)}\n\n{THOUGHT}{NEXT}"
+                frame = _frame(example, passages, task)
+                # Each entry of the log is a follow-up, its answer, and the words between.
+                log = noted * (2 * self.thought_tokens + MARGIN)
+                room = max(0, room_for_text(self.llm, frame, answer))
+                loads.append(
+                    PromptLoad(
+                        example.document_id,
+                        min(searches * found.tokens, room),
+                        1,
+                        self.llm.count(frame) + log + self.thought_tokens + MARGIN + passages,
+                        answer,
+                    )
+                )
+        return loads
+
+    def _calls(self, length: int) -> Iterator[tuple[int, int, int]]:
+        """Of every call that may be made: searches whose passages stand in it, entries of its log, tokens of its answer."""
+        rounds, thought = range(self._rounds), self.thought_tokens
+        if self.method == "iter-retgen":
+            yield from ((1, 0, length) for _ in rounds)
+            return
+        own = self.method == "self-ask"
+        for n in rounds:
+            yield (0 if own else n + 1), n, thought
+            if self.method != "ircot":
+                yield (1 if own else n + 2), n + 1, thought
+        yield (0 if own else self._rounds + 1), self._rounds, length
+
+
+def answer_in(said: str) -> str:
+    """The answer that a text ends with, behind the words that announce it; else the text."""
+    found = FINAL.search(said)
+    return (found[1] if found else said).strip()
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a text."""
+    found = split_sentences(text)
+    return text[found[0][0] : found[0][1]].strip() if found else text.strip()
+
+
+def _frame(example: Example, passages: int, task: str) -> Prompt:
+    """A prompt with so many empty passages."""
+    return Prompt(rag_prompt(kind_of(example), [""] * passages, "").prefix, task, SYSTEM)
