@@ -10,7 +10,7 @@ from rlc.data.protocols import LLM, Prompt, Role, Tokenizer
 from rlc.data.records import Answer, Document, Evidence, Example, Usage
 from rlc.data.tokens import count_once
 from rlc.pipeline.context import Fitted, check_policy, fit, fit_passages, reading_order
-from rlc.pipeline.prompts import kind_of, long_prompt, notes_prompt, rag_prompt
+from rlc.pipeline.prompts import notes_prompt
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     NothingRetrieved,
@@ -18,6 +18,7 @@ from rlc.pipeline.readers.support.asking import (
     room_for_text,
     tokens_of,
 )
+from rlc.pipeline.readers.support.moves import passages_prompt, whole_prompt
 from rlc.pipeline.readers.support.quotes import places_of, quotes_in
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.strategy import Strategy
@@ -127,8 +128,8 @@ class EvidenceFirst(Strategy):
 
     def _frame(self, example: Example, passages: int) -> Prompt:
         if self.search is None:
-            return long_prompt(kind_of(example), "", example.question, example.wording)
-        return rag_prompt(kind_of(example), [""] * passages, example.question, example.wording)
+            return whole_prompt(example, "")
+        return passages_prompt(example, [""] * passages)
 
     def _room(self, example: Example, passages: int) -> int:
         """Tokens left for the text, in both prompts that it stands in."""
@@ -139,7 +140,7 @@ class EvidenceFirst(Strategy):
     def _whole(self, example: Example) -> _Read:
         document = example.document
         fitted = _fitted(document.page_content, self._room(example, 0), self.llm.tokenizer, self.overflow)
-        prompt = long_prompt(kind_of(example), fitted.text, example.question, example.wording)
+        prompt = whole_prompt(example, fitted.text)
         texts = [
             Document(page_content=document.page_content[a:b], metadata={"start_index": a, "end_index": b})
             for a, b in fitted.spans
@@ -152,9 +153,7 @@ class EvidenceFirst(Strategy):
         if not kept:
             raise NothingRetrieved("no passage shares a word with the question, or a step left none")
         texts = reading_order(passages[:kept], "document")
-        prompt = rag_prompt(
-            kind_of(example), [p.page_content for p in texts], example.question, example.wording
-        )
+        prompt = passages_prompt(example, [p.page_content for p in texts])
         evidence = [one for passage in texts for one in evidence_of(example.document_id, passage)]
         return _Read(prompt, texts, tuple(evidence), cut)
 

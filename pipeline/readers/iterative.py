@@ -10,7 +10,7 @@ from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Document, Example, Usage
 from rlc.data.text.sentences import split_sentences
 from rlc.pipeline.context import check_policy, fit_passages
-from rlc.pipeline.prompts import SYSTEM, kind_of, rag_prompt, worded
+from rlc.pipeline.prompts import SYSTEM, worded
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     NothingRetrieved,
@@ -18,6 +18,7 @@ from rlc.pipeline.readers.support.asking import (
     room_for_text,
     tokens_of,
 )
+from rlc.pipeline.readers.support.moves import passages_prefix
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, search
@@ -47,9 +48,9 @@ class _Gathered:
     cut_tokens: int = 0
 
     def add(self, found: Sequence[Document]) -> None:
-        """Put those that are new before the others."""
-        known = {passage.id for passage in self.passages}
-        self.passages[:0] = [passage for passage in found if passage.id not in known]
+        """Put what was found before all that was found earlier."""
+        again = {passage.id for passage in found}
+        self.passages[:] = [*found, *(passage for passage in self.passages if passage.id not in again)]
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ class Iterative(Strategy):
         room = room_for_text(self.llm, _frame(example, len(passages), task), length)
         kept, cut = fit_passages([p.page_content for p in passages], room, self.llm.tokenizer, self.overflow)
         shown = [passage.page_content for passage in reversed(passages[:kept])]
-        return Prompt(rag_prompt(kind_of(example), shown, "").prefix, task, SYSTEM), cut
+        return Prompt(passages_prefix(example, shown), task, SYSTEM), cut
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
         """Bound the prompts: all rounds, each with all that may have been found until then."""
@@ -238,4 +239,4 @@ def first_sentence(text: str) -> str:
 
 def _frame(example: Example, passages: int, task: str) -> Prompt:
     """A prompt with so many empty passages."""
-    return Prompt(rag_prompt(kind_of(example), [""] * passages, "").prefix, task, SYSTEM)
+    return Prompt(passages_prefix(example, [""] * passages), task, SYSTEM)

@@ -7,9 +7,9 @@ from typing import ClassVar
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Document, Example
-from rlc.pipeline.prompts import SYSTEM, kind_of, long_prompt, part_prefix, worded
+from rlc.pipeline.prompts import SYSTEM, part_prefix, worded
 from rlc.pipeline.readers.support.asking import tokens_of
-from rlc.pipeline.readers.support.moves import loads_of_pieces, pieces_of, room_for
+from rlc.pipeline.readers.support.moves import loads_of_pieces, pieces_of, room_for, whole_prompt
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask
 
@@ -43,7 +43,7 @@ class Refine(Strategy):
         """Read one example."""
         length = tokens_of(example, self.max_tokens)
         first, *further = self._pieces(example)
-        asked = long_prompt(kind_of(example), first.page_content, example.question, example.wording)
+        asked = whole_prompt(example, first.page_content)
         [said] = yield from ask(self.llm, asked, max_tokens=length, seed=self.seed, name="answer")
         for piece in further:
             asked = self._refining(example, piece.page_content, said.text)

@@ -1,16 +1,20 @@
 """Moves: what several strategies do on the way, as plain functions and small talks."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from rlc.chunkers.base import Chunker
 from rlc.chunkers.recursive import RecursiveChunker
 from rlc.chunkers.sentence import SentenceChunker
 from rlc.data.errors import ContextOverflowError, DataError
 from rlc.data.loads import PromptLoad
+from rlc.data.prompt_files import PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Prompt, Tokenizer
 from rlc.data.records import Document, Evidence, Example, document_name
 from rlc.data.tokens import count_once
+from rlc.pipeline.prompts import kind_of, long_prompt, rag_prompt
+from rlc.pipeline.readers.long import LongReader
+from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.asking import MARGIN, room_for_text
 from rlc.pipeline.readers.support.talk import Talk, ask
 
@@ -19,6 +23,26 @@ BETWEEN = "\n\n"  # stands between notes
 
 Joined = Callable[[str], Prompt]
 """The prompt in which notes, joined, stand."""
+
+
+@cache
+def _texts(method: type) -> PromptTexts:
+    return read_prompts(method)
+
+
+def whole_prompt(example: Example, text: str) -> Prompt:
+    """What the arm `long` asks, with this text."""
+    return long_prompt(_texts(LongReader), kind_of(example), text, example.question, example.wording)
+
+
+def passages_prompt(example: Example, passages: Sequence[str]) -> Prompt:
+    """What the arm `rag` asks, with these passages."""
+    return rag_prompt(_texts(RagReader), kind_of(example), passages, example.question, example.wording)
+
+
+def passages_prefix(example: Example, passages: Sequence[str]) -> str:
+    """Numbered passages, as they stand before whatever is asked about them."""
+    return rag_prompt(_texts(RagReader), kind_of(example), passages, "").prefix
 
 
 def room_for(llm: LLM, frame: Prompt, max_tokens: int, *, window: int | None = None, beside: int = 0) -> int:

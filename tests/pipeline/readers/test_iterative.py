@@ -120,7 +120,7 @@ def test_no_method_reads_more_than_it_says(method, make_example):
 
 def test_what_does_not_fit_is_dropped_oldest_first_and_counted(make_example):
     llm = recite("Follow up: Norwich county?", "Norfolk.", "So the final answer is: Norfolk")
-    window = 256 + 128 + 16 + 60
+    window = 256 + 128 + 16 + 50
     llm.window = window
     [answer] = Iterative(searcher(k=3), llm)([make_example("1", QUESTION, TEXT)])
     assert answer.error is None
