@@ -125,7 +125,7 @@ def test_what_does_not_fit_is_dropped_oldest_first_and_counted(make_example):
     [answer] = Iterative(searcher(k=3), llm)([make_example("1", QUESTION, TEXT)])
     assert answer.error is None
     assert answer.usage.cut_tokens > 0
-    assert "county of Norfolk" in llm.calls[-1].prompts[0].prefix
+    assert "Norwich lies in the county" in llm.calls[-1].prompts[0].prefix
 
 
 def test_a_question_that_finds_nothing_says_so(make_example):
