@@ -163,18 +163,18 @@ class Iterative(Strategy):
             raise NothingRetrieved(f"no passage shares a word with {query!r}, or a step left none")
 
     def _ask(self, example: Example, read: _Gathered, task: str, name: str) -> Talk[str]:
-        prompt, read.cut_tokens = self._prompt(example, read.passages, task, self.thought_tokens)
+        prompt, read.cut_tokens = self._with_passages(example, read.passages, task, self.thought_tokens)
         [said] = yield from ask(self.llm, prompt, max_tokens=self.thought_tokens, seed=self.seed, name=name)
         return said.text.strip()
 
     def _conclude(self, example: Example, read: _Gathered, log: str) -> Talk[str]:
         length = tokens_of(example, self.max_tokens)
         task = f"{worded(example)}\n\n{log}{CONCLUDE}"
-        prompt, read.cut_tokens = self._prompt(example, read.passages, task, length)
+        prompt, read.cut_tokens = self._with_passages(example, read.passages, task, length)
         [said] = yield from ask(self.llm, prompt, max_tokens=length, seed=self.seed, name="answer")
         return answer_in(said.text.strip())
 
-    def _prompt(
+    def _with_passages(
         self, example: Example, passages: Sequence[Document], task: str, length: int
     ) -> tuple[Prompt, int]:
         """The passages that fit, newest last, and the task; and the tokens of those that do not fit."""
