@@ -17,6 +17,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
 
+import rlc
 from rlc.data.datasets import card_of
 from rlc.data.protocols import Weights
 from rlc.data.sets import SETS
@@ -39,6 +40,7 @@ from rlc.pipeline.families import (
 METHODS = "<!-- the methods and their settings -->"
 RESULTS = "<!-- the columns of the results -->"
 DATASETS = "<!-- the data sets -->"
+NAMES = re.compile(r"<!-- the public names of (rlc\.\w+) -->")
 HEADINGS = {
     "Readers and routers": READER,
     "Chunkers": CHUNKER,
@@ -66,11 +68,11 @@ LIMITS: Mapping[type, str] = {Ge: "at least {}", Gt: "above {}", Le: "at most {}
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Write the methods, the data sets, or the columns of the results, where the page asks for them."""
+    """Write the methods, the data sets, the columns of the results or the public names, where the page asks for them."""
     for mark, lines in ((METHODS, methods), (RESULTS, columns), (DATASETS, datasets)):
         if mark in markdown:
             markdown = markdown.replace(mark, "\n".join(lines()))
-    return markdown
+    return NAMES.sub(lambda found: "\n".join(f"::: {name}\n" for name in public_names(found[1])), markdown)
 
 
 def on_post_page(output: str, page: Page, **_: object) -> str:
@@ -96,6 +98,14 @@ class Doctests(griffe.Extension):
                 lambda found: f"```pycon\n{found.group()}\n```",
                 obj.docstring.value,
             )
+
+
+def public_names(package: str) -> list[str]:
+    """List what a front door or a table of methods hands out of a package, by its full name; all else is internal."""
+    doors = [rlc.TARGETS, *(family.table for family in BUILDER.families)]
+    names = {target.replace(":", ".") for door in doors for target in door.values()}
+    names.discard("rlc.data.records.Document")  # langchain-core's, and described there
+    return sorted(name for name in names if name.startswith(f"{package}."))
 
 
 def columns() -> Iterator[str]:

@@ -1,11 +1,13 @@
 """What the site takes from the code, and what it refuses; `make docs` builds the whole."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import rlc
 from rlc.experiments.runs.results import COLUMNS
 
 pytest.importorskip("mkdocs", reason="needs the extra `docs`")
@@ -46,6 +48,22 @@ def test_what_a_bare_name_stands_for(text):
 def test_every_column_of_the_results(generate):
     written = generate.on_page_markdown(generate.RESULTS)
     assert all(f"| `{name}` |" in written for name in COLUMNS)
+
+
+def test_the_reference_shows_what_a_door_lists_and_nothing_else(generate):
+    shown = []
+    for page in sorted((FILE.parent / "reference" / "api").glob("*.md")):
+        written = generate.on_page_markdown(page.read_text(encoding="utf-8"))
+        shown += re.findall(r"(?m)^::: ([\w.]+)$", written)
+        assert written.count(":::") == written.count("\n::: ")
+    listed = {target.replace(":", ".") for target in rlc.TARGETS.values()}
+    methods = {
+        target.replace(":", ".") for family in generate.HEADINGS.values() for target in family.table.values()
+    }
+    assert len(shown) == len(set(shown))
+    assert (listed | methods) - set(shown) == {"rlc.data.records.Document"}  # langchain-core's
+    assert "rlc.data.store.Store" not in shown  # internal: in no door and no table
+    assert len(shown) < 150
 
 
 def test_other_pages_stay_as_they_are(generate):
