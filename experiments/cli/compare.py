@@ -1,7 +1,7 @@
 """`rlc compare`: readers of a recipe on the questions of a data set."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,16 +48,13 @@ from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
 from rlc.experiments.metrics.cost import Price, read_prices
 from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import sentences
-from rlc.experiments.runs.compare import Execution
-from rlc.experiments.runs.compare import compare as compare_readers
+from rlc.experiments.runs.compare import Execution, carry_out
 from rlc.experiments.runs.forecast import forecasts, measure_speeds
 from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.scope import searched
 from rlc.experiments.runs.selection import scored_by
-from rlc.experiments.runs.stored import StoredRun
-from rlc.experiments.runs.summary import summarise
 from rlc.experiments.study.caveats import caveats
 from rlc.experiments.study.lengths import is_sized, reaches
 from rlc.experiments.study.readers import readers_of
@@ -157,40 +154,40 @@ def compare(
     logger = RunLogger(output.out, output.system_metrics) if output.track else None
     how = Execution(output.resume, workers, documents_per_batch, logger)
     with _logged(logger):
-        run = compare_readers(data, recipes, arms.names, arms.routers, output.out, how)
-        summaries = summarise(run.frame)
-        study = make_study(run, sheet, data)
+        study = make_study(carry_out(planned, how), sheet, data)
         if output.as_json:
-            _print_json(study, summaries)
+            _print_json(study)
         else:
-            _print_run(study, data, summaries, output)
-        if logger and not (logger.started or is_tracked(run, output.out)):
-            logger.start(run.folder)  # nothing was asked, but MLflow lacks it
+            _print_run(study, data, output)
+        if logger:
+            logger.study = study
+            if not (logger.started or is_tracked(study.run, output.out)):
+                logger.start(study.run.folder)  # nothing was asked, but MLflow lacks it
     _warn_of_price(arms, study)
-    refuse_silence(summaries)
+    _refuse_silence(study)
 
 
-def refuse_silence(summaries: Sequence[Mapping[str, Any]]) -> None:
+def _refuse_silence(study: Study) -> None:
     """Fail after all is shown where a reader has no answer: a script must not take such a table for a result.
 
     Raises:
         NoAnswerError: naming the readers.
     """
-    silent = [one["reader"] for one in summaries if one["failures"] == one["n"]]
+    silent = [one["reader"] for one in study.summaries if one["failures"] == one["n"]]
     if silent:
         raise NoAnswerError(
             f"{', '.join(silent)}: no question was answered, all failed; the errors stand above and in the results"
         )
 
 
-def log_run(run: StoredRun, out: Path) -> None:
-    """Log a run to MLflow, unless it is there unchanged; where MLflow fails, say so and go on."""
-    if is_tracked(run, out):
+def log_to_mlflow(study: Study, out: Path) -> None:
+    """Log what a run found to MLflow, unless it is there unchanged; where MLflow fails, say so and go on."""
+    if is_tracked(study.run, out):
         return
-    from rlc.experiments.tracking.log import track
+    from rlc.experiments.tracking.log import log_study
 
     with _warned():
-        track(run, out)
+        log_study(study, out)
 
 
 @contextmanager
@@ -252,7 +249,7 @@ def _warn_of_price(arms: Arms, study: Study) -> None:
         )
 
 
-def _print_json(study: Study, summaries: Sequence[Mapping[str, Any]]) -> None:
+def _print_json(study: Study) -> None:
     run = study.run
     found = {
         "run": str(run.folder),
@@ -261,16 +258,14 @@ def _print_json(study: Study, summaries: Sequence[Mapping[str, Any]]) -> None:
         "answer": sentences(study),
         "costs": cost_sentences(study),
         "caveats": caveats(study),
-        "readers": summaries,
+        "readers": study.summaries,
     }
     click.echo(json.dumps(found))
 
 
-def _print_run(
-    study: Study, dataset: Dataset, summaries: Sequence[Mapping[str, Any]], output: Output
-) -> None:
+def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
     names = [name.strip() for name in output.columns.split(",") if name.strip()]
-    found = columns(study, summaries)
+    found = columns(study)
     shown = chosen(found, names, None if output.wide else width_of_terminal())
     title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
     print_table(as_table(shown, f"{title}scored by {scored_by(dataset)}"))
@@ -278,7 +273,7 @@ def _print_run(
         print_table(lengths_table(sized, study.run.labels))
     left_out = [column.name for column in found if column not in shown]
     more = [f"more columns with --wide: {', '.join(left_out)}"] if left_out and not names else []
-    said = [*language_notes(study.run.specs, dataset), *notes(study, summaries)]
+    said = [*language_notes(study.run.specs, dataset), *notes(study)]
     say([*more, "", *sentences(study), "", *cost_sentences(study), "", *said])
 
 

@@ -48,12 +48,13 @@ def escape(text: str) -> str:
     return escape_markup(escape_controls(text))
 
 
-def columns(study: Study, summaries: Sequence[Summary]) -> list[Column]:
+def columns(study: Study) -> list[Column]:
     """All columns of a comparison, the most wanted first; those that say nothing are left out.
 
     Shares are in percent, overall with the 95% interval, by task with n; tokens, seconds and dollars are means per
     answered question. `first` and `further` are computed tokens and seconds of a document's first and further questions.
     """
+    summaries = study.summaries
     readers = [study.reader(summary["reader"]) for summary in summaries]
 
     def of(cell: Callable[[Summary], str]) -> list[str]:

@@ -1,8 +1,5 @@
 """What must be said under the table of a comparison."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import polars as pl
 
 from rlc.experiments.runs.scope import scopes
@@ -14,11 +11,11 @@ from rlc.experiments.study.study import Study
 FAILURES = 5  # kinds that are shown; the report has all
 
 
-def notes(study: Study, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
+def notes(study: Study) -> list[str]:
     """Sentences, the most general first, and where everything lies."""
     run = study.run
     lines = [*_aliases(run), *scopes(run.specs), *caveats(study), *silences(study)]
-    for summary in summaries:
+    for summary in study.summaries:
         spec = run.specs[summary["reader"]]
         if summary["cut_answers"] and "overflow" in spec:
             lines.append(

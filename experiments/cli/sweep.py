@@ -12,7 +12,7 @@ from rich.table import Table
 
 from rlc.data.errors import StoreError
 from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
-from rlc.experiments.cli.compare import BANNER, log_run
+from rlc.experiments.cli.compare import BANNER, log_to_mlflow
 from rlc.experiments.cli.completion import recipes
 from rlc.experiments.cli.console import escape, print_table
 from rlc.experiments.cli.options import (
@@ -134,9 +134,10 @@ def _study(run: Run, memory: Memory, resume: bool, track: bool) -> Study:
     stored = execute(run, Execution(resume, schedule=order, work=costs, finish=memory.finish))
     memory.count("answers", len(run.specs) * len(run.dataset.examples), stored)
     written = open_run(str(run.folder), run.out)
+    study = make_study(written, dataset=run.dataset)
     if track:
-        log_run(written, run.out)
-    return make_study(written)
+        log_to_mlflow(study, run.out)
+    return study
 
 
 def write_sweep(plan: SweepPlan, result: SweepResult, outcome: dict[str, Any]) -> None:

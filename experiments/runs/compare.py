@@ -89,13 +89,17 @@ def compare(
     elif recipe is None:
         recipe = load_recipe(recipe_file(None))
     recipes = {"": recipe} if isinstance(recipe, Recipe) else recipe
-    run = plan_run(data, recipes, arms, routers, Path(out))
+    return carry_out(plan_run(data, recipes, arms, routers, Path(out)), how)
+
+
+def carry_out(run: Run, how: Execution = Execution()) -> StoredRun:
+    """Carry a run out, and read back what it found."""
     execute(run, how)
     return open_run(str(run.folder), run.out)
 
 
 def execute(run: Run, how: Execution = Execution()) -> int:
-    """Carry a run out, with progress on stderr; how many of its answers were in the store.
+    """Ask and store what a run asks, with progress on stderr; how many of its answers were in the store.
 
     Workers, batches and the estimate belong to the default schedule. Where another process carries the same run out, this
     one says so and waits.

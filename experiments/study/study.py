@@ -21,6 +21,7 @@ from rlc.experiments.metrics.cost import Price
 from rlc.experiments.metrics.evidence import first_rank, places, silver
 from rlc.experiments.runs.results import evidence_of
 from rlc.experiments.runs.stored import StoredRun
+from rlc.experiments.runs.summary import summarise
 from rlc.experiments.statistics.ceiling import Ceiling, RouterScore, ceiling, score_router
 from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.experiments.statistics.resample import Floats
@@ -76,6 +77,11 @@ class Study:
     dataset: Dataset | None = None
     absence: str = ""
     sights: Mapping[str, Sight] = field(default_factory=dict)
+
+    @cached_property
+    def summaries(self) -> list[dict[str, Any]]:
+        """A row of figures for every reader."""
+        return summarise(self.run.frame)
 
     @cached_property
     def documents(self) -> NDArray[np.object_]:

@@ -18,7 +18,6 @@ from rlc.experiments.report.render import write_files
 from rlc.experiments.report.sections.answer import sentences
 from rlc.experiments.runs.kept import held
 from rlc.experiments.runs.stored import StoredRun
-from rlc.experiments.runs.summary import summarise
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection, connect
 from rlc.experiments.tracking.evaluation import evaluate
@@ -83,11 +82,21 @@ def track(
         TrackingError: if MLflow refuses; the results on disk are not touched.
         StoreError: if the report cannot be written.
     """
-    study = study_of(run, data_root=data_root)
+    return log_study(study_of(run, data_root=data_root), out, traced, evaluated)
+
+
+def log_study(study: Study, out: Path, traced: int = TRACED, evaluated: bool = False) -> str:
+    """The same for a run whose figures are worked out already.
+
+    Raises:
+        TrackingError: if MLflow refuses.
+        StoreError: if the report cannot be written.
+    """
+    run = study.run
     with held(run.folder), connect(out, run.folder) as connection:
         parent = open_parent(connection, run.folder)
         logged = _Logged(connection, study, parent)
-        children = {summary["reader"]: logged.reader(summary) for summary in summarise(run.frame)}
+        children = {summary["reader"]: logged.reader(summary) for summary in study.summaries}
         add_to_record(run.folder, readers=children)
         logged.comparison()
         log_traces(connection, study, children, run.frame["example_id"].n_unique() if evaluated else traced)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rlc.data.child import Child, ChildDiedError, messages
 from rlc.data.errors import RlcError
-from rlc.experiments.runs.stored import open_run
+from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.place import TrackingError, place_of
 
 FINISHED, FAILED, KILLED = "FINISHED", "FAILED", "KILLED"
@@ -21,6 +21,8 @@ FAREWELL = 60.0  # seconds in which a killed comparison's run is ended
 
 class RunLogger:
     """The comparison's side: starts the process, and tells it how the comparison ended.
+
+    `study` is what the comparison found: set before it ends as FINISHED, so that nothing is worked out twice.
 
     Raises:
         TrackingError: if `out` can hold no database.
@@ -32,6 +34,7 @@ class RunLogger:
         self._system_metrics = system_metrics
         self._folder = out  # the run's own, from `start` on
         self._child: Child | None = None
+        self.study: Study | None = None
 
     @property
     def started(self) -> bool:
@@ -53,7 +56,7 @@ class RunLogger:
         """End the run, if one was opened, and wait until all is logged; after an interrupt nobody waits.
 
         Args:
-            status: `FINISHED`, with results to log, `FAILED` or `KILLED`.
+            status: `FINISHED`, with a `study` to log, `FAILED` or `KILLED`.
 
         Raises:
             TrackingError: if MLflow refused; what is on disk is complete without it.
@@ -65,7 +68,7 @@ class RunLogger:
             child.leave()
             return
         try:
-            refused = child.ask(status)
+            refused = child.ask(self.study if status == FINISHED and self.study else status)
         except ChildDiedError as error:
             raise TrackingError(
                 f"MLflow failed: {error}; log later with: rlc track {self._folder}"
@@ -90,31 +93,32 @@ def log_run(connection: Connection) -> None:
         connection.send(refused)
 
 
-def keep(folder: Path, out: Path, system_metrics: bool, ending: Callable[[], str]) -> None:
+def keep(folder: Path, out: Path, system_metrics: bool, ending: Callable[[], Study | str]) -> None:
     """Open the run, wait for how the comparison ends, log what it found.
 
-    `ending` waits for the status. A store that refused at first is asked again.
+    `ending` waits for what was found, or for the status of a comparison that found nothing. A store that refused at first
+    is asked again.
 
     Raises:
         TrackingError: if MLflow refused to the last.
     """
     from rlc.experiments.tracking.client import connect, measured
-    from rlc.experiments.tracking.log import close_parent, open_parent, track
+    from rlc.experiments.tracking.log import close_parent, log_study, open_parent
 
     refused: TrackingError | None = None
-    status = ""
+    ended: Study | str = ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with connect(out, folder) as connection:
             parent = open_parent(connection, folder)
             with measured(connection, parent) if system_metrics else contextlib.nullcontext():
-                status = ending()
-            if status != FINISHED:
-                close_parent(connection, parent, status)
+                ended = ending()
+            if isinstance(ended, str):
+                close_parent(connection, parent, ended)
     except TrackingError as error:
         refused = error
-        status = status or ending()
-    if status == FINISHED:
-        track(open_run(str(folder), out), out)
+        ended = ended or ending()
+    if not isinstance(ended, str):
+        log_study(ended, out)
     elif refused:
         raise refused

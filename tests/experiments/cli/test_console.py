@@ -10,7 +10,6 @@ from rlc.experiments.cli import console
 from rlc.experiments.cli.console import as_table, chosen, columns, say, verdict
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.stored import StoredRun
-from rlc.experiments.runs.summary import summarise
 from rlc.experiments.study.study import make_study
 
 LLM = {"use": "endpoint", "model": "m"}
@@ -20,7 +19,7 @@ SPECS = {"rag": {"use": "rag", "llm": LLM}, "long": {"use": "long", "llm": LLM}}
 @pytest.fixture
 def compared(dataset, right, wrong, tmp_path):
     frame = answer_all({"rag": right, "long": wrong}, dataset)
-    return make_study(StoredRun(tmp_path, frame, SPECS)), summarise(frame)
+    return make_study(StoredRun(tmp_path, frame, SPECS))
 
 
 def printed(shown, width):
@@ -31,7 +30,7 @@ def printed(shown, width):
 
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_every_cell_can_be_read(compared, width):
-    shown = chosen(columns(*compared), [], width)
+    shown = chosen(columns(compared), [], width)
     text = printed(shown, width)
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
@@ -42,14 +41,14 @@ def test_every_cell_can_be_read(compared, width):
 
 
 def test_wider_terminals_hold_more(compared):
-    found = columns(*compared)
+    found = columns(compared)
     counts = [len(chosen(found, [], width)) for width in (80, 120, 200)]
     assert counts == sorted(counts)
     assert len(chosen(found, [], None)) == len(found) >= counts[-1]
 
 
 def test_columns_are_chosen_by_name(compared):
-    found = columns(*compared)
+    found = columns(compared)
     assert [column.name for column in chosen(found, ["tokens", "reader"], 80)] == ["tokens", "reader"]
     with pytest.raises(UsageError, match="no column 'tokns'; did you mean 'tokens'"):
         chosen(found, ["tokns"], 80)
@@ -58,21 +57,18 @@ def test_columns_are_chosen_by_name(compared):
 def test_columns_that_say_nothing_are_left_out(dataset, right, tmp_path):
     right.seconds = 0.0
     frame = answer_all({"rag": right}, dataset)
-    names = {
-        column.name for column in columns(make_study(StoredRun(tmp_path, frame, SPECS)), summarise(frame))
-    }
+    names = {column.name for column in columns(make_study(StoredRun(tmp_path, frame, SPECS)))}
     assert {"reader", "right", "tokens"} <= names
     assert not names & {"seconds", "dollars", "failed", "cached", "judged", "route", "verdict"}
 
 
 def test_the_verdict_is_what_the_tests_say(compared):
-    study, _ = compared
-    assert [verdict(study, reader) for reader in study.readers] == ["not told apart"] * 2
+    assert [verdict(compared, reader) for reader in compared.readers] == ["not told apart"] * 2
 
 
 def test_markup_in_names_is_text(dataset, right, tmp_path):
     frame = answer_all({"[red]x": right}, dataset)
-    table = as_table(columns(make_study(StoredRun(tmp_path, frame)), summarise(frame)), "[bold]title")
+    table = as_table(columns(make_study(StoredRun(tmp_path, frame))), "[bold]title")
     assert (table.columns[0]._cells, table.title) == (["\\[red]x"], "\\[bold]title")
 
 

@@ -4,13 +4,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from multiprocessing import Pipe
 
 import pytest
 
 from rlc.data.store import Store
+from rlc.experiments.report.pages.run import study_of
+from rlc.experiments.runs.stored import open_run
 from rlc.experiments.tracking.log import track
-from rlc.experiments.tracking.logger import FAILED, FINISHED, RunLogger, keep
+from rlc.experiments.tracking.logger import FAILED, FINISHED, RunLogger, keep, log_run
 from rlc.experiments.tracking.place import TrackingError, read_record
 
 
@@ -24,12 +28,13 @@ def run(planned, executed, tmp_path):
 
 @pytest.fixture
 def execute(run):
-    """Runs it."""
+    """Runs it; what it found."""
 
     def go():
         store = Store(run.out)
         run.execute(run.readers(store))
         store.close()
+        return study_of(open_run(str(run.folder), run.out))
 
     return go
 
@@ -50,7 +55,13 @@ def test_stopped_killed_and_resumed_it_is_one_run(run, execute, client):
     for word in ("FAILED", "KILLED"):
         keep(run.folder, run.out, system_metrics=False, ending=lambda word=word: looked(word))
         assert status(client, run)[1] == word
-    keep(run.folder, run.out, system_metrics=False, ending=lambda: execute() or FINISHED)
+    ours, theirs = Pipe()
+    study = execute()
+    assert study.overall  # worked out here, and not there again
+    said = [(run.folder, run.out, False), study]
+    threading.Thread(target=lambda: [ours.send(one) for one in said]).start()
+    log_run(theirs)
+    assert ours.recv() == ""
     assert status(client, run) == (seen[0][0], "FINISHED")
     assert set(seen) == {(seen[0][0], "RUNNING")}
     assert len(client(run.out).search_runs(["1"])) == 4
@@ -62,8 +73,7 @@ def test_a_store_that_is_back_in_the_end_gets_the_run(run, execute, client, monk
 
     def back():
         monkeypatch.delenv("MLFLOW_TRACKING_URI")
-        execute()
-        return FINISHED
+        return execute()
 
     keep(run.folder, run.out, system_metrics=False, ending=back)
     assert status(client, run)[1] == "FINISHED"
@@ -97,7 +107,7 @@ def test_the_machines_load_is_logged_on_request(run, execute, client, monkeypatc
     end = time.monotonic() + 120
     while not (read_record(run.folder).get("parent") and measured(client, run)) and time.monotonic() < end:
         time.sleep(0.5)
-    execute()
+    logger.study = execute()
     logger.end(FINISHED)
     assert {"system/cpu_utilization_percentage", "system/system_memory_usage_megabytes"} <= measured(
         client, run
