@@ -17,7 +17,7 @@ from rlc.pipeline.prompts import prompt_hash
 class PromptRecorder:
     """Note the prompts that engines are asked, and ask nobody: generations come from the script, then are empty.
 
-    A `Memory` of `rlc.pipeline.llms.support.forwarding`. `script` holds texts in the order in which they are wanted.
+    A `GenerationMemory` of `rlc.pipeline.llms.support.forwarding`. `script` holds texts in the order in which they are wanted.
     """
 
     script: Iterator[str] = field(default_factory=lambda: iter(()))

@@ -13,10 +13,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from langchain_core.callbacks import Callbacks
-from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
+from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
-from rlc.data.protocols import Encoder, Floats, Generation, TokenEmbeddings
+from rlc.data.protocols import Generation
 from rlc.data.records import document_name
 from rlc.data.spec import Spec, fingerprint
 from rlc.experiments.study.ranking import Stage
@@ -25,13 +25,13 @@ from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.indexing import warm
 from rlc.pipeline.readers.support.searching import Clock, Library, Searcher
-from rlc.retrievers.base import RetrieverFactory
+from rlc.retrievers.encoders.support.remembered import RememberedEncoder
 
 T = TypeVar("T")
 
 # How many of each stage are kept, the last used ones. Settings that retrieve alike run together, document by document,
 # so that indexes and passages are wanted again at once; chunks, vectors and generations by later settings too.
-KEPT = {"chunks": 512, "vectors": 256, "indexes": 16, "passages": 1024, "generations": 100_000}
+KEPT = {"chunks": 512, "vectors": 50_000, "indexes": 16, "passages": 1024, "generations": 100_000}
 
 
 @dataclass
@@ -138,15 +138,15 @@ SHARING: Mapping[type, Callable[..., Any]] = {RagReader: SharingRagReader, Searc
 
 def _sharing(searches: RagReader | Searcher, chunking: str, memory: Memory) -> Any:  # noqa: ANN401 - one of SHARING
     settings = {f.name: getattr(searches, f.name) for f in fields(searches) if f.init}
-    chunker = SharedChunker(searches.chunker, chunking, memory)
+    chunker = Shared(searches.chunker, chunking, memory)
     return SHARING[type(searches)](**{**settings, "chunker": chunker, "memory": memory})
 
 
 @dataclass(frozen=True)
-class SharedChunker(BaseDocumentTransformer):
-    """Cuts a document once."""
+class Shared:
+    """A part of a recipe that makes equal things once; it is called by the one of these methods that the part has."""
 
-    chunker: BaseDocumentTransformer
+    part: Any
     identity: str
     memory: Memory
 
@@ -158,37 +158,17 @@ class SharedChunker(BaseDocumentTransformer):
             for chunk in self.memory.recall(
                 "chunks",
                 (self.identity, document_name(document), document.page_content),
-                partial(self.chunker.transform_documents, [document], **kwargs),
+                partial(self.part.transform_documents, [document], **kwargs),
             )
         ]
-
-
-@dataclass(frozen=True)
-class SharedIndex:
-    """Indexes the same chunks once."""
-
-    make_retriever: RetrieverFactory
-    identity: str
-    memory: Memory
 
     def __call__(self, documents: Sequence[Document]) -> BaseRetriever:
         """The retriever over these chunks."""
         key = (self.identity, tuple(map(id, documents)))
         # The documents are kept with it: while it is there, no other object can have their ids.
-        return self.memory.recall("indexes", key, lambda: (documents, self.make_retriever(documents)))[1]
-
-
-@dataclass(frozen=True)
-class SharedStep:
-    """Refines equal passages for a question once."""
-
-    step: BaseDocumentCompressor
-    identity: str
-    memory: Memory
-
-    def warm(self) -> None:
-        """Load what the step loads."""
-        warm([self.step])
+        made = self.memory.recall("indexes", key, lambda: (documents, self.part(documents)))
+        retriever: BaseRetriever = made[1]
+        return retriever
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
@@ -199,40 +179,18 @@ class SharedStep:
         return self.memory.recall(
             "passages",
             (self.identity, query, passages),
-            lambda: self.step.compress_documents(documents, query, callbacks),
+            lambda: self.part.compress_documents(documents, query, callbacks),
         )
 
-
-class SharedEncoder:
-    """Embeds a list of texts once."""
-
-    def __init__(self, encoder: Encoder, identity: str, memory: Memory) -> None:
-        self._encoder, self._identity, self._memory = encoder, identity, memory
-        self.name, self.window, self.pooling = encoder.name, encoder.window, encoder.pooling
-        self.dimension, self.tokenizer = encoder.dimension, encoder.tokenizer
-
-    def encode_documents(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors [texts, dimension]."""
-        return self._recall("documents", texts, self._encoder.encode_documents)
-
-    def encode_queries(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors [texts, dimension], with the query prompt."""
-        return self._recall("queries", texts, self._encoder.encode_queries)
-
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
-        """Token states, computed anew: they are hundreds of times as large."""
-        return self._encoder.encode_tokens(texts)
-
-    def _recall(self, role: str, texts: Sequence[str], encode: Callable[[Sequence[str]], Floats]) -> Floats:
-        return self._memory.recall(
-            "vectors", (self._identity, role, fingerprint(list(texts))), lambda: encode(texts)
-        )
+    def warm(self) -> None:
+        """Load what a step loads."""
+        warm([self.part])
 
 
 # By kind; what may stand inside another of its kind (a chunker) is wrapped where it is used.
 WRAPPERS: Mapping[str, Callable[[Any, str, Memory], Any]] = {
-    RETRIEVER.kind: SharedIndex,
-    STEP.kind: SharedStep,
-    ENCODER.kind: SharedEncoder,
+    RETRIEVER.kind: Shared,
+    STEP.kind: Shared,
+    ENCODER.kind: lambda encoder, identity, memory: RememberedEncoder(encoder, memory, identity),
     LLM.kind: lambda llm, identity, memory: forward(llm, memory, identity),
 }

@@ -2,7 +2,7 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -10,8 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from rlc.data.errors import StoreError
-from rlc.data.protocols import Encoder, Floats, TokenEmbeddings
+from rlc.data.protocols import Encoder, Floats
 from rlc.data.weights import cache_folder
+from rlc.retrievers.encoders.support.remembered import RememberedEncoder
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)"
 LONGEST_WAIT = 60.0  # seconds to wait for another writer
@@ -20,70 +21,80 @@ DIGEST = 8  # bytes behind a vector
 BLOCK = 2048  # texts embedded before their vectors are written: what a kill may lose
 
 
-class CachedEncoder:
+class CachedEncoder(RememberedEncoder):
     """Another encoder with a memory on disk.
 
     The key is a digest of the text, its role (query or document) and the encoder's name, which identifies model,
-    revision and settings. One SQLite file serves several processes at once. Behind every vector stands a digest of its
-    key and itself: one that is not as it was written is embedded again, with those that are asked for beside it. Token
-    embeddings are passed through: they are hundreds of times as large.
-
-    Attributes:
-        embedded: how many texts were not in the file, so far.
+    revision and settings. One SQLite file serves several processes at once. Token embeddings are passed through.
     """
 
     VERSION: ClassVar[int] = 1
 
     def __init__(self, encoder: Encoder, *, file: Path | str | None = None) -> None:
-        self._encoder = encoder
-        self.file = Path(file) if file else cache_folder() / "vectors.sqlite"
-        self.name, self.window, self.pooling = encoder.name, encoder.window, encoder.pooling
-        self.dimension, self.tokenizer = encoder.dimension, encoder.tokenizer
-        self.embedded = 0
+        self._vectors = VectorFile(
+            Path(file) if file else cache_folder() / "vectors.sqlite", encoder.dimension
+        )
+        super().__init__(encoder, self._vectors, encoder.name)
+
+    @property
+    def file(self) -> Path:
+        """Where the vectors lie."""
+        return self._vectors.file
+
+    @property
+    def embedded(self) -> int:
+        """How many texts were not in the file, so far."""
+        return self._vectors.made
+
+
+class VectorFile:
+    """A memory of vectors in a SQLite file.
+
+    Behind every vector stands a digest of its key and itself: one that is not as it was written is made again, with those
+    that are asked for beside it.
+
+    Attributes:
+        made: how many vectors were not there, so far.
+    """
+
+    def __init__(self, file: Path, dimension: int) -> None:
+        self.file, self.made = file, 0
+        self._dimension = dimension
         with self._open() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(SCHEMA)
 
-    def encode_documents(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors [texts, dimension]."""
-        return self._recall("document", texts, self._encoder.encode_documents)
+    def recall_all(
+        self,
+        stage: str,  # noqa: ARG002 - a file holds vectors alone
+        wanted: Mapping[bytes, str],
+        make: Callable[[list[str]], Sequence[Floats]],
+    ) -> dict[bytes, Floats]:
+        """Vectors by key; what `make` makes of the missing texts is written block by block.
 
-    def encode_queries(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors [texts, dimension], with the query prompt."""
-        return self._recall("query", texts, self._encoder.encode_queries)
-
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
-        """Token states, computed anew."""
-        return self._encoder.encode_tokens(texts)
-
-    def _recall(self, role: str, texts: Sequence[str], encode: Callable[[Sequence[str]], Floats]) -> Floats:
-        keys = [self._key(role, text) for text in texts]
+        Raises:
+            StoreError: if the file cannot be used, or holds vectors of another size.
+        """
         with self._open() as connection:
-            found, damaged = read(connection, list(dict.fromkeys(keys)))
-        if damaged:  # its neighbours lie on the same page: all that is asked for is embedded again
+            found, damaged = read(connection, list(wanted))
+        if damaged:  # its neighbours lie on the same page: all that is asked for is made again
             found = {}
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        missing = [key for key in wanted if key not in found]
         for start in range(0, len(missing), BLOCK):
-            block = list(missing)[start : start + BLOCK]
-            fresh = dict(zip(block, encode([missing[key] for key in block]), strict=True))
+            block = missing[start : start + BLOCK]
+            fresh = dict(zip(block, make([wanted[key] for key in block]), strict=True))
             with self._open() as connection:
                 connection.executemany(
                     "INSERT OR REPLACE INTO vectors VALUES (?, ?)",
                     [(key, seal(key, vector)) for key, vector in fresh.items()],
                 )
             found |= fresh
-        self.embedded += len(missing)
-        if wrong := [vector.size for vector in found.values() if vector.size != self.dimension]:
+        self.made += len(missing)
+        if wrong := [vector.size for vector in found.values() if vector.size != self._dimension]:
             raise StoreError(
-                f"{self.file} holds a vector of {wrong[0]} numbers, expected {self.dimension}: delete the file"
+                f"{self.file} holds a vector of {wrong[0]} numbers, expected {self._dimension}: delete the file"
             )
-        return np.stack([found[key] for key in keys]) if keys else np.zeros((0, self.dimension), np.float32)
-
-    def _key(self, role: str, text: str) -> bytes:
-        # Lengths keep the parts apart: no two different triples give the same bytes.
-        parts = (self.name.encode(), role.encode(), text.encode())
-        whole = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-        return hashlib.blake2b(whole, digest_size=16).digest()
+        return found
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -1,31 +1,23 @@
 """Forwarding: an engine that is all that the engine behind it is, and takes generations from a memory first."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 from rlc.data.completed import GeneratesAsCompleted
+from rlc.data.memory import Memory
 from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Tokenizer
 from rlc.data.spec import fingerprint
 
 STAGE = "generations"
 
 
-class Memory(Protocol):
+class GenerationMemory(Memory, Protocol):
     """What holds generations by key: a sweep's dictionary, a store on disk, a recorder that asks nobody."""
 
     def holds(self, stage: str, key: Hashable) -> bool:
         """Whether the engine need not be asked for it."""
-        ...
-
-    def recall_all(
-        self,
-        stage: str,
-        wanted: Mapping[Hashable, Prompt],
-        make: Callable[[list[Prompt]], Sequence[Generation]],
-    ) -> Mapping[Hashable, Generation]:
-        """A generation for every wanted prompt; `make` asks the engine for those that are not held."""
         ...
 
 
@@ -37,7 +29,7 @@ class ForwardingLLM:
     """
 
     llm: LLM
-    memory: Memory
+    memory: GenerationMemory
     identity: str
 
     @property
@@ -126,7 +118,7 @@ def _only(generation: Generation, _: list[Prompt]) -> list[Generation]:
     return [generation]
 
 
-def forward(llm: LLM, memory: Memory, identity: str = "") -> ForwardingLLM:
+def forward(llm: LLM, memory: GenerationMemory, identity: str = "") -> ForwardingLLM:
     """Wrap an engine: the result is a `Scorer` where the engine is one, and so on for every engine protocol.
 
     What is not `generate` goes to the engine as it stands.

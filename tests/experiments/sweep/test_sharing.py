@@ -13,16 +13,14 @@ from rlc.experiments.runs.loop import batches
 from rlc.experiments.sweep.sharing import (
     KEPT,
     Memory,
-    SharedChunker,
-    SharedEncoder,
-    SharedIndex,
-    SharedStep,
+    Shared,
 )
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.recipe import build_readers
 from rlc.pipeline.recipe_files import load_recipe
 from rlc.pipeline.recipe_settings import with_setting
+from rlc.retrievers.encoders.support.remembered import RememberedEncoder
 
 
 def test_what_is_remembered_takes_as_long_on_its_clock():
@@ -97,15 +95,15 @@ class Counting:
 def test_a_document_is_cut_indexed_embedded_and_refined_once():
     memory, one = Memory(), Document(id="a", page_content="Text.")
     cutter, index, step, encoder = Counting(), Counting(), Counting(), Counting()
-    chunker = SharedChunker(cutter, "chunker", memory)
+    chunker = Shared(cutter, "chunker", memory)
     chunks = [chunker.transform_documents([one]) for _ in range(2)]
     assert chunks[0][0] is chunks[1][0]
-    indexes = SharedIndex(index, "index", memory)
+    indexes = Shared(index, "index", memory)
     assert indexes(chunks[0]) is indexes(chunks[1])
     indexes([Document(id="a:0", page_content="Text.")])  # another object may hold other vectors
     for query in ("q", "q", "r"):
-        SharedStep(step, "step", memory).compress_documents([one.model_copy()], query)
-    shared = SharedEncoder(encoder, "encoder", memory)
+        Shared(step, "step", memory).compress_documents([one.model_copy()], query)
+    shared = RememberedEncoder(encoder, memory, "encoder")
     for encode in (shared.encode_documents, shared.encode_documents, shared.encode_queries):
         assert encode(["Text."]).shape == (1, 2)
     assert [part.calls for part in (cutter, index, step, encoder)] == [1, 2, 2, 2]
