@@ -45,7 +45,7 @@ wheel: .venv/ready-dev
 # Run it after a change of constraints.txt, where uv reads PyPI; a test holds that the two agree.
 hashes:
 	sed -n '/^#/p' constraints-hashed.txt > constraints-hashed.new
-	uv pip compile pyproject.toml --quiet --extra all -c constraints.txt --universal --python-version 3.11 \
+	env -u UV_FIND_LINKS uv pip compile pyproject.toml --quiet --extra all -c constraints.txt --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header >> constraints-hashed.new
 	mv constraints-hashed.new constraints-hashed.txt
 
