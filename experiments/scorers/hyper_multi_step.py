@@ -10,7 +10,6 @@ from rlc.data.records import Example
 from rlc.experiments.scorers.measured import Measured, unparsed
 
 _NUMBER = re.compile(r"\d+")
-VERDICTS = ("correct", "over-selected", "under-selected", "wrong", "none")
 
 
 def value(prediction: str, example: Example) -> Measured:
