@@ -119,7 +119,7 @@ class ParsedAnswer:
 
     @cached_property
     def written_words(self) -> tuple[str, ...]:
-        """Its words as they are written, folded."""
+        """The words as they are written, folded."""
         return tuple(words(_comparable(self.text)))
 
     @cached_property

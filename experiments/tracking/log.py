@@ -86,7 +86,7 @@ def track(
 
 
 def log_study(study: Study, out: Path, traced: int = TRACED, evaluated: bool = False) -> str:
-    """The same for a run whose figures are worked out already.
+    """Log a run whose figures are worked out already.
 
     Raises:
         TrackingError: if MLflow refuses.

@@ -55,7 +55,6 @@ class ChainOfAgents(Strategy):
     max_tokens: int = 64
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         pieces = self._pieces(example)
         orders = {"forward": [pieces], "backward": [pieces[::-1]], "both": [pieces, pieces[::-1]]}[
             self.direction

@@ -72,7 +72,6 @@ class EvidenceFirst(Strategy):
         check_policy(self.overflow)
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         if self.search is None:
             read = self._whole(example)
         else:
@@ -158,7 +157,7 @@ class EvidenceFirst(Strategy):
         return _Read(prompt, texts, tuple(evidence), cut)
 
     def _quoting(self, prompt: Prompt, example: Example) -> Prompt:
-        """The same text, and the task of quoting it; engines keep the text for the answer."""
+        """Ask for quotes of a text; engines keep the text for the answer."""
         return Prompt(prompt.prefix, f"Question: {example.question}\n\n{QUOTE}", prompt.system)
 
     def _kept(

@@ -102,7 +102,6 @@ class Iterative(Strategy):
         return ROUNDS[self.method] if self.rounds is None else self.rounds
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         read = _Gathered()
         if self.method == "ircot":
             text = yield from self._ircot(example, read)

@@ -59,7 +59,6 @@ class Recycled(Strategy):
     max_tokens: int = 64
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         shown = yield from once(example.document, "demonstrations", self._demonstrate(example))
         length = tokens_of(example, self.max_tokens) + self.name_tokens
         paragraphs = self._paragraphs(example)
@@ -111,7 +110,7 @@ class Recycled(Strategy):
         return pieces_of(example.document, self.paragraph, self.llm.tokenizer)
 
     def _size(self, paragraph: Document) -> int:
-        """Its tokens, with its number and what stands between."""
+        """Count a paragraph's tokens, with its number and what stands between."""
         return self.llm.tokenizer.count(paragraph.page_content) + MARGIN
 
     def _fitting(

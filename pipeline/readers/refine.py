@@ -40,7 +40,6 @@ class Refine(Strategy):
     max_tokens: int = 64
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         length = tokens_of(example, self.max_tokens)
         first, *further = self._pieces(example)
         asked = whole_prompt(example, first.page_content)
