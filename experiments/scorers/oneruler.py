@@ -1,4 +1,4 @@
-"""ONERULER's rules (mungg/OneRuler@7df5ce7, OneRuler/eval/evaluate.py), for the languages that are asked in here.
+"""ONERULER's rules (mungg/OneRuler@7df5ce7, OneRuler/eval/evaluate.py), in all its languages.
 
 Numbers of several digits are compared as a set, after NFKC, so that full-width digits count; an answer that says none fails where there
 are numbers, and none must be said where there are not.
@@ -10,7 +10,14 @@ import unicodedata
 from rlc.data.records import Example
 from rlc.experiments.scorers.measured import Measured
 
-NONE = {"en": ("none",), "de": ("keine vorhanden", "keine"), "zh": ("无",)}
+# How one says "none" in upstream's languages (MIT).
+NONE = {
+    "cs": ("žádné", "žádná"), "da": ("ingen",), "de": ("keine vorhanden",), "en": ("none",), "es": ("ninguno",), "fa": ("هیچ کدام",),
+    "fi": ("ei mikään",), "fr": ("aucun",), "hi": ("कोई नहीं",), "hu": ("nincs",), "it": ("nessuno",), "ja": ("なし", "数字はありません"),
+    "ko": ("없음",), "nl": ("geen",), "no": ("ingen",), "pl": ("brak",), "pt": ("nenhum",), "ru": ("нет",), "sr": ("nema",),
+    "st": ("ha ho letho",), "sv": ("inga",), "sw": ("hakuna",), "ta": ("ஏதுமில்லை",), "uk": ("немає", "нема"), "vi": ("không có",),
+    "zh": ("无",),
+}  # fmt: skip
 _NUMBER = re.compile(r"\d{2,}")
 
 
@@ -35,8 +42,9 @@ def all_words(prediction: str, example: Example) -> Measured:
 
 
 def _says_none(said: str, example: Example) -> bool:
-    language = str(example.metadata.get("lang", "en"))
-    return any(word in said for word in NONE.get(language, NONE["en"]))
+    words = NONE.get(str(example.metadata.get("lang", "en")), NONE["en"])
+    closed = said.replace("\u200c", "").replace(" ", "")
+    return any(word in said or _plain(word).replace(" ", "") in closed for word in words)
 
 
 def _plain(text: str) -> str:

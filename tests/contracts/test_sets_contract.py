@@ -1,9 +1,14 @@
 """Every data set's laws, on rows of two in upstream's layout that were written for these tests."""
 
+import contextlib
+import gzip
 import inspect
+import json
 import math
 import re
+import shutil
 import socket
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -174,3 +179,78 @@ def test_what_is_not_here_says_how_to_get_it(name, tmp_path, monkeypatch):
 def test_unknown_parts_are_told(name):
     with pytest.raises(UsageError, match="no part 'nonsense'"):
         load_sets([spec(name, part=["nonsense"])])
+
+
+FETCHED = sorted(name for name in SETS if card_of(name).source is not None and name != "lara")
+every_fetched_set = pytest.mark.parametrize("name", FETCHED)
+GOLD = {
+    "answer",
+    "answers",
+    "outputs",
+    "output",
+    "target",
+    "Test Target",
+    "mapped_books",
+    "error",
+    "gt",
+    "answer_nl",
+    "qa_pairs",
+}
+
+
+def texts_of(folder):
+    """The JSON files of a fixture, unpacked, by path."""
+    for path in sorted(folder.rglob("*.json*")):
+        raw = path.read_bytes()
+        yield path, (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+
+
+def write(path, text):
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+
+
+@every_fetched_set
+def test_a_file_that_breaks_off_is_named(name, tmp_path):
+    folder = tmp_path / name
+    shutil.copytree(FIXTURES / name, folder)
+    broken = [path for path, text in texts_of(folder) if not write(path, text.rstrip()[:-1])]
+    if broken:
+        with pytest.raises(DataError, match="|".join(re.escape(path.name) for path in broken)) as caught:
+            load_sets([spec(name, root=str(folder))])
+        assert re.search(r"line \d+|not JSON|damaged|expected", str(caught.value))
+
+
+@every_fetched_set
+@pytest.mark.parametrize("gold", [3, None, {"a": 1}, [1, [2]], []], ids=str)
+def test_gold_answers_of_any_type_are_text_or_one_message(name, gold, tmp_path):
+    folder = tmp_path / name
+    shutil.copytree(FIXTURES / name, folder)
+    for path, text in texts_of(folder):
+        whole = path.suffix == ".json" and text.lstrip()[:1] in "[{" and "\n{" not in text.lstrip("[{ \n")
+        rows = json.loads(text) if whole else [json.loads(line) for line in text.splitlines() if line.strip()]
+        changed = exchanged(rows, gold)
+        write(path, json.dumps(changed) if whole else "\n".join(map(json.dumps, changed)))
+    with contextlib.suppress(DataError, UsageError):  # one message; anything else is a traceback
+        examples = load_sets([spec(name, root=str(folder))]).examples
+        assert all(isinstance(answer, str) for example in examples for answer in example.answers)
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    sorted(
+        name
+        for name in SCORERS
+        if "zh" in name and "retrieval" not in name and not name.startswith("infinitebench")
+    ),
+)
+def test_chinese_without_jieba_says_what_to_install(scorer, monkeypatch, make_example):
+    monkeypatch.setitem(sys.modules, "jieba", None)
+    with pytest.raises(MissingExtraError, match=r"jieba is not installed: pip install"):
+        scorer_of(scorer)("北京", make_example("q", answers=("北京",)))
+
+
+def exchanged(value, gold):
+    """Plain data with another value under every key of a gold answer."""
+    if isinstance(value, dict):
+        return {key: gold if key in GOLD else exchanged(inner, gold) for key, inner in value.items()}
+    return [exchanged(inner, gold) for inner in value] if isinstance(value, list) else value

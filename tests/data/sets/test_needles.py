@@ -3,8 +3,9 @@
 import pytest
 
 from rlc.data.datasets import load_dataset
-from rlc.data.errors import DataError, UsageError
+from rlc.data.errors import DataError, UsageError, WeightsError
 from rlc.data.sets.haystack import generator, plant
+from rlc.data.sets.lara import SAMPLE
 from rlc.data.sets.needlebench import chain
 from rlc.data.tokens import ApproximateTokenizer
 
@@ -103,3 +104,24 @@ def test_what_cannot_be_made_is_told(words, said):
     root = Path(__file__).parent / "fixtures" / "babilong"
     with pytest.raises((UsageError, DataError), match=said):
         load_dataset(words.format(root))
+
+
+def test_oneruler_asks_in_the_language_of_its_texts():
+    texts = SAMPLE / "datasets" / "4k" / "book"  # of any language: it is the user's word
+    words = f"oneruler:niah_multiquery,niah_none,language=de,length=700,questions=1,haystack={texts}"
+    two, none = load_dataset(words).examples
+    assert "mit «" in two.question
+    assert all(
+        "besondere magische Zahl" in two.document.page_content[one.start : one.end] for one in two.gold
+    )
+    assert (none.answers, none.metadata["lang"]) == (("Keine vorhanden",), "de")
+    with pytest.raises(UsageError, match="the bundled texts are English"):
+        load_dataset("oneruler:niah_none,language=fr")
+    with pytest.raises(UsageError, match="no language of oneruler 'fx'"):
+        load_dataset("oneruler:niah_none,language=fx")
+
+
+def test_a_tokenizer_that_is_not_here_is_one_message(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(WeightsError, match=r"no fast tokenizer for 'none/such'.*or 'approximate'"):
+        load_dataset("niah,length=512,tokenizer=none/such")

@@ -77,7 +77,10 @@ def test_none_is_an_answer_and_numbers_are_a_set(make_example):
     assert scored(compare_numbers, make_example, "11", "11", "22") == (0.0, "")
     assert scored(compare_numbers, make_example, "none, or 11", "11") == (0.0, "")
     assert scored(compare_none, make_example, "<answer>None</answer>", "none") == (1.0, "")
-    assert scored(compare_none, make_example, "keine", "none", metadata={"lang": "de"}) == (1.0, "")
+    assert scored(compare_none, make_example, "Keine vorhanden.", "none", metadata={"lang": "de"}) == (
+        1.0,
+        "",
+    )
     assert scored(all_words, make_example, "1. Apple 2. pears", "apple", "pear") == (1.0, "")
 
 
