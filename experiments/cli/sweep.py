@@ -14,7 +14,7 @@ from rlc.data.errors import StoreError
 from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
 from rlc.experiments.cli.compare import BANNER, log_to_mlflow
 from rlc.experiments.cli.completion import recipes
-from rlc.experiments.cli.console import escape, print_table
+from rlc.experiments.cli.console import escape, print_table, say
 from rlc.experiments.cli.options import (
     ALLOW_CODE,
     DATA_ROOT,
@@ -39,7 +39,7 @@ from rlc.experiments.runs.results import write_results
 from rlc.experiments.runs.run import Run, write_json
 from rlc.experiments.runs.scope import scopes
 from rlc.experiments.runs.stored import open_run
-from rlc.experiments.study.ranking import SweepResult, against, effects, rank
+from rlc.experiments.study.ranking import SweepResult, against, effects, elsewhere, rank
 from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.sweep.recipe import Sweep, sweep_of
 from rlc.experiments.sweep.sharing import Memory
@@ -119,6 +119,7 @@ def conduct(plan: SweepPlan, resume: bool, track: bool, test_all: bool) -> tuple
         settings=plan.sweep.settings(),
         short=plan.sweep.short,
         ranking=ranking,
+        elsewhere=elsewhere(study, ranking),
         effects=effects(study, plan.sweep.settings()),
         test=test,
         test_documents=len(plan.test.asked),
@@ -178,9 +179,7 @@ def _print_result(plan: SweepPlan, result: SweepResult) -> None:
         )
     print_table(table)
     facts = [*scopes(plan.tuning.specs), f"{result.seconds:,.0f} s; {shared(result.stages)}"]
-    for line in [*sentences(result), "", *facts]:
-        click.echo(line)
-    click.echo(f"report: {plan.folder / 'report.html'}")
+    say([*sentences(result), "", *facts, f"report: {plan.folder / 'report.html'}"])
 
 
 def _print_plan(plan: SweepPlan) -> None:

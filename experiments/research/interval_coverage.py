@@ -1,6 +1,6 @@
 """How often does each interval that is printed hold the true value?
 
-    python -m rlc.experiments.research.interval_coverage [--runs 400] > coverage.md
+    python -m rlc.experiments.research.interval_coverage [--runs 2000] > coverage.md
 
 Outcomes are drawn from a known world in three layouts: L-Eval's (eight tasks, each with documents of its own), LaRA's
 (four tasks on the same documents, three text types of unequal size) and one question a document. Documents are drawn
@@ -18,8 +18,10 @@ from rlc.experiments.metrics.amortised import Costs, break_even
 from rlc.experiments.statistics.ceiling import better_arm, oracle_outcomes
 from rlc.experiments.statistics.intervals import Estimate, difference, estimate, ratio
 from rlc.experiments.statistics.resample import Floats, tabulate
+from rlc.experiments.statistics.selection import chosen_elsewhere
 
 WORLD = 300
+SETTINGS = 12  # of a sweep
 SPREAD = 0.8  # of the documents' difficulty, in logits
 Limits = tuple[float | None, float | None]
 """Low and high; None where the interval is left out."""
@@ -70,13 +72,17 @@ LAYOUTS: Mapping[str, Sequence[Cell]] = {
 
 @dataclass(frozen=True)
 class Draw:
-    """One run: outcomes of two arms and a router, prompt tokens, and whether a document is new, by question."""
+    """One run: outcomes of two arms and a router, prompt tokens, and whether a document is new, by question.
+
+    `settings` are equally good ones, [SETTINGS, questions]: that one of them comes out best is luck alone.
+    """
 
     rag: Floats
     long: Floats
     router: Floats
     tokens: Floats
     first: Floats
+    settings: Floats
     documents: list[str]
     cells: list[tuple[str, str, str]]
 
@@ -108,6 +114,7 @@ def draw(layout: Sequence[Cell], rng: np.random.Generator, times: int = 1) -> Dr
         router,
         tokens=np.array([sizes[name] for name in documents]) * rng.lognormal(0, 0.1, len(rows)),
         first=np.array([new for *_, new in rows]),
+        settings=np.stack([_happens(base, rng) for _ in range(SETTINGS)]),
         documents=documents,
         cells=[(task, group, name) for task, group, name, _, _ in rows],
     )
@@ -198,6 +205,10 @@ STATISTICS: Mapping[str, Statistic] = {
         lambda d: _limits(ratio(_gained(d), _headroom(d), d.documents)),
         lambda d: float(_gained(d).sum() / _headroom(d).sum()),
     ),
+    "best setting of a sweep, chosen by other documents": Statistic(
+        lambda d: _limits(estimate(chosen_elsewhere(d.settings, d.documents), d.documents)),
+        lambda d: float(d.settings.mean()),
+    ),
     "break-even": Statistic(_meeting, _crossing),
 }
 
@@ -232,7 +243,7 @@ def lines(runs: int) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=2000)
     for line in lines(parser.parse_args(arguments).runs):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()

@@ -12,7 +12,8 @@ REPLICATES = 2_000
 FLIPS = 9_999
 LEVEL = 0.95
 POWER = 0.80
-FEW = 6
+FEW = 6  # documents: fewer call no difference, however large
+SPARSE = 30
 
 Groups = Sequence[tuple[Hashable, ...]] | None
 
@@ -64,7 +65,8 @@ def estimate(
     average, (task, text type, file). Clusters are drawn with replacement; the interval is the expanded percentile
     interval, whose tails are Phi(-sqrt(G / (G - 1)) * t_{G-1}) instead of (1 - level) / 2. With few clusters the
     plain percentile interval is too narrow, and the bootstrap-t wild for yes-or-no outcomes. Draws cannot leave the
-    range of the clusters seen, so below `FEW` clusters the interval is also at least Student's, value +- t * se.
+    range of the clusters seen, so below `SPARSE` clusters the interval is also at least Student's, value +- t * se: without
+    it, differences of 7 to 25 documents were held in 85 to 93% of simulated runs.
 
     Yes-or-no outcomes that agree in all clusters leave nothing to draw: their bounds are the exact binomial ones
     with every cluster counted once.
@@ -245,7 +247,7 @@ def _bounds(draws: Floats, value: float, error: float, clusters: int, level: flo
     student = float(t.ppf((1 + level) / 2, clusters - 1))
     tail = norm.cdf(-student * np.sqrt(clusters / (clusters - 1)))
     low, high = map(float, np.quantile(draws, [tail, 1 - tail]))
-    if clusters < FEW:
+    if clusters < SPARSE:
         low, high = min(low, value - student * error), max(high, value + student * error)
     return low, high
 

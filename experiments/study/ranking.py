@@ -12,6 +12,7 @@ import numpy as np
 from rlc.experiments.runs.summary import mean_seconds
 from rlc.experiments.statistics.intervals import FLIPS, LEVEL, Difference, Estimate, correct, difference
 from rlc.experiments.statistics.resample import Floats, pairwise_p, tabulate
+from rlc.experiments.statistics.selection import chosen_elsewhere
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Comparison, Study, corrected
 
@@ -63,13 +64,15 @@ class Stage:
 class SweepResult:
     """What a sweep found: on the tuning split the study and what follows from it, on the test split comparisons.
 
-    `settings` are the names of the values by axis, by setting, `short` the names of the axes in tables.
+    `settings` are the names of the values by axis, by setting, `short` the names of the axes in tables. `elsewhere` is what
+    the choice is worth on documents that have no part in it (`rlc.experiments.statistics.selection`).
     """
 
     study: Study
     settings: Mapping[str, Mapping[str, str]]
     short: Mapping[str, str]
     ranking: Sequence[RankedSetting]
+    elsewhere: Estimate
     effects: Sequence[Effect]
     test: Sequence[Comparison]
     test_documents: int
@@ -126,6 +129,16 @@ def rank(study: Study) -> list[RankedSetting]:
         )
         for reader in order
     ]
+
+
+def elsewhere(study: Study, ranking: Sequence[RankedSetting]) -> Estimate:
+    """The accuracy of the best setting, chosen by the other documents in turn: its own figure is the luckiest of many."""
+    study = failures_are_wrong(study)
+    by_cost = sorted(
+        ranking, key=lambda one: (one.tokens.value or 0.0, one.reader.name)
+    )  # as `rank` settles equals
+    outcomes = np.stack([study.outcomes[one.reader.name] for one in by_cost])
+    return study.mean(chosen_elsewhere(outcomes, study.documents.tolist()))
 
 
 def _tested(study: Study, order: Sequence[ReaderInfo]) -> dict[tuple[str, str], Difference]:

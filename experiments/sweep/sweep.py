@@ -107,6 +107,7 @@ def record(plan: SweepPlan, result: SweepResult) -> dict[str, Any]:
         "test": _part(plan.test, plan.test_run(result.best.reader.name).id if result.test else None),
         "axes": {axis: list(values) for axis, values in plan.sweep.axes.items()},
         "chosen": result.best.reader.name,
+        "chosen_elsewhere": asdict(result.elsewhere),
         "winners": [setting.reader.name for setting in result.winners],
         "ranking": [
             {

@@ -63,10 +63,10 @@ def _choice(result: SweepResult) -> str:
     start = (
         f"Of {total} settings on the {best.accuracy.n:,} questions about {documents:,} documents of the tuning split, "
         f"{best.reader.label} got the most right: {percent_text(best.accuracy.value)}"
-        f" (95% interval {interval(best.accuracy).rstrip(', ') or 'open'})"
     )
     if total == 1:
-        return f"{start}. It ran alone."
+        return f"{start} (95% interval {interval(best.accuracy).rstrip(', ') or 'open'}). It ran alone."
+    start += f", which flatters it, since it was picked for that{_elsewhere(result)}"
     if others == total - 1:
         few = (
             f" {documents} documents call no difference, however large: take {FEW} or more."
@@ -77,6 +77,15 @@ def _choice(result: SweepResult) -> str:
     if others:
         return f"{start}. {others} more cannot be told apart from the best; {total - 1 - others} are worse than some other."
     return f"{start}. Every other setting is worse than some other."
+
+
+def _elsewhere(result: SweepResult) -> str:
+    """What the choice is worth where the questions have no part in it; nothing where one document leaves no other."""
+    found = result.elsewhere
+    if found.value is None:
+        return ""
+    limits = interval(found).rstrip(", ") or "open"
+    return f"; chosen in turn by the other documents, the best comes to {percent_text(found.value)} (95% interval {limits})"
 
 
 def _cheapest(result: SweepResult) -> list[str]:
@@ -97,8 +106,8 @@ def _cheapest(result: SweepResult) -> list[str]:
 def _tested(result: SweepResult) -> str:
     if not result.test:
         return (
-            "There was no test split: the figures of the best are flattered, since it was picked for them on the same "
-            "questions."
+            "There was no test split, so nothing else was measured of the choice: `tuning = 0.5` under [sweep] keeps documents back "
+            "for it."
         )
     claims = "; ".join(_claim(one) for one in result.test)
     first = result.test[0]
@@ -154,7 +163,8 @@ def ranking(result: SweepResult) -> Section:
         plots=(
             Plot(
                 "ranking",
-                "Share of right answers with 95% intervals, best first; filled marks may be the best.",
+                "Share of right answers with 95% intervals, best first; filled marks may be the best. The interval is each "
+                "setting's own: that of the first is flattered by having come first.",
                 lambda: draw_ranking(result.ranking),
             ),
         ),

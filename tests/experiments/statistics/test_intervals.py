@@ -44,21 +44,22 @@ def test_estimate_says_what_it_stands_on():
 
 
 def test_expanded_percentiles_by_hand():
-    """Ten clusters of one row: tails Phi(-sqrt(10 / 9) * t_9) of the bootstrap means, near the t interval."""
-    values = np.arange(10.0)
-    result = estimate(values, list(range(10)), replicates=20_000)
-    tail = scipy_stats.norm.cdf(-np.sqrt(10 / 9) * scipy_stats.t.ppf(0.975, 9))
-    draws = tabulate(values, list(range(10))).replicates(20_000, seed=0)
+    """Thirty clusters of one row: tails Phi(-sqrt(30 / 29) * t_29) of the bootstrap means, near the t interval."""
+    values = np.arange(30.0)
+    result = estimate(values, list(range(30)), replicates=20_000)
+    tail = scipy_stats.norm.cdf(-np.sqrt(30 / 29) * scipy_stats.t.ppf(0.975, 29))
+    draws = tabulate(values, list(range(30))).replicates(20_000, seed=0)
     assert (result.low, result.high) == tuple(np.quantile(draws, [tail, 1 - tail]))
-    half = scipy_stats.t.ppf(0.975, 9) * values.std(ddof=1) / np.sqrt(10)
+    half = scipy_stats.t.ppf(0.975, 29) * values.std(ddof=1) / np.sqrt(30)
     assert result.high - result.value == pytest.approx(half, rel=0.05)
 
 
-def test_student_is_for_fewer_than_six_clusters():
-    result = estimate(np.arange(6.0), list(range(6)))
-    tail = scipy_stats.norm.cdf(-np.sqrt(6 / 5) * scipy_stats.t.ppf(0.975, 5))
-    draws = tabulate(np.arange(6.0), list(range(6))).replicates(2_000, seed=0)
-    assert (result.low, result.high) == tuple(np.quantile(draws, [tail, 1 - tail]))
+def test_fewer_than_thirty_clusters_have_at_least_students_interval():
+    values = np.arange(29.0)
+    result = estimate(values, list(range(29)))
+    half = scipy_stats.t.ppf(0.975, 28) * values.std(ddof=1) / np.sqrt(29)
+    assert result.low <= values.mean() - half
+    assert values.mean() + half <= result.high
 
 
 def test_replicates_are_as_many_as_asked_for_in_blocks_of_any_size(monkeypatch):

@@ -198,5 +198,8 @@ def test_without_a_test_split_the_best_is_said_to_be_flattered(shell, tmp_path):
     file = tmp_path / "sweep.toml"
     file.write_text(file.read_text().replace("[sweep.axes]", "[sweep]\ntuning = 1\n[sweep.axes]", 1))
     found = json.loads(shell("--json").stdout)
-    assert "flattered" in found["answer"][-1]
+    assert "There was no test split" in found["answer"][-1]
+    assert "which flatters it" in found["answer"][0]
+    assert "chosen in turn by the other documents, the best comes to" in found["answer"][0]
+    assert found["chosen_elsewhere"]["n"] == found["tuning"]["questions"]
     assert found["test"] == {"run": None, "questions": 0, "documents": 0}
