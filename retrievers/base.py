@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
-from langchain_core.documents import Document
+from langchain_core.documents import BaseDocumentCompressor, Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import (
@@ -116,6 +116,14 @@ class Retriever(BaseRetriever):
         return await run_in_executor(
             None, self.batch, inputs, config, return_exceptions=return_exceptions, **kwargs
         )
+
+    def __or__(self, other: Any) -> Any:  # noqa: ANN401 - a step is none of langchain-core's runnables
+        """`retriever | step` refines what is found; anything else is chained as langchain-core chains it."""
+        if not isinstance(other, BaseDocumentCompressor):
+            return super().__or__(other)
+        from rlc.retrievers.refined import RefinedRetriever
+
+        return RefinedRetriever(retriever=self, steps=[other], k=self.k)
 
     def _wanted(self, k: int | None) -> int:
         """How many documents this call asks for."""

@@ -24,6 +24,7 @@ from rlc.experiments.runs.selection import drawn_evenly
 from rlc.experiments.statistics.intervals import Difference, correct, difference, estimate
 from rlc.experiments.study.chunking import ORACLE, RANDOM, CurveSummary, Point
 
+LOCATION = "location"  # the task of questions whose answer stands in one place
 DEPTH = 200  # chunks ranked: 4,000 tokens in pieces of 20
 
 
@@ -66,14 +67,20 @@ def questions(dataset: Dataset, documents: int | None = None, seed: int = 0) -> 
         DataError: if none is left.
         ValueError: if `documents` is not positive.
     """
-    asked = [example for example in dataset.examples if example.task == "location"]
+    asked = [example for example in dataset.examples if example.task == LOCATION]
+    if not asked:
+        tasks = ", ".join(sorted({repr(example.task) for example in dataset.examples}))
+        raise DataError(
+            f"none of the {len(dataset.examples)} questions asks for one place in its document: such questions have the task "
+            f'\'{LOCATION}\', and these have {tasks or "none"}; write "task": "{LOCATION}" into the lines of questions.jsonl '
+            "whose answer stands in the document word for word"
+        )
     gold = silver(asked)
     kept = [example for example in asked if example.id in gold]
     if not kept:
         raise DataError(
-            f"none of the {len(dataset.examples)} questions ({len(asked)} of them location questions) can be "
-            "decided by rule: the evidence must be a number or a few words that the document holds; "
-            "choose other questions"
+            f"none of the {len(asked)} location questions can be decided by rule: the answer must be a number or a few words "
+            "that the document holds; choose other questions"
         )
     if documents is None:
         return kept

@@ -10,6 +10,7 @@ import click
 
 from rlc.data.errors import UsageError, unknown
 from rlc.experiments.cli.options import DATA_ROOT, DATASET, WHERE
+from rlc.experiments.cli.words import tell
 
 if TYPE_CHECKING:
     from rlc.experiments.chunk_lab.ranks import Rank
@@ -70,7 +71,7 @@ def chunks(
     from rlc.experiments.chunk_lab.quality import curves, questions, table
     from rlc.experiments.cli.choose import choose_dataset
     from rlc.experiments.cli.compare import BANNER
-    from rlc.experiments.report.render import render_markdown
+    from rlc.experiments.cli.console import print_report
     from rlc.experiments.report.sections.chunk_quality import as_data, page, write_page
     from rlc.experiments.runs.selection import where
 
@@ -84,16 +85,16 @@ def chunks(
     data = where(choose_dataset(dataset, data_root), conditions)
     asked = questions(data, documents, seed)
     if data.variant == "sample":
-        click.secho(BANNER, err=True, fg="yellow")
+        tell(BANNER, "yellow")
     for name in left_out:
-        click.echo(f"{name} is left out: {LEFT_OUT.format(name=name)}", err=True)
+        tell(f"{name} is left out: {LEFT_OUT.format(name=name)}")
     measured = []
     for text, spec in specs.items():
-        click.echo(text, err=True)
+        tell(text)
         chunker = build_chunker(spec)
         measured += curves(text, chunker, rankings, asked, load_tokenizer(counter), budgets, seed)
         if isinstance(chunker, PropositionChunker) and chunker.fallbacks:
-            click.echo(f"{text}: {chunker.fallbacks} passages fell to their sentences", err=True)
+            tell(f"{text}: {chunker.fallbacks} passages fell to their sentences")
     rows = table(measured)
     about = {
         "dataset": data.name,
@@ -108,9 +109,12 @@ def chunks(
         "chunkers": specs,
     }
     found = as_data(rows, about)
-    click.echo(json.dumps(found) if as_json else render_markdown(page(found), pictures=False))
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        print_report(page(found))
     if out:
-        click.echo(write_page(found, out), err=True)
+        tell(str(write_page(found, out)))
 
 
 def _budgets(text: str) -> list[int]:

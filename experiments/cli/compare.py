@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,6 @@ from rlc.experiments.cli.console import (
     columns,
     lengths_table,
     print_table,
-    say,
-    width_of_terminal,
 )
 from rlc.experiments.cli.notes import notes
 from rlc.experiments.cli.options import (
@@ -45,12 +44,15 @@ from rlc.experiments.cli.options import (
     in_records,
 )
 from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
+from rlc.experiments.cli.words import say, say_line, tell, width_of_terminal
 from rlc.experiments.metrics.cost import Price, read_prices
 from rlc.experiments.report.sections.amortised import cost_sentences
-from rlc.experiments.report.sections.answer import sentences
+from rlc.experiments.report.sections.answer import by_model, sentences
+from rlc.experiments.report.terminal import table_of
 from rlc.experiments.runs.compare import Execution, carry_out
 from rlc.experiments.runs.forecast import forecasts, measure_speeds
 from rlc.experiments.runs.languages import language_notes
+from rlc.experiments.runs.naming import give_name
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.scope import searched
@@ -118,6 +120,11 @@ BANNER = (
 @click.option(
     "--system-metrics", is_flag=True, help="Log the machine's load beside it: processor, memory, disk, GPU."
 )
+@click.option(
+    "--name",
+    metavar="NAME",
+    help="Call the run so in `rlc runs`, in MLflow, and wherever a command takes a RUN.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
 @click.option(
     "--prices",
@@ -142,7 +149,7 @@ def compare(
     """
     data = choose_questions(questions, arms.recipe)
     if data.variant == "sample":
-        click.secho(BANNER, err=True, fg="yellow")
+        tell(BANNER, "yellow")
     recipes = choose_recipes(arms, questions.seed, data)
     planned = plan_run(data, recipes, arms.names, arms.routers, output.out)
     sheet = read_prices(output.prices) if output.prices else {}
@@ -151,6 +158,8 @@ def compare(
         with looking():
             _print_forecast(planned, output.as_json, sheet)
         return
+    if output.name is not None:
+        give_name(planned.folder, output.name)
     logger = RunLogger(output.out, output.system_metrics) if output.track else None
     how = Execution(output.resume, workers, documents_per_batch, logger)
     with _logged(logger):
@@ -202,7 +211,7 @@ def _logged(logger: RunLogger | None) -> Iterator[None]:
         raise
     finally:
         if logger and logger.started and status == FINISHED:
-            click.echo("logging to MLflow; the results are on disk already", err=True)
+            tell("logging to MLflow; the results are on disk already")
         with _warned():
             if logger:
                 logger.end(status)
@@ -214,7 +223,7 @@ def _warned() -> Iterator[None]:
     try:
         yield
     except TrackingError as error:
-        click.secho(f"warning: {error}", err=True, fg="yellow")
+        tell(f"warning: {error}", "yellow")
 
 
 def _check_prices(run: Run, sheet: Mapping[str, Price]) -> None:
@@ -241,11 +250,10 @@ def _warn_of_price(arms: Arms, study: Study) -> None:
             if arms.budget is not None
             else f"--price {arms.price:g} asks {100 * (arms.price or 0):g} points of accuracy for 1,000 more tokens"
         )
-        click.secho(
+        tell(
             f"warning: {routing.router.label} sent no question to long context: {given}, not money; dollars come with "
             "--prices FILE",
-            err=True,
-            fg="yellow",
+            "yellow",
         )
 
 
@@ -265,9 +273,25 @@ def _print_json(study: Study) -> None:
 
 def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
     names = [name.strip() for name in output.columns.split(",") if name.strip()]
+    title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
+    models = None if names or output.wide else by_model(study)
+    if models is not None:
+        print_table(table_of(replace(models, title=f"{title}scored by {scored_by(dataset)}")))
+        said = [*language_notes(study.run.specs, dataset), *notes(study)]
+        say(
+            [
+                "a row a reader, with tokens, seconds and tasks: --wide",
+                "",
+                *sentences(study),
+                "",
+                *cost_sentences(study),
+                "",
+                *said,
+            ]
+        )
+        return
     found = columns(study)
     shown = chosen(found, names, None if output.wide else width_of_terminal())
-    title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
     print_table(as_table(shown, f"{title}scored by {scored_by(dataset)}"))
     if is_sized(study.run.data) and (sized := list(reaches(study.run.frame))):
         print_table(lengths_table(sized, study.run.labels))
@@ -292,7 +316,7 @@ def _print_forecast(run: Run, as_json: bool, sheet: Mapping[str, Price]) -> None
     models = {reader.name: reader.models for reader in readers_of(list(run.specs), run.specs, run.labels)}
     for row in rows:
         if row["prompt_tokens"] is None:
-            click.echo(f"{row['reader']}: {NOT_ESTIMATED}")
+            say_line(f"{row['reader']}: {NOT_ESTIMATED}")
             continue
         price = sheet[models[row["reader"]][0]] if sheet and models[row["reader"]] else None
         say(

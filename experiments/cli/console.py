@@ -1,22 +1,23 @@
 """What is printed for people: the table of a comparison, fitted to the terminal, and sentences wrapped at words."""
 
-import shutil
-import sys
-import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.table import Table
+from rich.text import Text
 
 from rlc.data.errors import UsageError, unknown
 from rlc.data.text.escape import escape_controls
+from rlc.experiments.cli.words import say
 from rlc.experiments.report.cells import points_text
+from rlc.experiments.report.records import Report
 from rlc.experiments.report.sections.costs import price_per_question
+from rlc.experiments.report.terminal import heading, section_lines, table_of
 from rlc.experiments.scorers.overall import RULER_THRESHOLD
 from rlc.experiments.study.lengths import ALL_TASKS, Reach, units
 from rlc.experiments.study.readers import ReaderInfo
@@ -140,28 +141,43 @@ def lengths_table(found: Sequence[Reach], labels: Mapping[str, str]) -> Table:
 
 
 def print_table(table: Table) -> None:
-    """Print on stdout: folded to the terminal's width, or as wide as it is where there is no terminal."""
+    """Print on stdout, as wide as the table is where there is no terminal.
+
+    In a terminal, columns that have no room are left out from the right, and named: a cut cell says nothing.
+    """
     console = Console()
-    Console(width=console.width if console.is_terminal else ALL).print(table)
+    width = console.width if console.is_terminal else ALL
+    left_out = []
+    while len(table.columns) > 2 and _ellipses(table, width) > _ellipses(table, ALL):
+        left_out.append(table.columns.pop())
+    Console(width=width).print(table)
+    if left_out:
+        names = ", ".join(str(column.header) for column in reversed(left_out))
+        say([f"in a wider terminal, or through a pipe: {names}"])
 
 
-def width_of_terminal() -> int | None:
-    """The terminal's columns; None where stdout is no terminal, so that nothing is cut."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def _ellipses(table: Table, width: int) -> int:
+    """How many cells are cut at this width: a cell of several words is folded, one long word is not."""
+    shown = io.StringIO()
+    Console(width=width, file=shown).print(table)
+    return shown.getvalue().count("…")
 
 
-def say(lines: Iterable[str]) -> None:
-    """Print sentences, wrapped at words to the terminal's width; a line that goes on is indented."""
-    width = width_of_terminal()
-    for line in map(escape_controls, lines):
-        if width is None or len(line) <= width:
-            click.echo(line)
-        else:
-            click.echo(
-                textwrap.fill(
-                    line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-                )
-            )
+def print_report(report: Report) -> None:
+    """A report's texts, tables and blocks on the terminal; plots and grids are left to the page."""
+    for line in heading(report):
+        say_styled(line)
+    for section in report.sections:
+        for line in section_lines(section):
+            say_styled(line)
+        for table in section.tables:
+            print_table(table_of(table))
+
+
+def say_styled(line: Text) -> None:
+    """Print a line of styled text, wrapped at words to the terminal's width."""
+    console = Console(highlight=False, emoji=False)
+    console.print(line, soft_wrap=not console.is_terminal)
 
 
 def verdict(study: Study, reader: ReaderInfo) -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from textwrap import fill, indent
 
-import click
-
 from rlc.data.datasets import card_of
 from rlc.data.errors import UsageError, unknown
 from rlc.data.sets import SETS
 from rlc.data.sets.card import SENSES, Card, Files, Git, Hub
 from rlc.data.sets.fetch import folder_of
+from rlc.experiments.cli.words import say_line
 
 
 def print_datasets() -> None:
@@ -32,7 +31,7 @@ def print_datasets() -> None:
             name, str(len(card.parts)), *counts, length, measure(card), card.licence + terms, here(card)
         )
     print_table(table)
-    click.echo("one data set with its parts and how to cite it: rlc list datasets NAME")
+    say_line("one data set with its parts and how to cite it: rlc list datasets NAME")
 
 
 def print_card(name: str) -> None:
@@ -44,7 +43,7 @@ def print_card(name: str) -> None:
     if name not in SETS:
         raise UsageError(unknown("data set", name, SETS))
     for line in lines(card_of(name)):
-        click.echo(line)
+        say_line(line)
 
 
 def measure(card: Card) -> str:

@@ -8,6 +8,8 @@ from rlc.data.errors import UsageError
 from rlc.experiments.cli.completion import runs
 from rlc.experiments.cli.options import OUT
 
+SHOWN = 12  # settings that differ, in the terminal; the page has all
+
 
 @click.command()
 @click.argument("first", shell_complete=runs)
@@ -28,27 +30,16 @@ from rlc.experiments.cli.options import OUT
 )
 def diff(first: str, second: str, out: Path, pairs: tuple[str, ...], flips: int, html: Path | None) -> None:
     """Say what changed from the run FIRST to the run SECOND: paired differences, settings, questions that flipped."""
-    from rich.console import Console
-
-    from rlc.experiments.cli.console import print_table
+    from rlc.experiments.cli.console import print_report
     from rlc.experiments.report.pages.diff import change_report
     from rlc.experiments.report.pages.question import write_page
-    from rlc.experiments.report.terminal import heading, section_lines, table_of
     from rlc.experiments.runs.stored import open_run
     from rlc.experiments.study.diff import diff_runs
 
     found = diff_runs(open_run(first, out), open_run(second, out), _pairs(pairs))
     if html:
         write_page(change_report(found), html)
-    report = change_report(found, flips)
-    console = Console(highlight=False, emoji=False, soft_wrap=True)
-    for line in heading(report):
-        console.print(line)
-    for section in report.sections:
-        for line in section_lines(section):
-            console.print(line)
-        for one in section.tables:
-            print_table(table_of(one))
+    print_report(change_report(found, flips, settings=SHOWN))
     if html:
         click.echo(html)
 

@@ -10,6 +10,7 @@ import click
 from rlc.data.errors import UsageError
 from rlc.data.text.escape import escape_controls
 from rlc.experiments.cli.options import OUT, QUESTION, RUN
+from rlc.experiments.cli.words import say_line
 from rlc.experiments.report.pages.question import open_question
 from rlc.experiments.runs.results import ResultRow, verdict
 from rlc.pipeline.routers.support.decide import HELD_OUT
@@ -38,7 +39,7 @@ WORDS = {
 def explain(run: str, question: str, out: Path) -> None:
     """Say why the routers of RUN sent QUESTION (its id, or a part of its text) where they did."""
     for line in explain_question(run, question, out):
-        click.echo(line)
+        say_line(line)
 
 
 def explain_question(run: str, question: str, out: Path) -> Iterator[str]:

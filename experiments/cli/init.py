@@ -72,6 +72,9 @@ $routers
 [sweep.axes]
 "readers.rag.chunker.size" = [128, 256]
 "readers.rag.retriever.k" = [3, 5]
+# Whole parts are crossed as well; a table is written in one line:
+# "readers.rag.retriever" = [{ use = "bm25", k = 5 }, { use = "dense", encoder = "minilm", k = 5 }]
+# "readers.rag.steps" = [[], [{ use = "sentence", encoder = "minilm" }]]
 """)
 
 

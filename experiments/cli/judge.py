@@ -9,6 +9,7 @@ import click
 
 from rlc.data.errors import UsageError
 from rlc.experiments.cli.options import ALLOW_CODE, OUT, RUN
+from rlc.experiments.cli.words import say_line
 
 
 @click.group()
@@ -37,18 +38,18 @@ def agreement(data_root: Path | None, as_json: bool) -> None:
         }
         click.echo(json.dumps(figures))
         return
-    click.echo(f"fitted on  {', '.join(report.fitted_on)}")
-    click.echo(f"shown on   {', '.join(report.models)}")
-    click.echo(f"{report.answers:,} answers, {report.failed} failed, {report.questions:,} questions\n")
-    click.echo(
+    say_line(f"fitted on  {', '.join(report.fitted_on)}")
+    say_line(f"shown on   {', '.join(report.models)}")
+    say_line(f"{report.answers:,} answers, {report.failed} failed, {report.questions:,} questions\n")
+    say_line(
         f"{'':<10}{'cells':>6}{'Pearson':>9}{'Spearman':>9}{'error':>7}{'bias':>7}{'gaps':>6}{'sign':>7}"
     )
     for name, one in {"all": report.overall, **report.by_task}.items():
-        click.echo(
+        say_line(
             f"{name:<10}{one.n:>6}{one.pearson:>9.3f}{one.spearman:>9.3f}{one.error:>7.2f}{one.bias:>+7.2f}"
             f"{one.gaps:>6}{100 * one.sign:>6.1f}%"
         )
-    click.echo(f"\nerror and bias in points of accuracy; sign: of the long-minus-RAG gap. {report.note}")
+    say_line(f"\nerror and bias in points of accuracy; sign: of the long-minus-RAG gap. {report.note}")
 
 
 @judge.command()
@@ -84,11 +85,11 @@ def llm(
     opinion = second_opinion(
         stored.folder, stored.frame, engine, allow_self=allow_self, max_tokens=max_tokens or MAX_TOKENS
     )
-    click.echo(
+    say_line(
         f"{opinion.judge} judged {opinion.judged} answers; {opinion.unparsed} replies were neither yes nor no"
     )
     if opinion.prompts:
-        click.echo(
+        say_line(
             f"asked with the prompts of the data set's authors ({opinion.prompts}); their own reading of the replies "
             f"accepts {opinion.accepted}"
         )
@@ -97,14 +98,14 @@ def llm(
             f"{opinion.failed} answers were not judged, the same command asks again: {opinion.problem}",
             fg="yellow",
         )
-    click.echo(f"verdicts: {opinion.file}")
+    say_line(f"verdicts: {opinion.file}")
     for reader, (share, n) in opinion.by_reader.items():
-        click.echo(f"  {reader:<24} {'-' if share is None else f'{100 * share:.1f}%'} right of {n}")
+        say_line(f"  {reader:<24} {'-' if share is None else f'{100 * share:.1f}%'} right of {n}")
     found = opinion.agreement
     if found is None:
-        click.echo("no answer was judged both by the rules and by the model, so they cannot be compared")
+        say_line("no answer was judged both by the rules and by the model, so they cannot be compared")
         return
-    click.echo(
+    say_line(
         f"with the rule judge: kappa {'-' if found.kappa is None else f'{found.kappa:.2f}'}, "
         f"same verdict on {100 * found.agreement:.1f}% of {found.n}; {found.left_out} left out"
     )

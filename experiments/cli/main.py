@@ -14,10 +14,10 @@ import click
 
 from rlc.data.errors import RlcError, UsageError
 from rlc.data.lazy import first_sentence, load
-from rlc.data.text.escape import escape_controls
 from rlc.experiments.cli import interrupts
 from rlc.experiments.cli.completion import kinds, named
 from rlc.experiments.cli.options import OUT
+from rlc.experiments.cli.words import say_line, tell
 
 # What stands in a file of its own, which is imported when the command is asked for.
 COMMANDS = {
@@ -36,6 +36,14 @@ COMMANDS = {
     "sweep": "rlc.experiments.cli.sweep:sweep",
     "track": "rlc.experiments.cli.track:track",
     "ui": "rlc.experiments.cli.track:ui",
+}
+
+# In the order of `rlc --help`; each command in one of them.
+GROUPS = {
+    "Compare": ("compare", "plan", "sweep", "chunks", "init"),
+    "Look at what was found": ("runs", "report", "show", "diff", "track", "ui"),
+    "Routers and judges": ("router", "explain", "judge"),
+    "What there is": ("list", "fetch", "doctor", "completion"),
 }
 
 # The libraries' own chatter; the process is ours, so their defaults may be too. What the user has set stays.
@@ -68,11 +76,12 @@ class Shell(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """A line for every command, read from its source: help imports none of them."""
+        """A line for every command, by what it is for, read from its source: help imports none of them."""
         own = {name: command.get_short_help_str(200) for name, command in self.commands.items()}
-        told = {name: first_sentence(target) for name, target in COMMANDS.items()}
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted({**own, **told}.items()))
+        told = {**own, **{name: first_sentence(target) for name, target in COMMANDS.items()}}
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, told[name]) for name in names])
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         try:
@@ -93,14 +102,14 @@ class Shell(click.Group):
 
 
 def _fail(message: str, code: int) -> None:
-    click.secho(f"error: {escape_controls(message)}", err=True, fg="red")
+    tell(f"error: {message}", "red")
     sys.exit(code)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_place: object, **_line: object) -> None:
     """One line for what a user can see to; deprecations and the like are for developers."""
     if issubclass(category, UserWarning):
-        click.secho(f"warning: {escape_controls(str(message))}", err=True, fg="yellow")
+        tell(f"warning: {message}", "yellow")
 
 
 def _place(error: BaseException) -> str:
@@ -150,7 +159,7 @@ def list_(kind: str | None, name: str | None) -> None:
     if name is not None:
         raise UsageError(f"only data sets have a card: rlc list datasets {name}, or rlc list {kind}")
     for line in describe([kind] if kind else list(TABLES)):
-        click.echo(line)
+        say_line(line, hang=25)
     return None
 
 
@@ -193,4 +202,4 @@ def doctor(out: Path) -> None:
     from rlc.experiments.cli.doctor import examine
 
     for name, value in examine(out):
-        click.echo(f"{name:<18} {value}")
+        say_line(f"{name:<18} {value}", hang=19)

@@ -27,6 +27,11 @@ def notes(study: Study) -> list[str]:
                 f"{summary['reader']}: {summary['thoughts']} answers came after a thought, of "
                 f"{summary['thought_tokens']:.0f} tokens on average; thoughts are not judged, and their tokens are paid"
             )
+    if run.reused:
+        lines.append(
+            f"{run.reused:,} of {run.frame.height:,} answers were stored before: they keep the tokens and seconds of when they "
+            "were made; --no-resume asks again"
+        )
     lines += answer_notes(run.frame)
     errors = run.frame.drop_nulls("error")
     counted = errors.group_by("reader", "error").len().sort("reader", "error").head(FAILURES)

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from rlc.data.errors import MissingExtraError, require
 from rlc.data.trust import ALLOWED
 from rlc.experiments.cli.completion import arms, datasets, questions, recipes, runs, settings
+from rlc.experiments.cli.words import tell
 
 OUT = click.option(
     "--out",
@@ -101,7 +102,7 @@ def _where_mlflow_is(context: click.Context, option: click.Parameter, wanted: bo
     except MissingExtraError as error:
         if asked:
             raise
-        click.echo(f"not logged to MLflow: {error}", err=True)
+        tell(f"not logged to MLflow: {error}")
         return False
     return wanted
 
@@ -170,6 +171,7 @@ class Output:
     prices: Path | None = None
     wide: bool = False
     columns: str = ""
+    name: str | None = None
 
 
 RECORDS: dict[str, type[Questions | Arms | Output]] = {"questions": Questions, "arms": Arms, "output": Output}

@@ -24,6 +24,7 @@ from rlc.experiments.cli.options import (
     Questions,
     in_records,
 )
+from rlc.experiments.cli.words import say_line
 from rlc.experiments.metrics.amortised import BreakEven, crossing
 from rlc.experiments.report.sections.amortised import in_words
 from rlc.experiments.runs.forecast import Forecast, forecasts, gpu_plans
@@ -81,30 +82,30 @@ def print_plans(forecasts: Sequence[Forecast], machine: Machine, as_json: bool) 
         plans = {name: asdict(plan) for name, plan in found.items()}
         click.echo(json.dumps({"machine": asdict(machine), "plans": plans, "not_estimated": silent}))
         return
-    click.echo(
+    say_line(
         f"{machine.name}: {machine.matrix_rate / 1e12:.0f} TFLOP/s, {machine.memory_rate / 1e12:.2f} TB/s, "
         f"{machine.memory / GIB:.0f} GiB"
     )
     for name, plan in found.items():
-        click.echo(
+        say_line(
             f"{name}: about {clock(plan.seconds)} on the GPU, {1000 * plan.question_seconds:,.0f} ms a question"
         )
-        click.echo(f"  time: {plan.prefill_seconds:,.1f} s to read, {plan.decode_seconds:,.1f} s to answer")
-        click.echo(f"  {_by_question(plan)}")
-        click.echo(
+        say_line(f"  time: {plan.prefill_seconds:,.1f} s to read, {plan.decode_seconds:,.1f} s to answer")
+        say_line(f"  {_by_question(plan)}")
+        say_line(
             f"  memory: weights {plan.weight_bytes / GIB:.1f} GiB, {plan.kv_bytes_per_token / 1024:.0f} KiB a token, "
             f"room for {plan.cache_tokens:,} tokens ({plan.documents_cached:.1f} prompts of the mean length)"
         )
-        click.echo(
+        say_line(
             f"  longest prompt and answer: {plan.window:,} tokens, "
             + ("fits" if plan.fits else "does NOT fit")
         )
         for line in plan.advice:
-            click.echo(f"  {line}")
+            say_line(f"  {line}")
     for name in silent:
-        click.echo(f"{name}: {NOT_ESTIMATED}")
+        say_line(f"{name}: {NOT_ESTIMATED}")
     for line in _meetings(found):
-        click.echo(line)
+        say_line(line)
 
 
 def _by_question(plan: GpuPlan) -> str:

@@ -8,6 +8,7 @@ import click
 
 from rlc.data.errors import DataError, UsageError
 from rlc.experiments.cli.options import OUT
+from rlc.experiments.cli.words import say, tell
 
 if TYPE_CHECKING:
     from rlc.experiments.router_lab.lab import Lab
@@ -136,7 +137,7 @@ def _print_learning(lab: "Lab", seed: int) -> None:
     """Say what the first labels are worth, and whether the shipped fit does with fewer."""
     from rich.table import Table
 
-    from rlc.experiments.cli.console import print_table, say
+    from rlc.experiments.cli.console import print_table
     from rlc.experiments.router_lab.evaluate import fitted_on
     from rlc.experiments.router_lab.learning import DRAWS, learning_curve
     from rlc.pipeline.routers.learned import SHIPPED
@@ -190,18 +191,17 @@ def _say_seen(lab: "Lab", routers: tuple[str, ...], fit: str | None) -> None:
             answers = (
                 "these very answers" if set(record.models) & set(lab.models) else "answers of other models"
             )
-            click.secho(
+            tell(
                 f"warning: {name} was fitted on {count:,} of these {len(questions):,} questions, with {answers}, so its "
                 "figures are too good; without --router it is fitted fold by fold",
-                err=True,
-                fg="yellow",
+                "yellow",
             )
 
 
 def _print(rows: list[dict[str, Any]], floors: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from rlc.experiments.cli.console import print_table, say
+    from rlc.experiments.cli.console import print_table
 
     for protocol in dict.fromkeys(row["protocol"] for row in rows):
         part = [row for row in rows if row["protocol"] == protocol]

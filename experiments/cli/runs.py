@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from rlc.data.plain import parse_json
-from rlc.experiments.cli.console import say
 from rlc.experiments.cli.options import OUT
+from rlc.experiments.cli.words import say, say_line
+from rlc.experiments.runs.naming import name_of
 
 
 @click.command()
@@ -15,7 +16,7 @@ def runs(out: Path) -> None:
     """List the runs of a folder, newest first: name, date, questions, and what every reader got right."""
     found = sorted(out.glob("*/summary.json"), key=lambda file: -file.stat().st_mtime)
     if not found:
-        click.echo(f"{out} holds no runs; make one with rlc compare, or give its folder with --out")
+        say_line(f"{out} holds no runs; make one with rlc compare, or give its folder with --out")
     say(map(line, found))
 
 
@@ -29,7 +30,9 @@ def line(summary: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{summary.parent.name}: cannot be read ({error!r})"
     more = f" and {len(readers) - 4} more" if len(readers) > 4 else ""
-    return f"{summary.parent.name}  {date}  {asked:,} questions: {shares}{more}"
+    given = name_of(summary.parent)
+    name = f"{given} ({summary.parent.name})" if given else summary.parent.name
+    return f"{name}  {date}  {asked:,} questions: {shares}{more}"
 
 
 def _percent(value: float | None) -> str:

@@ -14,7 +14,7 @@ from rlc.data.errors import StoreError
 from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
 from rlc.experiments.cli.compare import BANNER, log_to_mlflow
 from rlc.experiments.cli.completion import recipes
-from rlc.experiments.cli.console import escape, print_table, say
+from rlc.experiments.cli.console import escape, print_table
 from rlc.experiments.cli.options import (
     ALLOW_CODE,
     DATA_ROOT,
@@ -30,6 +30,7 @@ from rlc.experiments.cli.options import (
     Questions,
     in_records,
 )
+from rlc.experiments.cli.words import say, say_line, tell
 from rlc.experiments.report.cells import NONE, interval, percent_text, points_text
 from rlc.experiments.report.pages.sweep import places, sentences, shared, sweep_report
 from rlc.experiments.report.render import write_files
@@ -79,7 +80,7 @@ def sweep(
     settings = read_sweep(recipe, arms.settings, model or reader, questions.seed)
     data = choose_questions(questions, recipe)
     if data.variant == "sample":
-        click.secho(BANNER, err=True, fg="yellow")
+        tell(BANNER, "yellow")
     plan = plan_sweep(settings, data, questions.seed, output.out)
     if output.dry_run:
         _print_plan(plan)
@@ -189,8 +190,8 @@ def _print_plan(plan: SweepPlan) -> None:
     order = dict.fromkeys(name for name, _ in cheapest_first(specs, data, costs))
     questions = len(data.examples)
     for name in order:
-        click.echo(f"{name}: {questions} questions, at most {costs[name]:,.0f} tokens")
-    click.echo(
+        say_line(f"{name}: {questions} questions, at most {costs[name]:,.0f} tokens")
+    say_line(
         f"{len(order)} settings, {len(order) * questions:,} answers on the tuning split; on the test split "
         f"{len(plan.test.examples)} questions for the chosen one and {', '.join(plan.sweep.against) or 'no other'}"
     )

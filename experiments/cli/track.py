@@ -39,9 +39,10 @@ def ui(out: Path, port: int) -> None:
     """Open the MLflow UI on the run store."""
     import subprocess
 
-    from rlc.experiments.tracking.place import ui_command
+    from rlc.experiments.tracking.place import experiment_page, ui_command
 
     # The server's judges would keep seven more processes; a user's own setting stays.
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    click.echo(f"http://127.0.0.1:{port}", err=True)
-    sys.exit(subprocess.run(ui_command(out, port), check=False).returncode)  # noqa: S603 - our own fixed command
+    command = ui_command(out, port)
+    click.echo(f"the runs: http://127.0.0.1:{port}/{experiment_page(out)}", err=True)
+    sys.exit(subprocess.run(command, check=False).returncode)  # noqa: S603 - our own fixed command

@@ -94,8 +94,8 @@ def compare(
 
 def carry_out(run: Run, how: Execution = Execution()) -> StoredRun:
     """Carry a run out, and read back what it found."""
-    execute(run, how)
-    return open_run(str(run.folder), run.out)
+    reused = execute(run, how)
+    return replace(open_run(str(run.folder), run.out), reused=reused)
 
 
 def execute(run: Run, how: Execution = Execution()) -> int:

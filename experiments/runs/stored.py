@@ -15,6 +15,7 @@ from rlc.data.records import Dataset
 from rlc.data.spec import Spec
 from rlc.data.text.escape import escape_controls
 from rlc.experiments.runs.kept import MEND, read_kept
+from rlc.experiments.runs.naming import folder_named
 from rlc.experiments.runs.results import RESULTS, read_results
 from rlc.pipeline.former_names import present_names
 
@@ -23,7 +24,8 @@ from rlc.pipeline.former_names import present_names
 class StoredRun:
     """What `rlc.experiments.runs.run.Run.execute` wrote: the rows, and what made them.
 
-    `specs` are the readers' completed specs, `labels` what aliases among them stand for.
+    `specs` are the readers' completed specs, `labels` what aliases among them stand for. `reused` is how many of the answers
+    were in the store before, where the run has just been carried out.
     """
 
     folder: Path
@@ -31,6 +33,7 @@ class StoredRun:
     specs: Mapping[str, Spec] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    reused: int = 0
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -83,13 +86,13 @@ def open_run(run: str, out: Path, where: pl.Expr | None = None) -> StoredRun:
 
 
 def run_folder(run: str, out: Path) -> Path:
-    """The folder of a run, given as itself or as its name below `out`.
+    """The folder of a run, given as itself, as its name below `out`, or as the name that somebody gave it.
 
     Raises:
         UsageError: if there is no such run; the nearest names are told.
     """
-    for folder in (Path(run), out / run):
-        if folder.is_dir():
+    for folder in (Path(run), out / run, folder_named(run, out)):
+        if folder is not None and folder.is_dir():
             return folder
     raise UsageError(_no_run(run, out))
 

@@ -17,6 +17,7 @@ from rlc.experiments.report.pages.run import make_report, study_of
 from rlc.experiments.report.render import write_files
 from rlc.experiments.report.sections.answer import sentences
 from rlc.experiments.runs.kept import held
+from rlc.experiments.runs.naming import name_of
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection, connect
@@ -47,7 +48,7 @@ def open_parent(connection: Connection, folder: Path) -> str:
         if here:
             return str(parent)
     else:
-        parent = connection.create(folder.name, tags)
+        parent = connection.create(name_of(folder) or folder.name, tags)
     fresh = dict.fromkeys(["readers", "traced", "evaluated", "results"])
     add_to_record(folder, uri=connection.place.name, parent=parent, **fresh)
     return str(parent)
@@ -108,6 +109,19 @@ def log_study(study: Study, out: Path, traced: int = TRACED, evaluated: bool = F
     return parent
 
 
+def title_of(study: Study) -> str:
+    """What a comparison is called in lists: as its user named it, else models first, since names are cut from behind."""
+    if given := name_of(study.run.folder):
+        return given
+    models = list(dict.fromkeys(model for reader in study.readers for model in reader.models))
+    who = (
+        ", ".join(models or [reader.label for reader in study.readers])
+        if len(models) <= 2
+        else f"{len(models)} models"
+    )
+    return f"{who} on {study.run.data.get('name', 'data')}, {study.run.folder.name.rpartition('-')[2]}"
+
+
 @dataclass(frozen=True)
 class _Logged:
     """What is being logged: parameters, tags, metrics, inputs and artifacts of the parent and its children."""
@@ -149,6 +163,7 @@ class _Logged:
         tags = {f"rlc.resolved.{alias}": label for alias, label in run.labels.items()}
         tags["mlflow.note.content"] = "\n\n".join(sentences(self.study))  # shown as the run's description
         self._batch(self.parent, params, tags, {})
+        client.update_run(self.parent, name=title_of(self.study))
         for name in FILES:
             if (run.folder / name).is_file():
                 client.log_artifact(self.parent, str(run.folder / name))

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import sqlite3
 import sys
 import warnings
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,20 @@ def ui_command(out: Path, port: int) -> list[str]:
         )
     address = ["--backend-store-uri", place.uri, "--host", "127.0.0.1", "--port", str(port)]
     return [sys.executable, "-m", "mlflow", "ui", *address, "--workers", "1"]  # one person looks
+
+
+def experiment_page(out: Path) -> str:
+    """Where the MLflow UI shows the runs: the experiment's page of the run store, else its front page."""
+    place = place_of(out)
+    if place.file is None or not place.exists:
+        return ""
+    asked = "SELECT experiment_id FROM experiments WHERE name = ?"
+    try:
+        with closing(sqlite3.connect(f"{place.file.as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute(asked, (place.experiment,)).fetchone()
+    except sqlite3.Error:
+        return ""
+    return f"#/experiments/{found[0]}/runs" if found else ""
 
 
 def is_tracked(run: StoredRun, out: Path) -> bool:

@@ -1,5 +1,6 @@
 import pytest
 from langchain_core.documents import BaseDocumentCompressor, Document
+from langchain_core.runnables import RunnableLambda
 
 from rlc.data.loads import ChunkLoad
 from rlc.pipeline.families import RETRIEVER
@@ -39,3 +40,14 @@ def test_a_step_that_is_none_is_refused():
     with pytest.raises(ValueError, match="BaseDocumentCompressor"):
         RefinedRetriever(retriever=BM25Retriever.from_documents(DOCUMENTS), steps=["top"])
     assert "steps" in RETRIEVER.parameters("refined", "refined")
+
+
+def test_a_bar_makes_one_and_chains_other_things_as_before():
+    plain = BM25Retriever.from_documents(DOCUMENTS, k=2)
+    pruned = plain | LexicalPruner(ratio=0.5) | Top(k=1)
+    assert isinstance(pruned, RefinedRetriever)
+    assert pruned.k == 2
+    assert [document.page_content.strip() for document in pruned.invoke("cat")] == ["the cat"]
+    assert (plain | RunnableLambda(len)).invoke("cat") == 2
+    with pytest.raises(TypeError, match="Expected a Runnable"):
+        plain | 3

@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 
-from rlc.experiments.report.cells import NONE, name, p_text, percent_text, points
+from rlc.experiments.report.cells import NONE, name, p_text, percent_text, points, points_text
 from rlc.experiments.report.records import Block, Cell, Excerpt, Piece, Report, Section, Table
 from rlc.experiments.statistics.intervals import Difference
 from rlc.experiments.study.diff import Change, Flip, RunDiff
 
+VERDICTS = {
+    "better": "Better than in the first run",
+    "worse": "Worse",
+    "not told apart": "Not told apart",
+    "cannot be tested": "Cannot be tested",
+}
 
-def change_report(found: RunDiff, flips: int | None = None) -> Report:
-    """Make the page of two runs compared, with at most so many questions that flipped, each way and by reader."""
+
+def change_report(found: RunDiff, flips: int | None = None, settings: int | None = None) -> Report:
+    """Make the page of two runs compared, with at most so many questions that flipped and settings that differ."""
     first, second = found.first.folder.name, found.second.folder.name
     return Report(
         title=f"From {first} to {second}",
         banner=_banner(found),
         loud=found.first.data.get("revision") != found.second.data.get("revision"),
-        sections=[_changes(found), _settings(found), *_flipped(found, flips)],
+        sections=[_changes(found), _settings(found, settings), *_flipped(found, flips)],
     )
 
 
@@ -39,19 +46,20 @@ def _changes(found: RunDiff) -> Section:
             Cell(percent_text(one.comparison.second_mean.value)),
             Cell(percent_text(one.comparison.first_mean.value)),
             points(one.comparison.difference),
-            Cell(p_text(one.comparison.difference.p_holm)),
             Cell(_verdict(one)),
             Cell(f"+{len(one.gained)} −{len(one.lost)}"),
-            Cell(f"{one.same:,} of {one.answered:,}"),
             _amount(one.tokens, 0),
-            Cell(NONE) if one.seconds is None else _amount(one.seconds, 2),
             Cell(f"{one.failures[0]} → {one.failures[1]}"),
+            Cell(NONE) if one.seconds is None else _amount(one.seconds, 2),
+            Cell(p_text(one.comparison.difference.p_holm)),
+            Cell(f"{one.same:,} of {one.answered:,}"),
         )
         for one in found.changes
     ]
     return Section(
         "changes",
         "What changed",
+        texts=(_headline(found),),
         tables=(
             Table(
                 "By reader",
@@ -60,13 +68,13 @@ def _changes(found: RunDiff) -> Section:
                     "first",
                     "second",
                     "change, points",
-                    "p, Holm",
                     "verdict",
                     "flipped",
-                    "same text",
                     "tokens",
-                    "seconds",
                     "failed",
+                    "seconds",
+                    "p, Holm",
+                    "same text",
                 ),
                 rows,
                 note="Second minus first, on the questions where both have a verdict; intervals of 95%, clustered by "
@@ -75,6 +83,17 @@ def _changes(found: RunDiff) -> Section:
             ),
         ),
     )
+
+
+def _headline(found: RunDiff) -> str:
+    """What became better, what worse, and of what neither can be said: the answer before the table."""
+    told: dict[str, list[str]] = {}
+    for one in found.changes:
+        value = one.comparison.difference.value
+        amount = "" if value is None else f" ({points_text(value)} points)"
+        told.setdefault(_verdict(one), []).append(f"{one.second}{amount}")
+    said = [f"{words}: {', '.join(told[verdict])}" for verdict, words in VERDICTS.items() if verdict in told]
+    return f"{'; '.join(said)}."
 
 
 def _verdict(one: Change) -> str:
@@ -96,14 +115,19 @@ def _amount(found: Difference, digits: int) -> Cell:
     return Cell(form.format(found.value).replace("-", "−"), limits.replace("-", "−"))
 
 
-def _settings(found: RunDiff) -> Section:
-    """What differs in the readers' specs and in what the runs were made by."""
-    by_reader = [(f"{one.first}: {key}", *values) for one in found.changes for key, *values in one.settings]
+def _settings(found: RunDiff, most: int | None) -> Section:
+    """What differs in the readers' specs and in what the runs were made by; what several readers share stands once."""
+    owners: dict[tuple[str, str, str], list[str]] = {}
+    for one in found.changes:
+        for setting in one.settings:
+            owners.setdefault(setting, []).append(one.first)
+    by_reader = [(f"{', '.join(names)}: {key}", a, b) for (key, a, b), names in owners.items()]
     tables = [
         Table(
             title,
             ("what", "first", "second"),
-            [(name(key), Cell(a), Cell(b)) for key, a, b in rows],
+            [(name(key), Cell(a), Cell(b)) for key, a, b in rows[:most]],
+            note="" if most is None or len(rows) <= most else f"{len(rows) - most} more with --html FILE.",
             prose=True,
         )
         for title, rows in (

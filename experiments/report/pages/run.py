@@ -32,8 +32,8 @@ from rlc.experiments.study.study import Study, make_study
 
 # In the order of the page. A section that does not apply to the run gives None.
 SECTIONS: Sequence[Callable[[Study], Section | None]] = (
-    compared,
     answer,
+    compared,
     frontier,
     by_groups,
     answerable,

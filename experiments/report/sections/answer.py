@@ -4,20 +4,21 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
 
-from rlc.experiments.report.cells import NONE, interval, p_clause, percent_text
-from rlc.experiments.report.records import Section
+from rlc.experiments.report.cells import NONE, interval, name, p_clause, percent, percent_text, points
+from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.sections.costs import price_per_question
 from rlc.experiments.report.sections.routing import shares_text
 from rlc.experiments.statistics.intervals import Difference
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Comparison, Routing, Study
 
+NAMED = 3  # comparisons that are named one by one
 SHORTEST = 0.005  # seconds; less is noise, or was not timed
 
 
 def answer(study: Study) -> Section:
-    """Answer in three sentences: accuracy, cost, router."""
-    return Section("answer", "The answer", texts=(" ".join(sentences(study)),))
+    """Answer in three sentences, one below the other, and where there are many models, a line for each."""
+    return Section("answer", "The answer", texts=sentences(study), tables=[*filter(None, [by_model(study)])])
 
 
 def sentences(study: Study) -> tuple[str, str, str]:
@@ -35,7 +36,7 @@ def _accuracy(study: Study) -> str:
     if not arms:
         return f"No two arms answered the same questions: {'; '.join(_share(study, e) for e in judged)}."
     if len(arms) == 1:
-        return _one_pair(arms[0], len(study.comparisons))
+        return _one_pair(arms[0], _family(study))
     kinds = {(one.first.short, one.second.short) for one in arms}
     return _many_groups(study, arms) if len(kinds) == 1 else _many_arms(study, arms)
 
@@ -49,7 +50,20 @@ def _range(text: str) -> str:
     return f" (95% interval {text.rstrip(', ')})" if text else ""
 
 
-def _one_pair(one: Comparison, comparisons: int) -> str:
+def _family(study: Study) -> str:
+    """What Holm's correction is over, by name, or by kind where there are many."""
+    found = study.comparisons
+    if len(found) == 1:
+        return "Holm's correction over 1 comparison"
+    if len(found) <= NAMED:
+        named = (f"{one.first.label} with {one.second.label}" for one in found)
+        return f"Holm's correction over {len(found)} comparisons, {' and '.join(named)}"
+    arms, routers = len(study.arm_comparisons), len(study.router_comparisons)
+    kinds = f", {arms} of two arms and {routers} of a router with its better arm" if arms and routers else ""
+    return f"Holm's correction over {len(found)} comparisons{kinds}"
+
+
+def _one_pair(one: Comparison, family: str) -> str:
     found = one.difference
     start = (
         f"On the {found.n:,} questions about {found.clusters:,} documents that both answered, {one.first.label} got "
@@ -60,8 +74,7 @@ def _one_pair(one: Comparison, comparisons: int) -> str:
         return f"{start}one document alone allows no test of that."
     if found.called:
         return (
-            f"{start}{ahead.label} is ahead by {_points(found)} points ({_evidence(found)} after Holm's correction "
-            f"over {comparisons} {_plural('comparison', comparisons)})."
+            f"{start}{ahead.label} is ahead by {_points(found)} points ({_evidence(found)} after {family})."
         )
     return f"{start}the two cannot be told apart ({_evidence(found)}{_detectable(found)})."
 
@@ -70,11 +83,10 @@ def _many_groups(study: Study, arms: Sequence[Comparison]) -> str:
     """One pair of arms, under several models."""
     first, second = arms[0].first.short, arms[0].second.short
     sides = _sides(arms)
-    total = len(study.comparisons)
     return (
         f"Of {len(arms)} models on {study.examples.height:,} questions, {first} is ahead of {second} for "
         f"{_listed(sides['first'])}, {second} ahead of {first} for {_listed(sides['second'])}, and for "
-        f"{_listed(sides['neither'])} the two cannot be told apart (Holm's correction over {total} comparisons)."
+        f"{_listed(sides['neither'])} the two cannot be told apart ({_family(study)})."
     )
 
 
@@ -92,9 +104,49 @@ def _many_arms(study: Study, arms: Sequence[Comparison]) -> str:
     rest = len(arms) - len(called)
     claims = "; ".join(said[:3]) + (f"; and {len(said) - 3} more differences hold" if len(said) > 3 else "")
     return (
-        f"{_share(study, best)}, the highest share of the arms; after Holm's correction "
+        f"{_share(study, best)}, the highest share of the arms; after {_family(study)} "
         f"{claims or 'no two arms can be told apart'}"
         + (f", and {rest} of {len(arms)} pairs cannot be told apart." if called and rest else ".")
+    )
+
+
+def by_model(study: Study) -> Table | None:
+    """A row a model, where more than two are compared: both arms and the routers, and what is told of the arms."""
+    arms = [one for one in study.arm_comparisons if one.difference.n]
+    kinds = {(one.first.short, one.second.short) for one in arms}
+    if len(arms) <= 2 or len(kinds) != 1:
+        return None
+    first, second = next(iter(kinds))
+    routers = list(dict.fromkeys(reader.short for reader in study.readers if reader.role == "router"))
+    rows = []
+    for one in arms:
+        own = {reader.short: reader for reader in study.groups[one.first.group]}
+        called = {"first": first, "second": second, "neither": "not told apart"}[_side(one)]
+        rows.append(
+            (
+                name(one.first.group),
+                *(Cell(percent_text(study.overall[own[arm].name].value)) for arm in (second, first)),
+                points(one.difference),
+                Cell(called, strong=one.difference.called),
+                *(
+                    percent(study.overall[own[router].name]) if router in own else Cell(NONE)
+                    for router in routers
+                ),
+            )
+        )
+    marked = {reader.short: reader.label.removeprefix(f"{reader.group}/") for reader in study.readers}
+    return Table(
+        "By model",
+        (
+            "model",
+            f"{second}, right",
+            f"{first}, right",
+            f"{first} minus {second}, points",
+            "called",
+            *(marked[router] for router in routers),
+        ),
+        rows,
+        note=f"Differences on the questions that both arms answered, with 95% intervals; called after {_family(study)}.",
     )
 
 
@@ -224,7 +276,3 @@ def _detectable(found: Difference) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return f"{len(names)} ({', '.join(names)})" if names else "none"
-
-
-def _plural(noun: str, number: int) -> str:
-    return noun if number == 1 else f"{noun}s"

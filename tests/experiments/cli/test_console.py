@@ -4,10 +4,13 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from rlc.data.errors import UsageError
 from rlc.experiments.cli import console
-from rlc.experiments.cli.console import as_table, chosen, columns, say, verdict
+from rlc.experiments.cli import words as on_terminal
+from rlc.experiments.cli.console import as_table, chosen, columns, verdict
+from rlc.experiments.cli.words import say
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.study import make_study
@@ -72,11 +75,38 @@ def test_markup_in_names_is_text(dataset, right, tmp_path):
     assert (table.columns[0]._cells, table.title) == (["\\[red]x"], "\\[bold]title")
 
 
+@pytest.mark.parametrize("width", [40, 60, 200])
+def test_columns_without_room_are_left_out_and_named(width, monkeypatch, capsys):
+    table = Table()
+    for head in ("reader", "first", "change, in points", "of what it had before"):
+        table.add_column(head)
+    table.add_row("a-long-name", "66.4% (58.1 to 70.2)", "+1.2", "unchanged")
+    monkeypatch.setattr(
+        console, "Console", lambda width=width, **to: Console(width=width, force_terminal=not to, **to)
+    )
+    monkeypatch.setattr(on_terminal, "width_of_terminal", lambda: width)
+    console.print_table(table)
+    told = capsys.readouterr().out
+    assert "a-long-name" in told
+    assert "…" not in told
+    assert ("in a wider terminal" in told) == (width == 40)
+    assert max(map(len, told.splitlines())) <= 4 * width  # colours are letters too
+
+
 def test_sentences_are_wrapped_at_words(monkeypatch, capsys):
     words = "Of eleven models on 1,414 questions long-context is ahead for five of them"
-    monkeypatch.setattr(console, "width_of_terminal", lambda: 30)
+    monkeypatch.setattr(on_terminal, "width_of_terminal", lambda: 30)
     say([words, "runs/a-name-that-is-longer-than-the-terminal-is-wide"])
     lines = capsys.readouterr().out.splitlines()
     assert " ".join(line.strip() for line in lines[:-1]) == words
     assert all(len(line) <= 30 for line in lines[:-1])
     assert lines[-1] == "runs/a-name-that-is-longer-than-the-terminal-is-wide"
+
+
+def test_errors_are_wrapped_as_well_and_steer_no_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(on_terminal, "width_of_terminal", lambda err: 30 if err else None)
+    on_terminal.tell("error: no such thing as a \x1b[31mred chunker; known: recursive\nand more")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: no such thing as a"
+    assert lines[-1] == "and more"
+    assert "\x1b" not in "".join(lines)

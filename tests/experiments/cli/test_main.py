@@ -7,7 +7,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from rlc.experiments.cli.main import main
+from rlc.experiments.cli.main import GROUPS, main
 from rlc.pipeline.readers.rag import RagReader
 
 COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--router", "auto")
@@ -72,6 +72,11 @@ def test_the_old_name_of_the_model_is_understood(shell):
     [old, new] = [shell(*COMPARE, name, "recorded:gpt-4o", code=2).stderr for name in ("--reader", "--model")]
     assert old == new
     assert "--reader" not in shell("compare", "--help").stdout
+
+
+def test_every_command_is_in_one_group_of_the_help():
+    listed = [name for names in GROUPS.values() for name in names]
+    assert sorted(listed) == main.list_commands(None)
 
 
 def test_help_names_every_command(shell):

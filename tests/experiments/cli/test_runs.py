@@ -7,10 +7,16 @@ COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-trac
 
 def test_runs_are_listed_with_what_was_right(shell, tmp_path):
     assert "holds no runs" in shell("runs").stdout
-    shell(*COMPARE)
+    first = shell(*COMPARE, "--name", "by words").stdout
+    assert "were stored before" not in first
+    again = shell(*COMPARE).stdout
+    assert (
+        "6 of 6 answers were stored before: they keep the tokens and seconds of when they were made" in again
+    )
     [folder] = (tmp_path / "runs").glob("mine-own-*")
     listed = shell("runs").stdout
-    assert listed.startswith(folder.name)
+    assert listed.startswith(f"by words ({folder.name})")
+    assert folder.name in shell("diff", "by words", folder.name).stdout
     assert "3 questions: rag 50.0%, long " in listed
 
 

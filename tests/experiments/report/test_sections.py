@@ -13,6 +13,7 @@ from rlc.experiments.report.figures.calibration import calibrated, calibration_p
 from rlc.experiments.report.figures.plots import style
 from rlc.experiments.report.figures.pricing import choose, curve, price_plot, price_table, priced
 from rlc.experiments.report.records import Section, Table
+from rlc.experiments.report.sections.answer import answer, sentences
 from rlc.experiments.report.sections.extremes import extremes
 from rlc.experiments.report.sections.failures import failures
 from rlc.experiments.report.sections.length import length
@@ -325,3 +326,32 @@ def test_wrong_answers_by_kind_count_every_wrong_answer_once():
 def test_metadata_that_is_no_number_has_no_place():
     odd = [{**one, "metadata": json.dumps({"context_order": "3b"})} for one in reader("rag", lambda i: True)]
     assert np.isnan(from_parts(study(odd))).all()
+
+
+def by_models(models, right=lambda i: i < 10):
+    """A study of the two arms of so many models, of which the first is right with long context alone."""
+    names = {f"{model}/{arm}": spec for model in models for arm, spec in (("rag", RAG), ("long", LONG))}
+    shares = {name: (lambda i, won=name == f"{models[0]}/long": True if won else right(i)) for name in names}
+    rows = [one for name in names for one in reader(name, shares[name])]
+    return make_study(StoredRun(Path("a-run"), to_frame(rows), names, {}, {"dataset": {"name": "mine"}}))
+
+
+def test_many_models_have_a_line_each():
+    found = answer(by_models(["a", "b", "c"]))
+    [table] = found.tables
+    first, second = cells(table, "a"), cells(table, "b")
+    assert (first["rag, right"], first["long, right"], first["long minus rag, points"]) == (
+        "50.0%",
+        "100.0%",
+        "+50.0",
+    )
+    assert (first["called"], second["called"]) == ("long", "not told apart")
+    assert len(found.texts) == 3, "accuracy, cost, router: a paragraph each"
+    assert answer(by_models(["a", "b"])).tables == []
+
+
+def test_the_comparisons_of_the_correction_are_named():
+    arms = [reader("rag", lambda i: i < 10), reader("long", lambda i: True)]
+    assert "after Holm's correction over 1 comparison)" in sentences(study(*arms))[0]
+    routed = sentences(study(*arms, reader("auto", lambda i: True)))[0]
+    assert "after Holm's correction over 2 comparisons, long with rag and auto with long)" in routed

@@ -100,6 +100,9 @@ def test_the_command_and_its_page(make_run, tmp_path):
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
     assert "to right: a2" in result.stdout
+    assert "Not told apart: rag (+0.0 points), long (+0.0 points)." in result.stdout.split("By reader")[0], (
+        "the answer first"
+    )
     assert "to wrong: a1" in page.read_text()
     assert "to right: a2" not in CliRunner().invoke(main, [*words[:5], "--flips", "0"]).stdout
     assert CliRunner().invoke(main, [*words[:5], "--map", "rag"]).exit_code == 2

@@ -20,10 +20,11 @@ def test_a_parent_with_children_and_again_the_same(stored, out, client):
     assert read_record(stored.folder) == first
     server = client(out)
     found = {run.info.run_name: run for run in server.search_runs(["1"])}
-    assert set(found) == {stored.folder.name, "rag", "long", "length"}
+    name = f"rag, long, length on mine, {stored.folder.name[-10:]}"
+    assert set(found) == {name, "rag", "long", "length"}
     assert {run.info.status for run in found.values()} == {"FINISHED"}
 
-    head, rag = found[stored.folder.name], found["rag"]
+    head, rag = found[name], found["rag"]
     assert head.data.params == {
         "dataset": "mine", "readers": "rag, long, length", "questions": "3", "documents": "2"
     }  # fmt: skip

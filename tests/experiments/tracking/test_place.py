@@ -1,5 +1,8 @@
 """Where runs are tracked, and what is remembered of it."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from sqlalchemy import make_url
 
@@ -9,6 +12,7 @@ from rlc.experiments.tracking.place import (
     TrackingError,
     TrackingPlace,
     add_to_record,
+    experiment_page,
     is_tracked,
     place_of,
     read_record,
@@ -93,3 +97,14 @@ def test_the_ui_listens_on_this_machine_only(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HOST", "0.0.0.0")
     command = ui_command(tmp_path, 5000)
     assert command[command.index("--host") + 1] == "127.0.0.1"
+
+
+def test_the_experiments_page_is_told(tmp_path, monkeypatch):
+    assert experiment_page(tmp_path) == ""
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("CREATE TABLE experiments (experiment_id INTEGER, name TEXT)")
+        database.execute("INSERT INTO experiments VALUES (7, 'rlc')")
+        database.commit()
+    assert experiment_page(tmp_path) == "#/experiments/7/runs"
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "another")
+    assert experiment_page(tmp_path) == ""
