@@ -20,7 +20,7 @@ def test_a_parent_with_children_and_again_the_same(stored, out, client):
     assert read_record(stored.folder) == first
     server = client(out)
     found = {run.info.run_name: run for run in server.search_runs(["1"])}
-    name = f"rag, long, length on mine, {stored.folder.name[-10:]}"
+    name = f"scripted on mine, {stored.folder.name[-10:]}"
     assert set(found) == {name, "rag", "long", "length"}
     assert {run.info.status for run in found.values()} == {"FINISHED"}
 

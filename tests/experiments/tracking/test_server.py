@@ -161,7 +161,7 @@ def test_what_the_pages_show(tracked, server, page):
     # The table of runs: the comparison with its readers below, and their metrics.
     page.shows(
         f"{experiment}/evaluation-runs",
-        "rag, long, length on mine",
+        "scripted on mine",
         "rag, evaluated",
         "answer/accuracy",
         "cost/prompt_tokens",
