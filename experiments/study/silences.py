@@ -20,10 +20,16 @@ def _of(study: Study, reader: ReaderInfo) -> Iterator[str]:
     answered = study.answered(reader)
     if reader.role != "router" and (cut := answered.filter(pl.col("finish_reason") == "length").height):
         yield f"{reader.label}: {cut:,} of {answered.height:,} answers ended at the limit of tokens, max_tokens."
-    spec = study.run.specs.get(reader.name, {})
-    if spec.get("use") != "rag":
-        return
     rows = study.rows[reader.name]
+    preparing = rows.filter(pl.col("index_tokens") > 0)
+    if reader.role != "router" and preparing.height:
+        mean, some = preparing["index_tokens"].mean(), "document" if preparing.height == 1 else "documents"
+        yield (
+            f"{reader.label}: a model prepared {preparing.height:,} {some} for {mean:,.0f} tokens each, which its tokens a "
+            "question do not hold."
+        )
+    if reader.role != "rag":
+        return
     if empty := rows.filter(pl.col("error").str.starts_with(NOTHING_RETRIEVED)).height:
         yield f"{reader.label}: nothing was retrieved for {empty:,} of {rows.height:,} questions; they count as failed."
     pruned = whole = copied = 0

@@ -1,9 +1,11 @@
 """What happened without a failure is said."""
 
+from dataclasses import replace
+
 import pytest
 from langchain_core.documents import Document
 
-from rlc.data.records import Answer, Dataset, Evidence, Example
+from rlc.data.records import Answer, Dataset, Evidence, Example, Usage
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.silences import silences
@@ -54,3 +56,11 @@ def test_a_pruner_that_keeps_everything_is_told(dataset, tmp_path):
         "rag: the pruner kept every passage whole, for all 2 questions."
     ]
     assert said(dataset, tmp_path, whole, part) == []
+
+
+def test_what_a_model_read_to_prepare_documents_is_told_beside_the_tokens_a_question(dataset, tmp_path):
+    first = replace(read((0, 17)), usage=Usage(prompt_tokens=90, index_tokens=4000))
+    lines = said(dataset, tmp_path, first, read((36, 49)))
+    assert lines == [
+        "rag: a model prepared 1 document for 4,000 tokens each, which its tokens a question do not hold."
+    ]
