@@ -23,7 +23,8 @@ def _of(study: Study, reader: ReaderInfo) -> Iterator[str]:
     rows = study.rows[reader.name]
     preparing = rows.filter(pl.col("index_tokens") > 0)
     if reader.role != "router" and preparing.height:
-        mean, some = preparing["index_tokens"].mean(), "document" if preparing.height == 1 else "documents"
+        mean = preparing["index_tokens"].sum() / preparing.height
+        some = "document" if preparing.height == 1 else "documents"
         yield (
             f"{reader.label}: a model prepared {preparing.height:,} {some} for {mean:,.0f} tokens each, which its tokens a "
             "question do not hold."
