@@ -41,12 +41,14 @@ class AnswersAsCompleted(Protocol):
 
 
 def generations_as_completed(
-    llm: LLM, prompts: Sequence[Prompt], *, max_tokens: int, seed: int
+    llm: LLM,
+    prompts: Sequence[Prompt],
+    **wishes: Any,  # noqa: ANN401 - those of `LLM.generate`
 ) -> Iterator[tuple[int, Generation]]:
     """The generations of any engine, each as soon as it is to be had."""
     if isinstance(llm, GeneratesAsCompleted):
-        return llm.generate_as_completed(prompts, max_tokens=max_tokens, seed=seed)
-    return iter(enumerate(llm.generate(prompts, max_tokens=max_tokens, seed=seed)))
+        return llm.generate_as_completed(prompts, **wishes)
+    return iter(enumerate(llm.generate(prompts, **wishes)))
 
 
 def answers_as_completed(reader: Reader, examples: Sequence[Example]) -> Iterator[tuple[int, Answer]]:

@@ -151,6 +151,17 @@ class Scorer(Protocol):
         ...
 
 
+def together(llm: LLM) -> int:
+    """How many prompts an engine likes to answer at once: 1 where it says so in `together`, else many.
+
+    An engine of one prompt at a time keeps what it read last, and those who ask follow it (`hf`).
+    """
+    return int(getattr(llm, "together", MANY))
+
+
+MANY = 1024
+
+
 @runtime_checkable
 class Checkable(Protocol):
     """An engine that can say, before anything is prepared for it, that it will answer no question."""

@@ -54,31 +54,6 @@ def wording_of(example: Example, prompt: str) -> Wording | None:
     return example.wording if prompt == ENGLISH else None
 
 
-def part_prompt(text: str, example: Example, task: str, before: str = "") -> Prompt:
-    """A part of a document, then the question, what is known before it, and what is to be done with both."""
-    known = f"{before}\n\n" if before else ""
-    return Prompt(part_prefix(text, example), f"Question: {example.question}\n\n{known}{task}", SYSTEM)
-
-
-def part_prefix(text: str, example: Example) -> str:
-    """A part of a document, as it stands before whatever is asked about it."""
-    return f"Here is a part of {PART_OF.get(kind_of(example), 'a document')}.\n\n{text}\n\n"
-
-
-def worded(example: Example) -> str:
-    """The question as its data set's authors put it after the text, else after the word `Question`."""
-    return example.wording.asked(example.question) if example.wording else f"Question: {example.question}"
-
-
-def notes_prompt(notes: str, example: Example) -> Prompt:
-    """Notes of a document in place of it, then the question; in the authors' wording they stand where their text does."""
-    if example.wording:
-        return Prompt(example.wording.reading(notes or NO_NOTES), example.wording.asked(example.question))
-    source = PART_OF.get(kind_of(example), "a document")
-    lead = f"These notes were taken while reading {source}."
-    return Prompt(f"{lead}\n\n{notes or NO_NOTES}\n\n", ask(example.question), SYSTEM)
-
-
 def kind_of(example: Example) -> str:
     """What kind of text the example's document is."""
     return str(example.document.metadata.get("kind", ""))

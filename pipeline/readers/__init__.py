@@ -10,6 +10,8 @@ READERS = {
     "chain-of-agents": "rlc.pipeline.readers.chain_of_agents:ChainOfAgents",
     "evidence-first": "rlc.pipeline.readers.evidence_first:EvidenceFirst",
     "iterative": "rlc.pipeline.readers.iterative:Iterative",
+    "agent": "rlc.pipeline.readers.agent:Agent",
+    "longrag": "rlc.pipeline.readers.longrag:LongRag",
     "map-reduce": "rlc.pipeline.readers.map_reduce:MapReduce",
     "long-agent": "rlc.pipeline.readers.long_agent:LongAgent",
     "mem-walker": "rlc.pipeline.readers.mem_walker:MemWalker",

@@ -1,28 +1,17 @@
 """Chain of Agents: workers read piece after piece and hand a note on, and a manager answers from the last."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Document, Example
-from rlc.pipeline.prompts import SYSTEM, notes_prompt, part_prompt
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import loads_of_pieces, pieces_of, room_for
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask
-
-WORK = (
-    "Read this part and the summary of the parts that were read before it, and write one summary that holds both. Others "
-    "who see only your summary will answer the question, so keep the evidence for it."
-)
-JUDGE = (
-    "Two readers summed up the same text, one from its beginning and one from its end.\n\nSummary 1: {first}\n\n"
-    "Summary 2: {second}\n\nWith which of them can the question be answered more reliably? Say 1 or 2."
-)
-NONE_YET = "(nothing was read yet)"
 
 
 @dataclass(frozen=True)
@@ -46,6 +35,15 @@ class ChainOfAgents(Strategy):
     """
 
     role: ClassVar[Role] = "long"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "work.prefix": ("source?", "text"),
+        "work.question": ("question", "note"),
+        "judge.question": ("question?", "first", "second"),
+        "answer.prefix": ("source?", "text"),
+        "answer.question": ("question",),
+        "note.none": (),
+        "source.other": (),
+    }
 
     llm: LLM
     manager: LLM | None = None
@@ -59,7 +57,7 @@ class ChainOfAgents(Strategy):
         orders = {"forward": [pieces], "backward": [pieces[::-1]], "both": [pieces, pieces[::-1]]}[
             self.direction
         ]
-        notes = [NONE_YET] * len(orders)
+        notes = [self._texts.fill("note.none")] * len(orders)
         for parts in zip(*orders, strict=True):
             work = [
                 self._working(example, part.page_content, note)
@@ -69,12 +67,12 @@ class ChainOfAgents(Strategy):
             notes = [one.text for one in said]
         chosen = 0
         if len(notes) == 2:
-            prompt = self._judging(example, *notes)
+            prompt = self._prompt("judge", example, first=notes[0], second=notes[1])
             [judged] = yield from ask(self._manager, prompt, max_tokens=8, seed=self.seed, name="judge")
             chosen = int(first_choice(judged.text) == 2)
         [last] = yield from ask(
             self._manager,
-            notes_prompt(notes[chosen], example),
+            self._last_prompt("answer", example, notes[chosen]),
             max_tokens=tokens_of(example, self.max_tokens),
             seed=self.seed,
             name="manager",
@@ -92,16 +90,20 @@ class ChainOfAgents(Strategy):
             self.llm,
             examples,
             self._pieces,
-            lambda example: self._working(example, "", NONE_YET),
+            lambda example: self._working(example, "", ""),
             beside=self.note_tokens,
             answer_tokens=self.note_tokens,
         )
         loads = [replace(load, questions=chains * load.questions) for load in work]
         for example in examples:
-            asked = self._manager.count(notes_prompt("", example)) + self.note_tokens + MARGIN
+            asked = self._manager.count(self._last_prompt("answer", example, "")) + self.note_tokens + MARGIN
             loads.append(PromptLoad(example.document_id, 0, 1, asked, tokens_of(example, self.max_tokens)))
             if chains == 2:
-                judged = self._manager.count(self._judging(example, "", "")) + 2 * self.note_tokens + MARGIN
+                judged = (
+                    self._manager.count(self._prompt("judge", example, first="", second=""))
+                    + 2 * self.note_tokens
+                    + MARGIN
+                )
                 loads.append(PromptLoad(example.document_id, 0, 1, judged, 8))
         return loads
 
@@ -112,7 +114,7 @@ class ChainOfAgents(Strategy):
     def _pieces(self, example: Example) -> list[Document]:
         room = room_for(
             self.llm,
-            self._working(example, "", NONE_YET),
+            self._working(example, "", ""),
             self.note_tokens,
             window=min(self.window, self.llm.window),
             beside=self.note_tokens,
@@ -120,11 +122,7 @@ class ChainOfAgents(Strategy):
         return pieces_of(example.document, room, self.llm.tokenizer, sentences=True)
 
     def _working(self, example: Example, text: str, note: str) -> Prompt:
-        return part_prompt(text, example, WORK, f"Summary of the parts read before: {note}")
-
-    def _judging(self, example: Example, first: str, second: str) -> Prompt:
-        told = JUDGE.format(first=first, second=second)
-        return Prompt("", f"Question: {example.question}\n\n{told}", SYSTEM)
+        return self._prompt("work", example, text=text, note=note)
 
 
 def first_choice(text: str) -> int:

@@ -1,6 +1,6 @@
 """Evidence first: quote what bears on the question, hold the quotes against the text, answer from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
@@ -10,7 +10,6 @@ from rlc.data.protocols import LLM, Prompt, Role, Tokenizer
 from rlc.data.records import Answer, Document, Evidence, Example, Usage
 from rlc.data.tokens import count_once
 from rlc.pipeline.context import Fitted, check_policy, fit, fit_passages, reading_order
-from rlc.pipeline.prompts import notes_prompt
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     NothingRetrieved,
@@ -18,16 +17,12 @@ from rlc.pipeline.readers.support.asking import (
     room_for_text,
     tokens_of,
 )
-from rlc.pipeline.readers.support.moves import passages_prompt, whole_prompt
 from rlc.pipeline.readers.support.quotes import places_of, quotes_in
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, search
 
-QUOTE = (
-    "Do not answer yet. Copy from the text above, word for word, the sentences that are needed to answer the question, "
-    'each on a line of its own between quotation marks. Where there is none, write "NOTHING".'
-)
+BETWEEN = "\n\n"  # stands between passages
 
 
 class _Read(NamedTuple):
@@ -60,6 +55,14 @@ class EvidenceFirst(Strategy):
     """
 
     role: ClassVar[Role] = "both"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "answer.prefix": ("source?", "text"),
+        "answer.question": ("question",),
+        "quote.question": ("question",),
+        "evidence.prefix": ("source?", "text"),
+        "evidence.question": ("question",),
+        "source.other": (),
+    }
 
     llm: LLM
     search: Searcher | None = None
@@ -89,9 +92,8 @@ class EvidenceFirst(Strategy):
         kept = self._kept(example, quotes, read.texts)
         prompt = read.prompt
         if kept or not self.check:
-            prompt = notes_prompt(
-                "\n".join(dict.fromkeys(kept.values())) if self.check else said.text, example
-            )
+            quoted = "\n".join(dict.fromkeys(kept.values())) if self.check else said.text
+            prompt = self._last_prompt("evidence", example, quoted)
         [last] = yield from ask(self.llm, prompt, max_tokens=length, seed=self.seed, name="answer")
         details = {"quotes": len(quotes), "kept": len(kept)}
         return Answer(
@@ -106,9 +108,12 @@ class EvidenceFirst(Strategy):
             tokens, passages = self._tokens(example)
             if tokens is None:
                 return None
-            frame = self._frame(example, passages)
+            frame = self._last_prompt("answer", example, BETWEEN * passages)
             quoting = self.llm.count(self._quoting(frame, example)) + MARGIN + passages
-            answering = max(quoting, self.llm.count(notes_prompt("", example)) + self.quote_tokens + MARGIN)
+            answering = max(
+                quoting,
+                self.llm.count(self._last_prompt("evidence", example, "")) + self.quote_tokens + MARGIN,
+            )
             read = min(tokens, max(0, self._room(example, passages)))
             # One prompt after the other on one text: of the second, only what comes after it is new.
             loads.append(
@@ -125,21 +130,16 @@ class EvidenceFirst(Strategy):
         load = self.search.bound(example.document, self.llm.tokenizer)
         return (None, 0) if load is None else (load.tokens, load.passages)
 
-    def _frame(self, example: Example, passages: int) -> Prompt:
-        if self.search is None:
-            return whole_prompt(example, "")
-        return passages_prompt(example, [""] * passages)
-
     def _room(self, example: Example, passages: int) -> int:
         """Tokens left for the text, in both prompts that it stands in."""
-        frame = self._frame(example, passages)
+        frame = self._last_prompt("answer", example, BETWEEN * passages)
         quoting = room_for_text(self.llm, self._quoting(frame, example), self.quote_tokens)
         return min(quoting, room_for_text(self.llm, frame, tokens_of(example, self.max_tokens)))
 
     def _whole(self, example: Example) -> _Read:
         document = example.document
         fitted = _fitted(document.page_content, self._room(example, 0), self.llm.tokenizer, self.overflow)
-        prompt = whole_prompt(example, fitted.text)
+        prompt = self._last_prompt("answer", example, fitted.text)
         texts = [
             Document(page_content=document.page_content[a:b], metadata={"start_index": a, "end_index": b})
             for a, b in fitted.spans
@@ -152,13 +152,14 @@ class EvidenceFirst(Strategy):
         if not kept:
             raise NothingRetrieved("no passage shares a word with the question, or a step left none")
         texts = reading_order(passages[:kept], "document")
-        prompt = passages_prompt(example, [p.page_content for p in texts])
+        prompt = self._last_prompt("answer", example, BETWEEN.join(p.page_content for p in texts))
         evidence = [one for passage in texts for one in evidence_of(example.document_id, passage)]
         return _Read(prompt, texts, tuple(evidence), cut)
 
     def _quoting(self, prompt: Prompt, example: Example) -> Prompt:
         """Ask for quotes of a text; engines keep the text for the answer."""
-        return Prompt(prompt.prefix, f"Question: {example.question}\n\n{QUOTE}", prompt.system)
+        quoting = self._texts.fill("quote.question", question=example.question)
+        return Prompt(prompt.prefix, quoting, prompt.system)
 
     def _kept(
         self, example: Example, quotes: Sequence[str], texts: Sequence[Document]

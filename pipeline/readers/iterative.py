@@ -1,7 +1,7 @@
 """Iterative retrieval: search, think, and search again for what is missing."""
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -10,7 +10,6 @@ from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Document, Example, Usage
 from rlc.data.text.sentences import split_sentences
 from rlc.pipeline.context import check_policy, fit_passages
-from rlc.pipeline.prompts import SYSTEM, worded
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     NothingRetrieved,
@@ -18,23 +17,12 @@ from rlc.pipeline.readers.support.asking import (
     room_for_text,
     tokens_of,
 )
-from rlc.pipeline.readers.support.moves import passages_prefix
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, search
 
 FINAL = re.compile(r"(?:final )?answer is:?\s*(.+)", re.IGNORECASE | re.DOTALL)
 FOLLOW_UP = re.compile(r"follow[- ]?up:?\s*(.+)", re.IGNORECASE)
-NEXT = (
-    'Where this suffices to answer, write "So the final answer is:" and the answer. Where something is missing, write '
-    '"Follow up:" and one short question that can be searched for.'
-)
-SUB_ANSWER = "Answer in one sentence: {question}"
-THOUGHT = (
-    'Thoughts so far: {thoughts}\n\nWrite the next sentence of the reasoning, and no more. Where it is complete, write "So '
-    'the answer is:" and the answer.'
-)
-CONCLUDE = "Give the final answer. Be concise."
 MOST_PASSAGES = 15  # that IRCoT gathers
 
 ROUNDS = {"iter-drag": 5, "ircot": 8, "iter-retgen": 3, "self-ask": 5}
@@ -83,6 +71,18 @@ class Iterative(Strategy):
     """
 
     role: ClassVar[Role] = "rag"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "passages.prefix": ("source?", "passages"),
+        "passage.text": ("number?", "passage"),
+        "next.question": ("asked", "log"),
+        "follow_up.question": ("question",),
+        "thought.question": ("asked", "log"),
+        "conclude.question": ("asked", "log"),
+        "log.text": ("question", "answer"),
+        "log.none": (),
+        "asked.text": ("question",),
+        "source.other": (),
+    }
 
     search: Searcher
     llm: LLM
@@ -118,7 +118,7 @@ class Iterative(Strategy):
         if not apart:
             yield from self._find(example, read, example.question)
         for _ in range(self._rounds):
-            task = f"{worded(example)}\n\n{log}{NEXT}"
+            task = self._texts.fill("next.question", asked=self._asked(example), log=log)
             said = yield from self._ask(example, nothing if apart else read, task, "think")
             follow_up = FOLLOW_UP.search(said)
             if not follow_up:
@@ -126,17 +126,18 @@ class Iterative(Strategy):
             shown = _Gathered() if apart else read
             yield from self._find(example, shown, follow_up[1])
             told = yield from self._ask(
-                example, shown, SUB_ANSWER.format(question=follow_up[1]), "sub-answer"
+                example, shown, self._texts.fill("follow_up.question", question=follow_up[1]), "sub-answer"
             )
             read.add(shown.passages)
-            log += f"Follow up: {follow_up[1]}\nIntermediate answer: {told}\n\n"
+            log += self._texts.fill("log.text", question=follow_up[1], answer=told)
         return (yield from self._conclude(example, nothing if apart else read, log))
 
     def _ircot(self, example: Example, read: _Gathered) -> Talk[str]:
         thoughts: list[str] = []
         yield from self._find(example, read, example.question)
         for _ in range(self._rounds):
-            task = f"{worded(example)}\n\n{THOUGHT.format(thoughts=' '.join(thoughts) or '(none)')}"
+            so_far = " ".join(thoughts) or self._texts.fill("log.none")
+            task = self._texts.fill("thought.question", asked=self._asked(example), log=so_far)
             said = yield from self._ask(example, read, task, "think")
             thought = said if FINAL.search(said) else first_sentence(said)
             thoughts.append(thought)
@@ -168,7 +169,7 @@ class Iterative(Strategy):
 
     def _conclude(self, example: Example, read: _Gathered, log: str) -> Talk[str]:
         length = tokens_of(example, self.max_tokens)
-        task = f"{worded(example)}\n\n{log}{CONCLUDE}"
+        task = self._texts.fill("conclude.question", asked=self._asked(example), log=log)
         prompt, read.cut_tokens = self._with_passages(example, read.passages, task, length)
         [said] = yield from ask(self.llm, prompt, max_tokens=length, seed=self.seed, name="answer")
         return answer_in(said.text.strip())
@@ -178,11 +179,11 @@ class Iterative(Strategy):
     ) -> tuple[Prompt, int]:
         """The passages that fit, newest last, and the task; and the tokens of those that do not fit."""
         if not passages:
-            return Prompt("", task, SYSTEM), 0
-        room = room_for_text(self.llm, _frame(example, len(passages), task), length)
+            return Prompt("", task), 0
+        room = room_for_text(self.llm, self._frame(example, [""] * len(passages), task), length)
         kept, cut = fit_passages([p.page_content for p in passages], room, self.llm.tokenizer, self.overflow)
         shown = [passage.page_content for passage in reversed(passages[:kept])]
-        return Prompt(passages_prefix(example, shown), task, SYSTEM), cut
+        return self._frame(example, shown, task), cut
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
         """Bound the prompts: all rounds, each with all that may have been found until then."""
@@ -194,8 +195,7 @@ class Iterative(Strategy):
             length = tokens_of(example, self.max_tokens)
             for searches, noted, answer in self._calls(length):
                 passages = searches * found.passages
-                task = f"{worded(example)}\n\n{THOUGHT}{NEXT}"
-                frame = _frame(example, passages, task)
+                frame = self._frame(example, [""] * passages, self._longest_task(example))
                 # Each entry of the log is a follow-up, its answer, and the words between.
                 log = noted * (2 * self.thought_tokens + MARGIN)
                 room = max(0, room_for_text(self.llm, frame, answer))
@@ -209,6 +209,21 @@ class Iterative(Strategy):
                     )
                 )
         return loads
+
+    def _frame(self, example: Example, passages: Sequence[str], task: str) -> Prompt:
+        """Numbered passages, and the task."""
+        numbered = "".join(
+            self._texts.fill("passage.text", number=i, passage=passage)
+            for i, passage in enumerate(passages, 1)
+        )
+        prefix = self._prompt("passages", example, passages=numbered).prefix
+        return Prompt(prefix if passages else "", task)
+
+    def _longest_task(self, example: Example) -> str:
+        """The longest of the tasks, with nothing in its log."""
+        names = ("next", "thought", "conclude")
+        tasks = [self._texts.fill(f"{name}.question", asked=self._asked(example), log="") for name in names]
+        return max(tasks, key=self.llm.tokenizer.count)
 
     def _calls(self, length: int) -> Iterator[tuple[int, int, int]]:
         """Of every call that may be made: searches whose passages stand in it, entries of its log, tokens of its answer."""
@@ -234,8 +249,3 @@ def first_sentence(text: str) -> str:
     """The first sentence of a text."""
     found = split_sentences(text)
     return text[found[0][0] : found[0][1]].strip() if found else text.strip()
-
-
-def _frame(example: Example, passages: int, task: str) -> Prompt:
-    """A prompt with so many empty passages."""
-    return Prompt(passages_prefix(example, [""] * passages), task, SYSTEM)

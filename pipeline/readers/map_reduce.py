@@ -1,13 +1,12 @@
 """Map-reduce: notes of every piece at once, then an answer from the notes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Document, Example
-from rlc.pipeline.prompts import SYSTEM, notes_prompt, part_prompt
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import (
     BETWEEN,
@@ -21,12 +20,6 @@ from rlc.pipeline.readers.support.moves import (
 )
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask
-
-MAP = (
-    "Write down, briefly, everything in this part that helps to answer the question; quote names, numbers and dates. "
-    "Where it tells nothing about the question, write NOTHING."
-)
-COMBINE = "Join these notes into shorter ones. Keep everything that helps to answer the question."
 
 
 @dataclass(frozen=True)
@@ -48,6 +41,15 @@ class MapReduce(Strategy):
     """
 
     role: ClassVar[Role] = "long"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "map.prefix": ("source?", "text"),
+        "map.question": ("question",),
+        "combine.question": ("question?", "notes"),
+        "reduce.prefix": ("source?", "text"),
+        "reduce.question": ("question",),
+        "notes.none": (),
+        "source.other": (),
+    }
 
     llm: LLM
     combiner: LLM | None = None
@@ -74,7 +76,7 @@ class MapReduce(Strategy):
         )
         [last] = yield from ask(
             self._combiner,
-            notes_prompt(BETWEEN.join(notes), example),
+            self._reducing(example, BETWEEN.join(notes)),
             max_tokens=tokens_of(example, self.max_tokens),
             seed=self.seed,
             name="reduce",
@@ -104,7 +106,7 @@ class MapReduce(Strategy):
                 self.note_tokens,
                 example.document_id,
             )
-            asked = self._combiner.count(notes_prompt("", example)) + left + MARGIN
+            asked = self._combiner.count(self._reducing(example, "")) + left + MARGIN
             last = PromptLoad(example.document_id, 0, 1, asked, tokens_of(example, self.max_tokens))
             loads += [*combining, last]
         return loads
@@ -120,12 +122,15 @@ class MapReduce(Strategy):
     def _room(self, example: Example) -> int:
         """What the notes may take together, in both prompts that they stand in."""
         return min(
-            room_for(self._combiner, notes_prompt("", example), tokens_of(example, self.max_tokens)),
+            room_for(self._combiner, self._reducing(example, ""), tokens_of(example, self.max_tokens)),
             room_for(self._combiner, self._combining(example, ""), self.note_tokens),
         )
 
     def _noting(self, example: Example, text: str) -> Prompt:
-        return part_prompt(text, example, MAP)
+        return self._prompt("map", example, text=text)
 
     def _combining(self, example: Example, notes: str) -> Prompt:
-        return Prompt("", f"Question: {example.question}\n\nNotes:\n\n{notes}\n\n{COMBINE}", SYSTEM)
+        return self._prompt("combine", example, notes=notes)
+
+    def _reducing(self, example: Example, notes: str) -> Prompt:
+        return self._last_prompt("reduce", example, notes or self._texts.fill("notes.none"))

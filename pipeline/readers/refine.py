@@ -1,22 +1,16 @@
 """Refining: an answer from the first piece, then a better one from every further piece."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Document, Example
-from rlc.pipeline.prompts import SYSTEM, part_prefix, worded
 from rlc.pipeline.readers.support.asking import tokens_of
-from rlc.pipeline.readers.support.moves import loads_of_pieces, pieces_of, room_for, whole_prompt
+from rlc.pipeline.readers.support.moves import loads_of_pieces, pieces_of, room_for
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask
-
-REFINE = (
-    "From the parts before this one the question was answered so: {answer}\n\n"
-    "Where this part tells more, give the better answer; where it does not, repeat the answer. Be concise."
-)
 
 
 @dataclass(frozen=True)
@@ -34,6 +28,14 @@ class Refine(Strategy):
     """
 
     role: ClassVar[Role] = "long"
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
+        "answer.prefix": ("source?", "text"),
+        "answer.question": ("question",),
+        "refine.prefix": ("source?", "text"),
+        "refine.question": ("asked", "answer"),
+        "asked.text": ("question",),
+        "source.other": (),
+    }
 
     llm: LLM
     piece: int = 4000
@@ -42,7 +44,7 @@ class Refine(Strategy):
     def talk(self, example: Example) -> Talk[Answer]:
         length = tokens_of(example, self.max_tokens)
         first, *further = self._pieces(example)
-        asked = whole_prompt(example, first.page_content)
+        asked = self._last_prompt("answer", example, first.page_content)
         [said] = yield from ask(self.llm, asked, max_tokens=length, seed=self.seed, name="answer")
         for piece in further:
             asked = self._refining(example, piece.page_content, said.text)
@@ -69,5 +71,4 @@ class Refine(Strategy):
         return pieces_of(example.document, min(self.piece, room), self.llm.tokenizer)
 
     def _refining(self, example: Example, text: str, answer: str) -> Prompt:
-        task = f"{worded(example)}\n\n{REFINE.format(answer=answer)}"
-        return Prompt(part_prefix(text, example), task, SYSTEM)
+        return self._prompt("refine", example, text=text, asked=self._asked(example), answer=answer)

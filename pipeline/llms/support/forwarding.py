@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from rlc.data.completed import GeneratesAsCompleted
 from rlc.data.memory import Memory
-from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Tokenizer
+from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Tokenizer, together
 from rlc.data.spec import fingerprint
 
 STAGE = "generations"
@@ -44,6 +44,11 @@ class ForwardingLLM:
     @property
     def tokenizer(self) -> Tokenizer:
         return self.llm.tokenizer
+
+    @property
+    def together(self) -> int:
+        """How many prompts the engine likes to answer at once."""
+        return together(self.llm)
 
     def count(self, prompt: Prompt) -> int:
         """The tokens of the prompt, as the engine counts."""

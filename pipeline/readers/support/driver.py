@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlc.data.errors import MISTAKES, STOPPING, LimitError, describe
-from rlc.data.protocols import LLM, Generation
+from rlc.data.protocols import Generation, together
 from rlc.data.records import Answer, Step, Usage
 from rlc.pipeline.readers.support.fulfil import Libraries, Order, Outcome, choose, generate, let_read, told
 from rlc.pipeline.readers.support.talk import Ask, Prepare, Prepared, Read, Search, Talk, Wish
@@ -196,11 +196,6 @@ class _Driver:
             )
         if one.answer is not None:
             self.making -= one.making
-
-
-def together(llm: LLM) -> int:
-    """How many prompts an engine likes to answer at once."""
-    return int(getattr(llm, "together", 2))
 
 
 def _itself(usage: Usage) -> Usage:

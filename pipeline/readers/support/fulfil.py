@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import STOPPING, EngineError, RlcError, describe
 from rlc.data.protocols import LLM, Generation, Prompt
 from rlc.data.records import Step, Usage, document_name
@@ -74,13 +75,17 @@ def generate(llm: LLM, batch: Sequence[Order]) -> list[Generation]:
     """
     ask, number = batch[0].ask, batch[0].number
     try:
-        generations = llm.generate(
-            [order.prompt for order in batch],
-            max_tokens=ask.max_tokens,
-            stop=ask.stop,
-            logprobs=ask.logprobs,
-            schema=ask.schema,
-            seed=ask.seeds[number],
+        # One by one, so that what wraps the engine can keep each as soon as it is there.
+        generations = in_order(
+            generations_as_completed(
+                llm,
+                [order.prompt for order in batch],
+                max_tokens=ask.max_tokens,
+                stop=ask.stop,
+                logprobs=ask.logprobs,
+                schema=ask.schema,
+                seed=ask.seeds[number],
+            )
         )
     except STOPPING:
         raise

@@ -12,7 +12,9 @@ from rlc.data.protocols import Reader, Retrieved, retrieve
 from rlc.data.records import Answer, Example, Usage
 from rlc.data.spec import fingerprint
 from rlc.data.store import Store
+from rlc.pipeline.llms.support.remembered import RememberedGenerations
 from rlc.pipeline.readers.support.asking import NOTHING_RETRIEVED
+from rlc.pipeline.readers.support.strategy import Strategy
 
 FORMAT = 1  # raise it when answers of equal specs change their meaning
 NAMED = 5  # questions in a warning
@@ -40,6 +42,13 @@ class StoredReader:
         """The reader whose answers are kept."""
         return self.make()
 
+    @cached_property
+    def _remembering(self) -> Reader:
+        """The reader, and where it is one that asks more than once, with what its engines wrote before a kill."""
+        if isinstance(self.reader, Strategy):
+            return self.reader.remembering(RememberedGenerations(self.store), self.identity)
+        return self.reader
+
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""
         keys = self.keys(examples)
@@ -47,7 +56,9 @@ class StoredReader:
         missing = {key: example for key, example in zip(keys, examples, strict=True) if key not in known}
         if missing:
             asked = list(missing)
-            for place, answer in answers_as_completed(self.reader, list(missing.values())):
+            afresh = not self.store.renewed.isdisjoint(asked)
+            reader = self.reader if afresh else self._remembering
+            for place, answer in answers_as_completed(reader, list(missing.values())):
                 known[asked[place]] = self._kept(asked[place], answer)
         if unanswered := [key for key in missing if key not in known]:
             raise RlcError(

@@ -2,14 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from rlc.data.completed import in_order
 from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
-from rlc.data.protocols import Prompt, Role
+from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Example
+from rlc.data.spec import fingerprint
+from rlc.pipeline.llms.support.forwarding import GenerationMemory, forward
 from rlc.pipeline.prompts import kind_of, wording_of
 from rlc.pipeline.readers.support.driver import Limit, run_talks
 from rlc.pipeline.readers.support.talk import Talk
@@ -52,12 +54,31 @@ class Strategy(ABC):
         source = self._texts.one_of("source", kind_of(example))
         return self._texts.prompt(name, source=source, question=example.question, **places)
 
+    def _asked(self, example: Example) -> str:
+        """The question as the authors of its data set put it after the text, else as the strategy's own file does."""
+        wording = wording_of(example, self.prompt)
+        if wording:
+            return wording.asked(example.question)
+        return self._texts.fill("asked.text", question=example.question)
+
     def _last_prompt(self, name: str, example: Example, text: str) -> Prompt:
         """The prompt whose answer counts; in the wording of a data set's authors, the text stands where theirs does."""
         wording = wording_of(example, self.prompt)
         if wording:
             return Prompt(wording.reading(text), wording.asked(example.question))
         return self._prompt(name, example, text=text)
+
+    def remembering(self, memory: GenerationMemory, identity: str) -> Self:
+        """The same reader, whose engines take from the memory what they have written before.
+
+        `identity` stands for everything about the reader that changes what they write.
+        """
+        engines: dict[str, Any] = {
+            f.name: forward(engine, memory, fingerprint([identity, f.name]))
+            for f in fields(self)
+            if f.init and isinstance(engine := getattr(self, f.name), LLM)
+        }
+        return replace(self, **engines)
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""

@@ -3,7 +3,7 @@
 import pytest
 
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.readers.chain_of_agents import NONE_YET, ChainOfAgents, first_choice
+from rlc.pipeline.readers.chain_of_agents import ChainOfAgents, first_choice
 
 TEXT = "Ann saw a cat. Bob saw a dog. Cyd saw it rain. "
 
@@ -14,14 +14,16 @@ def script(prompt):
         return "Number 2."
     if "part of" not in prompt.prefix:
         return prompt.prefix.split("\n\n")[1]
-    before = prompt.question.partition("read before: ")[2].partition("\n")[0].replace(NONE_YET, "")
+    before = (
+        prompt.question.partition("read before: ")[2].partition("\n")[0].replace("(nothing was read yet)", "")
+    )
     return " ".join([before, prompt.prefix.partition("\n\n")[2].split()[0]]).strip()
 
 
 def reader(llm, example, sentence=5, **settings):
     """A chain whose pieces hold one sentence each."""
-    frame = llm.count(ChainOfAgents(llm)._working(example, "", NONE_YET))
-    question = llm.tokenizer.count(ChainOfAgents(llm)._working(example, "", NONE_YET).question)
+    frame = llm.count(ChainOfAgents(llm)._working(example, "", ""))
+    question = llm.tokenizer.count(ChainOfAgents(llm)._working(example, "", "").question)
     window = frame - question + 256 + 16 + 2 * 8 + sentence
     return ChainOfAgents(llm, window=window, note_tokens=8, **settings)
 
