@@ -7,6 +7,7 @@ from langchain_core.documents import Document
 
 from rlc.data.errors import ContextOverflowError
 from rlc.data.protocols import Tokenizer
+from rlc.data.tokens import count_once
 
 POLICIES = ("refuse", "middle", "head")
 ROOMIER = "use a model with a longer window or a smaller max_tokens"
@@ -38,9 +39,9 @@ def fit(text: str, room: int, tokenizer: Tokenizer, policy: str) -> Fitted:
         ContextOverflowError: under `refuse`, or if there is no room at all.
     """
     check_policy(policy)
-    offsets = tokenizer.offsets(text)
-    if len(offsets) <= room:
+    if count_once(tokenizer, text) <= room:
         return Fitted(text, 0, ((0, len(text)),))
+    offsets = tokenizer.offsets(text)
     gap = tokenizer.count(GAP)
     if room <= gap:
         raise ContextOverflowError(f"{_room('the document', room)}; {ROOMIER}")

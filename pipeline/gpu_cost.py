@@ -26,6 +26,9 @@ ATTENTION_SHARE = 0.77  # of the same rate, in attention
 SIBLING_SHARE = 0.65
 STEP_SECONDS = 0.0025  # what a decoding step takes beside reading memory
 CASCADE_SECONDS = 0.0055  # and more of it where attention to a shared document is computed once for all
+# What vLLM does with a prompt on the processor, a token: names of blocks, messages between its processes. It does not get
+# shorter with the model.
+ADMISSION_SECONDS = 0.25e-6
 OTHER_GIB = 1.5  # CUDA context, graphs, and what fragments
 
 
@@ -311,7 +314,8 @@ def _prefill(model: Decoder, machine: Machine, reading: PromptLoad, settings: Se
         if settings.keep_prefix
         else whole
     )
-    return (whole + (reading.questions - 1) * again) / settings.tensor_parallel
+    admitted = reading.questions * reading.length * ADMISSION_SECONDS
+    return (whole + (reading.questions - 1) * again) / settings.tensor_parallel + admitted
 
 
 def _advice(model: Decoder, machine: Machine, longest: int, settings: Settings) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ class KvLLM(HfLLM):
         thinking_tokens: room for a thought beside the answer.
         device: a torch device, or `auto`.
         revision: a hub revision.
+        rope: how positions are stretched.
+        rope_factor: by how much.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class KvLLM(HfLLM):
         thinking_tokens: int = ROOM,
         device: str = "auto",
         revision: str | None = None,
+        rope: str | None = None,
+        rope_factor: float = 1.0,
     ) -> None:
         super().__init__(
             model,
@@ -61,6 +65,8 @@ class KvLLM(HfLLM):
             thinking_tokens=thinking_tokens,
             device=device,
             revision=revision,
+            rope=rope,
+            rope_factor=rope_factor,
         )
         self._attentions: Sequence[torch.Tensor] = ()
         self.evict_by(kv)

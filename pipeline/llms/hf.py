@@ -21,6 +21,7 @@ from rlc.pipeline.llms.support.causal_model import DTYPES, end_tokens, layers_th
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.names import local_or_hub
+from rlc.pipeline.llms.support.rope import check_rope, stretched
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class HfLLM:
         thinking_tokens: room for a thought beside the answer's `max_tokens`, where the model may think.
         device: a torch device, or `auto`.
         revision: a hub revision.
+        rope: how positions are stretched beyond the model's own: `yarn`, `ntk` or `linear`, as in the engine `vllm`.
+        rope_factor: by how much. A stretched model answers short prompts differently too: give both arms the same.
     """
 
     NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
@@ -75,6 +78,8 @@ class HfLLM:
         thinking_tokens: int = thought.ROOM,
         device: str = "auto",
         revision: str | None = None,
+        rope: str | None = None,
+        rope_factor: float = 1.0,
     ) -> None:
         if prefill_step < 1:
             raise ValueError(f"prefill_step must be at least 1, got {prefill_step}")
@@ -87,6 +92,8 @@ class HfLLM:
         self.name = model
         self._place = local_or_hub(model)
         self._revision = revision
+        check_rope(rope, rope_factor)
+        self._rope = (rope, rope_factor)
         self._dtype = dtype
         self._step = prefill_step
         self._keep_prefix = keep_prefix
@@ -100,6 +107,8 @@ class HfLLM:
         self._fresh = (
             1  # prompt tokens computed in any case: the last one's logits choose the first new token
         )
+        if rope is not None:
+            _ = self._changes  # says now if the positions cannot be stretched
         if window is not None and not 0 < window <= self._positions:
             raise ValueError(
                 f"window must be in [1, {self._positions}], the positions of {model}; got {window}"
@@ -349,7 +358,17 @@ class HfLLM:
 
     @cached_property
     def _positions(self) -> int:
-        return int(read_config(self.name, self._place, self._revision)["max_position_embeddings"])
+        return int((self._config | self._changes)["max_position_embeddings"])
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        return read_config(self.name, self._place, self._revision)
+
+    @cached_property
+    def _changes(self) -> dict[str, Any]:
+        """The entries of the configuration that `rope` replaces."""
+        method, factor = self._rope
+        return {} if method is None else stretched(self._config, method, factor)
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:
@@ -357,7 +376,9 @@ class HfLLM:
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a transformers model
-        return load_model(self.name, self._place, self._revision, self._device, self._dtype)
+        return load_model(
+            self.name, self._place, self._revision, self._device, self._dtype, changes=self._changes
+        )
 
 
 def _failed(error: Exception) -> Generation:

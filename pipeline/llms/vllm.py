@@ -189,6 +189,9 @@ class VllmLLM:
             "logprobs": 0 if logprobs else None,
             "schema": None if schema is None else dict(schema),
             "skip_special_tokens": not self._chat.marks_are_special,
+            # Before its first new token vLLM turns the whole prompt back into text, a document of 25k tokens in 10 ms.
+            # Only stop strings need that.
+            "detokenize": bool(stop),
         }
         ids = [self._chat.encode(prompts[i]) for i in order]
         answers = dict(zip(order, self.generate_ids(ids, sampling), strict=True))
@@ -310,8 +313,9 @@ class VllmLLM:
         return cascade_least(self._config, self._settings["tensor_parallel"])
 
     def _generation(self, answer: Message, usage: Usage, sampling: Message) -> Generation:
+        said = answer["text"] if sampling.get("detokenize", True) else self._chat.decode(answer["tokens"])
         raw = Generation(
-            str(answer["text"]).strip(),
+            str(said).strip(),
             ending(answer["finish_reason"], "").finish_reason,
             usage,
             None if sampling["logprobs"] is None else tuple(answer["logprobs"]),

@@ -74,17 +74,18 @@ def test_a_shared_document_is_read_once():
 
 
 def test_an_h200_as_it_was_measured():
-    """2026-11-30, vLLM 0.25.1, 8B shape, 64 new tokens: seconds of a question."""
+    """2026-11-30, vLLM 0.25.1, 8B shape, 64 new tokens: seconds of a question, the last one with cascade."""
     card = MACHINES["h200"]
     for tokens, documents, questions, seconds in (
-        (32_768, 8, 1, 1.289), (32_768, 24, 10, 0.183), (120_000, 4, 10, 1.108), (3_000, 120, 1, 0.084),
+        (32_768, 5, 1, 1.346), (32_768, 6, 10, 0.1818), (32_768, 4, 24, 0.1059), (120_000, 4, 10, 1.108),
+        (3_000, 120, 1, 0.084),
     ):  # fmt: skip
         loads = [PromptLoad(str(i), tokens, questions) for i in range(documents)]
         planned = plan(LLAMA, card, loads, Settings(), together=True).question_seconds
-        assert planned == pytest.approx(seconds, rel=0.15)
+        assert planned == pytest.approx(seconds, rel=0.12)
     alone = [PromptLoad(str(i), 32_768, 24) for i in range(4)]
     shared = plan(LLAMA, card, alone, Settings(cascade_least=17), per_batch=8).question_seconds
-    assert shared == pytest.approx(0.095, rel=0.15)
+    assert shared == pytest.approx(0.0886, rel=0.1)
 
 
 def test_numbers_of_the_cache():

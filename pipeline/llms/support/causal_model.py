@@ -1,5 +1,6 @@
 """Causal language models through transformers: weights on a device, and what their files say of them."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +14,15 @@ if TYPE_CHECKING:
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
-def load_model(name: str, place: str | Path, revision: str | None, device: str, dtype: str) -> Any:  # noqa: ANN401 - a transformers model
+def load_model(
+    name: str,
+    place: str | Path,
+    revision: str | None,
+    device: str,
+    dtype: str,
+    *,
+    changes: Mapping[str, Any] | None = None,
+) -> Any:  # noqa: ANN401 - a transformers model
     """Load a model's weights for inference; no code of its repository is run.
 
     Args:
@@ -22,19 +31,23 @@ def load_model(name: str, place: str | Path, revision: str | None, device: str, 
         revision: a hub revision.
         device: a torch device; `auto` takes a GPU where there is one.
         dtype: one of `DTYPES`; `auto` takes the faster one (`faster_dtype`).
+        changes: entries of its configuration that are others here.
 
     Raises:
         EngineUnavailableError: if it cannot be loaded.
     """
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
     at = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     precision = faster_dtype(at) if dtype == "auto" else getattr(torch, dtype)
     try:
+        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
+        for key, value in (changes or {}).items():
+            setattr(config.get_text_config(), key, value)
         model = AutoModelForCausalLM.from_pretrained(
-            place, revision=revision, dtype=precision, trust_remote_code=False
+            place, config=config, revision=revision, dtype=precision, trust_remote_code=False
         )
         return cast("Any", model).to(at).eval()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:

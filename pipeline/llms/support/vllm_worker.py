@@ -106,6 +106,7 @@ def _answer(output: Any) -> Message:  # noqa: ANN401 - vllm.RequestOutput
     first = times.first_token_latency
     return {
         "text": completion.text,
+        "tokens": list(completion.token_ids),
         "finish_reason": completion.finish_reason,
         "prompt_tokens": len(output.prompt_token_ids),
         "cached_tokens": output.num_cached_tokens or 0,

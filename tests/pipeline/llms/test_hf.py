@@ -379,3 +379,18 @@ def test_what_cannot_be_scored(engine):
         engine().logprobs(["x" * 600], ["Who?"])
     with pytest.raises(ValueError, match="shorter"):
         engine().logprobs(["a", "b"], ["c"])
+
+
+def test_a_stretched_model_reads_beyond_its_window_with_the_frequencies_that_rope_says(tiny_llm_folder):
+    plain = HfLLM(str(tiny_llm_folder), device="cpu", dtype="float32")
+    wide = HfLLM(str(tiny_llm_folder), device="cpu", dtype="float32", rope="linear", rope_factor=2)
+    assert wide.window == 2 * plain.window
+    turns, wider = (engine._model.model.rotary_emb.inv_freq for engine in (plain, wide))
+    assert (wider * 2).tolist() == pytest.approx(turns.tolist())
+    prompt = Prompt("All that stands here is read. " * 30, "What?")
+    assert plain.window < wide.count(prompt) < wide.window - 4
+    [beyond], [refused] = (engine.generate([prompt], max_tokens=4) for engine in (wide, plain))
+    assert beyond.error is None
+    assert "exceed the window" in refused.error
+    with pytest.raises(ValueError, match="take 'ntk'"):
+        HfLLM(str(tiny_llm_folder), rope="dynamic", rope_factor=2)

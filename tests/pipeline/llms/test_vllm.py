@@ -27,7 +27,7 @@ OTHER = Prompt(DOCUMENT.replace("Anna", "Boris"), "Question 3?", "You are helpfu
 def test_it_is_an_engine(engine):
     assert isinstance(engine, LLM)
     assert engine.window == 512
-    [answer] = engine.generate([ONE], max_tokens=4)
+    [answer] = engine.generate([ONE], max_tokens=4, stop=["~"])
     assert answer.text == f"0 of {engine.count(ONE)}"
     assert answer.finish_reason == "length"
     assert answer.logprobs is None
@@ -71,11 +71,11 @@ def test_documents_with_many_questions_are_a_call_of_their_own(place, tiny_llm_f
     engine = VllmLLM(str(tiny_llm_folder))
     least = engine._cascade_least
     assert least == 67  # two key heads
-    few = engine.generate([ONE, TWO], max_tokens=2)
+    few = engine.generate([ONE, TWO], max_tokens=2, stop=["~"])
     assert engine.loaded["cascade"] is False
     engine.close()
     many = [Prompt(DOCUMENT, f"Question {i}?", "You are helpful.") for i in range(least)]
-    answers = engine.generate([*many, OTHER], max_tokens=2)
+    answers = engine.generate([*many, OTHER], max_tokens=2, stop=["~"])
     assert engine.loaded["cascade"] is True
     assert [a.usage.prompt_tokens for a in answers] == [engine.count(p) for p in [*many, OTHER]]
     assert answers[1].text == few[0].text.replace("0 of", f"{answers[1].usage.cached_tokens} of")
@@ -98,6 +98,12 @@ def test_what_vllm_does_not_take_is_said_in_its_words(place, tiny_llm_folder):
         EngineUnavailableError, match=r"does not take these settings: cache_dtype: Input should be"
     ):
         VllmLLM(str(tiny_llm_folder), kv_cache_dtype="int3").generate([ONE], max_tokens=2)
+
+
+def test_where_no_stop_is_given_the_text_is_made_here(engine):
+    """Not by vLLM, which would first turn the whole prompt back into text."""
+    [answer] = engine.generate([ONE], max_tokens=2)
+    assert answer.text == engine._chat.decode(engine._chat.encode(ONE)[-2:]).strip()
 
 
 def test_nothing_to_do_starts_nothing(engine):
