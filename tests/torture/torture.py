@@ -25,21 +25,19 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
+import kept
 from inputs import INPUTS, damaged, run_inputs, trial
 
 from rlc.chunkers import CHUNKERS
 from rlc.data.errors import RlcError
 from rlc.data.formats.folder import load_documents
 from rlc.data.lazy import load
-from rlc.data.records import Answer, Document, Evidence, Example, Usage
-from rlc.data.store import Store
+from rlc.data.records import Answer, Document, Example
 from rlc.experiments.runs.loop import scored_row
 from rlc.experiments.runs.results import read_results
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.scorers.base import default_scorer
 from rlc.pipeline.recipe_files import load_recipe
-from rlc.retrievers.encoders.cached import CachedEncoder
 
 QUESTIONS = 40
 LIMIT = 60  # seconds for one command, which takes a few; a longer one hangs
@@ -240,73 +238,18 @@ def servers(draw: random.Random, place: Path) -> Found:
     return found
 
 
-class Letters:
-    """An encoder whose vectors are functions of the text alone."""
-
-    name, window, pooling, dimension, tokenizer = "letters", 512, "mean", 64, None
-
-    def encode_documents(self, texts: list[str]) -> np.ndarray:
-        """Unit vectors."""
-        rows = [np.random.default_rng(int.from_bytes(text.encode())).standard_normal(64) for text in texts]
-        return np.array([row / np.linalg.norm(row) for row in rows], np.float32)
-
-
 def flips(draw: random.Random, place: Path) -> Found:
-    """Flip a bit, or cut a file short, in everything that is kept; what is read must be told, harmless or made again."""
-    found = Found()
-    answers = {
-        f"key{i}": Answer(f"{i} lamps " * 20, "rag", (Evidence("d", i, i + 9),), Usage(i)) for i in range(200)
-    }
-    store = Store(place)
-    store.put(answers)
-    store.close()
-    sqlite3.connect(store.file).execute("PRAGMA wal_checkpoint(TRUNCATE)").connection.close()
-    texts = [f"text {i}" for i in range(200)]
-    vectors = CachedEncoder(Letters(), file=place / "vectors.sqlite").encode_documents(texts)
+    """Flip a bit, zero a page or cut a file short, in everything that is kept."""
     command = comparison(place, serve())
     subprocess.run(command, cwd=place, capture_output=True, timeout=LIMIT, check=True)
     [folder] = [file.parent for file in (place / "runs").glob("*/results.parquet")]
-    run = open_run(str(folder), place)
-
-    def same_store(file: Path) -> bool:
-        return all(answers[key] == answer for key, answer in Store(file.parent).get(list(answers)).items())
-
-    def same_vectors(file: Path) -> bool:
-        return bool(np.array_equal(CachedEncoder(Letters(), file=file).encode_documents(texts), vectors))
-
-    def same_run(_: Path) -> bool:
-        again = open_run(str(folder), place)
-        return (
-            again.frame.equals(run.frame) and again.specs == run.specs and again.provenance == run.provenance
-        )
-
-    looks: list[tuple[Path, Callable[[Path], bool]]] = [
-        (store.file, same_store),
-        (place / "vectors.sqlite", same_vectors),
-        *(
-            (folder / name, same_run)
-            for name in ("results.parquet", "recipe.json", "provenance.json", "digests.json")
-        ),
-    ]
-    for file, same in looks:
-        whole = file.read_bytes()
-        for _ in range(10):
-            damaged = bytearray(whole)
-            if draw.random() < 0.2:
-                del damaged[draw.randrange(1, len(damaged)) :]
-            else:
-                damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
-            for beside in file.parent.glob(f"{file.name}-*"):
-                beside.unlink()
-            file.write_bytes(damaged)
-            found["tried"] += 1
-            try:
-                found["silent"] += not same(file)
-            except RlcError:  # told
-                continue
-            except Exception:  # noqa: BLE001 - what the torture is for
-                found["crashed"] += 1
-        file.write_bytes(whole)
+    found = Found()
+    for kind in (kept.store, kept.vectors, kept.indexes, kept.weights):
+        (place / kind.__name__).mkdir()
+        for one in kind(place / kind.__name__):
+            found += kept.damage(draw, one, 2 if kind is kept.weights else 10)
+    for one in kept.run(folder):
+        found += kept.damage(draw, one, 10)
     return found
 
 
