@@ -22,7 +22,7 @@ test: .venv/ready-test
 
 # A real vLLM on this machine's processor, in an environment of its own: it pins another torch and transformers.
 test-vllm: .venv-vllm/ready weights
-	.venv-vllm/bin/python -m pytest -m vllm tests/pipeline/llms/test_vllm_real.py
+	.venv-vllm/bin/python -m pytest -m vllm -o faulthandler_timeout=0 tests/pipeline/llms/test_vllm_real.py
 
 lint: .venv/ready-dev .typing/rlc
 	$(BIN)/ruff check .

@@ -53,7 +53,7 @@ class VllmLLM:
             from there by every later engine of the same settings. Needs `kv_offload_gib`, which it passes through.
         keep_prefix: whether documents are kept in the cache at all.
         cascade: compute attention to a document once for all questions that are decoded beside each other. None does so
-            where it pays, which takes a vLLM that can (up to 0.31) and as many questions a document as
+            where it pays, which takes a vLLM that can (0.25.1; 0.32 cannot) and as many questions a document as
             `cascade_least` says; each such document is then a call of its own. True wants it, False never has it.
         prefill_budget: prompt tokens computed in one step; None leaves it to vLLM.
         max_sequences: prompts in flight at once; None leaves it to vLLM.
