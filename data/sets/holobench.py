@@ -42,7 +42,8 @@ CARD = Card(
   booktitle={ICLR},
   year={2025}
 }""",
-    note="A control: a question over all rows needs all rows, and k passages do not hold them. rows=16 says how many there are.",
+    note="A control: a question over all rows needs all rows, and k passages do not hold them. rows=16 says how many there are. "
+    "Scored by names and numbers, where the authors ask a model for each row.",
     made=True,
 )
 

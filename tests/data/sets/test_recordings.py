@@ -9,8 +9,10 @@ import pytest
 
 from rlc.data.datasets import load_dataset
 from rlc.data.errors import DataError, UsageError
+from rlc.data.formats.files import read_rows
 from rlc.data.sets.recordings import literal, recorded_models, recordings
 from rlc.experiments.scorers.base import default_scorer
+from rlc.experiments.scorers.loft import multi_value, rag
 from rlc.pipeline.readers.recorded import RecordedReader
 
 ROWS = [
@@ -108,3 +110,23 @@ def test_babilong_by_length(length, mean):
         load_dataset(f"babilong:qa1,qa2,qa3,qa4,qa5,length={length},recorded={model}", root), root, model
     )
     assert round(100 * sum(found) / len(found), 1) == mean
+
+
+@pytest.mark.skipif(not ANSWERS.name, reason="RLC_ANSWERS names no folder of recorded answers")
+@pytest.mark.parametrize(
+    ("task", "scorer", "part", "mean"),
+    [("rag_nq", rag, "", 0.9), ("rag_quest", multi_value, "coverage", 0.1)],
+)
+def test_lofts_examples_with_predictions(task, scorer, part, mean, make_example):
+    rows = {
+        name: read_rows(ANSWERS / "loft" / task / f"{name}.jsonl", lambda row: row.values)
+        for name in ("queries", "preds")
+    }
+    said = {row["qid"]: row["model_outputs"][0] for row in rows["preds"]}
+    found = []
+    for row in rows["queries"]:
+        measured = scorer(
+            json.dumps(said[row["qid"]]), make_example(row["qid"], answers=tuple(row["answers"]))
+        )
+        found.append(measured.parts[part] if part else measured.value)
+    assert sum(found) / len(found) == pytest.approx(mean)
