@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlc.data.protocols import Generation, Prompt
-from rlc.data.records import Example
+from rlc.data.records import Example, Step
 from rlc.data.spec import Spec
 from rlc.data.trust import looking
 from rlc.pipeline.families import BUILDER, LLM, READER
@@ -17,10 +17,11 @@ from rlc.pipeline.prompts import prompt_hash
 class PromptRecorder:
     """Note the prompts that engines are asked, and ask nobody: generations come from the script, then are empty.
 
-    A `GenerationMemory` of `rlc.pipeline.llms.support.forwarding`. `script` holds texts in the order in which they are wanted.
+    A `GenerationMemory` of `rlc.pipeline.llms.support.forwarding`. `told` holds what came of each prompt, by its hash, in
+    the order in which it was asked.
     """
 
-    script: Iterator[str] = field(default_factory=lambda: iter(()))
+    told: Mapping[str, Iterator[Generation]] = field(default_factory=dict)
     prompts: list[Prompt] = field(default_factory=list)
 
     def holds(self, stage: str, key: Hashable) -> bool:  # noqa: ARG002 - a memory's face
@@ -34,19 +35,25 @@ class PromptRecorder:
     ) -> dict[Hashable, Generation]:
         """Note the prompts, and recite."""
         self.prompts += wanted.values()
-        return {key: Generation(next(self.script, "")) for key in wanted}
+        return {
+            key: next(self.told.get(prompt_hash(prompt), iter(())), Generation(""))
+            for key, prompt in wanted.items()
+        }
 
 
-def rebuild_prompts(spec: Spec, example: Example, script: Sequence[str] = ()) -> dict[str, Prompt]:
+def rebuild_prompts(spec: Spec, example: Example, steps: Sequence[Step] = ()) -> dict[str, Prompt]:
     """The prompts that the reader of this completed spec asks for the example, by their hash.
 
-    No language model writes anything: `script` says what it wrote, in turn, for readers whose later prompts depend on
-    it. A retriever's encoder is loaded, and an engine that a pruner scores with.
+    No language model writes anything: the `steps` of the answer say what came of its prompts, for readers whose later
+    prompts depend on it. A retriever's encoder is loaded, and an engine that a pruner scores with.
 
     Raises:
         RlcError: if the reader cannot be made here (weights that are absent, a missing key, code that it names).
     """
-    recorder = PromptRecorder(iter(script))
+    told: dict[str, list[Generation]] = {}
+    for step in steps:
+        told.setdefault(step.prompt_hash, []).append(Generation(step.text, error=step.error))
+    recorder = PromptRecorder({key: iter(said) for key, said in told.items()})
 
     def record(make: Callable[[], Any], kind: str, _: Spec) -> Any:  # noqa: ANN401 - the builder's hook
         return forward(make(), recorder) if kind == LLM.kind else make()

@@ -15,7 +15,8 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from rlc.data.errors import DataError, StoreError
-from rlc.data.records import Answer, Evidence, Example
+from rlc.data.records import Answer, Evidence, Example, Step
+from rlc.data.store import step_of
 from rlc.data.text.escape import shorten
 from rlc.experiments.runs.kept import MEND, digest, replaced
 from rlc.experiments.scorers.base import Score
@@ -232,6 +233,11 @@ def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
         Evidence(**{**item, "passage": item["passage"] and (item["passage"][0], item["passage"][1])})
         for item in items
     )
+
+
+def steps_of(text: str) -> tuple[Step, ...]:
+    """The steps of a row, as records."""
+    return tuple(map(step_of, json.loads(text or "[]")))
 
 
 def verdict(value: float | None) -> str:

@@ -5,13 +5,14 @@ stand its id, its length and its hash.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
+from rlc.data.records import Step
 from rlc.data.spec import Spec
-from rlc.experiments.runs.results import ResultRow, verdict
+from rlc.experiments.runs.results import ResultRow, steps_of, verdict
 from rlc.experiments.runs.selection import draw
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
@@ -25,8 +26,8 @@ PAGE = 100  # traces that one call may find or delete
 
 
 @dataclass(frozen=True)
-class Step:
-    """A span to be: seconds from the question's start, and the steps within."""
+class TraceSpan:
+    """A span to be: seconds from the question's start, and the spans within."""
 
     name: str
     kind: str
@@ -35,7 +36,7 @@ class Step:
     inputs: Any
     outputs: Any
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    steps: Sequence["Step"] = ()
+    within: Sequence["TraceSpan"] = ()
 
 
 def drawn(example_ids: Sequence[str], count: int, seed: int = SEED) -> list[str]:
@@ -43,8 +44,10 @@ def drawn(example_ids: Sequence[str], count: int, seed: int = SEED) -> list[str]
     return sorted(set(example_ids), key=lambda one: draw(seed, one))[:count]
 
 
-def steps_of(row: ResultRow, spec: Spec, reader: ReaderInfo, text: str | None) -> Step:
-    """A row of the results as a tree of steps: the reader, and within it retrieval, its refining steps, the model.
+def spans_of(row: ResultRow, spec: Spec, reader: ReaderInfo, text: str | None) -> TraceSpan:
+    """A row of the results as a tree of spans: the reader, and within it retrieval, its refining steps, the model.
+
+    Of a strategy every step is a span; those that waited for none of each other begin together.
 
     Args:
         row: The row.
@@ -58,14 +61,16 @@ def steps_of(row: ResultRow, spec: Spec, reader: ReaderInfo, text: str | None) -
     question = {
         key: row[key] for key in ("question", "example_id", "task", "document_id")
     }  # a preview's begin
-    within = []
-    if row["evidence"]:
+    within = _rounds(steps_of(row["steps"]), row, text, reader)
+    if row["evidence"] and not within:
         refined = [_refinement(step, found, row) for step in spec.get("steps", ())]
         passages = [_passage(one, row, text) for one in row["evidence"]]
-        within.append(Step("retrieve", "RETRIEVER", indexed, found, row["question"], passages, steps=refined))
-    if row["error"] is None:
         within.append(
-            Step("answer", "LLM", found, end, _read(row, text), row["prediction"], _usage(row, reader))
+            TraceSpan("retrieve", "RETRIEVER", indexed, found, row["question"], passages, within=refined)
+        )
+    if row["error"] is None and row["steps"] in (None, "[]"):
+        within.append(
+            TraceSpan("answer", "LLM", found, end, _read(row, text), row["prediction"], _usage(row, reader))
         )
     facts = {
         "rlc.reconstructed": "from the stored results; stages have the seconds that were measured",
@@ -75,15 +80,40 @@ def steps_of(row: ResultRow, spec: Spec, reader: ReaderInfo, text: str | None) -
         "rlc.reason": row["reason"],
     }
     outputs = row["prediction"] if row["error"] is None else {"error": row["error"]}
-    return Step(reader.label, "CHAIN", 0.0, end, question, outputs, facts, within)
+    return TraceSpan(reader.label, "CHAIN", 0.0, end, question, outputs, facts, within)
 
 
-def _refinement(step: Spec, at: float, row: ResultRow) -> Step:
+KINDS = {"ask": "LLM", "search": "RETRIEVER", "read": "CHAIN"}
+
+
+def _rounds(steps: Sequence[Step], row: ResultRow, text: str | None, reader: ReaderInfo) -> list[TraceSpan]:
+    """The steps of a strategy one after the other; those of one name in one round at one time."""
+    spans: list[TraceSpan] = []
+    start = end = 0.0
+    last = None
+    for step in steps:
+        if (step.round, step.kind, step.name) != last:
+            start, last = end, (step.round, step.kind, step.name)
+        over = start + step.usage.latency
+        end = max(end, over)
+        found = [_passage(asdict(one), row, text) for one in step.evidence]
+        outputs = found if step.kind == "search" else step.error or step.text
+        inputs = {"query": step.text} if step.kind == "search" else {"prompt_hash": step.prompt_hash}
+        facts = {"rlc.round": step.round + 1, "rlc.error": step.error}
+        if step.kind == "ask":
+            facts |= _usage({**asdict(step.usage), "finish_reason": None}, reader)
+        spans.append(TraceSpan(step.name, KINDS.get(step.kind, "TASK"), start, over, inputs, outputs, facts))
+    return spans
+
+
+def _refinement(step: Spec, at: float, row: ResultRow) -> TraceSpan:
     """A reranker or pruner: its settings and what was left at the end; it was not timed apart from retrieval."""
     name = str(step.get("use"))
     kind = "RERANKER" if name in RERANKERS else "TASK"
     left = {"passages in the end": len(row["evidence"])}
-    return Step(name, kind, at, at, dict(step), left, {"rlc.seconds": "within retrieval, not timed apart"})
+    return TraceSpan(
+        name, kind, at, at, dict(step), left, {"rlc.seconds": "within retrieval, not timed apart"}
+    )
 
 
 def _passage(evidence: ResultRow, row: ResultRow, text: str | None) -> dict[str, Any]:
@@ -144,7 +174,7 @@ def log_traces(connection: Connection, study: Study, children: Mapping[str, str]
         reader = study.reader(name)
         for row in study.rows[name].iter_rows(named=True):
             if row["example_id"] in chosen:
-                step = steps_of(row, run.specs.get(name, {}), reader, texts.get(row["example_id"]))
+                step = spans_of(row, run.specs.get(name, {}), reader, texts.get(row["example_id"]))
                 _write(
                     connection.mlflow,
                     step,
@@ -189,7 +219,7 @@ def _when(study: Study) -> datetime:
     return datetime.fromisoformat(date) if date else datetime.now(UTC)
 
 
-def _write(mlflow: Any, step: Step, started: int, status: str, **place: Any) -> None:  # noqa: ANN401
+def _write(mlflow: Any, step: TraceSpan, started: int, status: str, **place: Any) -> None:  # noqa: ANN401
     """Write a step and those within it; `place` is the trace of the outermost, or the span around."""
     span = mlflow.start_span_no_context(
         step.name,
@@ -199,6 +229,6 @@ def _write(mlflow: Any, step: Step, started: int, status: str, **place: Any) -> 
         start_time_ns=started + int(step.start * 1e9),
         **place,
     )
-    for inner in step.steps:
+    for inner in step.within:
         _write(mlflow, inner, started, status, parent_span=span)
     span.end(outputs=step.outputs, status=status, end_time_ns=started + int(step.end * 1e9))

@@ -17,6 +17,7 @@ READERS = {
     "mem-walker": "rlc.pipeline.readers.mem_walker:MemWalker",
     "read-agent": "rlc.pipeline.readers.read_agent:ReadAgent",
     "recycled": "rlc.pipeline.readers.recycled:Recycled",
+    "vote": "rlc.pipeline.readers.vote:Vote",
     "runnable": "rlc.pipeline.readers.runnable:RunnableReader",
     "refine": "rlc.pipeline.readers.refine:Refine",
 }

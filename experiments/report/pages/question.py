@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from rlc.data.errors import DataError, RlcError, StoreError, UsageError, unknown
-from rlc.data.records import Example
+from rlc.data.protocols import Prompt
+from rlc.data.records import Example, Step
 from rlc.data.spec import Spec
 from rlc.data.text.escape import escape_controls, shorten
 from rlc.experiments.metrics.evidence import places, silver
@@ -16,7 +17,7 @@ from rlc.experiments.report.records import Block, Excerpt, Report, Section
 from rlc.experiments.report.render import render_html
 from rlc.experiments.report.sections.costs import SECONDS, TOKENS
 from rlc.experiments.runs.prompts import rebuild_prompts
-from rlc.experiments.runs.results import RESULTS, ResultRow, evidence_of, read_results, verdict
+from rlc.experiments.runs.results import RESULTS, ResultRow, evidence_of, read_results, steps_of, verdict
 from rlc.experiments.runs.stored import StoredRun, nearest, open_run, run_folder
 from rlc.experiments.scorers.measured import RULE
 
@@ -164,7 +165,10 @@ def _reader(
     label = stored.labels.get(row["reader"], row["reader"])
     excerpts = list(_excerpts(row, example, gold, characters))
     if prompts and example and row["prompt_hash"] and row["route"] == row["reader"]:
-        excerpts += _prompt(row, stored.specs[row["reader"]], example, characters)
+        excerpts += _asked(row, stored.specs[row["reader"]], example, characters)
+    else:
+        steps = steps_of(row["steps"])
+        excerpts += [plain(f"round {one.round + 1}: {one.name}", _step(one), characters) for one in steps]
     return Section(f"reader-{place}", f"{label}: {_verdict(row)}", blocks=(Block("", excerpts),))
 
 
@@ -193,19 +197,46 @@ def _verdict(row: ResultRow) -> str:
     return f"{verdict(row['value'])} ({measure}{row['reason']}{f1})"
 
 
-def _prompt(row: ResultRow, spec: Spec, example: Example, characters: int) -> Iterator[Excerpt]:
-    """The prompt, shortened, made again and recognised by its hash."""
+def _asked(row: ResultRow, spec: Spec, example: Example, characters: int) -> Iterator[Excerpt]:
+    """The prompts, shortened, made again and recognised by their hashes; of a strategy with what came of each."""
+    steps = steps_of(row["steps"])
     try:
-        prompts = rebuild_prompts(spec, example)
+        prompts = rebuild_prompts(spec, example, steps)
     except RlcError as error:
         yield plain("prompt", f"cannot be made again here: {error}")
-        return
-    prompt = prompts.get(row["prompt_hash"])
+        prompts = None
+    for step in steps:
+        yield plain(f"round {step.round + 1}: {step.name}", _step(step), characters)
+        if prompts is not None and step.kind == "ask":
+            yield from _prompt(prompts.get(step.prompt_hash), characters)
+    if not steps and prompts is not None:
+        yield from _prompt(prompts.get(row["prompt_hash"]), characters)
+
+
+def _prompt(prompt: Prompt | None, characters: int) -> Iterator[Excerpt]:
     if prompt is None:
         yield plain("prompt", "what is made now has another hash; was the run made by another version?")
         return
-    yield plain("system", prompt.system, characters)
+    if prompt.system:
+        yield plain("system", prompt.system, characters)
     yield plain("prompt", prompt.prefix + prompt.question, characters)
+
+
+def _step(step: Step) -> str:
+    """What a step came to, and what it cost."""
+    usage = step.usage
+    cost = ", ".join(
+        f"{value:,} {name}"
+        for name, value in (
+            ("prompt tokens", usage.prompt_tokens),
+            ("of them cached", usage.cached_tokens),
+            ("new", usage.output_tokens),
+            ("to prepare the document", usage.index_tokens),
+        )
+        if value
+    )
+    found = f" ({len(step.evidence)} found)" if step.kind == "search" else ""
+    return f"{step.error or step.text}{found}{f' [{cost}]' if cost else ''}"
 
 
 def _figures(row: ResultRow, names: Mapping[str, str], form: str) -> str:

@@ -18,6 +18,7 @@ TOKENS = {
     "cut_tokens": "cut from the text",
     "index_tokens": "for the index",
 }
+CALLS = {"calls": "calls of a language model", "rounds": "rounds, each after the one before"}
 SECONDS = {
     "index_seconds": "index",
     "retrieve_seconds": "retrieve",
@@ -45,6 +46,9 @@ def costs(study: Study) -> Section:
     if not any(study.answered(reader)["seconds"].sum() for reader in study.readers):
         tables.pop()
         texts.append("Nothing was timed: the answers were recorded elsewhere.")
+    calls = {reader.name: study.answered(reader)["calls"].max() for reader in study.readers}
+    if any(most and int(str(most)) > 1 for most in calls.values()):
+        tables.append(Table("Calls a question", ("reader", *CALLS.values()), _rows(study, list(CALLS), 1)))
     tables += first_and_further(study)
     if study.prices:
         tables.append(_money(study))

@@ -4,6 +4,7 @@ from rlc.data.store import Store
 from rlc.experiments.report.pages.question import show_question
 from rlc.experiments.report.terminal import lines
 from rlc.experiments.runs.prompts import rebuild_prompts
+from rlc.experiments.runs.results import steps_of
 from rlc.experiments.runs.run import plan_run
 from rlc.pipeline.recipe_files import load_recipe
 
@@ -35,3 +36,37 @@ def test_show_prints_the_prompt(tmp_path, scripted_recipe):
     assert text.count("prompt:\n") == 2  # the arms'; the router asked nothing itself
     assert "Read these chunks to answer a question." in text
     assert f"Question: {dataset.examples[0].question}" in text
+
+
+STRATEGY = """
+[parts.llm]
+use = "scripted"
+window = 500
+answers = {"" = "a lamp"}
+
+[readers.map-reduce]
+use = "map-reduce"
+llm = "@llm"
+piece = 60
+note_tokens = 20
+"""
+
+
+def test_a_strategys_steps_are_shown_with_all_prompts_and_no_model(tmp_path):
+    from rlc.data.datasets import load_dataset
+
+    dataset = load_dataset("sample")
+    dataset = dataset.where(lambda example: example.id == dataset.examples[0].id)
+    run = plan_run(dataset, {"": load_recipe(STRATEGY)}, ["map-reduce"], [], tmp_path)
+    store = Store(tmp_path)
+    [row] = run.execute(run.readers(store)).frame.to_dicts()
+    store.close()
+    steps = steps_of(row["steps"])
+    assert row["calls"] == len(steps) > 2
+    rebuilt = rebuild_prompts(run.specs["map-reduce"], dataset.examples[0], steps)
+    assert set(rebuilt) == {step.prompt_hash for step in steps}
+    page = show_question(str(run.folder), dataset.examples[0].id, tmp_path)
+    text = "\n".join(line.plain for line in lines(page))
+    assert text.count("round 1: map") == len(steps) - row["rounds"] + 1
+    assert text.count("prompt:\n") == len(steps)
+    assert "another hash" not in text

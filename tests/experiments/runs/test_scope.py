@@ -19,7 +19,7 @@ from rlc.experiments.scorers.base import Score
 from rlc.experiments.study.caveats import outside_collections
 from rlc.experiments.study.study import make_study
 from rlc.experiments.tracking.figures import silver_ranks
-from rlc.experiments.tracking.traces import steps_of
+from rlc.experiments.tracking.traces import spans_of
 from rlc.pipeline.routers.learned import known_before
 
 RAG = {"use": "rag"}
@@ -108,8 +108,8 @@ def test_report_and_traces_cope_with_evidence_of_others():
     assert "all 82 documents of lara" in cells
     assert [line for found in sections for line in section_lines(found)]
     [line] = study.row(study.reader("rag"), "miss")
-    step = steps_of(line, WIDE, study.reader("rag"), TEXT)
-    assert step.steps[0].outputs[1]["page_content"] == "characters 900 to 990 of e"
+    step = spans_of(line, WIDE, study.reader("rag"), TEXT)
+    assert step.within[0].outputs[1]["page_content"] == "characters 900 to 990 of e"
 
 
 def test_features_see_the_own_document_only(make_example):

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from rlc.data.completed import GeneratesAsCompleted
-from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Prompt, Scorer, TokenLogprobs
+from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Scorer, TokenLogprobs
 from rlc.experiments.runs.prompts import PromptRecorder
 from rlc.experiments.sweep.sharing import Memory
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.llms.support.forwarding import forward
+from rlc.pipeline.prompts import prompt_hash
 
 
 class ScoringScript(ScriptedLLM):
@@ -46,8 +47,8 @@ def test_scores_come_from_the_engine():
 
 def test_a_recorder_recites_its_script_and_asks_nobody():
     engine = ScriptedLLM({"": "yes"})
-    recorder = PromptRecorder(iter(["first"]))
     prompts = [Prompt("text", "a"), Prompt("text", "b")]
+    recorder = PromptRecorder({prompt_hash(prompts[0]): iter([Generation("first")])})
     assert [one.text for one in forward(engine, recorder).generate(prompts, max_tokens=4)] == ["first", ""]
     assert recorder.prompts == prompts
     assert engine.calls == []

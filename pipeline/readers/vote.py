@@ -1,0 +1,72 @@
+"""Voting: several readers answer, and what most of them say is the answer."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from rlc.data.errors import EngineError
+from rlc.data.loads import Foreseeable, PromptLoad
+from rlc.data.protocols import Reader, Role
+from rlc.data.records import Answer, Example
+from rlc.data.text.abstention import abstains
+from rlc.data.text.fold import fold
+from rlc.pipeline.readers.support.strategy import Strategy
+from rlc.pipeline.readers.support.talk import Talk, read
+
+REFUSAL = ""  # all refusals are one answer, in whatever words
+
+
+@dataclass(frozen=True)
+class Vote(Strategy):
+    """Let several readers answer and keep what most of them say.
+
+    Answers agree that are the same words, whatever their case, marks and spaces; all refusals agree. Of answers with
+    equally many votes the first in the order of `voters` wins, and its evidence and route are the answer's. Voters that
+    fail have no vote. Samples of one reader are voters that differ in `seed`, over an engine that samples (a greedy
+    one says the same each time); passages in another order, other models and other strategies are voters just as well.
+
+    Source: self-consistency, Wang et al., ICLR 2023, arXiv 2203.11171, whose voters are samples; over whole answers in
+    place of the last figure of a reasoning.
+
+    Args:
+        voters: the readers; at least two.
+    """
+
+    role: ClassVar[Role] = "both"
+
+    voters: Sequence[Reader]
+
+    def __post_init__(self) -> None:
+        if len(self.voters) < 2:
+            raise ValueError(f"a vote needs at least two voters, got {len(self.voters)}")
+
+    def talk(self, example: Example) -> Talk[Answer]:
+        answers = []
+        for number, voter in enumerate(self.voters):
+            answers.append((yield from read(voter, example, name=f"voter {number}")))
+        valid = [answer for answer in answers if answer.error is None]
+        if not valid:
+            raise EngineError(f"none of {len(answers)} voters answered; the first: {answers[0].error}")
+        votes = Counter(_said(answer) for answer in valid)
+        most = max(votes.values())
+        winner = next(answer for answer in valid if votes[_said(answer)] == most)
+        return replace(winner, steps=(), details={"votes": most, "voters": len(valid)})
+
+    def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
+        """Bound the prompts: those of all voters; None where one cannot say."""
+        loads: list[PromptLoad] = []
+        for voter in self.voters:
+            said = voter.reads(examples) if isinstance(voter, Foreseeable) else None
+            if said is None:
+                return None
+            loads += said
+        return loads
+
+
+def _said(answer: Answer) -> str:
+    """What an answer's vote is for."""
+    if abstains(answer.text):
+        return REFUSAL
+    words = "".join(letter if letter.isalnum() else " " for letter in fold(answer.text))
+    return " ".join(words.split())
