@@ -12,8 +12,7 @@ from rlc.data.prompt_files import PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Prompt, Tokenizer
 from rlc.data.records import Document, Evidence, Example, document_name
 from rlc.data.tokens import count_once
-from rlc.pipeline.prompts import kind_of, long_prompt, rag_prompt
-from rlc.pipeline.readers.long import LongReader
+from rlc.pipeline.prompts import kind_of, rag_prompt
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.asking import MARGIN, room_for_text
 from rlc.pipeline.readers.support.talk import Talk, ask
@@ -30,19 +29,9 @@ def _texts(method: type) -> PromptTexts:
     return read_prompts(method)
 
 
-def whole_prompt(example: Example, text: str) -> Prompt:
-    """What the arm `long` asks, with this text."""
-    return long_prompt(_texts(LongReader), kind_of(example), text, example.question, example.wording)
-
-
 def passages_prompt(example: Example, passages: Sequence[str]) -> Prompt:
     """What the arm `rag` asks, with these passages."""
     return rag_prompt(_texts(RagReader), kind_of(example), passages, example.question, example.wording)
-
-
-def passages_prefix(example: Example, passages: Sequence[str]) -> str:
-    """Numbered passages, as they stand before whatever is asked about them."""
-    return rag_prompt(_texts(RagReader), kind_of(example), passages, "").prefix
 
 
 def room_for(llm: LLM, frame: Prompt, max_tokens: int, *, window: int | None = None, beside: int = 0) -> int:
