@@ -57,8 +57,9 @@ def test_a_document_is_read_once_and_paid_for_by_its_first_question(engine):
     assert [a.text for a in again] == [a.text for a in fresh]
     first, *further = (a.usage for a in fresh)
     assert first.cached_tokens == 0
-    assert all(u.cached_tokens > 0.9 * u.prompt_tokens for u in (*further, *(a.usage for a in again)))
-    assert sum(a.usage.seconds for a in fresh) <= wall < sum(a.usage.latency for a in fresh)
+    # Whole blocks are kept, which on a processor have 128 tokens: 384 of 506.
+    assert all(u.cached_tokens > 0.7 * u.prompt_tokens for u in (*further, *(a.usage for a in again)))
+    assert sum(a.usage.seconds for a in fresh) <= wall <= sum(a.usage.latency for a in fresh)
     assert first.seconds > max(u.seconds for u in further)
 
 
