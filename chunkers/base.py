@@ -38,7 +38,7 @@ class Chunker(BaseDocumentTransformer, ABC):
     to several chunks.
     """
 
-    VERSION: ClassVar[int] = 2  # sizes count what a tokenizer does not know
+    VERSION: ClassVar[int] = 3  # sizes are bounded by bytes, too
 
     @abstractmethod
     def spans(self, text: str) -> list[Span]:

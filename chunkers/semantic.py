@@ -113,7 +113,7 @@ class SemanticChunker(Chunker):
         return joined
 
     def _fit(self, ruler: Ruler, start: int, end: int) -> list[Span]:
-        if ruler.count(start, end) <= self.size:
+        if end <= ruler.bound(start, self.size) and ruler.count(start, end) <= self.size:
             return [Span(start, end)]
         inner = RecursiveChunker(self.size, tokenizer=self.tokenizer).spans(ruler.text[start:end])
         return [Span(start + span.start, start + span.end) for span in inner]

@@ -10,6 +10,10 @@ from rlc.data.protocols import Tokenizer
 from rlc.data.text.words import WordCache, is_edge, with_word_cache
 from rlc.data.tokens import ApproximateTokenizer
 
+BYTES = 32
+"""The most bytes of UTF-8 that a chunk has for each of its tokens: prose has 4 to 6 in most scripts, tables of spaces up to 27."""
+LEAST_BYTES = 64  # of any chunk, so that a word stays whole
+
 Choose = Callable[[int, int], int]
 """Given characters low < high, a place to cut in (low, high]."""
 
@@ -46,6 +50,12 @@ class Ruler:
             return len(self.text)
         return max(int(self._starts[index]), start + 1)
 
+    def bound(self, start: int, size: int) -> int:
+        """Where a slice of `size` tokens ends at the latest, whatever the tokenizer takes for a token: `BYTES` for each."""
+        most = max(BYTES * size, LEAST_BYTES)
+        text = self.text[start : start + most]
+        return start + (len(text) if text.isascii() else len(text.encode()[:most].decode(errors="ignore")))
+
     def back(self, end: int, tokens: int) -> int:
         """The place before the last `tokens` tokens that begin before `end`."""
         index = max(int(np.searchsorted(self._starts, end)) - tokens, 0)
@@ -62,7 +72,7 @@ def _token_starts(text: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
 
 
 def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose, least: int = 0) -> list[Span]:
-    """Cover a text with spans of at most `size` tokens.
+    """Cover a text with spans of at most `size` tokens, and of so many bytes as `BYTES` grants them.
 
     Each span ends where `cut` says, behind its first `least` tokens (and behind the overlap, so that every step
     moves on); the next begins where `begin` says within the last `overlap` tokens. A single character that
@@ -93,7 +103,7 @@ def windows(ruler: Ruler, size: int, overlap: int, cut: Choose, begin: Choose, l
 
 def _fit(ruler: Ruler, start: int, size: int, least: int, cut: Choose) -> int:
     """The end of a span that begins at `start`: the budget of tokens falls until the slice, counted, fits."""
-    budget, limit = size, len(ruler.text)
+    budget, limit = size, ruler.bound(start, size)
     while True:
         high = min(ruler.forward(start, budget), limit)
         if high == len(ruler.text) and ruler.count(start, high) <= size:

@@ -15,6 +15,7 @@ from rlc.data.protocols import Retrieved, Role, Tokenizer
 from rlc.data.records import Answer, Evidence, Example, Usage
 from rlc.data.sets.recordings import Recording, recordings
 from rlc.data.tokens import ApproximateTokenizer, count_once
+from rlc.pipeline.llms.support.thought import UNFINISHED, part
 from rlc.retrievers import BM25Retriever
 
 ARMS = ("rag", "long")
@@ -87,7 +88,11 @@ class RecordedReader:
             return Answer(
                 "", "", usage=usage, finish_reason="error", error=WHY[recording.failure or "failed"]
             )
-        return Answer(recording.prediction, "", usage=usage, finish_reason="stop")
+        said = part(recording.prediction)
+        if not said.finished:
+            error = f"{UNFINISHED}: the recording ends within a thought"
+            return Answer("", "", usage=usage, finish_reason="error", error=error)
+        return Answer(said.answer, "", usage=usage, finish_reason="stop")
 
     def prompt_tokens(self, example: Example) -> int:
         """What the arm would have read for a question."""

@@ -13,6 +13,7 @@ from stand_ins import TOKENIZERS, build, settings_of
 
 from rlc.chunkers import CHUNKERS
 from rlc.chunkers.base import Chunker, Span
+from rlc.chunkers.support.windows import BYTES, LEAST_BYTES
 from rlc.data.errors import DataError
 from rlc.data.records import Document
 from rlc.pipeline.families import CHUNKER
@@ -120,6 +121,26 @@ def test_no_kind_of_text_takes_more_than_linear_time(name, unit):
     chunks = make(name, WORDS).split(Document(page_content=text, id="d"))
     assert time.process_time() - start < 2  # what is quadratic in 30,000 characters takes longer
     obey(chunks, text, WORDS, limit(name))
+
+
+@every_sized
+@every_tokenizer
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + " " * 9000 + "b",
+        "ACGT" * 2000,
+        "ประภาคารสร้างโดยวิศวกร" * 300,
+        "x\n\n\n\t" * 2000,
+        "QmFzZTY0" * 900,
+        "é\u0301" * 4000,
+    ],
+    ids=["spaces", "DNA", "Thai", "blank lines", "base64", "marks"],
+)
+def test_no_chunk_is_out_of_proportion_whatever_is_a_token(name, tokenizer, text):
+    found = make(name, tokenizer).split(Document(page_content=text, id="d"))
+    assert max(len(chunk.page_content.encode()) for chunk in found) <= max(BYTES * SIZE, LEAST_BYTES)
+    obey(found, text, tokenizer, limit(name))
 
 
 @every_chunker

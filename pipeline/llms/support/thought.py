@@ -13,14 +13,14 @@ UNFINISHED = "ThoughtUnfinished"
 ROOM = 2048
 """Tokens set aside for a thought beside those of the answer; short reasoning takes some hundred."""
 
-_NAME = r"(?:seed:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?)"
+_NAME = r"(?:seed:|longcat_)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis|inner[_ ](?:thoughts?|monologue))"
 _QUOTED = "`'\"“”‘’«»"  # a mark between quotation marks is spoken of, not used
 _OPENS = (
-    rf"<\|?{_NAME}\|?>|\[THINK\]|<\|(?:START|BEGIN_OF)_(?:THINKING|THOUGHT)\|>"
+    rf"(?:<|&lt;)\s?\|?{_NAME}\|?\s?(?:>|&gt;)|\[THINK\]|<\|(?:START|BEGIN_OF)_(?:THINKING|THOUGHT)\|>"
     r"|◁think▷|<unused94>(?:thought)?|<\|channel>thought"
 )
 _CLOSES = (
-    rf"</\|?{_NAME}\|?>|<\|/{_NAME}\|>|\[/THINK\]|<\|END(?:_OF)?_(?:THINKING|THOUGHT)\|>"
+    rf"(?:<|&lt;)/\s?\|?{_NAME}\|?\s?(?:>|&gt;)|<\|/{_NAME}\|>|\[/THINK\]|<\|END(?:_OF)?_(?:THINKING|THOUGHT)\|>"
     r"|◁/think▷|<unused95>|<channel\|>"
 )
 _MARK = re.compile(

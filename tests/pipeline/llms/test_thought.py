@@ -22,6 +22,11 @@ TOKENIZER = ApproximateTokenizer()
         "[THINK]Hull?[/THINK]Ada Lowe",
         "<|START_THINKING|>Hull?<|END_THINKING|><|START_RESPONSE|>Ada Lowe<|END_RESPONSE|>",
         "◁think▷Hull?◁/think▷Ada Lowe",
+        "<scratchpad>Hull?</scratchpad>Ada Lowe",
+        "<analysis>\nHull?\n</analysis>\nAda Lowe",
+        "<inner_thoughts>Hull?</inner_thoughts>Ada Lowe",
+        "&lt;think&gt;Hull?&lt;/think&gt;Ada Lowe",
+        "< think >Hull?</ think >Ada Lowe",
         "<|channel>thought\nHull?<channel|>Ada Lowe",
         "<|channel|>analysis<|message|>Hull?<|end|><|start|>assistant<|channel|>final<|message|>Ada Lowe<|return|>",
         "analysisWe need the builder. Hull?assistantfinalAda Lowe",
@@ -56,7 +61,13 @@ def test_an_answer_may_stand_on_both_sides_of_its_thoughts():
 
 @pytest.mark.parametrize(
     ("text", "opened"),
-    [("<think>\nHull? Ada", False), ("Hull? Ada", True), ("<|channel|>analysis<|message|>Hull?", False)],
+    [
+        ("<think>\nHull? Ada", False),
+        ("[THINK]Hull? Ada", False),
+        ("◁think▷Hull? Ada", False),
+        ("Hull? Ada", True),
+        ("<|channel|>analysis<|message|>Hull?", False),
+    ],
 )
 def test_a_thought_that_never_ends_holds_no_answer(text, opened):
     parted = part(text, opened)

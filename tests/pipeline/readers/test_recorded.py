@@ -8,6 +8,7 @@ import pytest
 from rlc.data.errors import DataError, UsageError
 from rlc.data.sets import lara
 from rlc.data.store import seal, unseal
+from rlc.pipeline.llms.support.thought import part
 from rlc.pipeline.readers.recorded import RecordedReader
 
 BOOKS = {"Cat.txt": "The cat sat. " * 10, "Dog.txt": "The dog ran. " * 30}
@@ -93,6 +94,15 @@ def test_tokens_by_hand(root, examples):
     assert (whole[dog].usage.prompt_tokens, whole[dog].usage.cut_tokens) == (100 + 3, 20)
     assert (rag[cat].usage.prompt_tokens, rag[cat].usage.cut_tokens) == (20 + 3, 0)
     assert [whole[cat].usage.output_tokens, rag[cat].usage.output_tokens] == [2, 3]
+
+
+@pytest.mark.parametrize(("mark", "text"), [("<think>A dog?</think>", "the cat did"), ("<think>", "")])
+def test_a_recorded_thought_is_no_part_of_the_answer(root, examples, monkeypatch, mark, text):
+    monkeypatch.setattr("rlc.pipeline.readers.recorded.part", lambda recorded: part(mark + recorded))
+    asked = [e for e in examples if (e.metadata["file"], e.question) == ("Cat.txt", "Who sat?")]
+    [answer] = RecordedReader(str(root), "m", "rag")(asked)
+    assert answer.text == text
+    assert (answer.error or "").startswith("" if text else "ThoughtUnfinished")
 
 
 def test_no_examples(root):
