@@ -104,7 +104,6 @@ class Agent(Strategy):
     max_tokens: int = 64
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         log = _Log()
         for turn in range(self.turns):
             prompt = self._next(example, log, "agent")

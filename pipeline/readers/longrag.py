@@ -54,7 +54,6 @@ class LongRag(Strategy):
     max_tokens: int = 64
 
     def talk(self, example: Example) -> Talk[Answer]:
-        """Read one example."""
         [found] = yield from search(self.search, example.document, example.question, k=self.passages)
         units = self._units(example, found)
         asked = self._asking(example, BETWEEN.join(unit.page_content for unit in units))
