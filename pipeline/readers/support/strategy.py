@@ -69,7 +69,7 @@ class Strategy(ABC):
         return self._prompt(name, example, text=text)
 
     def remembering(self, memory: GenerationMemory, identity: str) -> Self:
-        """The same reader, whose engines take from the memory what they have written before.
+        """Let the engines of this reader take from a memory what they have written before.
 
         `identity` stands for everything about the reader that changes what they write.
         """
