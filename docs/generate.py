@@ -19,6 +19,7 @@ from mkdocs.structure.pages import Page
 
 import rlc
 from rlc.data.datasets import card_of
+from rlc.data.prompt_files import PromptFile
 from rlc.data.protocols import Weights
 from rlc.data.sets import SETS
 from rlc.data.spec import Family
@@ -33,6 +34,7 @@ from rlc.pipeline.families import (
     LLM,
     READER,
     RETRIEVER,
+    SEARCHER,
     STEP,
     TOKENIZER,
 )
@@ -43,6 +45,7 @@ DATASETS = "<!-- the data sets -->"
 NAMES = re.compile(r"<!-- the public names of (rlc\.\w+) -->")
 HEADINGS = {
     "Readers and routers": READER,
+    "Searchers": SEARCHER,
     "Chunkers": CHUNKER,
     "Retrievers": RETRIEVER,
     "Steps": STEP,
@@ -215,6 +218,8 @@ def _kind(annotation: Any) -> str:  # noqa: ANN401 - whatever an annotation is
     """A type in a few words."""
     if annotation == Weights:
         return "alias, folder or Hugging Face id"
+    if annotation == PromptFile:
+        return "language that ships, or the path of a TOML file"
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         return ", ".join([_kind(inner[0]), *_limits(inner[1:])])
