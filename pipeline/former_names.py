@@ -25,12 +25,16 @@ def present_name(key: str, spec: Mapping[str, Any]) -> str:
     return key if own else "retriever"
 
 
+# Settings that came later, with the value that says what was done before there was such a setting.
+LATER = (("prompt", ENGLISH), ("rope", None), ("rope_factor", 1.0))
+
+
 def first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
-    """A completed spec with its settings called as they were when the first answers were stored."""
+    """A completed spec as it was written when the first answers were stored: former names, and no later settings."""
     if isinstance(value, Mapping):
         return {
             "index" if key == "retriever" else key: first_names(inner)
             for key, inner in value.items()
-            if (key, inner) != ("prompt", ENGLISH)  # before prompts stood in files, all were these
+            if (key, inner) not in LATER
         }
     return [first_names(inner) for inner in value] if isinstance(value, list) else value

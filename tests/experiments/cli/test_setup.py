@@ -58,7 +58,7 @@ def test_what_is_offered(offer):
     assert offer("show", "none", "") == []
     assert offer("diff", "made-own-1", "") == ["made-own-1"]
     assert offer("list", "re") == ["readers", "recipes", "rerankers", "retrievers"]
-    assert offer("compare", "--dataset", "s") == ["sample"]
+    assert offer("compare", "--dataset", "s") == ["sample", "scbench"]
     assert offer("compare", "--arms", "rag,") == ["rag,closed", "rag,long"]
     assert offer("compare", "--router", "learned-") == ["learned-after-both", "learned-after-rag"]
     assert offer("compare", "--set", "readers.rag.or") == ["readers.rag.order="]

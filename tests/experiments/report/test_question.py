@@ -115,7 +115,7 @@ def test_prompts_are_made_again_only_where_they_are_wanted(tmp_path, monkeypatch
     asked = []
     monkeypatch.setattr(
         "rlc.experiments.report.pages.question.rebuild_prompts",
-        lambda spec, example: asked.append(spec) or {},
+        lambda spec, example, script=(): asked.append(spec) or {},
     )
     sample = load_dataset("sample")
     one = sample.examples[0]
