@@ -27,7 +27,12 @@ _LETTER = regex.compile(
     "|".join(rf"(?P<{name}>\p{{Script={name}}}+)" for name in _SCRIPTS) + r"|(?P<Other>\p{L}+)"
 )
 _WORD = regex.compile(r"\p{L}+")
-_LEAST_FUNCTION_WORDS = 0.2  # English prose has about 0.45, German and French below 0.1
+# Names (a paper's references and tables are full of them), abbreviations and a formula's letters are no language's.
+_SMALL_WORD = regex.compile(r"\b\p{Ll}{2,}\b")
+_FEW = 20  # words from which no share is taken
+_LEAST_FUNCTION_WORDS = (
+    0.2  # English prose has about 0.45, LaRA's texts 0.26 and more, German and French below 0.1
+)
 
 
 def scripts(text: str) -> dict[str, float]:
@@ -44,13 +49,18 @@ def scripts(text: str) -> dict[str, float]:
 
 
 def looks_english(text: str) -> bool:
-    """Whether a text is mostly in Latin letters and has as many function words as English has; also without letters."""
+    """Whether a text is mostly in Latin letters and has as many function words as English has; also without letters.
+
+    Counted are words in small letters, or all where there are hardly any.
+    """
     sample = _sample(text)
-    words = _WORD.findall(sample.lower())
+    words = _SMALL_WORD.findall(sample)
+    if len(words) < _FEW:
+        words = _WORD.findall(sample.lower())
     if not words:
         return True
     function = sum(word in STOP_WORDS for word in words) / len(words)
-    return scripts(text).get("Latin", 0.0) > 0.5 and (function >= _LEAST_FUNCTION_WORDS or len(words) < 20)
+    return scripts(text).get("Latin", 0.0) > 0.5 and (function >= _LEAST_FUNCTION_WORDS or len(words) < _FEW)
 
 
 def _sample(text: str) -> str:
