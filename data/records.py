@@ -1,5 +1,6 @@
 """Frozen records: examples, data sets, answers, evidence, usage."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, reduce
@@ -20,6 +21,7 @@ __all__ = [
     "Wording",
     "document_name",
     "evidence_in",
+    "pages_of",
     "passages_of",
 ]
 
@@ -35,7 +37,9 @@ def document_name(document: Document) -> str:
 class Evidence:
     """Text that a reader was given: a half-open character span of its document.
 
-    Where a pruner kept it of a longer passage, `passage` is that passage's span.
+    Where a pruner kept it of a longer passage, `passage` is that passage's span. Of a document with pages, a PDF,
+    `pages` are the first and the last that it stands on, counted from 1; they follow from the span, so they tell no
+    two pieces apart.
     """
 
     document_id: str
@@ -43,6 +47,7 @@ class Evidence:
     end: int
     score: float | None = None
     passage: tuple[int, int] | None = None
+    pages: tuple[int, int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -226,10 +231,27 @@ def evidence_in(document_id: str, evidence: Iterable[Evidence]) -> tuple[Evidenc
     return tuple(one for one in evidence if one.document_id == document_id)
 
 
+def pages_of(metadata: Mapping[str, Any], start: int, end: int) -> tuple[int, int] | None:
+    """The first and the last page, counted from 1, of a span; None where the document does not say where pages begin.
+
+    >>> pages_of({"pages": (0, 11, 30)}, 5, 12)
+    (1, 2)
+    """
+    begins = metadata.get(
+        "pages"
+    )  # as `read_pdf` tells them; another's may be anything, such as a number of pages
+    if not isinstance(begins, list | tuple) or not all(type(one) is int for one in begins) or not begins:
+        return None
+    first = bisect_right(begins, start)
+    return max(1, first), max(1, first, bisect_left(begins, end))
+
+
 def passages_of(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """The passages that evidence was kept of, each once, in order; those that nobody pruned are their own."""
     whole = (
-        one if one.passage is None else replace(one, start=one.passage[0], end=one.passage[1], passage=None)
+        one
+        if one.passage is None
+        else replace(one, start=one.passage[0], end=one.passage[1], passage=None, pages=None)
         for one in evidence
     )
     return tuple(dict.fromkeys(whole))

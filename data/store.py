@@ -282,6 +282,6 @@ def _record(kind: type[Record], fields: Mapping[str, Any]) -> Record:
 
 
 def _evidence(item: Mapping[str, Any]) -> Evidence:
-    """JSON knows no tuples, and answers that were stored before passages were have none."""
-    passage = item.get("passage")
-    return _record(Evidence, {**item, "passage": passage and tuple(passage)})
+    """JSON knows no tuples, and answers that were stored before passages or pages were have none."""
+    pairs = {name: item.get(name) and tuple(item[name]) for name in ("passage", "pages")}
+    return _record(Evidence, {**item, **pairs})

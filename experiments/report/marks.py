@@ -40,7 +40,7 @@ def passages(
         ]
         kept = [(e.start, e.end) for e in own] if own[0].passage else None
         score = "" if whole.score is None else f", score {whole.score:.4g}"
-        name = f"evidence {rank}, characters {whole.start:,} to {whole.end:,}{score}"
+        name = f"evidence {rank}{_pages(own)}, characters {whole.start:,} to {whole.end:,}{score}"
         if kept is not None:
             share = sum(end - start for start, end in kept) / max(1, whole.end - whole.start)
             name += f", {100 * (1 - share):.0f}% of it dropped"
@@ -50,6 +50,15 @@ def passages(
             shown = pieces(text, (whole.start, whole.end), kept, gold)
             found.append(Excerpt(name, shortened(shown, characters)))
     return found
+
+
+def _pages(evidence: Sequence[Evidence]) -> str:
+    """The pages that evidence stands on, as a citation has them."""
+    numbers = [page for one in evidence for page in one.pages or ()]
+    if not numbers:
+        return ""
+    first, last = min(numbers), max(numbers)
+    return f", p. {first}" if first == last else f", pp. {first}-{last}"
 
 
 def gold_excerpts(text: str, gold: Sequence[Span]) -> list[Excerpt]:

@@ -5,7 +5,7 @@ import json
 import mmap
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from numbers import Integral, Real
 from pathlib import Path
@@ -15,7 +15,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from rlc.data.errors import DataError, StoreError
-from rlc.data.records import Answer, Evidence, Example, Step
+from rlc.data.records import Answer, Evidence, Example, Step, pages_of
 from rlc.data.store import step_of
 from rlc.data.text.escape import shorten
 from rlc.experiments.runs.kept import MEND, digest, replaced
@@ -31,6 +31,7 @@ EVIDENCE = pl.List(
             "end": pl.Int64,
             "score": pl.Float64,
             "passage": pl.List(pl.Int64),
+            "pages": pl.List(pl.Int64),
         }
     )
 )
@@ -90,7 +91,8 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "error": (pl.String, "why there is no answer; null where there is one"),
     "evidence": (
         EVIDENCE,
-        "text that was read: half-open character spans of the document, and the passages that they were pruned from",
+        "text that was read: half-open character spans of the document, the passages that they were pruned from, "
+        "and of a PDF the first and the last page (from 1)",
     ),
     "details": (pl.String, "what the strategy kept beside the answer, as JSON"),
     "steps": (pl.String, "what a reader that asks more than once asked, found and was told, as JSON"),
@@ -155,11 +157,18 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
         "finish_reason": answer.finish_reason,
         "prompt_hash": answer.prompt_hash,
         "error": answer.error and whole_characters(answer.error),
-        "evidence": [asdict(piece) for piece in answer.evidence],
+        "evidence": [asdict(_on_pages(piece, example)) for piece in answer.evidence],
         "details": whole_characters(json.dumps(dict(answer.details), sort_keys=True, ensure_ascii=False)),
         "steps": whole_characters(json.dumps([asdict(step) for step in answer.steps], ensure_ascii=False)),
         "metadata": json.dumps(dict(example.metadata), sort_keys=True, ensure_ascii=False, default=str),
     }
+
+
+def _on_pages(piece: Evidence, example: Example) -> Evidence:
+    """The piece with its pages, which readers that choose their own spans leave out."""
+    if piece.pages or piece.document_id != example.document_id:
+        return piece
+    return replace(piece, pages=pages_of(example.document.metadata, piece.start, piece.end))
 
 
 def _check(name: str, value: object, *, whole: bool) -> None:
@@ -229,9 +238,9 @@ def _table(raw: bytes, file: Path) -> pl.LazyFrame:
 
 def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """The evidence of a row, as records."""
+    pairs = ("passage", "pages")
     return tuple(
-        Evidence(**{**item, "passage": item["passage"] and (item["passage"][0], item["passage"][1])})
-        for item in items
+        Evidence(**{**item, **{name: item[name] and tuple(item[name]) for name in pairs}}) for item in items
     )
 
 
@@ -308,7 +317,7 @@ def _completed(table: pl.LazyFrame, file: Path) -> pl.LazyFrame:
     missing = [name for name in SCHEMA if name not in table.collect_schema()]
     if missing:
         raise DataError(f"{file} lacks the columns {', '.join(missing)}; was it written by another version?")
-    if found["evidence"] != EVIDENCE:  # written before passages were
+    if found["evidence"] != EVIDENCE:  # written before passages or pages were
         return table.with_columns(pl.col("evidence").map_elements(list, return_dtype=EVIDENCE))
     return table
 

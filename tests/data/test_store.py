@@ -23,7 +23,7 @@ NUMBERS = {f.name: i + (0.5 if f.type is float else 0) for i, f in enumerate(fie
 FULL = Answer(
     text="Ann, \ud800 \x00 and 北京",
     route="rag",
-    evidence=(Evidence("d", 3, 9, 0.25), Evidence("d", 0, 2, passage=(0, 7))),
+    evidence=(Evidence("d", 3, 9, 0.25, pages=(1, 2)), Evidence("d", 0, 2, passage=(0, 7))),
     usage=Usage(**NUMBERS),
     finish_reason="length",
     prompt_hash="abc",
@@ -73,6 +73,7 @@ def test_every_field_comes_back(store):
     assert all(getattr(FULL, f.name) for f in fields(Answer)), "a new field wants a value here"
     store.put({"a": FULL})
     assert store.get(["a"]) == {"a": FULL}
+    assert store.get(["a"])["a"].evidence[0].pages == (1, 2), "which evidence is not compared by"
 
 
 @given(text=st.text(), score=st.none() | st.floats(allow_nan=False), tokens=st.integers(0, 2**60))

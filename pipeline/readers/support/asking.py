@@ -8,7 +8,7 @@ from langchain_core.documents import Document
 from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import EngineError, RlcError
 from rlc.data.protocols import LLM, Generation, Prompt
-from rlc.data.records import Answer, Evidence, Example, Usage
+from rlc.data.records import Answer, Evidence, Example, Usage, pages_of
 from rlc.pipeline.prompts import prompt_hash
 
 # The prefix must not depend on the question, or no engine could keep it; so every question is given the same room,
@@ -104,16 +104,22 @@ def evidence_of(document_id: str, passage: Document) -> list[Evidence]:
     if "start_index" not in data:
         return []
     score = data.get("relevance_score")
+    start = int(data["start_index"])
+    end = int(data.get("end_index", start + len(passage.page_content)))
     whole = Evidence(
         document_id=str(data.get("source", document_id)),
-        start=int(data["start_index"]),
-        end=int(data.get("end_index", data["start_index"] + len(passage.page_content))),
+        start=start,
+        end=end,
         score=None if score is None else float(score),
+        pages=pages_of(data, start, end),
     )
     if "kept_spans" not in data:
         return [whole]
     place = (whole.start, whole.end)
-    return [replace(whole, start=int(a), end=int(b), passage=place) for a, b in data["kept_spans"]]
+    return [
+        replace(whole, start=int(a), end=int(b), passage=place, pages=pages_of(data, int(a), int(b)))
+        for a, b in data["kept_spans"]
+    ]
 
 
 def _failed(request: Request) -> Answer:

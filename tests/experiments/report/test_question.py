@@ -11,7 +11,7 @@ from rlc.data.errors import DataError, UsageError
 from rlc.data.records import Answer, Document, Evidence, Example, Usage
 from rlc.data.text.escape import escape_controls, shorten
 from rlc.experiments.cli.main import main
-from rlc.experiments.report.marks import pieces, shortened
+from rlc.experiments.report.marks import passages, pieces, shortened
 from rlc.experiments.report.pages.question import show_question
 from rlc.experiments.report.records import Piece
 from rlc.experiments.report.terminal import lines
@@ -70,6 +70,12 @@ def test_all_about_one_question(run):
         "the documents of 'elsewhere' are not at hand; give its folder with --data-root",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(("pages", "shown"), [(None, ""), ((3, 3), ", p. 3"), ((3, 4), ", pp. 3-4")])
+def test_evidence_of_a_pdf_is_shown_by_its_pages(pages, shown):
+    [excerpt] = passages([Evidence("d", 0, 3, pages=pages)], "d", DOCUMENT.page_content, (), 99)
+    assert excerpt.name == f"evidence 1{shown}, characters 0 to 3"
 
 
 def test_nothing_steers_the_terminal(run):

@@ -1,15 +1,25 @@
 """The results file."""
 
 import tracemalloc
+from dataclasses import replace
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from rlc.data.errors import DataError, StoreError
+from rlc.data.records import Answer, Evidence
 from rlc.experiments.runs import results
 from rlc.experiments.runs.loop import answer_all
-from rlc.experiments.runs.results import COLUMNS, LATER, Rows, read_results, verdict, write_results
+from rlc.experiments.runs.results import (
+    COLUMNS,
+    LATER,
+    Rows,
+    evidence_of,
+    read_results,
+    verdict,
+    write_results,
+)
 
 
 def test_round_trip(dataset, right, tmp_path):
@@ -58,7 +68,27 @@ def test_evidence_that_was_written_before_passages_were_is_read(dataset, right, 
     piece = {"document_id": "d", "start": 0, "end": 2, "score": None}
     written = frame.with_columns(pl.Series("evidence", [[piece]] * frame.height, dtype=old))
     write_results(written, tmp_path / "old.parquet")
-    assert read_results(tmp_path / "old.parquet")["evidence"][0].to_list() == [{**piece, "passage": None}]
+    assert read_results(tmp_path / "old.parquet")["evidence"][0].to_list() == [
+        {**piece, "passage": None, "pages": None}
+    ]
+
+
+def test_rows_say_on_which_pages_what_was_read_stands(dataset, tmp_path):
+    """Also where a reader, or a stored answer of before pages were, gives the span alone."""
+    [example, *_] = dataset.examples
+    document = example.document.model_copy(update={"metadata": {"pages": (0, 11)}})
+    evidence = (
+        Evidence(example.document_id, 5, 12),
+        Evidence("other", 0, 3),
+        Evidence("other", 0, 3, pages=(7, 7)),
+    )
+    frame = answer_all(
+        {"own": lambda examples: [Answer("Ada.", "", evidence)]},
+        replace(dataset, examples=(replace(example, document=document),)),
+    )
+    write_results(frame, tmp_path / "results.parquet")
+    read = evidence_of(read_results(tmp_path / "results.parquet")["evidence"][0])
+    assert [one.pages for one in read] == [(1, 2), None, (7, 7)]
 
 
 def test_results_of_before_measures_were_are_read(dataset, right, tmp_path):

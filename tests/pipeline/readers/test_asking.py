@@ -1,10 +1,11 @@
 import pytest
 
+from rlc.chunkers import FixedChunker
 from rlc.data.errors import EngineError
 from rlc.data.protocols import Generation, Prompt
-from rlc.data.records import Evidence, Usage
+from rlc.data.records import Document, Evidence, Usage
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.readers.support.asking import QUESTION_ROOM, Request, ask_all, room_for_text
+from rlc.pipeline.readers.support.asking import QUESTION_ROOM, Request, ask_all, evidence_of, room_for_text
 
 EVIDENCE = (Evidence("d", 0, 3),)
 FOUND = Usage(index_seconds=2.0, retrieve_seconds=0.5, cut_tokens=7, seconds=2.5)
@@ -93,3 +94,13 @@ def test_ordinary_questions_leave_the_same_room():
     assert rooms[0] == rooms[1] == rooms[2]
     assert rooms[3] == rooms[4] == rooms[2] - 256
     assert rooms[5] == rooms[4] - 512
+
+
+def test_evidence_says_on_which_pages_of_a_pdf_it_stands():
+    document = Document("One page.\n\nAnother.", id="a.pdf", metadata={"pages": (0, 11)})
+    chunks = FixedChunker(size=4).transform_documents([document])
+    found = [one for chunk in chunks for one in evidence_of("a.pdf", chunk)]
+    assert [chunk.page_content for chunk in chunks] == ["One page.\n\nAnothe", "r."]
+    assert [one.pages for one in found] == [(1, 2), (2, 2)]
+    pruned = Document("One", metadata={**chunks[0].metadata, "kept_spans": [(0, 3), (11, 14)]})
+    assert [one.pages for one in evidence_of("a.pdf", pruned)] == [(1, 1), (2, 2)]
