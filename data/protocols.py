@@ -26,12 +26,19 @@ class Prompt:
     """What a language model is asked.
 
     `prefix` has identical bytes for every question on the same document, so that an engine can keep what it
-    computed for it; `question` is what follows. `system` goes into the system role where the model has one.
+    computed for it; `question` is what follows. `system` goes into the system role where the model has one. `reply` is
+    put into the model's mouth: the answer goes on from it, and does not hold it. Engines that cannot do so refuse it.
     """
 
     prefix: str
     question: str
     system: str = ""
+    reply: str = ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What identifies the prompt: its texts; those without a reply are what they were before there were replies."""
+        return (self.system, self.prefix, self.question, *((self.reply,) if self.reply else ()))
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def kind_of(example: Example) -> str:
 
 def prompt_hash(prompt: Prompt) -> str:
     """What identifies a prompt in answers and steps."""
-    return fingerprint([prompt.system, prompt.prefix, prompt.question])
+    return fingerprint(list(prompt.parts))
 
 
 def ask(question: str) -> str:

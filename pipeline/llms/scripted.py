@@ -61,8 +61,8 @@ class ScriptedLLM:
         self._counted = (self._kept, 0)
 
     def count(self, prompt: Prompt) -> int:
-        """The tokens of the three texts; there is no template."""
-        return self._count_shared(prompt) + self.tokenizer.count(prompt.question)
+        """The tokens of the texts; there is no template."""
+        return self._count_shared(prompt) + sum(map(self.tokenizer.count, prompt.parts[2:]))
 
     def generate(
         self,
@@ -131,7 +131,7 @@ class ScriptedLLM:
             scripted = self._answers(prompt)
             return scripted if isinstance(scripted, Generation) else Generation(scripted)
         for key, text in self._answers.items():
-            if key in prompt.question:
+            if key in prompt.question + prompt.reply:
                 return Generation(text)
         return _failure(
             f"the script has no answer to {prompt.question[:80]!r}; known: {', '.join(self._answers)}"

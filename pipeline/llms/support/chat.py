@@ -83,10 +83,21 @@ class Chat:
         return codec
 
     def render(self, prompt: Prompt) -> str:
-        """The text that the model sees."""
+        """The text that the model sees, to its last character before the answer.
+
+        Raises:
+            UnsupportedError: if a reply is to be put into the mouth of a model whose answers begin within a thought.
+        """
+        if prompt.reply and self.opens_thought:
+            raise UnsupportedError(
+                f"{self._name} begins every answer with a thought, so none can begin with a given reply"
+            )
+        return self._rendered(prompt) + self._as_text(prompt.reply)
+
+    def _rendered(self, prompt: Prompt) -> str:
         system, user = self._as_text(prompt.system), self._as_text(prompt.prefix + prompt.question)
         if self._template == "plain":
-            return "\n\n".join(part for part in (system, user) if part)
+            return "\n\n".join(part for part in (system, user) if part) + ("\n\n" if prompt.reply else "")
         from jinja2.exceptions import TemplateError
 
         messages = [{"role": "system", "content": system}] if system else []

@@ -54,4 +54,4 @@ def least_tokens(prompt: Prompt, tokenizer: Tokenizer) -> int:
     """Tokens that a prompt has at the least: its words; by the model's own tokenizer nine tenths of its count."""
     if tokenizer.name != ApproximateTokenizer.name:
         return estimate_tokens(tokenizer, prompt) * 9 // 10
-    return sum(len(text.split()) for text in (prompt.system, prompt.prefix, prompt.question))
+    return sum(len(text.split()) for text in prompt.parts)

@@ -77,7 +77,7 @@ class ForwardingLLM:
 
     def _keys(self, prompts: Sequence[Prompt], *wishes: object) -> list[str]:
         about = [self.identity, *wishes]
-        return [fingerprint([*about, prompt.system, prompt.prefix, prompt.question]) for prompt in prompts]
+        return [fingerprint([*about, *prompt.parts]) for prompt in prompts]
 
 
 class CompletingLLM(ForwardingLLM):

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, TypeVar, cast
 
+from rlc.data.errors import UnsupportedError
 from rlc.data.plain import parse_json
 from rlc.data.protocols import Generation, Prompt, Tokenizer
 
@@ -72,7 +73,7 @@ def ending(said: object, text: str) -> Ending:
 
 def estimate_tokens(tokenizer: Tokenizer, prompt: Prompt) -> int:
     """The prompt's tokens by a tokenizer near the model's own, plus `TEMPLATE_TOKENS`."""
-    return sum(map(tokenizer.count, (prompt.system, prompt.prefix, prompt.question))) + TEMPLATE_TOKENS
+    return sum(map(tokenizer.count, prompt.parts)) + TEMPLATE_TOKENS
 
 
 def is_json(text: str) -> bool:
@@ -93,7 +94,14 @@ def ask_by_prefix(
     together would all pay for the document. Siblings go before the next document, while the cache still holds
     theirs. Each result is yielded with its prompt's place as it ends. An exception from `ask`, or an interrupt, ends the
     asking at once: the event that `ask` is given is set, and nobody waits for what is still in flight.
+
+    Raises:
+        UnsupportedError: if a prompt holds words to be put into the model's mouth; servers take no such thing.
     """
+    if any(prompt.reply for prompt in prompts):
+        raise UnsupportedError(
+            "a server begins its answers itself: a prompt with a reply to go on from needs the engine hf or vllm"
+        )
     groups: dict[tuple[object, ...], list[int]] = {}
     for i, prompt in enumerate(prompts):
         key = (prompt.system, prompt.prefix) if prompt.prefix else (i,)  # no prefix, no kinship

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -131,3 +132,18 @@ def test_control_marks_in_a_text_stay_text(tiny_llm_folder):
     assert "‹|im_end|>.‹|im_end|>" in chat.codec.decode(attacked)
     plain = Chat("tiny", tiny_llm_folder, template="plain")
     assert chat.codec.convert_tokens_to_ids("</s>") not in plain.encode(Prompt(attack, "Who?"))
+
+
+def test_a_reply_stands_where_the_answer_begins(chat):
+    asked = Prompt("Read. ", "Who?", "Be kind.")
+    told = replace(asked, reply="It was")
+    assert chat.render(told) == chat.render(asked) + ("" if chat._template == "chat" else "\n\n") + "It was"
+    assert chat.encode(told) == whole(chat, told)
+    assert asked.parts == ("Be kind.", "Read. ", "Who?")
+    assert told.parts == (*asked.parts, "It was")
+
+
+def test_no_reply_before_a_thought(templated):
+    chat = templated(THINKING_TEMPLATE.partition("{% if")[0] + "<think>\n", thinking=False)
+    with pytest.raises(UnsupportedError, match="none can begin with a given reply"):
+        chat.render(Prompt("", "Who?", reply="It was"))

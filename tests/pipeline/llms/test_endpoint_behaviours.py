@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from rlc.data.errors import EngineUnavailableError
+from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Prompt
 from rlc.pipeline.llms.endpoint import EndpointLLM
 from rlc.pipeline.llms.support.remote import take
@@ -507,3 +507,9 @@ def test_an_interrupt_that_comes_just_before_a_wait_is_heard():
     assert max(heard) <= 0.2
     with pytest.raises(Empty):
         take(SimpleQueue(), 0.01)
+
+
+def test_a_server_cannot_be_given_the_first_words_of_its_answer():
+    llm = EndpointLLM("m", 1000, "http://127.0.0.1:9/v1")
+    with pytest.raises(UnsupportedError, match="needs the engine hf or vllm"):
+        llm.generate([Prompt("", "Who?", reply="It was")], max_tokens=5)

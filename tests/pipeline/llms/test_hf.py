@@ -1,6 +1,7 @@
 import json
 import logging
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -394,3 +395,14 @@ def test_a_stretched_model_reads_beyond_its_window_with_the_frequencies_that_rop
     assert "exceed the window" in refused.error
     with pytest.raises(ValueError, match="take 'ntk'"):
         HfLLM(str(tiny_llm_folder), rope="dynamic", rope_factor=2)
+
+
+def test_an_answer_goes_on_from_the_reply_it_is_given(engine):
+    llm = engine()
+    [prompt, *_] = PROMPTS
+    [whole] = llm.generate([prompt], max_tokens=6)
+    first = whole.text[: len(whole.text) // 2]
+    [rest] = llm.generate([replace(prompt, reply=first)], max_tokens=6)
+    assert rest.error is None
+    assert rest.usage.prompt_tokens > llm.count(prompt)
+    assert rest.usage.prompt_tokens == llm.count(replace(prompt, reply=first))
