@@ -2,17 +2,20 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
+MakeObject = Callable[[list[tuple[str, Any]]], dict[str, Any]]
 
-def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever stands there
-    """What JSON says, by one error for all that is wrong with it.
+
+def parse_json(text: str | bytes, make: MakeObject | None = None) -> Any:  # noqa: ANN401 - whatever stands there
+    """What JSON says, by one error for all that is wrong with it; `make` sees keys that stand twice.
 
     Raises:
         ValueError: if it is no JSON, or nests deeper than Python reads (where `json.loads` ends in a RecursionError).
     """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=make)
     except RecursionError as error:
         raise ValueError("it nests deeper than any use") from error
 

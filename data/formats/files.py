@@ -7,7 +7,7 @@ import json
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,11 +86,15 @@ def read_text(path: Path) -> str:
 
 @dataclass(frozen=True)
 class JsonRow:
-    """One object of a JSON Lines file, with where it stands (`line` counts from 1)."""
+    """One object of a JSON Lines file, with where it stands (`line` counts from 1).
+
+    `twice` are keys that it, or an object within it, has more than once, of which `values` holds the last.
+    """
 
     path: Path
     line: int
     values: Mapping[str, Any]
+    twice: Sequence[str] = ()
 
     def fault(self, reason: str) -> DataError:
         """The error that says what is wrong with this row."""
@@ -182,8 +186,18 @@ def unpacked(path: Path) -> bytes:
 
 
 def _parse(path: Path, line: int, raw: bytes) -> JsonRow:
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                twice.append(key)
+            found[key] = value
+        return found
+
     try:
-        values = parse_json(raw.decode())
+        values = parse_json(raw.decode(), once)
         if b"\\u" in raw:  # only an escape can bring half a surrogate pair, which no file can hold afterwards
             json.dumps(values, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
@@ -197,7 +211,7 @@ def _parse(path: Path, line: int, raw: bytes) -> JsonRow:
         raise DataError(f"{path}: line {line}: not JSON ({error}); expected one object a line") from error
     if not isinstance(values, dict):
         raise DataError(f"{path}: line {line}: expected a JSON object {{...}}, got {type(values).__name__}")
-    return JsonRow(path, line, values)
+    return JsonRow(path, line, values, twice)
 
 
 def digest(root: Path, paths: Iterable[Path]) -> str:

@@ -149,6 +149,8 @@ def _answers(row: JsonRow) -> tuple[str, ...]:
 
 
 def _refuse_unknown(row: JsonRow, known: Iterable[str]) -> None:
+    if row.twice:
+        raise row.fault(f"has {row.twice[0]!r} twice; keep one of them")
     for key in row.values:
         if key not in known:
             raise row.fault(unknown("key", key, known))

@@ -137,3 +137,11 @@ def test_no_questions_teaches_how_to_write_one(tmp_path):
 def test_no_documents(tmp_path):
     with pytest.raises(DataError, match="holds no documents"):
         load(write(tmp_path, [ASKED], []))
+
+
+@pytest.mark.parametrize("key", ['"answer": "Ada", "answer": "Ben"', '"meta": {"answer": 1, "answer": 2}'])
+def test_a_key_that_stands_twice_is_no_choice_of_the_last(tmp_path, key):
+    folder = write(tmp_path, [ASKED], DOCUMENTS)
+    (folder / "questions.jsonl").write_text(f'{{"question": "Who?", "document": "handbook", {key}}}\n')
+    with pytest.raises(DataError, match=r"questions\.jsonl: line 1: has 'answer' twice; keep one of them"):
+        load(folder)
