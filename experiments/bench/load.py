@@ -87,20 +87,20 @@ def write_questions(folder: Path, questions: int) -> None:
 
 
 def comparison(questions: int, place: Path) -> Figures:
-    """Compare, compare again from the store, and look at the run in every way."""
+    """Compare, look at the run in every way, and compare again from the store."""
     write_questions(place / "own", questions)
     (place / "r.toml").write_text(RECIPE, encoding="utf-8")
     compare = [*RLC, "compare", "--dataset", "own", "--recipe", "r.toml", "--out", "runs", "--no-track"]
     reading = "from rlc.data.datasets import load_dataset; load_dataset('own')"
-    steps = {"data": [sys.executable, "-c", reading], "compare": compare, "again": compare}
     figures: Figures = {}
-    for name, command in steps.items():
+    for name, command in {"data": [sys.executable, "-c", reading], "compare": compare}.items():
         figures[name] = _told(f"{questions:,} {name}", measured(command, place))
     [run] = [str(file.parent) for file in (place / "runs").glob("*/results.parquet")]
     for name, more in {
         "report": ["report", run, "--data-root", "own"],
         "show": ["show", run, "q77"],
         "diff": ["diff", run, run],
+        "again": compare[len(RLC) :],
     }.items():
         figures[name] = _told(f"{questions:,} {name}", measured([*RLC, *more], place))
     sizes = {

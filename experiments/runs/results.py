@@ -236,6 +236,18 @@ def _table(raw: bytes, file: Path) -> pl.LazyFrame:
     return pl.scan_parquet(io.BytesIO(raw))
 
 
+def by_reader(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Every reader's rows, in the order of its first; those that stand together, as in all results, are not copied."""
+    runs = frame["reader"].rle().struct.unnest()
+    if runs["value"].is_duplicated().any():
+        return {str(name): part for (name,), part in frame.group_by("reader", maintain_order=True)}
+    starts = runs["len"].cum_sum() - runs["len"]
+    return {
+        name: frame.slice(start, length)
+        for name, start, length in zip(runs["value"], starts, runs["len"], strict=True)
+    }
+
+
 def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """The evidence of a row, as records."""
     pairs = ("passage", "pages")

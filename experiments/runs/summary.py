@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from rlc.experiments.metrics.amortised import Costs, costs_of
+from rlc.experiments.runs.results import by_reader
 from rlc.experiments.scorers.measured import UNPARSED
 from rlc.experiments.statistics.intervals import estimate
 
@@ -21,9 +22,7 @@ def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
     tokens and in seconds; None where a run has none of them, or nothing was timed.
     """
     tasks = tasks_of(frame)
-    return [
-        _summary(reader, part, tasks) for (reader,), part in frame.group_by("reader", maintain_order=True)
-    ]
+    return [_summary(reader, part, tasks) for reader, part in by_reader(frame).items()]
 
 
 def tasks_of(frame: pl.DataFrame) -> list[str]:
@@ -32,7 +31,7 @@ def tasks_of(frame: pl.DataFrame) -> list[str]:
     return [t for t in TASK_ORDER if t in present] + sorted(present - set(TASK_ORDER))
 
 
-def _summary(reader: object, part: pl.DataFrame, tasks: list[str]) -> dict[str, Any]:
+def _summary(reader: str, part: pl.DataFrame, tasks: list[str]) -> dict[str, Any]:
     answered = part.filter(pl.col("error").is_null())
     routes = (
         {}

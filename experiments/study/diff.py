@@ -9,9 +9,10 @@ from rlc.data.errors import DataError, UsageError, unknown
 from rlc.data.spec import flatten
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.statistics.intervals import Difference, difference
-from rlc.experiments.study.study import Comparison, Study, corrected, make_study
+from rlc.experiments.study.study import OF_QUESTION, Comparison, Study, corrected, make_study
 
 SIDES = ("first", "second")
+COMPARED = ("reader", *OF_QUESTION, "prediction", "error", "value", "prompt_tokens", "seconds", "details")
 PASSING = ("date", "dataset.root")  # differ between any two runs and say nothing
 
 
@@ -75,7 +76,9 @@ def diff_runs(first: StoredRun, second: StoredRun, pairs: Mapping[str, str] | No
         DataError: if a question of one id reads otherwise in the other run.
     """
     names = _matched(first, second, pairs or {})
-    frames = [_common(one.frame, other.frame) for one, other in ((first, second), (second, first))]
+    frames = [
+        _common(one.frame.select(COMPARED), other.frame) for one, other in ((first, second), (second, first))
+    ]
     if frames[0].is_empty():
         raise UsageError(
             f"{first.folder.name} and {second.folder.name} have no question in common, so nothing can be compared: "

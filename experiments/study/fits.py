@@ -46,6 +46,11 @@ class Sight:
         return self.seen > self.held_out
 
 
+def is_fitted(spec: Spec) -> bool:
+    """Whether a reader's completed spec names a fit."""
+    return spec.get("use") in FITTED and "fit" in spec
+
+
 def sight(spec: Spec, models: Sequence[str], questions: Sequence[Question]) -> Sight | None:
     """What a router has seen, from its completed spec; None for a reader that is fitted on nothing.
 
@@ -54,7 +59,7 @@ def sight(spec: Spec, models: Sequence[str], questions: Sequence[Question]) -> S
         models: The language models behind its arms.
         questions: The questions that it decided.
     """
-    if spec.get("use") not in FITTED or "fit" not in spec:
+    if not is_fitted(spec):
         return None
     try:
         fit = FittedOn.of(_provenance(spec))

@@ -5,7 +5,7 @@ Outcomes are kept by question: the figure of its measure (1 right, 0 wrong for t
 readers have one, and every interval is clustered by document.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
@@ -19,17 +19,23 @@ from rlc.data.errors import DataError
 from rlc.data.records import Dataset, Evidence, Example, evidence_in
 from rlc.experiments.metrics.cost import Price
 from rlc.experiments.metrics.evidence import first_rank, places, silver
-from rlc.experiments.runs.results import evidence_of
+from rlc.experiments.runs.results import by_reader, evidence_of
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
 from rlc.experiments.statistics.ceiling import Ceiling, RouterScore, ceiling, score_router
 from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.experiments.statistics.resample import Floats
-from rlc.experiments.study.fits import MARK, Question, Sight, sight
+from rlc.experiments.study.fits import MARK, Question, Sight, is_fitted, sight
 from rlc.experiments.study.readers import ROLES, ReaderInfo, readers_of
 from rlc.pipeline.routers.support.decide import HELD_OUT
 
 Mask = NDArray[np.bool_]
+Read = Iterable[tuple[str, Sequence[Evidence]]]
+"""Spans of each question's own document, with the question's id."""
+
+OF_QUESTION = (
+    "example_id", "document_id", "task", "length", "type", "question", "answers", "answerable", "metadata",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -129,39 +135,47 @@ class Study:
             **{name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided},
         }
 
-    def read(self, reader: ReaderInfo) -> dict[str, tuple[Evidence, ...]]:
-        """What the reader was given of each question's own document, by id, where its answers say what they read.
+    def read(self, reader: ReaderInfo) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
+        """What the reader was given of each question's own document, where its answers say what they read.
 
-        That is nothing where all passages are from other documents of a collection.
+        That is nothing where all passages are from other documents of a collection. One question at a time: the records
+        of a large run's evidence take more than its results.
         """
-        rows = self.answered(reader).filter(pl.col("evidence").list.len() > 0)
-        return {
-            example_id: evidence_in(document_id, evidence_of(items))
-            for example_id, document_id, items in rows.select(
-                "example_id", "document_id", "evidence"
-            ).iter_rows()
-        }
+        rows = self._said(reader)
+        for example_id, document_id, items in rows.select(
+            "example_id", "document_id", "evidence"
+        ).iter_rows():
+            yield example_id, evidence_in(document_id, evidence_of(items))
+
+    def _said(self, reader: ReaderInfo) -> pl.DataFrame:
+        """The reader's answers that say what they read."""
+        return self.answered(reader).filter(pl.col("evidence").list.len() > 0)
 
     @cached_property
     def found(self) -> dict[str, Floats]:
         """By reader that says what it read: 1 where that holds the evidence, 0 where not, NaN where unknown."""
         return {
-            reader.name: self.held(read)
+            reader.name: self.held(self.read(reader))
             for reader in self.readers
-            if (read := self.read(reader)) and self.dataset is not None
+            if self.dataset is not None and self._said(reader).height
         }
 
-    def held(self, read: Mapping[str, Sequence[Evidence]]) -> Floats:
+    def held(self, read: Read) -> Floats:
         """By question, whether these spans hold all of the evidence; NaN where nobody knows it, or what was read."""
         values = np.full(self.examples.height, np.nan)
-        for place, name in enumerate(self.examples["example_id"]):
-            if name in self.marked and name in read:
-                values[place] = all(covers(read[name], span) for span in self.marked[name])
-            elif name in self.gold and name in read:
+        for name, spans in read:
+            if name in self.marked:
+                values[self.places[name]] = all(covers(spans, span) for span in self.marked[name])
+            elif name in self.gold:
                 text = self.asked[name].document.page_content
-                spans = [text[piece.start : piece.end] for piece in read[name]]
-                values[place] = first_rank(spans, self.gold[name]) is not None
+                texts = [text[piece.start : piece.end] for piece in spans]
+                values[self.places[name]] = first_rank(texts, self.gold[name]) is not None
         return values
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The row of `examples` of each question, by id."""
+        return {name: place for place, name in enumerate(self.examples["example_id"])}
 
     def row(self, reader: ReaderInfo, id_: str) -> list[dict[str, Any]]:
         """The reader's row for a question, in a list, empty where it was not asked."""
@@ -316,19 +330,21 @@ def make_study(
     frame = run.frame
     if frame.is_empty():
         raise DataError(f"{run.folder}: the results hold no rows, so there is nothing to report")
-    rows = {str(name): part for (name,), part in frame.group_by("reader", maintain_order=True)}
+    rows = by_reader(frame)
     for name, part in rows.items():
         twice = part.filter(pl.col("example_id").is_duplicated())["example_id"]
         if len(twice):
             raise DataError(f"{run.folder}: the reader {name!r} has several rows for {twice[0]!r}; keep one")
-    examples = frame.unique("example_id", keep="first", maintain_order=True).with_columns(
+    asked = frame.select(OF_QUESTION).unique("example_id", keep="first", maintain_order=True)
+    examples = asked.with_columns(
         names_absent=pl.col("metadata").str.json_path_match("$.names_absent") == "true"
     )
     failed = pl.col("error").is_not_null() & (
         (pl.col("answers").list.len() > 0) | (pl.col("answerable") == False)  # noqa: E712 - null is neither
     )
     readers = readers_of(list(rows), run.specs, run.labels)
-    looks = {e.name: sight(run.specs.get(e.name, {}), e.models, _decided(rows[e.name])) for e in readers}
+    fitted = [(e, run.specs[e.name]) for e in readers if is_fitted(run.specs.get(e.name, {}))]
+    looks = {e.name: sight(spec, e.models, _decided(rows[e.name])) for e, spec in fitted}
     sights = {name: look for name, look in looks.items() if look is not None}
     marked = {name for name, look in sights.items() if look.in_sample}
     return Study(

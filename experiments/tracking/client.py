@@ -101,7 +101,8 @@ def _make_whole(mlflow: Any, file: Path) -> None:  # noqa: ANN401 - the module
     if file.is_file() and not _is_half(mlflow, file):
         return
     for left in file.parent.glob(f".{file.name}.*"):
-        if not Path(f"/proc/{left.name.rpartition('.')[2]}").exists():  # its maker was killed
+        maker = left.name.rpartition(".")[2].partition("-")[0]  # SQLite's journal has a -journal behind
+        if not Path(f"/proc/{maker}").exists():  # it was killed
             left.unlink(missing_ok=True)
     part = file.with_name(f".{file.name}.{os.getpid()}")
     try:

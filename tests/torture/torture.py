@@ -170,10 +170,11 @@ def kills(draw: random.Random, place: Path) -> Found:
             process.kill()
         try:
             process.wait(LIMIT)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as error:
             found["crashed"] += 1
             process.kill()
             process.wait()
+            sys.stderr.write(f"killed, and still there: {error}\n")
         now = stored(place)
         found["lost"] += now < kept
         kept = now
@@ -281,8 +282,9 @@ def texts(draw: random.Random, place: Path) -> Found:
                 made = one()
             except RlcError:
                 made = None
-            except Exception:  # noqa: BLE001 - what the torture is for
+            except Exception as error:  # noqa: BLE001 - what the torture is for
                 found["crashed"] += 1
+                sys.stderr.write(f"a hostile text, trial {trials.index(one)}: {error!r}: {text!r}\n")
             found["wrong"] += time.process_time() - begun > 10
             if one is trials[0] and made is not None:
                 found["lost"] += lost_text(clean, made)
@@ -339,8 +341,9 @@ def torture(seed: int, rounds: int | None, minutes: float = 0.0) -> dict[str, Fo
                 warnings.simplefilter("ignore")
                 try:
                     totals[name] += one(random.Random(f"{seed} {number} {name}"), Path(place))
-                except subprocess.TimeoutExpired:  # a command hangs
+                except subprocess.TimeoutExpired as error:  # a command hangs
                     totals[name]["crashed"] += 1
+                    sys.stderr.write(f"{name}, round {number}: {error}\n")
         number += 1
     return totals
 

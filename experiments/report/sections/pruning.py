@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
-from rlc.data.records import Evidence, passages_of
+from rlc.data.records import passages_of
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.experiments.report.cells import name, percent, points
 from rlc.experiments.report.figures.plots import FAINT, INK, MARKERS, label_points, new_panels, point, reach
@@ -33,15 +34,12 @@ class Pruned:
 
 def pruning(study: Study) -> Section | None:
     """Tokens removed against evidence kept and against accuracy; None where no reader prunes."""
-    read = {e.name: study.read(e) for e in study.readers if e.role != "router"}
-    readers = [
-        e for e in study.readers if any(p.passage for found in read.get(e.name, {}).values() for p in found)
-    ]
+    readers = [e for e in study.readers if e.role != "router" and _prunes(study, e)]
     if not readers:
         return None
     if study.dataset is None:
         return Section("pruning", TITLE, texts=(f"Not measured: {study.absence}.",))
-    found = [_measured(study, reader, read[reader.name]) for reader in readers]
+    found = [_measured(study, reader) for reader in readers]
     whole = [e for e in study.readers if e.role in {one.role for one in readers} and e not in readers]
     plain = [
         Pruned(e, np.zeros(study.examples.height), np.full(study.examples.height, np.nan)) for e in whole
@@ -67,18 +65,24 @@ def pruning(study: Study) -> Section | None:
     )
 
 
-def _measured(study: Study, reader: ReaderInfo, read: dict[str, tuple[Evidence, ...]]) -> Pruned:
+def _prunes(study: Study, reader: ReaderInfo) -> bool:
+    """Whether any span that it was given was kept of a longer passage."""
+    spans = study.answered(reader).select(pl.col("evidence").explode()).to_series()
+    return bool(spans.struct.field("passage").is_not_null().any())
+
+
+def _measured(study: Study, reader: ReaderInfo) -> Pruned:
     tokenizer = ApproximateTokenizer()
     removed = np.full(study.examples.height, np.nan)
-    for place, id_ in enumerate(study.examples["example_id"]):
-        if read.get(id_):
+    for id_, spans in study.read(reader):
+        if spans:
             text = study.asked[id_].document.page_content
             stayed, given = (
-                sum(tokenizer.count(text[piece.start : piece.end]) for piece in spans)
-                for spans in (read[id_], passages_of(read[id_]))
+                sum(tokenizer.count(text[piece.start : piece.end]) for piece in pieces)
+                for pieces in (spans, passages_of(spans))
             )
-            removed[place] = 1 - stayed / max(1, given)
-    before = study.held({id_: passages_of(spans) for id_, spans in read.items()})
+            removed[study.places[id_]] = 1 - stayed / max(1, given)
+    before = study.held((id_, passages_of(spans)) for id_, spans in study.read(reader))
     return Pruned(reader, removed, np.where(before == 1, study.found[reader.name], np.nan))
 
 
@@ -116,7 +120,7 @@ def _gain(study: Study, reader: ReaderInfo, base: ReaderInfo) -> Difference:
 def _base(study: Study, reader: ReaderInfo) -> ReaderInfo | None:
     """The reader of the same kind and group that prunes nothing."""
     same = [e for e in study.groups[reader.group] if e.role == reader.role]
-    return next((e for e in same if not any(p.passage for f in study.read(e).values() for p in f)), None)
+    return next((e for e in same if not _prunes(study, e)), None)
 
 
 def _curves(study: Study, found: Sequence[Pruned]) -> "Figure":

@@ -60,18 +60,20 @@ def _whence(study: Study) -> str:
 
 def _measured(study: Study, reader: ReaderInfo) -> list[Floats]:
     """By question, NaN where the rule has nothing to say or nothing was read: found, at random, at first, share."""
-    read = study.read(reader)
-    lengths = {id_: len(study.asked[id_].document.page_content) for id_ in read}
     shares = np.full(study.examples.height, np.nan)
-    for place, id_ in enumerate(study.examples["example_id"]):
-        if id_ in study.gold_places and id_ in read:
-            shares[place] = _covered(read[id_]) / max(1, lengths[id_])
+    for id_, spans in study.read(reader):
+        if id_ in study.gold_places:
+            shares[study.places[id_]] = _covered(spans) / max(1, _length(study, id_))
     return [
         study.found[reader.name],
-        study.held({id_: _random(id_, lengths[id_], spans) for id_, spans in read.items()}),
-        study.held({id_: _first(spans) for id_, spans in read.items()}),
+        study.held((id_, _random(id_, _length(study, id_), spans)) for id_, spans in study.read(reader)),
+        study.held((id_, _first(spans)) for id_, spans in study.read(reader)),
         shares,
     ]
+
+
+def _length(study: Study, id_: str) -> int:
+    return len(study.asked[id_].document.page_content)
 
 
 def _random(seed: str, length: int, spans: Spans) -> Spans:

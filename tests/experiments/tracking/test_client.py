@@ -1,5 +1,6 @@
 """MLflow's database and runs after somebody was killed in the middle."""
 
+import os
 import sqlite3
 
 import pytest
@@ -18,7 +19,8 @@ def own_place(monkeypatch):
 def test_a_half_made_database_without_runs_is_moved_aside_and_runs_are_found_by_their_tags(tmp_path):
     with sqlite3.connect(tmp_path / "mlflow.db") as half:
         half.execute("CREATE TABLE secrets (name TEXT)")
-    (tmp_path / ".mlflow.db.999999999").write_bytes(b"left by a maker that was killed")
+    for name in ("999999999", "999999999-journal", f"{os.getppid()}-journal"):
+        (tmp_path / f".mlflow.db.{name}").write_bytes(b"a maker's, who was killed or is at work")
     with connect(tmp_path, tmp_path / "run") as connection:
         made = connection.create("one", {"rlc.run": "one", "rlc.kind": "comparison"})
         assert connection.find({"rlc.run": "one", "rlc.kind": "comparison"}) == made
@@ -26,7 +28,8 @@ def test_a_half_made_database_without_runs_is_moved_aside_and_runs_are_found_by_
         assert connection.find({"rlc.run": "o'ne"}) is None
     names = {path.name for path in tmp_path.iterdir() if path.is_file()}
     assert sum(name.startswith("mlflow.damaged-") for name in names) == 1
-    assert not any(name.startswith(".mlflow.db.") for name in names)
+    left = [name for name in names if name.startswith(".mlflow.db.")]
+    assert left == [f".mlflow.db.{os.getppid()}-journal"], "its maker lives"
 
 
 def test_a_half_made_database_with_runs_is_left_where_it_is(tmp_path):
