@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -148,7 +149,7 @@ def damage(draw: random.Random, kept: Kept, times: int) -> Counter[str]:
             continue
         except Exception as error:  # noqa: BLE001 - what the torture is for
             found["crashed"] += 1
-            found[f"{file.name}: {type(error).__name__}: {str(error)[:80]}"] += 0
+            sys.stderr.write(f"{file.name}: {type(error).__name__}: {str(error)[:200]}\n")
     file.write_bytes(whole)
     return found
 
