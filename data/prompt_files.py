@@ -7,6 +7,7 @@ place that ends in `?` may be left out. Its setting `prompt` is a language that 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
@@ -60,18 +61,29 @@ def read_prompts(method: type, prompt: str = ENGLISH) -> PromptTexts:
     Raises:
         SpecError: if there is no such file, it is no TOML, or a text or a place is missing or unknown.
     """
-    if prompt.endswith(".toml"):
-        try:
-            content = Path(prompt).read_bytes()
-        except OSError as error:
-            raise SpecError(
-                f"the prompt file {prompt} cannot be read ({error.strerror}); expected one of the languages "
-                f"{', '.join(shipped_languages(method))}, or the path of a TOML file"
-            ) from error
-    elif prompt in (languages := shipped_languages(method)):
-        content = (files(_package(method)) / f"{_stem(method)}.{prompt}.toml").read_bytes()
-    else:
-        raise SpecError(f"{unknown('prompt language', prompt, languages)}; or name a .toml file of your own")
+    if not prompt.endswith(".toml"):
+        return _shipped(method, prompt)
+    try:
+        content = Path(prompt).read_bytes()
+    except OSError as error:
+        raise SpecError(
+            f"the prompt file {prompt} cannot be read ({error.strerror}); expected one of the languages "
+            f"{', '.join(shipped_languages(method))}, or the path of a TOML file"
+        ) from error
+    return _parsed(method, prompt, content)
+
+
+@cache  # asked for with every question, and no run changes what ships
+def _shipped(method: type, language: str) -> PromptTexts:
+    if language not in (languages := shipped_languages(method)):
+        raise SpecError(
+            f"{unknown('prompt language', language, languages)}; or name a .toml file of your own"
+        )
+    file = files(_package(method)) / f"{_stem(method)}.{language}.toml"
+    return _parsed(method, language, file.read_bytes())
+
+
+def _parsed(method: type, prompt: str, content: bytes) -> PromptTexts:
     try:
         found = parse_toml(content.decode("utf-8"))
     except ValueError as error:

@@ -147,6 +147,7 @@ class Builder:
             if key not in parameters:
                 raise SpecError(f"{path}.{key}: {unknown('setting', key, parameters)}")
         completed: Spec = {"use": name}
+        method = family.method(name, path)
         for key, parameter in parameters.items():
             value = settings.get(key, parameter.default)
             if value is inspect.Parameter.empty:
@@ -155,7 +156,6 @@ class Builder:
                 )
             if key in settings or type(value) in PLAIN:
                 completed[key] = self._complete_value(parameter.annotation, value, f"{path}.{key}")
-            method = family.method(name, path)
             if names_prompts(parameter.annotation) and key in completed and getattr(method, "PROMPTS", None):
                 read_prompts(method, completed[key])  # a bad file is refused before any work
         return completed

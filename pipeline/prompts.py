@@ -12,15 +12,6 @@ from rlc.data.protocols import Prompt
 from rlc.data.records import Example, Wording
 from rlc.data.spec import fingerprint
 
-SYSTEM = "You are a helpful assistant"
-NO_NOTES = "(Nothing in it bears on the question.)"
-PART_OF = {
-    "paper": "some papers",
-    "financial": "a financial statement",
-    "book": "a book",
-    "collection": "some documents",
-}
-
 
 def long_prompt(
     texts: PromptTexts, kind: str, text: str, question: str, wording: Wording | None = None
@@ -62,8 +53,3 @@ def kind_of(example: Example) -> str:
 def prompt_hash(prompt: Prompt) -> str:
     """What identifies a prompt in answers and steps."""
     return fingerprint(list(prompt.parts))
-
-
-def ask(question: str) -> str:
-    """The question as it stands at the end of every prompt."""
-    return f"Question: {question}\n\nBe concise."

@@ -132,7 +132,7 @@ def _row(path: Path, number: int, values: object) -> JsonRow:
 def _json(path: Path, text: str) -> Any:  # noqa: ANN401 - plain data
     try:
         return parse_json(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path}: not JSON ({error}); fetch it again") from error
 
 

@@ -17,12 +17,11 @@ from rlc.pipeline.readers.support.asking import (
     room_for_text,
     tokens_of,
 )
+from rlc.pipeline.readers.support.moves import BETWEEN
 from rlc.pipeline.readers.support.quotes import places_of, quotes_in
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, search
-
-BETWEEN = "\n\n"  # stands between passages
 
 
 class _Read(NamedTuple):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
-from rlc.data.records import Answer, Evidence, Example
+from rlc.data.records import Answer, Evidence, Example, by_document
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import BETWEEN, pieces_of, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
@@ -110,8 +110,7 @@ class MemWalker(Strategy):
         """Bound the prompts: the tree once, then `moves` visits and an answer for each question."""
         loads: list[PromptLoad] = []
         each = self.summary_tokens + MARGIN
-        for document in dict.fromkeys(example.document_id for example in examples):
-            asked = [example for example in examples if example.document_id == document]
+        for document, asked in by_document(examples).items():
             leaves = pieces_of(asked[0].document, self.segment, self.llm.tokenizer)
             frame = self.llm.count(self._prompt("summary", asked[0], text="")) + MARGIN
             loads.append(PromptLoad(document, 0, len(leaves), frame + self.segment, self.summary_tokens))

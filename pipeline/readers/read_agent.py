@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
-from rlc.data.records import Answer, Document, Evidence, Example
+from rlc.data.records import Answer, Document, Evidence, Example, by_document
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import BETWEEN, pieces_of, room_for, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
@@ -88,8 +88,7 @@ class ReadAgent(Strategy):
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:
         """Bound the prompts: the document twice, for pages and gists, then twice the gists for each question."""
         loads: list[PromptLoad] = []
-        for document in dict.fromkeys(example.document_id for example in examples):
-            asked = [example for example in examples if example.document_id == document]
+        for document, asked in by_document(examples).items():
             parts = self._parts(asked[0])
             words = sum(_words(part.page_content) for part in parts)
             pages = words // self.least_words + 1

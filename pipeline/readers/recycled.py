@@ -9,7 +9,7 @@ from typing import ClassVar
 from rlc.data.errors import ContextOverflowError
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Prompt, Role
-from rlc.data.records import Answer, Document, Example, Usage
+from rlc.data.records import Answer, Document, Example, Usage, by_document
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import pieces_of, room_for, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
@@ -74,8 +74,7 @@ class Recycled(Strategy):
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:
         """Bound the prompts: an example of each drawn paragraph, then the document with its examples once."""
         loads: list[PromptLoad] = []
-        for document in dict.fromkeys(example.document_id for example in examples):
-            asked = [example for example in examples if example.document_id == document]
+        for document, asked in by_document(examples).items():
             paragraphs = self._paragraphs(asked[0])
             drawn = min(self.examples, len(paragraphs))
             frame = self.llm.count(self._prompt("example", asked[0], text="")) + MARGIN

@@ -6,7 +6,7 @@ from rlc.chunkers import RecursiveChunker
 from rlc.data.prompt_files import read_prompts
 from rlc.data.records import Wording
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.prompts import ask, closed_prompt, long_prompt, rag_prompt
+from rlc.pipeline.prompts import closed_prompt, long_prompt, rag_prompt
 from rlc.pipeline.readers import ClosedBookReader, LongReader, RagReader
 from rlc.retrievers import BM25Retriever
 
@@ -26,7 +26,7 @@ def test_the_rag_prompt_by_hand():
         "Here are some chunks retrieved from a financial statement. Read these chunks to answer a question.\n\n"
         "chunk 1: one\n\nchunk 2: two\n\n"
     )
-    assert prompt.question == ask("Who?")
+    assert prompt.question == "Question: Who?\n\nBe concise."
 
 
 def test_the_closed_prompt_has_no_text():

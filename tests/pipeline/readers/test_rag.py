@@ -8,7 +8,6 @@ from rlc.chunkers import RecursiveChunker
 from rlc.data.protocols import Prompt
 from rlc.data.records import Example, Wording, passages_of
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.prompts import ask as ask_text
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.asking import QUESTION_ROOM
 from rlc.retrievers import BM25Retriever
@@ -128,7 +127,7 @@ def test_the_reading_order_is_the_prompts_alone(make_example):
 
 def one_token_short(whole, example):
     """A window in which the passages of `whole` miss their room by one token."""
-    asked = SAID.tokenizer.count(ask_text(example.question))
+    asked = SAID.tokenizer.count(f"Question: {example.question}\n\nBe concise.")
     return whole.usage.prompt_tokens - asked + QUESTION_ROOM + 16 + 64 - 1
 
 
