@@ -1,168 +1,50 @@
 """Long context on a GPU: what it costs, against retrieval and against what the planner said.
 
     python experiments/bench/gpu.py OUT ceilings        # first, and alone: it leaves the GPU's memory to the next
-    python experiments/bench/gpu.py OUT questions shape
+    python experiments/bench/gpu.py OUT questions shape [--shape 0.5b]
+    python experiments/bench/gpu.py OUT steps --shape 0.5b    # where the time of a small model goes
     python experiments/bench/gpu.py OUT settings        # or some of them: --only "weights in fp8"
     python experiments/bench/gpu.py OUT faults --model FOLDER
     python experiments/bench/gpu.py OUT real --model FOLDER --data-root LARA
 
 Each table is written to OUT/NAME.json after every row, so that a run that is cut short loses one row. The shape is an
-8B Llama with dummy weights, whose prompts are random tokens: time and memory do not depend on either. Needs `rlc[gpu]`.
+8B Llama or a Qwen2.5 of 0.5B with dummy weights, whose prompts are random tokens: time and memory do not depend on
+either. Needs `rlc[gpu]`.
 """
 
 import argparse
-import json
 import logging
-import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
-
 from rlc.data.errors import EngineUnavailableError
-from rlc.data.loads import PromptLoad
-from rlc.data.protocols import Generation
 from rlc.data.records import Example
 from rlc.data.sets.lara import load
 from rlc.data.store import Store
 from rlc.experiments.bench.gpu_faults import faults
+from rlc.experiments.bench.gpu_shape import (
+    ANSWER,
+    LONG,
+    LONGER,
+    PASSAGES,
+    QUESTION,
+    SHAPES,
+    Bench,
+    Table,
+    start,
+)
 from rlc.experiments.runs.loop import document_schedule
 from rlc.experiments.runs.run import plan_run, write_json
 from rlc.experiments.runs.selection import where
-from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Settings, arithmetic_seconds, plan, prefill_seconds
-from rlc.pipeline.gpu_machine import MACHINES, Machine, measure_machine
+from rlc.pipeline.gpu_cost import arithmetic_seconds, prefill_seconds
+from rlc.pipeline.gpu_machine import measure_machine
 from rlc.pipeline.llms.vllm import VllmLLM
 from rlc.pipeline.recipe import Recipe
 
-log = logging.getLogger("bench")
-
-LLAMA_8B = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-    "rms_norm_eps": 1e-5,
-    "rope_theta": 500000.0,
-    "hidden_act": "silu",
-    "tie_word_embeddings": False,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "torch_dtype": "bfloat16",
-}
-SHAPE = Decoder.from_config(LLAMA_8B)
-QUESTION, ANSWER = 60, 64
-LONG, LONGER = 32_768, 120_000
-PASSAGES = 5 * 600
 QUESTIONS = (1, 2, 5, 10, 20)
-
-
-class Table:
-    """Rows that are on disk as soon as they are measured."""
-
-    def __init__(self, out: Path, name: str) -> None:
-        self._file = out / f"{name}.json"
-        self.rows: list[dict[str, Any]] = []
-
-    def add(self, what: str, **figures: object) -> None:
-        """Write a row."""
-        self.rows.append({"what": what, **figures})
-        write_json(self._file, self.rows)
-        log.info("%s", json.dumps(self.rows[-1]))
-
-
-@dataclass
-class Bench:
-    """An engine of the 8B shape, and a source of documents that it has never seen."""
-
-    engine: VllmLLM
-    machine: Machine
-    settings: Settings
-    random: np.random.Generator
-
-    def tokens(self, length: int) -> list[int]:
-        """Random tokens, special ones left out."""
-        return [int(i) for i in self.random.integers(1000, 120_000, length).tolist()]
-
-    def prompts(self, documents: int, length: int, questions: int) -> list[list[int]]:
-        """Fresh documents with their questions, those of one document together."""
-        texts = [self.tokens(length) for _ in range(documents)]
-        return [text + self.tokens(QUESTION) for text in texts for _ in range(questions)]
-
-    def ask(self, prompts: Sequence[Sequence[int]], answer: int = ANSWER) -> tuple[float, list[Generation]]:
-        """Wall time of one call, and what came."""
-        sampling = {
-            "max_tokens": answer, "temperature": 0.0, "ignore_eos": True, "detokenize": False,
-            "logprobs": None, "schema": None,
-        }  # fmt: skip
-        started = time.perf_counter()
-        answers = self.engine.generate_ids(prompts, sampling)
-        seconds = time.perf_counter() - started
-        failed = [a.error for a in answers if a.error]
-        if failed:
-            raise RuntimeError(f"{len(failed)} of {len(answers)} failed: {failed[0]}")
-        return seconds, answers
-
-    def cold(self, length: int, times: int) -> float:
-        """Seconds to prefill a document never seen, alone: the median."""
-        return statistics.median(self.ask(self.prompts(1, length, 1), 1)[0] for _ in range(times))
-
-    def alone(self, length: int, questions: int, times: int) -> float:
-        """Seconds to answer the questions of one document that is cached already, together: the median."""
-        found = []
-        for _ in range(times):
-            text = self.tokens(length)
-            self.ask([text + self.tokens(QUESTION)], 1)
-            found.append(self.ask([text + self.tokens(QUESTION) for _ in range(questions)])[0])
-        return statistics.median(found)
-
-    def planned(self, documents: int, length: int, questions: int) -> GpuPlan:
-        """What the planner says of it."""
-        reading = PromptLoad("d", length, questions, QUESTION, ANSWER)
-        return plan(SHAPE, self.machine, [reading] * documents, self.settings, together=True)
-
-    def row(self, table: Table, what: str, prompts: list[list[int]], planned: float | None) -> float:
-        """Measure one call and write it beside the plan; return its seconds."""
-        seconds, answers = self.ask(prompts)
-        read = sum(a.usage.prompt_tokens for a in answers)
-        table.add(
-            what,
-            questions=len(prompts),
-            seconds=seconds,
-            ms_a_question=1000 * seconds / len(prompts),
-            cached_share=sum(a.usage.cached_tokens for a in answers) / read,
-            planned_seconds=planned,
-            planned_to_measured=planned and planned / seconds,
-        )
-        return seconds
-
-
-def start(out: Path, table: Table, window: int = 131_072, **settings: Any) -> Bench:  # noqa: ANN401
-    """Load the shape, warm it up, and write what loading took and how large the cache is."""
-    folder = out / "shape"
-    folder.mkdir(exist_ok=True)
-    write_json(folder / "config.json", LLAMA_8B)
-    Tokenizer(BPE()).save(str(folder / "tokenizer.json"))  # empty: nothing here is text
-    extra = {"load_format": "dummy", "skip_tokenizer_init": True}
-    engine = VllmLLM(str(folder), window=window, template="plain", extra=extra, **settings)
-    planned = {name: value for name, value in settings.items() if name in Settings.__dataclass_fields__}
-    known = Settings(window=window, **planned)
-    bench = Bench(engine, read_machine(out), known, np.random.default_rng(0))
-    bench.ask(bench.prompts(2, 4096, 4))
-    bench.ask(bench.prompts(1, LONG, 2))
-    expected = bench.planned(1, LONG, 1).cache_tokens
-    held = engine.loaded["cache_tokens"]
-    table.add("loaded", **engine.loaded, planned_cache_tokens=expected, planned_to_measured=expected / held)
-    return bench
 
 
 def ceilings(out: Path) -> None:
@@ -170,18 +52,12 @@ def ceilings(out: Path) -> None:
     write_json(out / "machine.json", asdict(measure_machine()))
 
 
-def read_machine(out: Path) -> Machine:
-    """The measured ceilings, or an H100's where they were not measured."""
-    file = out / "machine.json"
-    return Machine(**json.loads(file.read_text())) if file.is_file() else MACHINES["h100"]
-
-
 def shape(bench: Bench, table: Table) -> None:
     """No reuse, grouped, shuffled and retrieval, at 32k and 120k tokens."""
     for length, documents, times in ((LONG, 24, 4), (LONGER, 4, 1)):
         cold = bench.cold(length, times)
-        limit = arithmetic_seconds(SHAPE, bench.machine, length)
-        expected = prefill_seconds(SHAPE, bench.machine, length)
+        limit = arithmetic_seconds(bench.shape, bench.machine, length)
+        expected = prefill_seconds(bench.shape, bench.machine, length)
         table.add(
             f"cold prefill, {length}", seconds=cold, arithmetic_seconds=limit, share=limit / cold,
             planned_seconds=expected, planned_to_measured=expected / cold,
@@ -215,6 +91,26 @@ def shape(bench: Bench, table: Table) -> None:
     bench.row(table, "shuffled, 20 x 3, 32768", shuffled, None)
 
 
+def steps(bench: Bench, table: Table) -> None:
+    """What a prompt, its tokens, a step and an answer's part in it take: short and cached prompts, one and many tokens."""
+    text = bench.tokens(LONG)
+    bench.ask([text + bench.tokens(QUESTION)], 1)
+    for count in (24, 96):
+        for answer in (1, ANSWER):
+            prompts = [text + bench.tokens(QUESTION) for _ in range(count)]
+            seconds, _ = bench.ask(prompts, answer)
+            table.add("cached document", questions=count, length=LONG, answer=answer, seconds=seconds)
+    for length in (QUESTION, PASSAGES):
+        for count in (24, 120):
+            for answer in (1, ANSWER):
+                seconds, _ = bench.ask(bench.prompts(count, length, 1), answer)
+                planned = bench.planned(count, length, 1, answer).seconds
+                table.add(
+                    "fresh prompts", questions=count, length=length + QUESTION, answer=answer, seconds=seconds,
+                    planned_seconds=planned,
+                )  # fmt: skip
+
+
 def questions(bench: Bench, table: Table) -> None:
     """Cost of a question for 1 to 20 questions on a document of 32k tokens."""
     for count in QUESTIONS:
@@ -222,13 +118,20 @@ def questions(bench: Bench, table: Table) -> None:
         bench.row(table, f"{count} a document", bench.prompts(6, LONG, count), expected)
 
 
+AGAIN = {"cache on the host": 18, "cache on disk": 9}  # documents asked for a second time
 VARIANTS: dict[str, dict[str, Any]] = {
     "as it comes": {},
     "fp8 keys and values": {"kv_cache_dtype": "fp8"},
     "no CUDA graphs": {"cuda_graphs": False},
     "cascade attention": {"cascade": True},
     "weights in fp8": {"quantization": "fp8"},
-    "cache on the host": {"kv_offload_gib": 64.0},
+    # The GPU's cache holds half of the documents asked for a second time, so that they really fall out of it.
+    "cache on the host": {"kv_offload_gib": 96.0, "extra": {"kv_cache_memory_bytes": 40 * 10**9}},
+    "cache on disk": {
+        "kv_offload_gib": 8.0,
+        "kv_folder": "kv",
+        "extra": {"kv_cache_memory_bytes": 20 * 10**9},
+    },
     "n-gram speculation": {
         "speculative": {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4}
     },
@@ -237,7 +140,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def settings(out: Path, table: Table, deadline: float, only: Sequence[str]) -> None:
+def located(variant: Mapping[str, Any], out: Path) -> dict[str, Any]:
+    """A variant whose folder lies under OUT."""
+    return dict(variant) | ({"kv_folder": str(out / variant["kv_folder"])} if "kv_folder" in variant else {})
+
+
+def settings(out: Path, table: Table, deadline: float, only: Sequence[str], shape: str) -> None:
     """The same work under other settings of the engine, each loaded anew; what the deadline cuts off is said.
 
     A setting that does not load here leaves its error in the table, and the next one is tried.
@@ -248,7 +156,7 @@ def settings(out: Path, table: Table, deadline: float, only: Sequence[str]) -> N
             table.add(name, skipped="no time left")
             continue
         try:
-            bench = start(out, table, window=40_960, **VARIANTS[name])
+            bench = start(out, table, window=40_960, shape=shape, **located(VARIANTS[name], out))
         except EngineUnavailableError as error:
             table.add(name, failed=str(error))
             continue
@@ -257,9 +165,15 @@ def settings(out: Path, table: Table, deadline: float, only: Sequence[str]) -> N
         expected = bench.planned(6, LONG, 10).seconds
         prompts = bench.prompts(6, LONG, 10)
         bench.row(table, f"{name}: grouped, 6 x 10, {LONG}", prompts, expected)
-        many = bench.prompts(18, LONG, 1)  # more than the cache holds
-        bench.ask(many, 1)
-        bench.row(table, f"{name}: 18 documents for the second time, {LONG}", many, None)
+        if name in AGAIN:
+            many = bench.prompts(AGAIN[name], LONG, 1)
+            what = f"{name}: {len(many)} documents"
+            bench.row(table, f"{what}, {LONG}", many, None)
+            bench.row(table, f"{what} for the second time, {LONG}", many, None)
+            if "kv_folder" in VARIANTS[name]:
+                bench.engine.close()  # the next question starts another one
+                bench.ask([bench.tokens(QUESTION)], 1)
+                bench.row(table, f"{what} in a new engine, {LONG}", many, None)
         bench.engine.close()
 
 
@@ -313,7 +227,10 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument(
-        "tables", nargs="+", choices=["ceilings", "shape", "questions", "settings", "faults", "real"]
+        "tables", nargs="+", choices=["ceilings", "shape", "questions", "steps", "settings", "faults", "real"]
+    )
+    parser.add_argument(
+        "--shape", default="8b", choices=SHAPES, help="whose shape, for all but real and faults"
     )
     parser.add_argument(
         "--only", action="append", default=[], choices=VARIANTS, help="a setting, for `settings`"
@@ -345,14 +262,17 @@ def main() -> None:
             options.together,
         )
     if "settings" in options.tables:
-        settings(options.out, Table(options.out, "settings"), options.deadline, options.only)
+        table = Table(options.out, f"settings-{options.shape}")
+        settings(options.out, table, options.deadline, options.only, options.shape)
     if "faults" in options.tables:
         faults(Table(options.out, "faults").add, options.model)
-    if {"shape", "questions"} & set(options.tables):
-        table = Table(options.out, "shape")
-        bench = start(options.out, table)
+    if {"shape", "questions", "steps"} & set(options.tables):
+        table = Table(options.out, f"shape-{options.shape}")
+        bench = start(options.out, table, shape=options.shape)
+        if "steps" in options.tables:
+            steps(bench, Table(options.out, f"steps-{options.shape}"))
         if "questions" in options.tables:
-            questions(bench, Table(options.out, "questions"))
+            questions(bench, Table(options.out, f"questions-{options.shape}"))
         if "shape" in options.tables:
             shape(bench, table)
         bench.engine.close()
