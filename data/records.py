@@ -148,7 +148,8 @@ class Usage:
     are 0 in what was stored before they were counted. `first_token_seconds` runs from the call to the first new token of
     the text that is the answer; it is None where nobody timed that token, or there was none. Where prompts are answered
     side by side, `seconds` is the answer's share of the time that they took together, and `latency_seconds` what passed
-    until its last token; elsewhere it is None, and `seconds` is both.
+    until its last token; elsewhere it is None, and `seconds` is both. `kv_bytes` is the size of the keys and values that
+    the answer was read from, of the largest call where one followed the other; 0 where the engine does not say.
 
     Costs are put together by `then` and `beside`; a sum would not know which first token anybody waits for.
     """
@@ -161,6 +162,7 @@ class Usage:
     index_tokens: int = 0
     calls: int = 0
     rounds: int = 0
+    kv_bytes: int = 0
     index_seconds: float = 0.0
     retrieve_seconds: float = 0.0
     queue_seconds: float = 0.0
@@ -185,7 +187,9 @@ class Usage:
         if later._wrote:
             timed = later.first_token_seconds is not None and (self.latency > 0 or not self._wrote)
             first = self.latency + (later.first_token_seconds or 0.0) if timed else None
-        return self._with(later, first, lambda _, mine, other: mine + other)
+        return self._with(
+            later, first, lambda name, mine, its: max(mine, its) if name == "kv_bytes" else mine + its
+        )
 
     def beside(self, other: "Usage") -> "Usage":
         """Both, at one time: tokens and calls add up, of times and rounds the longer counts, the first token's too."""

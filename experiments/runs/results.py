@@ -69,6 +69,10 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "index_tokens": (pl.Int64, "model tokens spent on preparing the document"),
     "calls": (pl.Int64, "what a language model was asked; 0 where nobody counted"),
     "rounds": (pl.Int64, "how many of the calls had to wait for one another"),
+    "kv_bytes": (
+        pl.Int64,
+        "bytes of the keys and values that the answer was read from; 0 where the engine does not say",
+    ),
     "index_seconds": (pl.Float64, "cutting and indexing the document, on its first question"),
     "retrieve_seconds": (pl.Float64, "finding and refining the evidence"),
     "queue_seconds": (pl.Float64, "waiting for the engine"),
@@ -104,6 +108,7 @@ LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands t
     "thought_tokens": 0,
     "calls": 0,
     "rounds": 0,
+    "kv_bytes": 0,
     "latency_seconds": None,
     "steps": "[]",
 }

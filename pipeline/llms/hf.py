@@ -239,6 +239,7 @@ class HfLLM:
             kept = self._keep_shared(ids)
             logits = self._prefill(ids[kept:])
             prefilled = time.perf_counter()
+            kv_bytes = self._kv_bytes()
             limit = max_tokens + self._thinking_room
             tokens, scores, text, reason = self._decode(logits, ids, limit, stop, seed)
         ended = time.perf_counter()
@@ -249,6 +250,7 @@ class HfLLM:
                 prompt_tokens=len(ids),
                 cached_tokens=kept,
                 output_tokens=len(tokens),
+                kv_bytes=kv_bytes,
                 first_token_seconds=prefilled - started,
                 prefill_seconds=prefilled - started,
                 decode_seconds=ended - prefilled,
@@ -349,6 +351,11 @@ class HfLLM:
 
                 self._cache = DynamicCache(config=self._model.config)
         return self._cache
+
+    def _kv_bytes(self) -> int:
+        """The size of what the cache holds of the prompt, without its spare room."""
+        states = [getattr(layer, name, None) for layer in self._cache.layers for name in ("keys", "values")]
+        return sum(int(one.nbytes) for one in states if one is not None)
 
     def _forget(self) -> None:
         self._cache = None

@@ -48,6 +48,11 @@ def test_what_nobody_timed_is_not_known():
     ] * 3
 
 
+def test_keys_and_values_are_held_one_after_the_other_or_at_one_time():
+    small, large = Usage(kv_bytes=10), Usage(kv_bytes=30)
+    assert (small.then(large).kv_bytes, small.beside(large).kv_bytes) == (30, 40)
+
+
 def test_many():
     assert Usage.total([RAG, LONG, RAG]) == RAG.then(LONG).then(RAG)
     assert Usage.at_once([RAG, LONG, RAG]).calls == 3

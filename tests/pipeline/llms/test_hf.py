@@ -406,3 +406,11 @@ def test_an_answer_goes_on_from_the_reply_it_is_given(engine):
     assert rest.error is None
     assert rest.usage.prompt_tokens > llm.count(prompt)
     assert rest.usage.prompt_tokens == llm.count(replace(prompt, reply=first))
+
+
+def test_usage_says_how_large_the_keys_and_values_of_the_prompt_are(tiny_llm_folder):
+    llm = HfLLM(str(tiny_llm_folder), dtype="float32", device="cpu")
+    [made] = llm.generate([Prompt("The cat. " * 9, "Why?")], max_tokens=3)
+    config = llm._model.config
+    a_token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 4
+    assert made.usage.kv_bytes == made.usage.prompt_tokens * a_token
