@@ -4,10 +4,10 @@ An engine or a reader that knows when each of its results ends yields it with it
 comes at the end.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
-from rlc.data.protocols import LLM, Generation, Prompt, Reader
+from rlc.data.protocols import LLM, Generation, Prompt, Reader, Sampling
 from rlc.data.records import Answer, Example
 
 Result = TypeVar("Result")
@@ -18,14 +18,7 @@ class GeneratesAsCompleted(Protocol):
     """An engine that yields each generation, with its prompt's place, when it ends."""
 
     def generate_as_completed(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
+        self, prompts: Sequence[Prompt], sampling: Sampling
     ) -> Iterator[tuple[int, Generation]]:
         """Answer every prompt, in any order; otherwise as `rlc.data.protocols.LLM.generate`."""
         ...
@@ -41,14 +34,12 @@ class AnswersAsCompleted(Protocol):
 
 
 def generations_as_completed(
-    llm: LLM,
-    prompts: Sequence[Prompt],
-    **wishes: Any,  # noqa: ANN401 - those of `LLM.generate`
+    llm: LLM, prompts: Sequence[Prompt], sampling: Sampling
 ) -> Iterator[tuple[int, Generation]]:
     """The generations of any engine, each as soon as it is to be had."""
     if isinstance(llm, GeneratesAsCompleted):
-        return llm.generate_as_completed(prompts, **wishes)
-    return iter(enumerate(llm.generate(prompts, **wishes)))
+        return llm.generate_as_completed(prompts, sampling)
+    return iter(enumerate(llm.generate(prompts, **sampling.wishes)))
 
 
 def answers_as_completed(reader: Reader, examples: Sequence[Example]) -> Iterator[tuple[int, Answer]]:

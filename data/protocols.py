@@ -1,7 +1,7 @@
 """Protocols of engines, encoders, tokenizers, readers and scorers; nothing here is a base class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -64,6 +64,44 @@ class Generation:
         return replace(self.usage, calls=1, rounds=1)
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How prompts are answered: all that `LLM.generate` takes beside them, checked once for all engines.
+
+    Attributes:
+        max_tokens: The most new tokens of an answer.
+        stop: Texts before which an answer ends.
+        logprobs: Whether the log-probabilities of the new tokens are wanted.
+        schema: A JSON schema that an answer follows; None wants text.
+        temperature: 0 is greedy, above 0 samples; None is the engine's own.
+        seed: Of an engine that samples.
+
+    Raises:
+        ValueError: if `max_tokens` is below 1 or the temperature is negative.
+    """
+
+    max_tokens: int
+    stop: tuple[str, ...] = ()
+    logprobs: bool = False
+    schema: Mapping[str, Any] | None = None
+    temperature: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
+        if self.temperature is not None and not 0 <= self.temperature < float("inf"):
+            raise ValueError(f"temperature must be 0 or more, got {self.temperature}")
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """As `LLM.generate` takes them; no temperature where none is wanted, so that an engine need not know of it."""
+        wishes = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.temperature is None:
+            del wishes["temperature"]
+        return wishes
+
+
 @runtime_checkable
 class Tokenizer(Protocol):
     """Token borders in a text. Hashable, as objects are by default, so that counts can be remembered."""
@@ -114,11 +152,13 @@ class LLM(Protocol):
         stop: Sequence[str] = (),
         logprobs: bool = False,
         schema: Mapping[str, Any] | None = None,
+        temperature: float | None = None,
         seed: int = 0,
     ) -> list[Generation]:
-        """Answer every prompt, in order, one generation each.
+        """Answer every prompt, in order, one generation each: see `Sampling`.
 
         Raises:
+            ValueError: if `max_tokens` or `temperature` is out of range.
             UnsupportedError: if the engine cannot give log-probabilities or follow a schema; it never ignores
                 the wish.
             EngineUnavailableError: if no request can be answered at all.

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Prompt, Weights
+from rlc.data.protocols import Prompt, Sampling, Weights
 from rlc.pipeline.kv.base import Eviction, Layer
 from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.llms.support.thought import ROOM
@@ -122,10 +122,10 @@ class KvLLM(HfLLM):
         return output
 
     def _decode(
-        self, logits: "torch.Tensor", prompt_ids: list[int], max_tokens: int, stop: Sequence[str], seed: int
+        self, logits: "torch.Tensor", prompt_ids: list[int], limit: int, sampling: Sampling
     ) -> tuple[list[int], list[float], str, str]:
         with self._evicted():
-            return super()._decode(logits, prompt_ids, max_tokens, stop, seed)
+            return super()._decode(logits, prompt_ids, limit, sampling)
 
     @contextmanager
     def _evicted(self) -> Iterator[None]:

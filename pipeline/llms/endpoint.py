@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 import httpx
 
-from rlc.data.completed import in_order
 from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedError
-from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
+from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weights
 from rlc.data.spec import Spec, fingerprint
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms.support import hosts
 from rlc.pipeline.llms.support.dialect import Dialect
+from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.remote import ALIKE, PROBE, Streak, ask_by_prefix, estimate_tokens
 from rlc.pipeline.llms.support.replies import Replies, belongs_to_its_prompt
 from rlc.pipeline.llms.support.server import PassingError, RefusedError, Server
@@ -26,7 +26,7 @@ LONGEST_RETRY_AFTER = 300.0
 CHECK_SECONDS = 10.0  # that a server gets to answer the question asked before all others
 
 
-class EndpointLLM:
+class EndpointLLM(CompletingEngine):
     """A model behind `POST {base_url}/chat/completions`.
 
     A field of the request that the server refuses (temperature, seed, the name of the limit, the system role) is left
@@ -47,7 +47,7 @@ class EndpointLLM:
             to five minutes.
         timeout: seconds to wait for the server's next byte, plus `timeout_per_1k` for every 1,000 prompt tokens:
             a long prefill is slow, not dead. The whole reply gets a quarter of a second more for each token.
-        temperature: 0 is greedy; None (`"none"` in a recipe) leaves it to the server.
+        temperature: 0 is greedy; None (`"none"` in a recipe) leaves it to the server. A call's own goes before it.
         seed: whether the call's seed is sent.
         stream: stream the answer, which measures `first_token_seconds` (else what the server tells, or unknown).
         max_tokens_field: what the server calls the limit; the other name is tried where it refuses this one.
@@ -154,32 +154,8 @@ class EndpointLLM:
             for place in self._places:
                 self._probe(client, f"{place}/chat/completions", CHECK_SECONDS, 16)
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
-    ) -> list[Generation]:
-        """Answer every prompt, in order: see `generate_as_completed`."""
-        return in_order(
-            self.generate_as_completed(
-                prompts, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
-            )
-        )
-
     def generate_as_completed(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
+        self, prompts: Sequence[Prompt], sampling: Sampling
     ) -> Iterator[tuple[int, Generation]]:
         """Answer every prompt, each with its place as it ends; a request that failed for good is a generation with an error.
 
@@ -188,30 +164,25 @@ class EndpointLLM:
             EngineUnavailableError: if nothing listens at the address, it wants another key, path or model, or several
                 prompts in a row failed alike and a short question fails too.
         """
-        settings = self._settings(max_tokens, stop, logprobs, schema, seed)
+        settings = self._settings(sampling)
         with self._server.client() as client:
-            ask = functools.partial(self._ask, client, settings, max_tokens)
+            ask = functools.partial(self._ask, client, settings, sampling.max_tokens)
             yield from ask_by_prefix(prompts, ask, self._concurrency)
 
-    def _settings(
-        self,
-        max_tokens: int,
-        stop: Sequence[str],
-        logprobs: bool,
-        schema: Mapping[str, Any] | None,
-        seed: int,
-    ) -> dict[str, Any]:
-        settings: dict[str, Any] = {"model": self.name, self._max_tokens_field: max_tokens + self._room}
+    def _settings(self, sampling: Sampling) -> dict[str, Any]:
+        limit = sampling.max_tokens + self._room
+        settings: dict[str, Any] = {"model": self.name, self._max_tokens_field: limit}
         if self._seed:
-            settings["seed"] = seed
-        if self._temperature is not None:
-            settings["temperature"] = self._temperature
-        if stop:
-            settings["stop"] = list(stop)
-        if logprobs:
+            settings["seed"] = sampling.seed
+        temperature = self._temperature if sampling.temperature is None else sampling.temperature
+        if temperature is not None:
+            settings["temperature"] = temperature
+        if sampling.stop:
+            settings["stop"] = list(sampling.stop)
+        if sampling.logprobs:
             settings["logprobs"] = True
-        if schema is not None:
-            form = {"name": "answer", "schema": dict(schema), "strict": True}
+        if sampling.schema is not None:
+            form = {"name": "answer", "schema": dict(sampling.schema), "strict": True}
             settings["response_format"] = {"type": "json_schema", "json_schema": form}
         if self._stream:
             settings |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -321,7 +292,7 @@ class EndpointLLM:
         self, client: httpx.Client, url: str, seconds: float, max_tokens: int, patient: bool = True
     ) -> None:
         """Ask a question that every model can answer; a `patient` one forgives faults that may pass, and a cut answer."""
-        settings = self._settings(max_tokens, (), False, None, 0)
+        settings = self._settings(Sampling(max_tokens))
         try:
             answer = self._negotiated(client, url, settings, max_tokens, PROBE, min(seconds, self._timeout))
         except PassingError:

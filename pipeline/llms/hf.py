@@ -3,16 +3,15 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, UnsupportedError
-from rlc.data.protocols import Generation, Prompt, Tokenizer, TokenLogprobs, Weights
+from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, TokenLogprobs, Weights
 from rlc.data.records import Usage
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
@@ -20,6 +19,7 @@ from rlc.pipeline.llms.support import thought
 from rlc.pipeline.llms.support.causal_model import DTYPES, end_tokens, layers_that_forget, load_model
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
+from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.rope import check_rope, stretched
 from rlc.pipeline.llms.support.stopping import cut_at_stop
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class HfLLM:
+class HfLLM(CompletingEngine):
     """A causal language model by alias, folder or Hugging Face id.
 
     Prompts are answered one after the other. The cache of keys and values of the last prompt stays; what the next
@@ -43,7 +43,8 @@ class HfLLM:
         dtype: `float32`, `bfloat16`, or `auto`, which takes bfloat16 where a short matrix product runs faster in it.
         prefill_step: prompt tokens computed at a time; bounds the memory of a long prompt.
         keep_prefix: whether to keep the cache between prompts.
-        temperature: 0 decodes greedily; above 0 samples, seeded by the call's seed and the prompt.
+        temperature: 0 decodes greedily; above 0 samples, seeded by the call's seed and the prompt. A call's own goes
+            before it.
         template: `chat` uses the model's own chat template; `plain` joins the parts with blank lines.
         thinking: False asks the chat template for an answer without a thought before it, True for a thought; None
             leaves it to the template. The thought is no part of the answer.
@@ -133,47 +134,20 @@ class HfLLM:
         """The tokens of the prompt as the model sees it, chat template included."""
         return len(self._chat.encode(prompt))
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
-    ) -> list[Generation]:
-        """Answer every prompt, in order: see `generate_as_completed`."""
-        return in_order(
-            self.generate_as_completed(
-                prompts, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
-            )
-        )
-
     def generate_as_completed(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
+        self, prompts: Sequence[Prompt], sampling: Sampling
     ) -> Iterator[tuple[int, Generation]]:
         """Answer every prompt, each with its place as it ends; a prompt that fails carries its error and the others go on.
 
         Raises:
-            ValueError: if `max_tokens` is below 1.
             UnsupportedError: if a schema is asked for.
             EngineUnavailableError: if the model cannot be loaded.
         """
-        if max_tokens < 1:
-            raise ValueError(f"max_tokens must be at least 1, got {max_tokens}")
-        if schema is not None:
+        if sampling.schema is not None:
             raise UnsupportedError("the hf engine cannot follow a schema; use an endpoint that can")
         for i, prompt in enumerate(prompts):
             try:
-                generation = self._answer(prompt, max_tokens, stop, logprobs, seed)
+                generation = self._answer(prompt, sampling)
             except (
                 ContextOverflowError
             ) as error:  # found before anything is computed: the cache is still good
@@ -222,12 +196,11 @@ class HfLLM:
 
     # -- one prompt ----------------------------------------------------------------------------------------------
 
-    def _answer(
-        self, prompt: Prompt, max_tokens: int, stop: Sequence[str], logprobs: bool, seed: int
-    ) -> Generation:
+    def _answer(self, prompt: Prompt, sampling: Sampling) -> Generation:
         import torch
 
         ids = self._chat.encode(prompt)
+        max_tokens = sampling.max_tokens
         _ = self._model  # loaded before the clock starts
         if len(ids) + max_tokens > self.window:
             raise ContextOverflowError(
@@ -241,7 +214,7 @@ class HfLLM:
             prefilled = time.perf_counter()
             kv_bytes = self._kv_bytes()
             limit = max_tokens + self._thinking_room
-            tokens, scores, text, reason = self._decode(logits, ids, limit, stop, seed)
+            tokens, scores, text, reason = self._decode(logits, ids, limit, sampling)
         ended = time.perf_counter()
         raw = Generation(
             text=text,
@@ -256,7 +229,7 @@ class HfLLM:
                 decode_seconds=ended - prefilled,
                 seconds=ended - started,
             ),
-            logprobs=tuple(scores) if logprobs else None,
+            logprobs=tuple(scores) if sampling.logprobs else None,
         )
         return thought.separate_thought(raw, self.tokenizer, max_tokens, opened=self._chat.opens_thought)
 
@@ -301,16 +274,13 @@ class HfLLM:
         )
 
     def _decode(
-        self,
-        logits: "torch.Tensor",
-        prompt_ids: list[int],
-        max_tokens: int,
-        stop: Sequence[str],
-        seed: int,
+        self, logits: "torch.Tensor", prompt_ids: list[int], limit: int, sampling: Sampling
     ) -> tuple[list[int], list[float], str, str]:
+        """New tokens, at most `limit` of them, each one's log-probability, the text and why it ends."""
         import torch
 
-        generator = torch.Generator().manual_seed(_seed_of(seed, prompt_ids)) if self._temperature else None
+        heat = self._temperature if sampling.temperature is None else sampling.temperature
+        generator = torch.Generator().manual_seed(_seed_of(sampling.seed, prompt_ids)) if heat else None
         tokens: list[int] = []
         scores: list[float] = []
         while True:
@@ -318,14 +288,14 @@ class HfLLM:
             if generator is None:
                 token = int(logits.argmax())
             else:
-                weights = torch.softmax(logits / self._temperature, dim=-1).cpu()
+                weights = torch.softmax(logits / heat, dim=-1).cpu()
                 token = int(torch.multinomial(weights, 1, generator=generator))
             tokens.append(token)
             scores.append(float(log_probabilities[token]))
-            text, stopped = cut_at_stop(self._chat.decode(tokens), stop)
+            text, stopped = cut_at_stop(self._chat.decode(tokens), sampling.stop)
             if stopped or token in self._end_tokens:
                 return tokens, scores, text.strip(), "stop"
-            if len(tokens) == max_tokens:
+            if len(tokens) == limit:
                 return tokens, scores, text.strip(), "length"
             logits = self._forward([token])
 

@@ -12,13 +12,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 
-from rlc.data.completed import in_order
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.lazy import load
-from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
+from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
+from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.remote import ask_by_prefix, ending, estimate_tokens
 from rlc.pipeline.llms.support.thought import separate_thought
 
@@ -27,7 +27,7 @@ END_NAMES = ("finish_reason", "stop_reason", "done_reason", "stopReason", "finis
 THOUGHT_BLOCKS = ("thinking", "reasoning")
 
 
-class LangChainLLM:
+class LangChainLLM(CompletingEngine):
     """A `BaseChatModel` behind the `LLM` protocol.
 
     Args:
@@ -39,7 +39,7 @@ class LangChainLLM:
         tokenizer: the model's, or an approximation; an object, or a name for `load_tokenizer`.
         concurrency: calls in flight; the first question on a document goes before the others.
 
-    `max_tokens` and `stop` are passed with each call; `seed` is not, as many models refuse it. With a schema the
+    `max_tokens`, `stop` and a temperature that is wanted are passed with each call; `seed` is not, as many models refuse it. With a schema the
     call goes through `with_structured_output`, which passes no settings on: the model's own limit holds.
     A message without `usage_metadata` is counted with `tokenizer`.
     """
@@ -82,49 +82,32 @@ class LangChainLLM:
         """The prompt's tokens by `tokenizer`, plus `remote.TEMPLATE_TOKENS` for the model's chat template."""
         return estimate_tokens(self.tokenizer, prompt)
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
-    ) -> list[Generation]:
-        """Answer every prompt, in order: see `generate_as_completed`."""
-        return in_order(
-            self.generate_as_completed(
-                prompts, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
-            )
-        )
-
     def generate_as_completed(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,  # noqa: ARG002 - the protocol's; the model has its own
+        self, prompts: Sequence[Prompt], sampling: Sampling
     ) -> Iterator[tuple[int, Generation]]:
         """Answer every prompt, each with its place as it ends; a call that failed is a generation with an error.
 
         Raises:
             UnsupportedError: if the model has no structured output, sends no log-probabilities, or is asked for
-                both at once.
+                a schema and either log-probabilities or a temperature.
             EngineUnavailableError: if the model's server is not there, or refuses key or model (401, 403, 404).
         """
-        if schema is not None:
-            if logprobs:
+        if sampling.schema is not None:
+            if sampling.logprobs or sampling.temperature is not None:
                 raise UnsupportedError(
-                    "a chat model gives no log-probabilities with a schema; ask for one of them"
+                    "a chat model takes a schema alone: ask for no log-probabilities with it, and for no temperature"
                 )
-            ask = functools.partial(self._ask_structured, self._structured(schema))
+            ask = functools.partial(self._ask_structured, self._structured(sampling.schema))
         else:
-            settings: dict[str, Any] = {"max_tokens": max_tokens, "stop": list(stop) or None}
-            ask = functools.partial(self._ask, settings | ({"logprobs": True} if logprobs else {}))
+            settings: dict[str, Any] = {
+                "max_tokens": sampling.max_tokens,
+                "stop": list(sampling.stop) or None,
+            }
+            if sampling.temperature is not None:
+                settings["temperature"] = sampling.temperature
+            if sampling.logprobs:
+                settings["logprobs"] = True
+            ask = functools.partial(self._ask, settings)
         yield from ask_by_prefix(prompts, ask, self._concurrency)
 
     def _ask(self, settings: Mapping[str, Any], prompt: Prompt, stopped: threading.Event) -> Generation:  # noqa: ARG002 - a chat model cannot be stopped

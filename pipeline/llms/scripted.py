@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Generation, Prompt, Tokenizer
+from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer
 from rlc.data.records import Usage
 from rlc.data.spec import Spec
 from rlc.data.tokens import ApproximateTokenizer, head
+from rlc.pipeline.llms.support.engine import Engine
 from rlc.pipeline.llms.support.remote import is_json
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 
@@ -17,19 +18,14 @@ Answers = Mapping[str, str] | Callable[[Prompt], str | Generation]
 KEPT_CALLS = 30  # each holds all that it asked about, a document's questions with its text
 
 
-@dataclass(frozen=True)
-class Call:
+@dataclass(frozen=True, kw_only=True)
+class Call(Sampling):
     """One call of `generate`, as it came in."""
 
     prompts: tuple[Prompt, ...]
-    max_tokens: int
-    stop: tuple[str, ...]
-    logprobs: bool
-    schema: Mapping[str, Any] | None
-    seed: int
 
 
-class ScriptedLLM:
+class ScriptedLLM(Engine):
     """Answers from a script; deterministic, no model, the last calls kept in `calls`.
 
     `answers` is a function of the prompt, or a mapping whose first key that occurs in the question decides (the
@@ -64,16 +60,7 @@ class ScriptedLLM:
         """The tokens of the texts; there is no template."""
         return self._count_shared(prompt) + sum(map(self.tokenizer.count, prompt.parts[2:]))
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
-    ) -> list[Generation]:
+    def _generate_all(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Generation]:
         """Recite the answers, cut at `stop` and `max_tokens`.
 
         A prompt that leaves no room for `max_tokens` in the window, a question that the script does not know, and
@@ -82,18 +69,12 @@ class ScriptedLLM:
         Raises:
             UnsupportedError: if log-probabilities are wanted and the script gives none.
         """
-        self.calls.append(Call(tuple(prompts), max_tokens, tuple(stop), logprobs, schema, seed))
+        self.calls.append(Call(prompts=tuple(prompts), **sampling.wishes))
         del self.calls[:-KEPT_CALLS]
-        return [self._generate(prompt, max_tokens, stop, logprobs, schema) for prompt in prompts]
+        return [self._answer(prompt, sampling) for prompt in prompts]
 
-    def _generate(
-        self,
-        prompt: Prompt,
-        max_tokens: int,
-        stop: Sequence[str],
-        logprobs: bool,
-        schema: Mapping[str, Any] | None,
-    ) -> Generation:
+    def _answer(self, prompt: Prompt, sampling: Sampling) -> Generation:
+        max_tokens = sampling.max_tokens
         prompt_tokens = self.count(prompt)
         if prompt_tokens + max_tokens > self.window:
             return _failure(
@@ -102,16 +83,16 @@ class ScriptedLLM:
         generation = self._recite(prompt)
         if generation.error is not None:
             return replace(generation, finish_reason="error")
-        if logprobs and generation.logprobs is None:
+        if sampling.logprobs and generation.logprobs is None:
             raise UnsupportedError(
                 "the script gives no log-probabilities: let it return a Generation with them"
             )
-        if schema is not None and not is_json(generation.text):
+        if sampling.schema is not None and not is_json(generation.text):
             return _failure(
                 f"a schema was given and the scripted answer is not JSON: {generation.text[:80]!r}"
             )
         cached = self._cached(prompt)
-        text, _ = cut_at_stop(generation.text, stop)
+        text, _ = cut_at_stop(generation.text, sampling.stop)
         tokens = self.tokenizer.count(text)
         usage = Usage(
             prompt_tokens=prompt_tokens, cached_tokens=cached, output_tokens=min(tokens, max_tokens)

@@ -12,7 +12,7 @@ from typing import IO, Any, ClassVar
 from rlc.data.child import Child, ChildDiedError
 from rlc.data.errors import EngineUnavailableError, MissingExtraError
 from rlc.data.loads import PromptLoad
-from rlc.data.protocols import Generation, Prompt, Tokenizer, Weights
+from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weights
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Settings, plan
@@ -20,6 +20,7 @@ from rlc.pipeline.gpu_machine import Machine
 from rlc.pipeline.llms.support.batching import Link, apart, chained, charged, covered, documents
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
+from rlc.pipeline.llms.support.engine import Engine
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.remote import ending, is_json
 from rlc.pipeline.llms.support.rope import stretched
@@ -33,7 +34,7 @@ Message = dict[str, Any]
 USAGE = ("prompt_tokens", "cached_tokens", "output_tokens", "queue_seconds", "first_token_seconds", "seconds")
 
 
-class VllmLLM:
+class VllmLLM(Engine):
     """A causal language model by alias, folder or Hugging Face id, run by vLLM on one or several GPUs.
 
     All prompts of a call are handed over together, those that share a prefix next to each other, so that each
@@ -63,7 +64,7 @@ class VllmLLM:
         speculative: vLLM's `speculative_config`, such as `{method = "ngram", num_speculative_tokens = 4}`.
         batch_invariant: kernels whose results do not depend on what else is in the batch; slower.
         cuda_graphs: record the decoding steps; off, loading is faster and decoding slower.
-        temperature: 0 decodes greedily.
+        temperature: 0 decodes greedily. A call's own goes before it.
         template: `chat` uses the model's own chat template; `plain` joins the parts with blank lines.
         thinking: False asks the chat template for an answer without a thought before it, True for a thought; None
             leaves it to the template. The thought is no part of the answer.
@@ -161,16 +162,7 @@ class VllmLLM:
         """The tokens of the prompt as the model sees it, chat template included."""
         return len(self._chat.encode(prompt))
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
-    ) -> list[Generation]:
+    def _generate_all(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Generation]:
         """Answer every prompt, in order; a prompt that does not fit carries its error and the others go on.
 
         Raises:
@@ -181,20 +173,21 @@ class VllmLLM:
         for i, prompt in enumerate(prompts):
             first.setdefault((prompt.system, prompt.prefix), i)
         order = sorted(range(len(prompts)), key=lambda i: first[prompts[i].system, prompts[i].prefix])
-        sampling = {
-            "max_tokens": max_tokens,
-            "temperature": self._settings["temperature"],
-            "stop": list(stop),
-            "seed": seed,
-            "logprobs": 0 if logprobs else None,
-            "schema": None if schema is None else dict(schema),
+        own = self._settings["temperature"]
+        told = {
+            "max_tokens": sampling.max_tokens,
+            "temperature": own if sampling.temperature is None else sampling.temperature,
+            "stop": list(sampling.stop),
+            "seed": sampling.seed,
+            "logprobs": 0 if sampling.logprobs else None,
+            "schema": None if sampling.schema is None else dict(sampling.schema),
             "skip_special_tokens": not self._chat.marks_are_special,
             # Before its first new token vLLM turns the whole prompt back into text, a document of 25k tokens in 10 ms.
             # Only stop strings need that.
-            "detokenize": bool(stop),
+            "detokenize": bool(sampling.stop),
         }
         ids = [self._chat.encode(prompts[i]) for i in order]
-        answers = dict(zip(order, self.generate_ids(ids, sampling), strict=True))
+        answers = dict(zip(order, self.generate_ids(ids, told), strict=True))
         return [answers[i] for i in range(len(prompts))]
 
     def generate_ids(self, prompts: Sequence[Sequence[int]], sampling: Mapping[str, Any]) -> list[Generation]:

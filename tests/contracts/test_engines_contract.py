@@ -77,7 +77,9 @@ def obey(engine):
 
 
 def no_wish_is_ignored(engine):
-    """Log-probabilities and a schema are given, or refused aloud."""
+    """Log-probabilities and a schema are given, or refused aloud; a temperature is taken."""
+    warm = [engine.generate(PROMPTS, max_tokens=4, temperature=0.7, seed=1) for _ in range(2)]
+    assert [one.text for one in warm[0]] == [one.text for one in warm[1]], "equal seeds give equal samples"
     try:
         [one] = engine.generate(PROMPTS[:1], max_tokens=4, logprobs=True)
     except UnsupportedError:

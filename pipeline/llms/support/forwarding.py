@@ -1,14 +1,15 @@
 """Forwarding: an engine that is all that the engine behind it is, and takes generations from a memory first."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-from rlc.data.completed import GeneratesAsCompleted
+from rlc.data.completed import GeneratesAsCompleted, generations_as_completed
 from rlc.data.memory import Memory
-from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Tokenizer, together
+from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Sampling, Tokenizer, together
 from rlc.data.spec import fingerprint
+from rlc.pipeline.llms.support.engine import Engine
 
 STAGE = "generations"
 
@@ -22,7 +23,7 @@ class GenerationMemory(Memory, Protocol):
 
 
 @dataclass
-class ForwardingLLM:
+class ForwardingLLM(Engine):
     """Forward an engine's measures; generate what the memory does not hold. Made by `forward`.
 
     `identity` stands for everything about the engine that changes its generations.
@@ -54,47 +55,31 @@ class ForwardingLLM:
         """The tokens of the prompt, as the engine counts."""
         return self.llm.count(prompt)
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
-    ) -> list[Generation]:
+    def _generate_all(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Generation]:
         """Generate in order; equal prompts under equal wishes are one question to the engine."""
-        keys = self._keys(prompts, max_tokens, list(stop), logprobs, schema, seed)
+        keys = self._keys(prompts, sampling)
         generations = self.memory.recall_all(
             STAGE,
             dict(zip(keys, prompts, strict=True)),
-            lambda missing: self.llm.generate(
-                missing, max_tokens=max_tokens, stop=stop, logprobs=logprobs, schema=schema, seed=seed
-            ),
+            lambda missing: self.llm.generate(missing, **sampling.wishes),
         )
         return [generations[key] for key in keys]
 
-    def _keys(self, prompts: Sequence[Prompt], *wishes: object) -> list[str]:
-        about = [self.identity, *wishes]
-        return [fingerprint([*about, *prompt.parts]) for prompt in prompts]
+    def _keys(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[str]:
+        """What identifies the generations; those of no temperature are what they were before there were temperatures."""
+        wishes = [sampling.max_tokens, list(sampling.stop), sampling.logprobs, sampling.schema, sampling.seed]
+        heat = [] if sampling.temperature is None else [{"temperature": sampling.temperature}]
+        return [fingerprint([self.identity, *wishes, *heat, *prompt.parts]) for prompt in prompts]
 
 
 class CompletingLLM(ForwardingLLM):
     """Forward to an engine that yields each generation when it ends."""
 
     def generate_as_completed(
-        self,
-        prompts: Sequence[Prompt],
-        *,
-        max_tokens: int,
-        stop: Sequence[str] = (),
-        logprobs: bool = False,
-        schema: Mapping[str, Any] | None = None,
-        seed: int = 0,
+        self, prompts: Sequence[Prompt], sampling: Sampling
     ) -> Iterator[tuple[int, Generation]]:
         """Yield what is held, then each of the others as soon as the engine has it, already remembered."""
-        keys = self._keys(prompts, max_tokens, list(stop), logprobs, schema, seed)
+        keys = self._keys(prompts, sampling)
         places: dict[str, list[int]] = {}
         for place, key in enumerate(keys):
             places.setdefault(key, []).append(place)
@@ -105,16 +90,7 @@ class CompletingLLM(ForwardingLLM):
         yield from ((place, found[key]) for key in wanted if key in held for place in places[key])
         if not missing:
             return
-        engine: Any = self.llm  # `forward` has looked that it is one
-        arriving = engine.generate_as_completed(
-            [wanted[key] for key in missing],
-            max_tokens=max_tokens,
-            stop=stop,
-            logprobs=logprobs,
-            schema=schema,
-            seed=seed,
-        )
-        for i, generation in arriving:
+        for i, generation in generations_as_completed(self.llm, [wanted[key] for key in missing], sampling):
             self.memory.recall_all(STAGE, {missing[i]: wanted[missing[i]]}, partial(_only, generation))
             yield from ((place, generation) for place in places[missing[i]])
 

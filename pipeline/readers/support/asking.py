@@ -7,7 +7,7 @@ from langchain_core.documents import Document
 
 from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import EngineError, RlcError
-from rlc.data.protocols import LLM, Generation, Prompt
+from rlc.data.protocols import LLM, Generation, Prompt, Sampling
 from rlc.data.records import Answer, Evidence, Example, Usage, pages_of
 from rlc.pipeline.prompts import prompt_hash
 
@@ -66,7 +66,7 @@ def ask_as_completed(
     for length, batch in lengths.items():
         prompts = [prompt for _, prompt in batch]
         returned = 0
-        for i, generation in generations_as_completed(llm, prompts, max_tokens=length, seed=seed):
+        for i, generation in generations_as_completed(llm, prompts, Sampling(length, seed=seed)):
             returned += 1
             if i < len(batch):
                 place, prompt = batch[i]

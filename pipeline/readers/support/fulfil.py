@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import STOPPING, EngineError, RlcError, describe
-from rlc.data.protocols import LLM, Generation, Prompt
+from rlc.data.protocols import LLM, Generation, Prompt, Sampling
 from rlc.data.records import Step, Usage, document_name
 from rlc.pipeline.prompts import prompt_hash
 from rlc.pipeline.readers.support.asking import evidence_of
@@ -45,10 +45,9 @@ class Order(NamedTuple):
         return self.prompt.system, self.prompt.prefix
 
     @property
-    def alike(self) -> Hashable:
-        """Prompts that are equal in this can be asked in one call."""
-        ask = self.ask
-        return ask.max_tokens, ask.stop, ask.logprobs, repr(ask.schema), ask.seeds[self.number]
+    def sampling(self) -> Sampling:
+        """How it is answered: prompts that are equal in this can be asked in one call."""
+        return self.ask.samplings[self.number]
 
 
 def choose(orders: Sequence[Order], read_last: str, *, single: bool) -> list[Order]:
@@ -58,7 +57,7 @@ def choose(orders: Sequence[Order], read_last: str, *, single: bool) -> list[Ord
     keeps what it has read, the one that shares most with what it read last.
     """
     if not single:
-        batch = [order for order in orders if order.alike == orders[0].alike]
+        batch = [order for order in orders if order.sampling == orders[0].sampling]
         return sorted(batch, key=lambda order: order.start)
     starts = dict.fromkeys(order.start for order in orders)  # long and few: each is compared once
     nearest = max(starts, key=lambda start: shared_start(read_last, "".join(start)))
@@ -73,20 +72,10 @@ def generate(llm: LLM, batch: Sequence[Order]) -> list[Generation]:
         RlcError: what would fail every question alike.
         EngineError: if the engine does not return one generation for each prompt.
     """
-    ask, number = batch[0].ask, batch[0].number
+    prompts = [order.prompt for order in batch]
     try:
         # One by one, so that what wraps the engine can keep each as soon as it is there.
-        generations = in_order(
-            generations_as_completed(
-                llm,
-                [order.prompt for order in batch],
-                max_tokens=ask.max_tokens,
-                stop=ask.stop,
-                logprobs=ask.logprobs,
-                schema=ask.schema,
-                seed=ask.seeds[number],
-            )
-        )
+        generations = in_order(generations_as_completed(llm, prompts, batch[0].sampling))
     except STOPPING:
         raise
     except RlcError as error:

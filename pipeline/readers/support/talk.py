@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 from langchain_core.documents import Document
 
 from rlc.data.errors import EngineError
-from rlc.data.protocols import LLM, Generation, Prompt, Reader
+from rlc.data.protocols import LLM, Generation, Prompt, Reader, Sampling
 from rlc.data.records import Answer, Example, document_name
 from rlc.pipeline.readers.support.searching import Searcher
 
@@ -21,17 +21,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Ask:
-    """Let a language model answer prompts, which wait for none of each other; `seeds` holds one for each."""
+    """Let a language model answer prompts, which wait for none of each other; `samplings` holds one for each."""
 
     kind: ClassVar[str] = "ask"
 
     llm: LLM
     prompts: tuple[Prompt, ...]
-    max_tokens: int
-    stop: tuple[str, ...]
-    logprobs: bool
-    schema: Mapping[str, Any] | None
-    seeds: tuple[int, ...]
+    samplings: tuple[Sampling, ...]
     name: str
 
 
@@ -94,6 +90,7 @@ def ask(
     stop: Sequence[str] = (),
     logprobs: bool = False,
     schema: Mapping[str, Any] | None = None,
+    temperature: float | None = None,
     seed: int | Sequence[int] = 0,
     name: str = "ask",
 ) -> Talk[list[Generation]]:
@@ -105,9 +102,8 @@ def ask(
     if not prompts:
         return []
     seeds = (seed,) * len(prompts) if isinstance(seed, int) else tuple(seed)
-    generations: list[Generation] = yield Ask(
-        llm, prompts, max_tokens, tuple(stop), logprobs, schema, seeds, name
-    )
+    samplings = [Sampling(max_tokens, tuple(stop), logprobs, schema, temperature, one) for one in seeds]
+    generations: list[Generation] = yield Ask(llm, prompts, tuple(samplings), name)
     for generation in generations:
         if generation.error is not None:
             raise EngineError(generation.error)

@@ -293,6 +293,13 @@ def test_schema():
         ask(failure(400, "response_format is not supported"), schema=schema)
 
 
+def test_a_calls_temperature_goes_before_the_engines():
+    _, [(_, _, body)] = ask(completion(), temperature=0.7)
+    assert body["temperature"] == 0.7
+    _, [(_, _, body)] = ask(completion())
+    assert body["temperature"] == 0.0
+
+
 def test_logprobs():
     content = [{"token": "yes", "logprob": -0.5}]
     generation, [(_, _, body)] = ask(completion(logprobs={"content": content}), logprobs=True)

@@ -1,10 +1,12 @@
 """An engine behind another is all that the other is."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rlc.data.completed import GeneratesAsCompleted
-from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Scorer, TokenLogprobs
+from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Sampling, Scorer, TokenLogprobs
 from rlc.experiments.runs.prompts import PromptRecorder
 from rlc.experiments.sweep.sharing import Memory
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -22,9 +24,9 @@ class ScoringScript(ScriptedLLM):
 class Completing(ScriptedLLM):
     """A script that yields its generations one by one, the last first."""
 
-    def generate_as_completed(self, prompts, **wishes):
+    def generate_as_completed(self, prompts, sampling):
         for place, prompt in reversed(list(enumerate(prompts))):
-            yield place, self.generate([prompt], **wishes)[0]
+            yield place, self.generate([prompt], **sampling.wishes)[0]
 
 
 ENGINES = [ScriptedLLM({"": "yes"}), ScoringScript({"": "yes"})]
@@ -60,10 +62,26 @@ def test_what_an_engine_gives_one_by_one_is_handed_on_one_by_one_and_remembered(
     assert not isinstance(forward(ENGINES[0], Memory()), GeneratesAsCompleted)
     assert isinstance(shared, GeneratesAsCompleted)
     prompts = [Prompt("text", question) for question in ("a", "b", "a")]
-    arriving = shared.generate_as_completed(prompts, max_tokens=4)
+    arriving = shared.generate_as_completed(prompts, Sampling(4))
     place, first = next(arriving)
     assert (place, first.text, len(engine.calls)) == (1, "B", 1)
     assert [(place, one.text) for place, one in arriving] == [(0, "A"), (2, "A")]
     assert [one.text for one in shared.generate(prompts, max_tokens=4)] == ["A", "B", "A"]
-    assert [place for place, _ in shared.generate_as_completed(prompts[:2], max_tokens=4)] == [0, 1]
+    assert [place for place, _ in shared.generate_as_completed(prompts[:2], Sampling(4))] == [0, 1]
     assert len(engine.calls) == 2, "each of the two was asked once"
+
+
+def test_keys_are_what_they_were_before_there_were_temperatures_and_tell_temperatures_apart():
+    keys = forward(ENGINES[0], Memory(), "i")._keys
+    prompts = [Prompt("p", "q", "s"), Prompt("p", "q", "s", "r")]
+    before = Sampling(5, ("\n",), logprobs=True, schema={"type": "object"}, seed=3)
+    assert keys(prompts, before) == ["035499a52b47a449c4e0773904075555", "fd9a326609f91b19bb873034ee39331a"]
+    warm = [key for heat in (0.0, 0.5) for key in keys(prompts, replace(before, temperature=heat))]
+    assert len({*warm, *keys(prompts, before)}) == 6
+
+
+def test_wishes_reach_the_engine_and_no_temperature_is_none():
+    engine = ScriptedLLM({"": "yes"})
+    forward(engine, Memory()).generate([Prompt("", "q")], max_tokens=4, temperature=0.7, seed=2)
+    assert (engine.calls[-1].temperature, engine.calls[-1].seed) == (0.7, 2)
+    assert "temperature" not in Sampling(4).wishes, "an engine of before knows no such wish"

@@ -226,6 +226,15 @@ def test_samples_depend_on_the_seed_and_the_prompt_alone(engine):
     assert [g.text for g in first] != [g.text for g in ask(engine())]
 
 
+def test_a_calls_temperature_goes_before_the_engines(engine):
+    warm = [g.text for g in ask(engine(temperature=0.8), seed=5)]
+    assert [g.text for g in ask(engine(), temperature=0.8, seed=5)] == warm
+    greedy = [g.text for g in ask(engine())]
+    assert [g.text for g in ask(engine(temperature=0.8), temperature=0.0, seed=5)] == greedy
+    with pytest.raises(ValueError, match=r"temperature must be 0 or more, got -0\.1"):
+        ask(engine(), temperature=-0.1)
+
+
 def test_a_cold_sample_is_the_greedy_answer(engine):
     assert [g.text for g in ask(engine(temperature=1e-3))] == [g.text for g in ask(engine())]
 

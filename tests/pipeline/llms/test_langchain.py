@@ -68,6 +68,9 @@ def test_messages_and_settings_reach_the_model():
     [(messages, stop, settings)] = chat.seen
     assert messages == [SystemMessage("Be brief."), HumanMessage("Doc. Q?")]
     assert stop == ["\n"]
+    assert "temperature" not in settings, "many models refuse one"
+    LangChainLLM(chat, window=1000).generate([Prompt("", "Q?")], max_tokens=5, temperature=0.7)
+    assert chat.seen[-1][2]["temperature"] == 0.7
     assert settings["max_tokens"] == 5
 
 
@@ -130,7 +133,7 @@ def test_a_schema_needs_structured_output():
     assert "did not follow the schema" in ask("I would rather not", ToolChat, schema=schema).error
     with pytest.raises(UnsupportedError, match="FakeChat has no structured output"):
         ask("yes", schema=schema)
-    with pytest.raises(UnsupportedError, match="one of them"):
+    with pytest.raises(UnsupportedError, match="takes a schema alone"):
         ask("yes", ToolChat, schema=schema, logprobs=True)
 
 

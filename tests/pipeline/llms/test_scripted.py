@@ -79,7 +79,7 @@ def test_overflow_and_unknown_questions_are_error_generations():
     assert (known.text, known.error) == ("x", None)
 
 
-@given(st.text(max_size=60), st.integers(0, 12))
+@given(st.text(max_size=60), st.integers(1, 12))
 def test_an_answer_never_exceeds_max_tokens(text, max_tokens):
     llm = ScriptedLLM(lambda prompt: text)
     [generation] = llm.generate([Prompt("", "q")], max_tokens=max_tokens)

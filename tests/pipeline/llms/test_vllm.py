@@ -111,6 +111,14 @@ def test_nothing_to_do_starts_nothing(engine):
     assert engine.loaded == {}
 
 
+def test_a_calls_temperature_goes_before_the_engines(engine, monkeypatch):
+    told = []
+    monkeypatch.setattr(engine, "generate_ids", lambda ids, sampling: told.append(sampling) or [None])
+    engine.generate([ONE], max_tokens=2, temperature=0.7, seed=3)
+    engine.generate([ONE], max_tokens=2)
+    assert [(one["temperature"], one["seed"]) for one in told] == [(0.7, 3), (0.0, 0)]
+
+
 def test_logprobs_where_asked(engine):
     [answer] = engine.generate([ONE], max_tokens=2, logprobs=True)
     assert answer.logprobs == (-0.5, -0.5)

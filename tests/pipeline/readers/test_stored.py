@@ -172,7 +172,7 @@ def test_answers_are_kept_one_by_one_as_they_are_completed(store, make_example):
 @pytest.mark.parametrize("reader", ["long", "closed", "rag"])
 def test_an_engine_that_dies_leaves_what_it_answered(store, make_example, reader):
     class Dying(ScriptedLLM):
-        def generate_as_completed(self, prompts, *, max_tokens, seed):
+        def generate_as_completed(self, prompts, sampling):
             yield 0, Generation("one")
             yield 1, Generation("two")
             raise MemoryError
