@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import ClassVar, NamedTuple
 
 from rlc.data.loads import PromptLoad
-from rlc.data.protocols import LLM, Prompt, Role, Tokenizer
+from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Document, Evidence, Example, Usage
 from rlc.data.tokens import count_once
-from rlc.pipeline.context import Fitted, check_policy, fit, fit_passages, reading_order
+from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.readers.support.asking import (
     MARGIN,
     NothingRetrieved,
@@ -17,7 +16,7 @@ from rlc.pipeline.readers.support.asking import (
     room_for_text,
     tokens_of,
 )
-from rlc.pipeline.readers.support.moves import BETWEEN
+from rlc.pipeline.readers.support.moves import BETWEEN, fitted
 from rlc.pipeline.readers.support.quotes import places_of, quotes_in
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.strategy import Strategy
@@ -137,13 +136,13 @@ class EvidenceFirst(Strategy):
 
     def _whole(self, example: Example) -> _Read:
         document = example.document
-        fitted = _fitted(document.page_content, self._room(example, 0), self.llm.tokenizer, self.overflow)
-        prompt = self._last_prompt("answer", example, fitted.text)
+        fit = fitted(document.page_content, self._room(example, 0), self.llm.tokenizer, self.overflow)
+        prompt = self._last_prompt("answer", example, fit.text)
         texts = [
             Document(page_content=document.page_content[a:b], metadata={"start_index": a, "end_index": b})
-            for a, b in fitted.spans
+            for a, b in fit.spans
         ]
-        return _Read(prompt, texts, (), fitted.cut_tokens)
+        return _Read(prompt, texts, (), fit.cut_tokens)
 
     def _passages(self, example: Example, passages: Sequence[Document]) -> _Read:
         room = self._room(example, len(passages))
@@ -172,8 +171,3 @@ class EvidenceFirst(Strategy):
                     exact = replace(whole, start=whole.start + start, end=whole.start + end)
                     kept[whole if whole.passage else exact] = text.page_content[start:end]
         return kept
-
-
-@lru_cache(maxsize=8)  # all questions on a document leave the same room
-def _fitted(text: str, room: int, tokenizer: Tokenizer, policy: str) -> Fitted:
-    return fit(text, room, tokenizer, policy)

@@ -9,12 +9,11 @@ from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Evidence, Example, by_document
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
-from rlc.pipeline.readers.support.moves import BETWEEN, pieces_of, span_of
+from rlc.pipeline.readers.support.moves import BETWEEN, marked_answer, pieces_of, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, once
 
 _ACTION = re.compile(r"ACTION[^\d-]*(-?\d+)", re.IGNORECASE)
-_ANSWER = re.compile(r"^\W*ANSWER\W*:\s*(\S.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ class MemWalker(Strategy):
                 [said] = yield from ask(
                     self.llm, prompt, max_tokens=length + self.reason_tokens, seed=self.seed, name="leaf"
                 )
-                if found := _ANSWER.search(said.text):
-                    return Answer(found[1].strip(), "", tuple(one.span for one in read))
+                if (found := marked_answer(said.text)) is not None:
+                    return Answer(found, "", tuple(one.span for one in read))
             barred.add(node.span)
             path.pop()
             if not path:

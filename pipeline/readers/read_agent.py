@@ -12,6 +12,7 @@ from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import BETWEEN, pieces_of, room_for, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, once
+from rlc.pipeline.readers.support.units import numbers_in
 
 PART_TOKENS = 100  # of the parts between which a page may end
 
@@ -77,7 +78,7 @@ class ReadAgent(Strategy):
         length = tokens_of(example, self.max_tokens)
         prompt = self._prompt("look_up", example, text=gists, most=self.pages)
         [said] = yield from ask(self.llm, prompt, max_tokens=32, seed=self.seed, name="look up")
-        again = page_numbers(said.text, len(pages))[: self.pages]
+        again = numbers_in(said.text, len(pages))[: self.pages]
         room = room_for(self.llm, self._last_prompt("answer", example, ""), length)
         while again and self.llm.tokenizer.count(memory_of(pages, again)) > room:
             again = again[:-1]
@@ -164,16 +165,6 @@ def memory_of(pages: Sequence[Page], again: Sequence[int] = ()) -> str:
     """The gists in order under their page numbers (from 1); those to be read again in full."""
     shown = [page.text.strip() if i in again else page.gist for i, page in enumerate(pages)]
     return BETWEEN.join(f"Page {i}:\n{text}" for i, text in enumerate(shown, 1))
-
-
-def page_numbers(text: str, count: int) -> list[int]:
-    """The pages (from 0) that a reply such as "[2, 5]" names, each once, in its order.
-
-    >>> page_numbers("I want pages 3 and 12, and 3.", 5)
-    [2]
-    """
-    named = [int(number) - 1 for number in re.findall(r"\d+", text)]
-    return [page for page in dict.fromkeys(named) if 0 <= page < count]
 
 
 def _words(text: str) -> int:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from rlc.data.errors import ContextOverflowError
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Prompt, Role
 from rlc.data.records import Answer, Document, Example, Usage, by_document
@@ -14,11 +13,11 @@ from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import pieces_of, room_for, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, once
+from rlc.pipeline.readers.support.units import fitting, named_and_said, numbers_in
 
 _EXAMPLE = re.compile(
     r"QUESTION\W*:\s*(?P<asked>\S.*?)\s*\n\W*ANSWER\W*:\s*(?P<said>\S.*)", re.IGNORECASE | re.DOTALL
 )
-_REPLY = re.compile(r"^(?P<named>.*?)\bANSWER\W*:\s*(?P<said>\S.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -62,14 +61,15 @@ class Recycled(Strategy):
         shown = yield from once(example.document, "demonstrations", self._demonstrate(example))
         length = tokens_of(example, self.max_tokens) + self.name_tokens
         paragraphs = self._paragraphs(example)
-        kept = self._fitting(example, paragraphs, shown, length)
+        room = room_for(self.llm, self._asking(example, [], [], shown), length)
+        kept = fitting([self._size(paragraph) for paragraph in paragraphs], room)
         prompt = self._asking(example, [paragraphs[i] for i in kept], kept, shown)
         [said] = yield from ask(self.llm, prompt, max_tokens=length, seed=self.seed, name="answer")
-        reply = _REPLY.match(said.text)
-        named = [int(number) - 1 for number in re.findall(r"\d+", reply["named"])] if reply else []
-        evidence = tuple(span_of(example, paragraphs[i]) for i in dict.fromkeys(named) if i in kept)
+        named, text = named_and_said(said.text)
+        places = [i for i in numbers_in(named, len(paragraphs)) if i in kept]
+        evidence = tuple(span_of(example, paragraphs[i]) for i in places)
         cut = sum(self._size(paragraph) for i, paragraph in enumerate(paragraphs) if i not in kept)
-        return Answer(reply["said"].strip() if reply else said.text, "", evidence, Usage(cut_tokens=cut))
+        return Answer(text, "", evidence, Usage(cut_tokens=cut))
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad]:
         """Bound the prompts: an example of each drawn paragraph, then the document with its examples once."""
@@ -111,29 +111,6 @@ class Recycled(Strategy):
     def _size(self, paragraph: Document) -> int:
         """Count a paragraph's tokens, with its number and what stands between."""
         return self.llm.tokenizer.count(paragraph.page_content) + MARGIN
-
-    def _fitting(
-        self, example: Example, paragraphs: Sequence[Document], shown: str, length: int
-    ) -> list[int]:
-        """The paragraphs that are shown: all, or as many as fit from the beginning and the end in turn."""
-        room = room_for(self.llm, self._asking(example, [], [], shown), length)
-        ends = [
-            i
-            for pair in zip(range(len(paragraphs)), reversed(range(len(paragraphs))), strict=True)
-            for i in pair
-        ]
-        kept: list[int] = []
-        for i in dict.fromkeys(ends):
-            room -= self._size(paragraphs[i])
-            if room < 0:
-                break
-            kept.append(i)
-        if not kept:
-            raise ContextOverflowError(
-                f"no paragraph of {self.paragraph} tokens fits beside the examples in {self.llm.name}'s window of "
-                f"{self.llm.window} tokens; ask for fewer examples, or take a longer window"
-            )
-        return sorted(kept)
 
     def _asking(
         self, example: Example, paragraphs: Sequence[Document], places: Sequence[int], shown: str

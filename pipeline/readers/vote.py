@@ -9,12 +9,9 @@ from rlc.data.errors import EngineError
 from rlc.data.loads import Foreseeable, PromptLoad
 from rlc.data.protocols import Reader, Role
 from rlc.data.records import Answer, Example
-from rlc.data.text.abstention import abstains
-from rlc.data.text.fold import fold
+from rlc.pipeline.readers.support.moves import what_it_says
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, read
-
-REFUSAL = ""  # all refusals are one answer, in whatever words
 
 
 @dataclass(frozen=True)
@@ -48,9 +45,9 @@ class Vote(Strategy):
         valid = [answer for answer in answers if answer.error is None]
         if not valid:
             raise EngineError(f"none of {len(answers)} voters answered; the first: {answers[0].error}")
-        votes = Counter(_said(answer) for answer in valid)
+        votes = Counter(what_it_says(answer.text) for answer in valid)
         most = max(votes.values())
-        winner = next(answer for answer in valid if votes[_said(answer)] == most)
+        winner = next(answer for answer in valid if votes[what_it_says(answer.text)] == most)
         return replace(winner, steps=(), details={"votes": most, "voters": len(valid)})
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
@@ -62,11 +59,3 @@ class Vote(Strategy):
                 return None
             loads += said
         return loads
-
-
-def _said(answer: Answer) -> str:
-    """What an answer's vote is for."""
-    if abstains(answer.text):
-        return REFUSAL
-    words = "".join(letter if letter.isalnum() else " " for letter in fold(answer.text))
-    return " ".join(words.split())

@@ -118,7 +118,7 @@ def test_every_steps_cost_is_in_the_answers(name, examples):
             assert getattr(answer.usage, figure) == getattr(parts, figure)
         rounds = [step.round for step in answer.steps]
         assert rounds == sorted(rounds), "in the order in which they were done"
-        asked = {step.round for step in answer.steps if step.kind == "ask"}
+        asked = {step.round for step in answer.steps if step.kind in ("ask", "read")}
         assert len(asked) == answer.usage.rounds == max(rounds) + 1, (
             "a round is what waits for the one before"
         )

@@ -1,5 +1,6 @@
 """Moves: what several strategies do on the way, as plain functions and small talks."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 
@@ -11,7 +12,10 @@ from rlc.data.loads import PromptLoad
 from rlc.data.prompt_files import PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Prompt, Tokenizer
 from rlc.data.records import Document, Evidence, Example, document_name
+from rlc.data.text.abstention import abstains
+from rlc.data.text.fold import fold
 from rlc.data.tokens import count_once
+from rlc.pipeline.context import Fitted, fit
 from rlc.pipeline.prompts import kind_of, rag_prompt
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.asking import MARGIN, room_for_text
@@ -19,6 +23,8 @@ from rlc.pipeline.readers.support.talk import Talk, ask
 
 NOTHING = "NOTHING"  # what a model is told to write where a text tells nothing
 BETWEEN = "\n\n"  # stands between notes
+REFUSAL = ""  # all refusals say one thing, in whatever words
+_ANSWER = re.compile(r"^\W*ANSWER\W*[:：]\s*(\S.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 
 Joined = Callable[[str], Prompt]
 """The prompt in which notes, joined, stand."""
@@ -80,6 +86,26 @@ def span_of(example: Example, piece: Document) -> Evidence:
 def says_nothing(text: str) -> bool:
     """Whether a note says that its piece tells nothing: the word `NOTHING`, alone or at its beginning."""
     return not text.strip() or text.strip(" .*\"'`\n").upper().startswith(NOTHING)
+
+
+def marked_answer(text: str) -> str | None:
+    """What stands behind the first line that begins with `ANSWER:`; None where there is none."""
+    found = _ANSWER.search(text)
+    return found[1].strip() if found else None
+
+
+def what_it_says(answer: str) -> str:
+    """What an answer says, by which answers agree: its words, whatever their case, marks and spaces, or a refusal."""
+    if abstains(answer):
+        return REFUSAL
+    words = "".join(letter if letter.isalnum() else " " for letter in fold(answer))
+    return " ".join(words.split())
+
+
+@lru_cache(maxsize=8)  # all questions on a document leave the same room
+def fitted(text: str, room: int, tokenizer: Tokenizer, policy: str) -> Fitted:
+    """What of a text fits into `room` tokens, as `rlc.pipeline.context.fit` says; fitted once for all questions."""
+    return fit(text, room, tokenizer, policy)
 
 
 def shrink(

@@ -4,7 +4,7 @@ import pytest
 
 from rlc.data.records import Evidence
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.readers.read_agent import Page, ReadAgent, memory_of, page_numbers
+from rlc.pipeline.readers.read_agent import Page, ReadAgent, memory_of
 
 PARTS = [
     f"{name} saw {what}. " + "It rained all day. " * 18 + "\n\n"
@@ -64,11 +64,6 @@ def test_the_memory_by_hand():
     pages = [Page("One in full. ", Evidence("d", 0, 13), "one"), Page("Two.", Evidence("d", 13, 17), "two")]
     assert memory_of(pages) == "Page 1:\none\n\nPage 2:\ntwo"
     assert memory_of(pages, [0]) == "Page 1:\nOne in full.\n\nPage 2:\ntwo"
-
-
-@pytest.mark.parametrize(("said", "pages"), [("none", []), ("[2, 1]", [1, 0]), ("0 and 4", []), ("3", [2])])
-def test_pages_that_are_named(said, pages):
-    assert page_numbers(said, 3) == pages
 
 
 def test_settings_that_make_no_sense():

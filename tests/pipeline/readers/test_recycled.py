@@ -65,4 +65,4 @@ def test_an_answer_that_names_no_paragraph_is_taken_as_it_is(make_example):
 def test_a_window_without_room_for_a_paragraph_is_told(make_example):
     llm = ScriptedLLM(script, window=430)
     [answer] = Recycled(llm, examples=1, paragraph=6)([make_example("1", "Who saw it?", TEXT)])
-    assert "ask for fewer examples" in answer.error
+    assert "fewer examples" in answer.error
