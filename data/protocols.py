@@ -209,6 +209,15 @@ def together(llm: LLM) -> int:
 MANY = 1024
 
 
+def greedy(llm: LLM, temperature: float | None = None) -> bool:
+    """Whether an engine, asked at this temperature or its own, says the same each time, whatever the seed.
+
+    An engine says what its own is in `temperature`; of one that does not, nobody knows.
+    """
+    heat = getattr(llm, "temperature", None) if temperature is None else temperature
+    return bool(heat == 0)
+
+
 @runtime_checkable
 class Checkable(Protocol):
     """An engine that can say, before anything is prepared for it, that it will answer no question."""

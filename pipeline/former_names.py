@@ -27,6 +27,7 @@ def present_name(key: str, spec: Mapping[str, Any]) -> str:
 
 # Settings that came later, with the value that says what was done before there was such a setting.
 LATER = (("prompt", ENGLISH), ("rope", None), ("rope_factor", 1.0))
+LATER_OF = (("vote", "samples", 1), ("vote", "temperature", None))  # where others have a setting of that name
 
 
 def first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
@@ -35,6 +36,6 @@ def first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
         return {
             "index" if key == "retriever" else key: first_names(inner)
             for key, inner in value.items()
-            if (key, inner) not in LATER
+            if (key, inner) not in LATER and (value.get("use"), key, inner) not in LATER_OF
         }
     return [first_names(inner) for inner in value] if isinstance(value, list) else value

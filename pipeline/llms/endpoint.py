@@ -116,7 +116,7 @@ class EndpointLLM(CompletingEngine):
         self._backoff = backoff
         self._timeout = timeout
         self._timeout_per_1k = timeout_per_1k
-        self._temperature = temperature
+        self.temperature = temperature
         self._seed = seed
         self._stream = stream
         self._max_tokens_field = max_tokens_field
@@ -174,7 +174,7 @@ class EndpointLLM(CompletingEngine):
         settings: dict[str, Any] = {"model": self.name, self._max_tokens_field: limit}
         if self._seed:
             settings["seed"] = sampling.seed
-        temperature = self._temperature if sampling.temperature is None else sampling.temperature
+        temperature = self.temperature if sampling.temperature is None else sampling.temperature
         if temperature is not None:
             settings["temperature"] = temperature
         if sampling.stop:

@@ -98,7 +98,7 @@ class HfLLM(CompletingEngine):
         self._dtype = dtype
         self._step = prefill_step
         self._keep_prefix = keep_prefix
-        self._temperature = temperature
+        self.temperature = temperature
         self._chat = Chat(model, self._place, revision, template, thinking)
         self._thinking_tokens = thinking_tokens
         self._device = device
@@ -279,7 +279,7 @@ class HfLLM(CompletingEngine):
         """New tokens, at most `limit` of them, each one's log-probability, the text and why it ends."""
         import torch
 
-        heat = self._temperature if sampling.temperature is None else sampling.temperature
+        heat = self.temperature if sampling.temperature is None else sampling.temperature
         generator = torch.Generator().manual_seed(_seed_of(sampling.seed, prompt_ids)) if heat else None
         tokens: list[int] = []
         scores: list[float] = []

@@ -128,6 +128,7 @@ class VllmLLM(Engine):
         check(settings | self._smaller)
         check(settings)
         self.name = model
+        self.temperature = temperature
         self._settings = settings
         self._place = local_or_hub(model)
         self._chat = Chat(model, self._place, revision, template, thinking)
@@ -173,10 +174,9 @@ class VllmLLM(Engine):
         for i, prompt in enumerate(prompts):
             first.setdefault((prompt.system, prompt.prefix), i)
         order = sorted(range(len(prompts)), key=lambda i: first[prompts[i].system, prompts[i].prefix])
-        own = self._settings["temperature"]
         told = {
             "max_tokens": sampling.max_tokens,
-            "temperature": own if sampling.temperature is None else sampling.temperature,
+            "temperature": self.temperature if sampling.temperature is None else sampling.temperature,
             "stop": list(sampling.stop),
             "seed": sampling.seed,
             "logprobs": 0 if sampling.logprobs else None,

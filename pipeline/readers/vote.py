@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 from rlc.data.errors import EngineError
@@ -10,6 +11,7 @@ from rlc.data.loads import Foreseeable, PromptLoad
 from rlc.data.protocols import Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.readers.support.moves import what_it_says
+from rlc.pipeline.readers.support.samples import check_samples_differ, sample
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, read
 
@@ -20,27 +22,47 @@ class Vote(Strategy):
 
     Answers agree that are the same words, whatever their case, marks and spaces; all refusals agree. Of answers with
     equally many votes the first in the order of `voters` wins, and its evidence and route are the answer's. Voters that
-    fail have no vote. Samples of one reader are voters that differ in `seed`, over an engine that samples (a greedy
-    one says the same each time); passages in another order, other models and other strategies are voters just as well.
+    fail have no vote. One reader votes several times by `samples`, each with a seed of its own; a greedy engine says the
+    same each time, and is refused. Passages in another order, other models and other strategies are voters just as well.
 
     Source: self-consistency, Wang et al., ICLR 2023, arXiv 2203.11171, whose voters are samples; over whole answers in
     place of the last figure of a reasoning.
 
     Args:
-        voters: the readers; at least two.
+        voters: the readers.
+        samples: how often each of them answers; at least two answers are voted on.
+        temperature: at which their engines write; None is each engine's own. The paper's is 0.5 to 0.7.
+
+    Raises:
+        UsageError: at the first question, if two voters must say the same.
     """
 
     role: ClassVar[Role] = "both"
 
     voters: Sequence[Reader]
+    samples: int = 1
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
-        if len(self.voters) < 2:
-            raise ValueError(f"a vote needs at least two voters, got {len(self.voters)}")
+        if self.samples < 1:
+            raise ValueError(f"samples must be at least 1, got {self.samples}")
+        if len(self.voters) * self.samples < 2:
+            raise ValueError(
+                f"a vote needs at least two voters, or samples of one, got {len(self.voters)} and "
+                f"samples={self.samples}"
+            )
+
+    @cached_property
+    def _panel(self) -> list[Reader]:
+        """All that vote, the samples of one reader beside each other."""
+        check_samples_differ(self.voters, self.samples, self.temperature)
+        return [
+            sample(voter, number, self.temperature) for voter in self.voters for number in range(self.samples)
+        ]
 
     def talk(self, example: Example) -> Talk[Answer]:
         answers = []
-        for number, voter in enumerate(self.voters):
+        for number, voter in enumerate(self._panel):
             answers.append((yield from read(voter, example, name=f"voter {number}")))
         valid = [answer for answer in answers if answer.error is None]
         if not valid:
@@ -57,5 +79,5 @@ class Vote(Strategy):
             said = voter.reads(examples) if isinstance(voter, Foreseeable) else None
             if said is None:
                 return None
-            loads += said
+            loads += said * self.samples
         return loads

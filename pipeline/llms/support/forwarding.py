@@ -1,17 +1,18 @@
 """Forwarding: an engine that is all that the engine behind it is, and takes generations from a memory first."""
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from rlc.data.completed import GeneratesAsCompleted, generations_as_completed
 from rlc.data.memory import Memory
 from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Sampling, Tokenizer, together
 from rlc.data.spec import fingerprint
-from rlc.pipeline.llms.support.engine import Engine
+from rlc.pipeline.llms.support.engine import CompletingEngine, Engine
 
 STAGE = "generations"
+Wrapper = TypeVar("Wrapper", bound="Forwarding")
 
 
 class GenerationMemory(Memory, Protocol):
@@ -23,15 +24,10 @@ class GenerationMemory(Memory, Protocol):
 
 
 @dataclass
-class ForwardingLLM(Engine):
-    """Forward an engine's measures; generate what the memory does not hold. Made by `forward`.
-
-    `identity` stands for everything about the engine that changes its generations.
-    """
+class Forwarding(Engine):
+    """Forward an engine's measures; subclasses say what becomes of its generations."""
 
     llm: LLM
-    memory: GenerationMemory
-    identity: str
 
     @property
     def name(self) -> str:
@@ -51,9 +47,25 @@ class ForwardingLLM(Engine):
         """How many prompts the engine likes to answer at once."""
         return together(self.llm)
 
+    @property
+    def temperature(self) -> float | None:
+        """The engine's own; None where it does not say."""
+        return getattr(self.llm, "temperature", None)
+
     def count(self, prompt: Prompt) -> int:
         """The tokens of the prompt, as the engine counts."""
         return self.llm.count(prompt)
+
+
+@dataclass
+class ForwardingLLM(Forwarding):
+    """Generate what the memory does not hold. Made by `forward`.
+
+    `identity` stands for everything about the engine that changes its generations.
+    """
+
+    memory: GenerationMemory
+    identity: str
 
     def _generate_all(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Generation]:
         """Generate in order; equal prompts under equal wishes are one question to the engine."""
@@ -99,8 +111,33 @@ def _only(generation: Generation, _: list[Prompt]) -> list[Generation]:
     return [generation]
 
 
+@dataclass
+class TemperedLLM(Forwarding, CompletingEngine):
+    """Generate at another temperature where a call has none of its own. Made by `at_temperature`."""
+
+    heat: float
+
+    def generate_as_completed(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[tuple[int, Generation]]:
+        """Yield each generation as soon as the engine hands it out."""
+        heat = self.heat if sampling.temperature is None else sampling.temperature
+        yield from generations_as_completed(self.llm, prompts, replace(sampling, temperature=heat))
+
+
 def forward(llm: LLM, memory: GenerationMemory, identity: str = "") -> ForwardingLLM:
-    """Wrap an engine: the result is a `Scorer` where the engine is one, and so on for every engine protocol.
+    """Let an engine take generations from a memory first."""
+    kind = CompletingLLM if isinstance(llm, GeneratesAsCompleted) else ForwardingLLM
+    return _all_that(llm, kind)(llm, memory, identity)
+
+
+def at_temperature(llm: LLM, temperature: float) -> TemperedLLM:
+    """Let an engine write at a temperature that is not its own."""
+    return _all_that(llm, TemperedLLM)(llm, temperature)
+
+
+def _all_that(llm: LLM, kind: type[Wrapper]) -> type[Wrapper]:
+    """The kind of wrapper that is a `Scorer` where the engine is one, and so on for every engine protocol.
 
     What is not `generate` goes to the engine as it stands.
     """
@@ -109,12 +146,10 @@ def forward(llm: LLM, memory: GenerationMemory, identity: str = "") -> Forwardin
         for protocol in ENGINE_PROTOCOLS
         if isinstance(llm, protocol)
         for name in vars(protocol)
-        if not name.startswith("_") and not hasattr(ForwardingLLM, name)
+        if not name.startswith("_") and not hasattr(kind, name)
     }
     # Protocols are checked on the class (Python 3.12 looks nowhere else), so every set of them has a class of its own.
-    kind = CompletingLLM if isinstance(llm, GeneratesAsCompleted) else ForwardingLLM
-    made: ForwardingLLM = type(kind.__name__, (kind,), members)(llm, memory, identity)
-    return made
+    return type(kind.__name__, (kind,), members)
 
 
 def _forwarded(name: str) -> property:

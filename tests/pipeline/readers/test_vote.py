@@ -1,9 +1,19 @@
 """Voting by hand."""
 
+from dataclasses import replace
+
 import pytest
 
+from rlc.data.errors import UnsupportedError, UsageError
 from rlc.data.records import Answer, Evidence, Usage
+from rlc.data.store import Store
+from rlc.pipeline.identity import identity
+from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.readers.closed import ClosedBookReader
+from rlc.pipeline.readers.long import LongReader
+from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.readers.vote import Vote
+from rlc.pipeline.recipe import Recipe
 
 
 def says(text, name="arm", error=None):
@@ -36,7 +46,7 @@ def test_whoever_fails_has_no_vote(make_example):
     voters = [says("", error="away"), says("b"), says("c")]
     [answer] = Vote(voters)([make_example("1")])
     assert (answer.text, answer.details) == ("b", {"votes": 1, "voters": 2})
-    [none] = Vote([says("", error="away")] * 2)([make_example("1")])
+    [none] = Vote([says("", error="away"), says("", error="gone")])([make_example("1")])
     assert none.error == "EngineError: none of 2 voters answered; the first: away"
     assert none.usage.calls == 2
 
@@ -53,5 +63,71 @@ def test_voters_are_asked_for_all_questions_at_once(make_example):
 
 
 def test_one_voter_is_no_vote():
-    with pytest.raises(ValueError, match="at least two voters, got 1"):
+    with pytest.raises(ValueError, match="at least two voters, or samples of one"):
         Vote([says("a")])
+    with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
+        Vote([says("a")] * 2, samples=0)
+
+
+class Sampler(ScriptedLLM):
+    """Says what the call's seed and temperature are; greedy of itself."""
+
+    temperature = 0.0
+
+    def generate(self, prompts, **wishes):
+        self._answers = {"": f"{wishes['seed']} at {wishes.get('temperature')}"}
+        return super().generate(prompts, **wishes)
+
+
+@pytest.fixture
+def stored(tmp_path):
+    store = Store(tmp_path / "store.sqlite")
+    return lambda reader: StoredReader(lambda: reader, store, "i", "arm")
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_samples_of_one_reader_have_seeds_of_their_own_and_the_votes_temperature(make_example, stored, kept):
+    reader = LongReader(Sampler({}), seed=3)
+    [answer] = Vote([stored(reader) if kept else reader], samples=3, temperature=0.7)([make_example("1")])
+    assert [step.text for step in answer.steps] == ["3 at 0.7", "4 at 0.7", "5 at 0.7"]
+    assert (answer.details, answer.usage.calls) == ({"votes": 1, "voters": 3}, 3)
+    assert len(Vote([reader], samples=3, temperature=0.7).reads([make_example("1")])) == 3
+
+
+def test_the_first_sample_at_the_engines_own_temperature_is_the_arms_stored_answer(make_example, stored):
+    engine = Sampler({})
+    engine.temperature = 0.9
+    arm = stored(LongReader(engine))
+    arm([make_example("1")])
+    Vote([arm], samples=2)([make_example("1")])
+    assert [call.seed for call in engine.calls] == [0, 1], "asked as the arm, then once more"
+
+
+def test_a_vote_whose_voters_must_agree_is_refused_before_anything_is_asked(make_example, stored):
+    engine = Sampler({})
+    reader = LongReader(engine)
+    example = make_example("1")
+    for voters, settings, words in [
+        ([reader], {"samples": 3}, "LongReader. is to answer 3 times, and its engine is greedy"),
+        ([reader], {"samples": 3, "temperature": 0.0}, "its engine is greedy"),
+        ([reader, reader], {}, "they are one reader"),
+        ([stored(reader), stored(replace(reader))], {}, "voters 0 and 1 .* they are one reader"),
+        ([reader, replace(reader, seed=1)], {}, "differ in the seed alone, and their engine is greedy"),
+    ]:
+        with pytest.raises(UsageError, match=words):
+            Vote(voters, **settings)([example])
+    assert engine.calls == []
+    [answer] = Vote([reader, replace(reader, seed=1)], temperature=0.7)([example])
+    assert answer.details["voters"] == 2
+    Vote([reader, replace(reader, max_tokens=9), ClosedBookReader(engine)])([example])
+    with pytest.raises(UnsupportedError, match=r"reader has neither a seed nor an engine"):
+        Vote([says("a")], samples=2)([example])
+
+
+def test_a_votes_stored_answers_are_those_of_before_there_were_samples():
+    llm = {"use": "endpoint", "model": "m", "window": 99, "temperature": "none"}
+    arms = {"long": {"use": "long", "llm": llm}, "closed": {"use": "closed", "llm": llm}}
+    vote = {"use": "vote", "voters": ["@long", "@closed"]}
+    specs = Recipe({**arms, "vote": vote, "often": {**vote, "samples": 2}}).completed()
+    assert identity(specs["vote"]) == "a5b4584b22ed6c2f249ab3bec0baaa4e"
+    assert identity(specs["often"]) != identity(specs["vote"])
