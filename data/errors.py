@@ -43,6 +43,18 @@ class NoAnswerError(RlcError):
     exit_code = 3
 
 
+class GateError(RlcError):
+    """A figure of a run is on the wrong side of the limit that `rlc check` held it against, with its whole interval."""
+
+    exit_code = 4
+
+
+class GateOpenError(RlcError):
+    """A figure whose interval holds the limit: the run has too few documents to say."""
+
+    exit_code = 5
+
+
 class UnsupportedError(RlcError):
     """A wish that this engine or method cannot fulfil and does not pretend to."""
 

@@ -21,6 +21,7 @@ from rlc.experiments.cli.words import say_line, tell
 
 # What stands in a file of its own, which is imported when the command is asked for.
 COMMANDS = {
+    "check": "rlc.experiments.cli.gate:check",
     "chunks": "rlc.experiments.cli.chunks:chunks",
     "compare": "rlc.experiments.cli.compare:compare",
     "completion": "rlc.experiments.cli.setup:completion",
@@ -29,6 +30,7 @@ COMMANDS = {
     "init": "rlc.experiments.cli.setup:init",
     "judge": "rlc.experiments.cli.judge:judge",
     "plan": "rlc.experiments.cli.plan:plan",
+    "power": "rlc.experiments.cli.gate:power",
     "report": "rlc.experiments.cli.report:report",
     "router": "rlc.experiments.cli.router:router",
     "runs": "rlc.experiments.cli.runs:runs",
@@ -41,7 +43,7 @@ COMMANDS = {
 # In the order of `rlc --help`; each command in one of them.
 GROUPS = {
     "Compare": ("compare", "plan", "sweep", "chunks", "init"),
-    "Look at what was found": ("runs", "report", "show", "diff", "track", "ui"),
+    "Look at what was found": ("runs", "report", "show", "diff", "check", "power", "track", "ui"),
     "Routers and judges": ("router", "explain", "judge"),
     "What there is": ("list", "fetch", "doctor", "completion"),
 }

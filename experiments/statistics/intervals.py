@@ -222,6 +222,35 @@ def minimum_detectable(
     return float((t.ppf(1 - alpha / 2, clusters - 1) + t.ppf(power, clusters - 1)) * standard_error)
 
 
+def documents_needed(
+    standard_error: float, clusters: int, difference: float, alpha: float = 1 - LEVEL, power: float = POWER
+) -> int:
+    """The fewest clusters whose smallest detectable difference is at most this one.
+
+    A standard error of G clusters is taken to be sqrt(G / n) times as large with n of them, each with as many rows: the
+    law of `minimum_detectable`, solved for the clusters by halving.
+
+    Raises:
+        ValueError: if the difference is not above 0.
+    """
+    if difference <= 0:
+        raise ValueError(f"the difference to be seen must be above 0, got {difference}")
+    low, high = FEW - 1, FEW
+    while _detectable(standard_error, clusters, high, alpha, power) > difference:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _detectable(standard_error, clusters, middle, alpha, power) > difference:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _detectable(standard_error: float, clusters: int, other: int, alpha: float, power: float) -> float:
+    return minimum_detectable(standard_error * (clusters / other) ** 0.5, other, alpha, power)
+
+
 def _estimate(
     table: Clusters, n: int, scale: tuple[float, float] | None, level: float, replicates: int, seed: int
 ) -> Estimate:

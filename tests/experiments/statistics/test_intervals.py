@@ -11,6 +11,7 @@ from rlc.experiments.statistics.intervals import (
     Estimate,
     correct,
     difference,
+    documents_needed,
     estimate,
     holm,
     mcnemar,
@@ -460,3 +461,21 @@ def test_a_file_that_is_a_cell_is_drawn_with_its_document():
         x = [{"a": 0.5, "b": 0.2}[name] for name in drawn if name != "c"]
         by_hand.add(round(np.mean([np.mean(part) for part in (x, [1.0] * drawn.count("c")) if part]), 9))
     assert set(np.round(table.replicates(2_000, seed=0), 9)) == by_hand
+
+
+@pytest.mark.slow
+def test_as_many_documents_as_are_said_to_be_needed_show_the_difference_four_times_in_five():
+    """Reckoned from 40 documents of five questions, tried on runs of as many documents as were said."""
+    effect, needed = 0.06, []
+    for simulation in range(40):
+        seen = difference(*clustered(np.random.default_rng(simulation)), flips=99)
+        needed.append(documents_needed(seen.standard_error, seen.clusters, effect))
+    documents = int(np.median(needed))
+    found = 0
+    for simulation in range(300):
+        rng = np.random.default_rng(1_000 + simulation)
+        first, second, names = clustered(rng, documents, 5 * documents)
+        first = np.where((first == 0) & (rng.random(len(first)) < effect / 0.35), 1.0, first)
+        [better] = correct([difference(first, second, names, replicates=500, flips=1_999)])
+        found += better.called
+    assert 0.72 <= found / 300 <= 0.88

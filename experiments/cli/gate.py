@@ -1,0 +1,110 @@
+"""`rlc check` and `rlc power`: a gate on a run's figures, and how many questions a difference takes."""
+
+from pathlib import Path
+
+import click
+
+from rlc.data.errors import GateError, GateOpenError, UsageError
+from rlc.experiments.cli.options import OUT, RUN
+
+
+@click.command()
+@RUN
+@OUT
+@click.option(
+    "--min",
+    "least",
+    multiple=True,
+    metavar="FIGURE=LIMIT",
+    help="A figure that must reach a limit, such as accuracy=70 (percent); may be repeated.",
+)
+@click.option(
+    "--max",
+    "most",
+    multiple=True,
+    metavar="FIGURE=LIMIT",
+    help="A figure that must stay below one, such as failed=2 (percent), prompt_tokens=3000 or seconds=1.5.",
+)
+@click.option(
+    "--max-loss", type=click.FloatRange(min=0), help="Points that a reader may lose against BASELINE."
+)
+@click.option("--against", "baseline", metavar="BASELINE", help="The run that --max-loss compares with.")
+@click.option("--reader", "readers", multiple=True, help="Check this reader only; may be repeated.")
+def check(
+    run: str,
+    out: Path,
+    least: tuple[str, ...],
+    most: tuple[str, ...],
+    max_loss: float | None,
+    baseline: str | None,
+    readers: tuple[str, ...],
+) -> None:
+    """Hold the figures of RUN against limits, by the ends of their intervals: a gate for CI.
+
+    Exits with 0 if all hold, 4 if one is broken, 5 if none is and one cannot be told from its limit.
+    """
+    from rlc.experiments.cli.console import print_report
+    from rlc.experiments.report.pages.gate import gate_report
+    from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.study.diff import diff_runs
+    from rlc.experiments.study.gate import Verdict, check_figures, check_losses
+    from rlc.experiments.study.study import make_study
+
+    if (max_loss is None) != (baseline is None):
+        raise UsageError("--max-loss and --against belong together, such as --max-loss 2 --against last-week")
+    if not least and not most and baseline is None:
+        raise UsageError(
+            "nothing to check: give --min accuracy=70, --max failed=2, or --max-loss 2 --against RUN"
+        )
+    stored = open_run(run, out)
+    study = make_study(stored)
+    names = list(readers or study.rows)
+    checks = [
+        *check_figures(study, _limits("--min", least), False, names),
+        *check_figures(study, _limits("--max", most), True, names),
+    ]
+    if baseline is not None and max_loss is not None:
+        found = diff_runs(open_run(baseline, out), stored, {})
+        partners = [one.second for one in found.changes]
+        checks += check_losses(found, max_loss, readers or partners)
+    print_report(gate_report(stored.folder.name, checks))
+    verdicts = [one.verdict for one in checks]
+    if Verdict.BROKEN in verdicts:
+        raise GateError(f"{verdicts.count(Verdict.BROKEN)} of {len(checks)} checks are broken")
+    if Verdict.OPEN in verdicts:
+        raise GateOpenError(
+            f"{verdicts.count(Verdict.OPEN)} of {len(checks)} checks cannot be told from their limit"
+        )
+
+
+def _limits(option: str, given: tuple[str, ...]) -> list[tuple[str, float]]:
+    found = []
+    for one in given:
+        name, _, limit = one.partition("=")
+        try:
+            found.append((name, float(limit)))
+        except ValueError as error:
+            raise UsageError(f"{option} {one}: expected FIGURE=NUMBER, such as accuracy=70") from error
+    return found
+
+
+@click.command()
+@RUN
+@OUT
+@click.option(
+    "--points",
+    multiple=True,
+    type=click.FloatRange(min=0, min_open=True, max=100),
+    default=(10.0, 5.0, 2.0),
+    help="Differences to be seen, in points of percent; may be repeated.",
+)
+def power(run: str, out: Path, points: tuple[float, ...]) -> None:
+    """Say how many questions it takes to see a difference between the arms of RUN, from the spread that it shows."""
+    from rlc.experiments.cli.console import print_report
+    from rlc.experiments.report.pages.gate import power_report
+    from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.study.power import needs
+    from rlc.experiments.study.study import make_study
+
+    stored = open_run(run, out)
+    print_report(power_report(stored.folder.name, points, needs(make_study(stored), points)))

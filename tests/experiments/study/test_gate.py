@@ -1,0 +1,67 @@
+"""The gate and the questions needed: verdicts by the interval's end, by hand, through the command."""
+
+import pytest
+
+from rlc.experiments.statistics.intervals import Estimate, documents_needed, minimum_detectable
+from rlc.experiments.study.gate import Check, Verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most", "verdict"),
+    [
+        (71, 80, False, Verdict.HOLDS),
+        (69, 80, False, Verdict.OPEN),  # the mean alone would have passed
+        (60, 69, False, Verdict.BROKEN),
+        (60, 70, True, Verdict.HOLDS),
+        (60, 71, True, Verdict.OPEN),
+        (71, 72, True, Verdict.BROKEN),
+        (None, None, True, Verdict.OPEN),
+    ],
+)
+def test_the_end_of_the_interval_decides(low, high, most, verdict):
+    assert Check("rag", "accuracy", Estimate(75, low, high, 100, 10), 70, most).verdict is verdict
+
+
+def test_documents_needed_by_hand():
+    """With many documents t is normal: (2.802 x 0.01 / 0.014)^2 = 4.005 times as many."""
+    assert documents_needed(0.01, 1_000, 0.014) == pytest.approx(4_005, abs=5)
+    needed = documents_needed(0.05, 40, 0.05)
+    for documents, seen in ((needed, True), (needed - 1, False)):
+        detectable = minimum_detectable(0.05 * (40 / documents) ** 0.5, documents)
+        assert (detectable <= 0.05) is seen
+    assert documents_needed(0.001, 40, 0.5) == 6, "fewer documents call no difference"
+    with pytest.raises(ValueError, match="above 0"):
+        documents_needed(0.05, 40, 0)
+
+
+COMPARE = ("compare", "--recipe", "recipe.toml", "--dataset", "mine", "--no-track")
+
+
+def test_a_gate_on_a_run(shell):
+    shell(*COMPARE, "--name", "base")
+    held = shell(
+        "check", "base", "--max", "prompt_tokens=100000", "--max-loss", 2, "--against", "base", code=5
+    )
+    assert "at most 100,000" in held.output
+    assert "cannot be told" in held.output, "two documents show no loss of 2 points"
+    shell("check", "base", "--max", "prompt_tokens=100000")
+    broken = shell("check", "base", "--max", "prompt_tokens=1", "--reader", "long", code=4)
+    assert "long: prompt_tokens" in broken.output
+    assert "rag: prompt_tokens" not in broken.output
+    power = shell("power", "base", "--points", 5)
+    assert "for 5 points" in power.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "nothing to check"),
+        (("--min", "accuracy"), "expected FIGURE=NUMBER"),
+        (("--min", "acuracy=7"), "did you mean 'accuracy'"),
+        (("--min", "accuracy=7", "--reader", "rga"), "did you mean 'rag'"),
+        (("--max-loss", "2"), "belong together"),
+    ],
+)
+def test_what_cannot_be_checked_is_told(shell, words, said):
+    shell(*COMPARE, "--name", "base")
+    assert said in " ".join(shell("check", "base", *words, code=2).output.split())
