@@ -1,8 +1,8 @@
 """Protocols of engines, encoders, tokenizers, readers and scorers; nothing here is a base class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Annotated, Any, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from rlc.data.errors import UnsupportedError
 from rlc.data.records import Answer, Evidence, Example, Usage
 
 Floats = NDArray[np.float32]
+T = TypeVar("T")
 
 # Annotated, so that a plain string may be given: a NewType would make every `HfLLM("minilm")` a type error.
 Weights = Annotated[str, "names a model's weights"]
@@ -34,6 +35,11 @@ class Prompt:
     question: str
     system: str = ""
     reply: str = ""
+
+    @property
+    def text(self) -> str:
+        """What stands in the user's turn and in the model's mouth; spans of a prompt are spans of this."""
+        return self.prefix + self.question + self.reply
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -218,6 +224,90 @@ def greedy(llm: LLM, temperature: float | None = None) -> bool:
     return bool(heat == 0)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What one layer of a model looked at, while the last tokens of a prompt were computed.
+
+    `attention` is float32 [heads, rows, tokens]: the rows are the prompt's last tokens, and each sums up to 1. `tokens`,
+    int64 [tokens, 2], are the half-open character spans of all tokens in the prompt's own text (`Prompt.text`); a token
+    of the chat template or the system text stands nowhere in it and has an empty one. `ids` are the tokens' numbers,
+    `layer` counts from 0.
+    """
+
+    layer: int
+    attention: Floats
+    tokens: NDArray[np.int64]
+    ids: NDArray[np.int64]
+
+    def within(self, start: int, end: int) -> NDArray[np.int64]:
+        """The places of the tokens that end within a span of the prompt's text, so that each belongs to one span."""
+        first, last = self.tokens.T
+        return np.flatnonzero((first < last) & (start < last) & (last <= end))
+
+    def on(self, spans: Sequence[tuple[int, int]]) -> Floats:
+        """How much of their attention the rows pay to each span, float32 [heads, rows, spans]."""
+        paid = [self.attention[:, :, self.within(*span)].sum(-1) for span in spans]
+        return np.stack(paid, -1) if paid else np.zeros((*self.attention.shape[:2], 0), np.float32)
+
+
+class Watched(NamedTuple, Generic[T]):
+    """What was made of each layer's attention, in the layers' order, and what reading the prompt cost."""
+
+    values: list[T]
+    usage: Usage = Usage()
+
+
+@runtime_checkable
+class Attending(Protocol):
+    """An engine that shows what it looks at while it reads."""
+
+    name: str
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        ...
+
+    def watch(
+        self,
+        prompt: Prompt,
+        see: Callable[[Seen], T],
+        *,
+        since: int | None = None,
+        layers: Sequence[int] | None = None,
+    ) -> Watched[T]:
+        """Read a prompt, and let `see` make something of the attention of each layer at once: it is not kept.
+
+        Args:
+            prompt: What is read; nothing is written.
+            see: Called layer by layer with heads x rows x tokens numbers, which are gone afterwards.
+            since: The rows are the tokens from this character of the prompt's text on, to the last before the answer,
+                what the chat template puts there included; None takes that last token alone.
+            layers: The layers that are shown, counted from 0, or from -1 backwards; None shows all.
+
+        Raises:
+            ValueError: if there is no such layer, or no text from `since` on.
+            ContextOverflowError: if the prompt does not fit the window.
+            UnsupportedError: if the model's attention cannot be shown.
+            EngineUnavailableError: if the model cannot be loaded.
+        """
+        ...
+
+
+def attending(llm: LLM) -> Attending:
+    """The engine, as one that shows what it looks at.
+
+    Raises:
+        UnsupportedError: if it does not.
+    """
+    if not isinstance(llm, Attending):
+        raise UnsupportedError(
+            f"the engine of {llm.name} does not show what the model looks at, and this method goes by that: take the "
+            "engine hf"
+        )
+    return llm
+
+
 @runtime_checkable
 class Checkable(Protocol):
     """An engine that can say, before anything is prepared for it, that it will answer no question."""
@@ -232,7 +322,7 @@ class Checkable(Protocol):
 
 
 # All that an engine may be; what wraps an engine is each of these that the engine is.
-ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer, Checkable)
+ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer, Attending, Checkable)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def spans_of(row: ResultRow, spec: Spec, reader: ReaderInfo, text: str | None) -
     return TraceSpan(reader.label, "CHAIN", 0.0, end, question, outputs, facts, within)
 
 
-KINDS = {"ask": "LLM", "search": "RETRIEVER", "read": "CHAIN"}
+KINDS = {"ask": "LLM", "attend": "LLM", "search": "RETRIEVER", "read": "CHAIN"}
 
 
 def _rounds(steps: Sequence[Step], row: ResultRow, text: str | None, reader: ReaderInfo) -> list[TraceSpan]:
@@ -100,7 +100,7 @@ def _rounds(steps: Sequence[Step], row: ResultRow, text: str | None, reader: Rea
         outputs = found if step.kind == "search" else step.error or step.text
         inputs = {"query": step.text} if step.kind == "search" else {"prompt_hash": step.prompt_hash}
         facts = {"rlc.round": step.round + 1, "rlc.error": step.error}
-        if step.kind == "ask":
+        if KINDS.get(step.kind) == "LLM":
             facts |= _usage({**asdict(step.usage), "finish_reason": None}, reader)
         spans.append(TraceSpan(step.name, KINDS.get(step.kind, "TASK"), start, over, inputs, outputs, facts))
     return spans

@@ -23,6 +23,7 @@ from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.rope import check_rope, stretched
 from rlc.pipeline.llms.support.stopping import cut_at_stop
+from rlc.pipeline.llms.support.watch import Watching
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class HfLLM(CompletingEngine):
+class HfLLM(CompletingEngine, Watching):
     """A causal language model by alias, folder or Hugging Face id.
 
     Prompts are answered one after the other. The cache of keys and values of the last prompt stays; what the next

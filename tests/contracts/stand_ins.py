@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import get_origin
 
 import numpy as np
+from showing import ShowingLLM
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from rlc.data.protocols import TokenEmbeddings, TokenLogprobs, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import APPROXIMATE, ApproximateTokenizer, FastTokenizer
 from rlc.pipeline.families import BUILDER
-from rlc.pipeline.llms.scripted import ScriptedLLM
 
 # By family: the spec of what stands in for any member of it.
 NEEDED = {
@@ -52,8 +52,8 @@ class LetterEncoder:
         ]
 
 
-class ScoringEngine(ScriptedLLM):
-    """A script that also says how likely texts are: the more so, the more letters they share with the context."""
+class ScoringEngine(ShowingLLM):
+    """A script that also says how likely texts are, and shows what it looks at: the more so, the more letters are shared."""
 
     def logprobs(self, contexts, texts):
         return [self._scored(context, text) for context, text in zip(contexts, texts, strict=True)]

@@ -1,14 +1,16 @@
 """Every engine's laws: a generation a prompt, in order, nothing wished for ignored; on random weights and stand-ins."""
 
 import json
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import numpy as np
 import pytest
 from stand_ins import ScoringEngine, build
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import LLM, Generation, Prompt, Scorer
+from rlc.data.protocols import LLM, Attending, Generation, Prompt, Scorer
 from rlc.pipeline.families import LLM as ENGINE
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -74,6 +76,24 @@ def obey(engine):
             assert "".join(text[start:end] for start, end in scored.spans) == text, "tokens tile the text"
             assert len(scored.values) == len(scored.spans), "log-probabilities"
             assert (scored.values <= 0).all(), "log-probabilities"
+    if isinstance(engine, Attending):
+        it_shows_what_it_looks_at(engine, PROMPTS[0])
+
+
+def it_shows_what_it_looks_at(engine, prompt):
+    """Every layer once; rows from the place that was named, each a distribution over what stands before it."""
+    values, usage = engine.watch(prompt, lambda seen: seen, since=len(prompt.prefix))
+    assert [seen.layer for seen in values] == list(range(engine.depth)), "every layer is shown"
+    assert usage.prompt_tokens > 0, "what is spent is counted"
+    for seen in values:
+        heads, rows, tokens = seen.attention.shape
+        assert heads > 0
+        assert tokens == len(seen.tokens) == len(seen.ids), "a column a token"
+        assert np.allclose(seen.attention.sum(-1), 1, atol=1e-4), "rows are distributions"
+        for row in range(rows):
+            assert not seen.attention[:, row, tokens - rows + row + 1 :].any(), "nothing looks ahead"
+        text = "".join(prompt.text[start:end] for start, end in seen.tokens[-rows:])
+        assert text.strip() == prompt.question, "rows from the place that was named"
 
 
 def no_wish_is_ignored(engine):
@@ -124,13 +144,25 @@ class Free(ScriptedLLM):
         return [Generation(one.text) for one in super().generate(prompts, **wishes)]
 
 
+class Vague(ScoringEngine):
+    """Its rows sum up to 2."""
+
+    def watch(self, prompt, see, **wishes):
+        return super().watch(prompt, lambda seen: see(replace(seen, attention=2 * seen.attention)), **wishes)
+
+
+class Shallow(ScoringEngine):
+    def watch(self, prompt, see, **wishes):
+        return super().watch(prompt, lambda seen: see(replace(seen, layer=seen.layer + 1)), **wishes)
+
+
 class Sure(ScoringEngine):
     def logprobs(self, contexts, texts):
         return [type(one)(one.spans, -one.values) for one in super().logprobs(contexts, texts)]
 
 
-@pytest.mark.parametrize("evil", [Fewer, Talkative, Deaf, Free, Sure])
+@pytest.mark.parametrize("evil", [Fewer, Talkative, Deaf, Free, Sure, Vague, Shallow])
 def test_the_laws_catch_an_engine_that_breaks_them(evil):
-    laws = r"a generation a prompt|no more tokens|a wish is not|is counted|log-probabilities"
+    laws = r"a generation a prompt|no more tokens|a wish is not|is counted|log-probabilities|rows are|every layer"
     with pytest.raises(AssertionError, match=laws):
         obey(evil({"": "one two three four five six seven"}))

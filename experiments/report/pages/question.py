@@ -207,7 +207,7 @@ def _asked(row: ResultRow, spec: Spec, example: Example, characters: int) -> Ite
         prompts = None
     for step in steps:
         yield plain(f"round {step.round + 1}: {step.name}", _step(step), characters)
-        if prompts is not None and step.kind == "ask":
+        if prompts is not None and step.kind in ("ask", "attend"):
             yield from _prompt(prompts.get(step.prompt_hash), characters)
     if not steps and prompts is not None:
         yield from _prompt(prompts.get(row["prompt_hash"]), characters)

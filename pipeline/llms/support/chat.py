@@ -129,6 +129,34 @@ class Chat:
             return self._ids(text)
         return head.ids + self._ids(text[len(head.text) :], special=False)
 
+    def encode_with_spans(self, prompt: Prompt) -> tuple[list[int], list[tuple[int, int]]]:
+        """The prompt's token ids, and each one's span in `prompt.text`: empty where it is of the template or the system text.
+
+        Raises:
+            UnsupportedError: if the tokenizer or the template cannot tell where the text's tokens are.
+        """
+        if not self.codec.is_fast:
+            raise UnsupportedError(
+                f"the tokenizer of {self._name} does not tell where its tokens stand in a text"
+            )
+        rendered = self.render(prompt)
+        replied = len(rendered) - len(prompt.reply)
+        turn = self._as_text(prompt.prefix + prompt.question)
+        start = rendered.rfind(turn.strip(), 0, replied)  # some templates strip what they put in
+        if start < 0:
+            raise UnsupportedError(
+                f"the chat template of {self._name} changes the text, so its tokens cannot be found"
+            )
+        start -= len(turn) - len(turn.lstrip())
+        encoded = self.codec(rendered, add_special_tokens=self._special, return_offsets_mapping=True)
+
+        def place(at: int) -> int:
+            """A character's place in the prompt's text."""
+            return len(turn) + at - replied if at >= replied else min(max(0, at - start), len(turn))
+
+        spans = [(place(a), place(b)) if a < b else (0, 0) for a, b in encoded["offset_mapping"]]
+        return list(encoded["input_ids"]), spans
+
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of new tokens, without control marks but for those that part thought from answer."""
         return str(self.codec.decode([token for token in tokens if token not in self._silent]))

@@ -1,9 +1,9 @@
 """Forwarding: an engine that is all that the engine behind it is, and takes generations from a memory first."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rlc.data.completed import GeneratesAsCompleted, generations_as_completed
 from rlc.data.memory import Memory
@@ -82,6 +82,17 @@ class ForwardingLLM(Forwarding):
         wishes = [sampling.max_tokens, list(sampling.stop), sampling.logprobs, sampling.schema, sampling.seed]
         heat = [] if sampling.temperature is None else [{"temperature": sampling.temperature}]
         return [fingerprint([self.identity, *wishes, *heat, *prompt.parts]) for prompt in prompts]
+
+    def recall(self, about: Sequence[object], prompt: Prompt, make: Callable[[], Generation]) -> Generation:
+        """What the memory holds of a prompt that is read in another way than to be answered; else what `make` makes of it.
+
+        `about` says, as plain data, in which way.
+        """
+        key = fingerprint([self.identity, *about, *prompt.parts])
+        held: Mapping[Any, Generation] = self.memory.recall_all(
+            STAGE, {key: prompt}, lambda missing: [make() for _ in missing]
+        )
+        return held[key]
 
 
 class CompletingLLM(ForwardingLLM):

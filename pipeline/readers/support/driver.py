@@ -12,11 +12,21 @@ from typing import Any
 from rlc.data.errors import MISTAKES, STOPPING, LimitError, describe
 from rlc.data.protocols import Generation, together
 from rlc.data.records import Answer, Step, Usage
-from rlc.pipeline.readers.support.fulfil import Libraries, Order, Outcome, choose, generate, let_read, told
-from rlc.pipeline.readers.support.talk import Ask, Prepare, Prepared, Read, Search, Talk, Wish
+from rlc.pipeline.readers.support.fulfil import (
+    Libraries,
+    Order,
+    Outcome,
+    choose,
+    generate,
+    let_read,
+    look,
+    nearest,
+    told,
+)
+from rlc.pipeline.readers.support.talk import Ask, Attend, Prepare, Prepared, Read, Search, Talk, Wish
 
 # What costs little comes first, so that as many as can be wait at an engine together.
-TURNS: tuple[type[Wish], ...] = (Prepared, Prepare, Search, Read, Ask)
+TURNS: tuple[type[Wish], ...] = (Prepared, Prepare, Search, Read, Attend, Ask)
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Limit:
         Raises:
             LimitError: if it would cost calls or tokens that the question may not spend.
         """
-        calls = len(wish.prompts) if isinstance(wish, Ask) else int(isinstance(wish, Read))
+        calls = len(wish.prompts) if isinstance(wish, Ask) else int(isinstance(wish, Read | Attend))
         if calls and spent.calls + calls > self.calls:
             raise LimitError(
                 f"{spent.calls} calls were made, {calls} more are wanted, and a question may make {self.calls}; allow "
@@ -136,6 +146,10 @@ class _Driver:
         elif isinstance(first, Read):
             group = [(o, w) for o, w in waiting if w.reader is first.reader]
             self._settle(group, let_read([wish for _, wish in group]))
+        elif isinstance(first, Attend):
+            chosen = nearest(waiting, self.read_last)
+            self.read_last = chosen[1].text
+            self._settle([chosen], [look(chosen[1])])
         else:
             self._ask([(o, w) for o, w in waiting if w.llm is first.llm])
 

@@ -2,16 +2,21 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+import numpy as np
 
 from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import STOPPING, EngineError, RlcError, describe
-from rlc.data.protocols import LLM, Generation, Prompt, Sampling
+from rlc.data.protocols import LLM, Generation, Prompt, Sampling, attending
 from rlc.data.records import Step, Usage, document_name
+from rlc.pipeline.llms.support.forwarding import ForwardingLLM
 from rlc.pipeline.prompts import prompt_hash
 from rlc.pipeline.readers.support.asking import evidence_of
 from rlc.pipeline.readers.support.searching import Library
-from rlc.pipeline.readers.support.talk import Ask, Read, Search
+from rlc.pipeline.readers.support.talk import Ask, Attend, Read, Search
+
+Owner = TypeVar("Owner")
 
 
 class Outcome(NamedTuple):
@@ -96,6 +101,30 @@ def told(wish: Ask, generations: Sequence[Generation], *, single: bool) -> Outco
     ]
     usage = Usage.total(costs) if single else Usage.at_once(costs)
     return Outcome(generations, steps, replace(usage, rounds=1))
+
+
+def nearest(waiting: Sequence[tuple[Owner, Attend]], read_last: str) -> tuple[Owner, Attend]:
+    """The wish whose prompt shares most with what the engine read last."""
+    return max(waiting, key=lambda pair: shared_start(read_last, pair[1].text))
+
+
+def look(wish: Attend) -> Outcome:
+    """Let an engine show what it attends to, or recall what it showed before."""
+
+    def watch() -> Generation:
+        watched = attending(wish.llm).watch(wish.prompt, wish.see, since=wish.since, layers=wish.layers)
+        numbers = " ".join(f"{value:.6g}" for value in wish.total(watched.values))
+        return Generation(numbers, usage=watched.usage)
+
+    try:
+        about = ["attention", wish.about, wish.since, wish.layers]
+        said = wish.llm.recall(about, wish.prompt, watch) if isinstance(wish.llm, ForwardingLLM) else watch()
+    except STOPPING:
+        raise
+    except RlcError as error:
+        return Outcome(None, error=error)
+    step = Step(wish.name, wish.kind, 0, said.text, prompt_hash(wish.prompt), usage=said.cost)
+    return Outcome(np.array(said.text.split(), np.float32), [step], said.cost)
 
 
 @dataclass

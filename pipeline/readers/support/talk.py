@@ -5,18 +5,19 @@ sent what came of them, and returns the answer. `rlc.pipeline.readers.support.dr
 on side by side, so that a talk is written as if its question were the only one.
 """
 
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from langchain_core.documents import Document
 
 from rlc.data.errors import EngineError
-from rlc.data.protocols import LLM, Generation, Prompt, Reader, Sampling
+from rlc.data.protocols import LLM, Floats, Generation, Prompt, Reader, Sampling, Seen, attending
 from rlc.data.records import Answer, Example, document_name
 from rlc.pipeline.readers.support.searching import Searcher
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,27 @@ class Read:
 
 
 @dataclass(frozen=True)
+class Attend:
+    """Have numbers made of what a language model attends to while it reads a prompt; `about` says which numbers."""
+
+    kind: ClassVar[str] = "attend"
+
+    llm: LLM
+    prompt: Prompt
+    see: Callable[[Seen], Any]
+    total: Callable[[list[Any]], Floats]
+    since: int | None
+    layers: tuple[int, ...] | None
+    about: object
+    name: str
+
+    @property
+    def text(self) -> str:
+        """All that is read."""
+        return f"{self.prompt.system}{self.prompt.text}"
+
+
+@dataclass(frozen=True)
 class Prepare:
     """Have something made of a document: the reply says whether it is there, and what it is."""
 
@@ -79,7 +101,7 @@ class Prepared:
     value: Any
 
 
-Wish = Ask | Search | Read | Prepare | Prepared
+Wish = Ask | Search | Read | Attend | Prepare | Prepared
 Talk = Generator[Wish, Any, T]
 
 
@@ -127,6 +149,43 @@ def read(reader: Reader, example: Example, name: str = "read") -> Talk[Answer]:
     """What another reader answers; where it failed, its answer says why."""
     answer: Answer = yield Read(reader, example, name)
     return answer
+
+
+def attend(
+    llm: LLM,
+    prompt: Prompt,
+    see: Callable[[Seen], Made],
+    total: Callable[[list[Made]], Floats],
+    *,
+    since: int | None = None,
+    layers: Sequence[int] | None = None,
+    about: object = None,
+    name: str = "attend",
+) -> Talk[Floats]:
+    """Numbers made of what a language model attends to while it reads a prompt, to six digits.
+
+    They are kept as a generation is, in the step's text.
+
+    Args:
+        llm: Reads.
+        prompt: What it reads.
+        see: Makes something of each layer's attention.
+        total: Makes the numbers of that.
+        since: The first character of the prompt's text whose token shows its attention, to the prompt's end; None takes
+            the last token alone.
+        layers: Those that are looked at; None takes all.
+        about: What tells these numbers from others on the same prompt, as plain data.
+        name: What the step is called.
+
+    Raises:
+        UnsupportedError: if the engine does not show what it looks at.
+        ContextOverflowError: if the prompt does not fit the window.
+    """
+    attending(llm)
+    values: Floats = yield Attend(
+        llm, prompt, see, total, since, None if layers is None else tuple(layers), about, name
+    )
+    return values
 
 
 def once(document: Document, name: str, talk: Talk[T]) -> Talk[T]:

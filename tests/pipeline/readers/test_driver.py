@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 
 import pytest
+from showing import ShowingLLM
 
 from rlc.chunkers import RecursiveChunker
 from rlc.data.completed import in_order
-from rlc.data.errors import EngineError, EngineUnavailableError
+from rlc.data.errors import ContextOverflowError, EngineError, EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Answer, Usage
 from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.support.driver import Limit, run_talks
 from rlc.pipeline.readers.support.fulfil import shared_start
 from rlc.pipeline.readers.support.searching import Searcher
-from rlc.pipeline.readers.support.talk import ask, once, read, search
+from rlc.pipeline.readers.support.talk import ask, attend, once, read, search
 from rlc.retrievers import BM25Retriever
 
 PIECES = ["one two three", "four five six"]
@@ -265,3 +267,67 @@ def test_shared_start():
         2,
         0,
     ]
+
+
+def likes_cats(_, row, word):
+    return 3 if word == "cat" else 1
+
+
+def looking(llm, text, question):
+    """Look at two halves of a text, then ask about it."""
+    prompt = Prompt(text, question)
+    spans = [(0, 7), (7, len(text))]
+    shares = yield from attend(
+        llm, prompt, lambda seen: seen.on(spans).mean((0, 1)), lambda layers: layers[0]
+    )
+    [said] = yield from ask(llm, prompt, max_tokens=5)
+    return Answer(f"{said.text} {int(shares.argmax())}", "")
+
+
+def test_what_a_model_looks_at_is_a_step_and_a_call():
+    llm = ShowingLLM({"": "yes"}, likes_cats)
+    first, second = answers(
+        looking(llm, "the cat sat there", " who"), looking(llm, "the dog sat cat", " who")
+    )
+    assert (first.text, second.text) == ("yes 0", "yes 1")
+    assert [(step.name, step.kind, step.round, step.text) for step in first.steps] == [
+        ("attend", "attend", 0, "0.571429 0.285714"),
+        ("ask", "ask", 1, "yes"),
+    ]
+    assert first.usage == Usage(prompt_tokens=5 + 5, cached_tokens=0, output_tokens=1, calls=2, rounds=2)
+
+
+def test_what_was_looked_at_is_remembered():
+    class Shelf:
+        def __init__(self):
+            self.held = {}
+
+        def holds(self, stage, key):
+            return key in self.held
+
+        def recall_all(self, stage, wanted, make):
+            missing = {key: prompt for key, prompt in wanted.items() if key not in self.held}
+            self.held |= zip(missing, make(list(missing.values())), strict=True)
+            return {key: self.held[key] for key in wanted}
+
+    llm, memory = ShowingLLM({"": "yes"}, likes_cats), Shelf()
+    talks = [looking(forward(llm, memory, "m"), "the cat sat there", " who") for _ in range(2)]
+    first, second = [answers(talk)[0] for talk in talks]
+    assert first == second
+    assert sum(len(call.prompts) for call in llm.calls) == 2, "each prompt once"
+
+
+def test_an_engine_that_shows_nothing_stops_all():
+    with pytest.raises(UnsupportedError, match="take the engine hf"):
+        answers(looking(ScriptedLLM({"": "yes"}), "the cat", "who"))
+
+
+def test_a_prompt_that_does_not_fit_fails_its_question():
+    class Small(ShowingLLM):
+        def watch(self, prompt, see, **wishes):
+            raise ContextOverflowError("a prompt of 600 tokens")
+
+    [answer] = answers(looking(Small({"": "yes"}), "the cat", "who"))
+    assert answer.error == "ContextOverflowError: a prompt of 600 tokens"
+    [answer] = answers(looking(ShowingLLM({"": "yes"}), "the cat", "who"), calls=0)
+    assert answer.error.startswith("LimitError")
