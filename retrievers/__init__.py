@@ -14,6 +14,7 @@ RETRIEVERS = {
     "maxsim": "rlc.retrievers.maxsim:MaxSimRetriever",
     "multi-query": "rlc.retrievers.multi_query:MultiQueryRetriever",
     "hyde": "rlc.retrievers.hyde:HydeRetriever",
+    "infini-retri": "rlc.retrievers.infini_retri:InfiniRetri",
     "neighbours": "rlc.retrievers.neighbours:NeighbourRetriever",
     "refined": "rlc.retrievers.refined:RefinedRetriever",
     "parents": "rlc.retrievers.parents:ParentRetriever",

@@ -3,6 +3,7 @@
 from rlc.data.lazy import lazy_attributes
 
 RERANKERS = {
+    "attention": "rlc.retrievers.rerank.attention:AttentionReranker",
     "cross-encoder": "rlc.retrievers.rerank.cross_encoder:CrossEncoderReranker",
     "listwise": "rlc.retrievers.rerank.listwise:ListwiseReranker",
     "maxsim": "rlc.retrievers.rerank.maxsim:MaxSimReranker",
