@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rlc.chunkers.sentence import SentenceChunker as SentenceChunker
     from rlc.data.datasets import load_dataset as load_dataset
     from rlc.data.errors import RlcError as RlcError
+    from rlc.data.lanes import Lanes as Lanes
     from rlc.data.records import Answer as Answer
     from rlc.data.records import Dataset as Dataset
     from rlc.data.records import Document as Document
@@ -61,6 +62,7 @@ MODULES = {
     "rlc.data.datasets": ("load_dataset",),
     "rlc.data.records": ("Answer", "Dataset", "Document", "Example", "Usage"),
     "rlc.data.errors": ("RlcError",),
+    "rlc.data.lanes": ("Lanes",),
     "rlc.pipeline.recipe": ("Recipe",),
     "rlc.pipeline.recipe_files": ("load_recipe",),
     "rlc.chunkers.contextual": ("ContextualChunker",),

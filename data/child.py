@@ -14,11 +14,11 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from rlc.data.errors import RlcError
 from rlc.data.lazy import load
@@ -88,26 +88,33 @@ class Child:
             ChildDiedError: if it ends before it replies.
         """
         self.send(message)
-        while not heard([self]):
-            continue
-        return self.receive()
+        return self.hear()
 
     def send(self, message: object) -> None:
         """Send a message; whether it ever arrives, only a reply tells."""
         with contextlib.suppress(OSError):  # it is gone: receiving tells
             self.connection.send(message)
 
-    def receive(self) -> Any:  # noqa: ANN401 - whatever the function sends
-        """Take the next message of a child that was `heard`.
+    def hear(self) -> Any:  # noqa: ANN401 - whatever the function sends
+        """Wait for the next message, for as long as the child lives.
 
         Raises:
             ChildDiedError: if it has ended and left none.
         """
+        while not self.speaks():
+            continue
         with contextlib.suppress(EOFError, OSError):
             if self.connection.poll() or not self.has_ended():
                 return self.connection.recv()
         self.end()
         raise ChildDiedError(f"{self.what} ended ({self.ending()}){self._log_tail()}")
+
+    def speaks(self, seconds: float = LOOK) -> bool:
+        """Whether it has sent a message, or ended; where it is silent for so long because it was stopped, say so once."""
+        if self.connection.closed or wait([self.connection], seconds):
+            return True
+        self._warn_if_stopped()
+        return self.has_ended()  # what it has started may still hold its end of the connection
 
     def terminate(self) -> None:
         """Tell it to end though it is at work; what it holds is closed."""
@@ -146,7 +153,7 @@ class Child:
             return False
         return stat.rpartition(")")[2].split()[:1] in (["T"], ["t"])
 
-    def warn_if_stopped(self) -> None:
+    def _warn_if_stopped(self) -> None:
         """Warn once where it cannot go on by itself."""
         if not self._warned and self.is_stopped():
             self._warned = True
@@ -168,22 +175,6 @@ class Child:
         return "; its last words: " + " | ".join(
             [*causes, *(line for line in said[-3:] if line not in causes)]
         )
-
-
-def heard(children: Iterable[Child], seconds: float = LOOK) -> list[Child]:
-    """Wait for messages: the children that sent one, or ended; none after so many seconds of silence.
-
-    A child that was stopped is said, once.
-    """
-    listening = {child.connection: child for child in children}
-    if closed := [child for connection, child in listening.items() if connection.closed]:
-        return closed
-    if ready := wait(list(listening), seconds):
-        return [child for connection, child in listening.items() if connection in ready]
-    for child in listening.values():
-        child.warn_if_stopped()
-    # What a child has started may still hold its end of the connection.
-    return [child for child in listening.values() if child.has_ended()]
 
 
 def _end(process: subprocess.Popen[bytes], connection: Connection, grace: float) -> None:
@@ -211,7 +202,15 @@ def _lives(group: int) -> bool:
 # -- the child's side ------------------------------------------------------------------------------------------------
 
 
-def messages(connection: Connection) -> Iterator[Any]:
+class Heard(Protocol):
+    """What can be listened to, such as a connection."""
+
+    def recv(self) -> Any:  # noqa: ANN401 - whatever is sent
+        """Wait for a message; EOFError or OSError where there will be none."""
+        ...
+
+
+def messages(connection: Heard) -> Iterator[Any]:
     """What the parent says, until it speaks no more."""
     while True:
         try:

@@ -103,6 +103,7 @@ EXTRAS = {
     "jieba": "sets",
     "rouge": "sets",
     "lightgbm": "lab",
+    "ray": "ray",
 }
 """Which extra brings a module that the base does without."""
 

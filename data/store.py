@@ -12,12 +12,13 @@ import dataclasses
 import hashlib
 import json
 import sqlite3
+import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from rlc.data.errors import DataError, StoreError
 from rlc.data.records import Answer, Evidence, Step, Usage
@@ -33,8 +34,34 @@ UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 Record = TypeVar("Record", Answer, Usage, Evidence, Step)
 
 
+class AnswerStore(Protocol):
+    """What keeps answers by key: a folder's file, or a lane's view of it (`rlc.data.lanes`)."""
+
+    @property
+    def renewed(self) -> Set[str]:
+        """The keys whose answers are void until they are put again, as far as this store knows."""
+        ...
+
+    @property
+    def unreadable(self) -> Set[str]:
+        """The keys whose answers are there and cannot be read."""
+        ...
+
+    def get(self, keys: Sequence[str]) -> dict[str, Answer]:
+        """The answers that are there, by key."""
+        ...
+
+    def present(self, keys: Sequence[str]) -> set[str]:
+        """Tell which of the keys have an answer that can be read."""
+        ...
+
+    def put(self, answers: Mapping[str, Answer]) -> None:
+        """Keep them, all or none; a key that is there already is replaced."""
+        ...
+
+
 class Store:
-    """A folder's answers, in `answers.sqlite`.
+    """A folder's answers, in `answers.sqlite`. Threads may share one.
 
     An answer that cannot be read counts as missing, and its key is in `unreadable`. Where the file itself is damaged,
     it is moved aside, and a new one begins with every answer that could be saved.
@@ -47,6 +74,7 @@ class Store:
         self.file = folder / "answers.sqlite"
         self.unreadable: set[str] = set()
         self._renewed: set[str] = set()
+        self._alone = threading.RLock()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             try:
@@ -75,7 +103,9 @@ class Store:
     def get(self, keys: Sequence[str]) -> dict[str, Answer]:
         """The answers that are there, by key."""
         answers: dict[str, Answer] = {}
-        for key, stored in self._rows(keys):
+        with self._alone:
+            rows = list(self._rows(keys))
+        for key, stored in rows:
             try:
                 answers[key] = unseal(key, stored)
             except UNREADABLE:
@@ -121,19 +151,20 @@ class Store:
         Raises:
             StoreError: if they cannot be written.
         """
-        try:
+        with self._alone:
             try:
-                self._insert(rows)
-            except sqlite3.DatabaseError as error:
-                self._salvage(error)
-                self._insert(rows)
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"{self._refused('write to', error)}; what was stored before is safe: free some space or the folder, "
-                "then run the same command again"
-            ) from error
-        self._renewed.difference_update(rows)
-        self.unreadable.difference_update(rows)
+                try:
+                    self._insert(rows)
+                except sqlite3.DatabaseError as error:
+                    self._salvage(error)
+                    self._insert(rows)
+            except sqlite3.Error as error:
+                raise StoreError(
+                    f"{self._refused('write to', error)}; what was stored before is safe: free some space or the folder, "
+                    "then run the same command again"
+                ) from error
+            self._renewed.difference_update(rows)
+            self.unreadable.difference_update(rows)
 
     def _insert(self, rows: Mapping[str, str]) -> None:
         """Write the rows, or none where one cannot be read again: a damaged page may take a row and not give it back."""

@@ -17,7 +17,7 @@ from rlc.data.spec import (
     Spec,
     fingerprint,
 )
-from rlc.data.store import Store
+from rlc.data.store import AnswerStore
 from rlc.pipeline.families import BUILDER, COLLECTION, READER
 from rlc.pipeline.former_names import present_names
 from rlc.pipeline.identity import identity
@@ -170,7 +170,7 @@ def check_size(tables: object) -> None:
 
 
 def build_readers(
-    specs: Mapping[str, Spec], store: Store, finish: Finish = BUILDER.finish
+    specs: Mapping[str, Spec], store: AnswerStore, finish: Finish = BUILDER.finish
 ) -> dict[str, Reader]:
     """Make the readers of completed specs; each keeps its answers in the store, and loads no model before it must.
 

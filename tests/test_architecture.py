@@ -61,6 +61,7 @@ TARGET = re.compile(r"rlc(\.\w+)+:\w+")
 DOORS = {
     "mlflow": {"experiments/tracking/client.py"},
     "faiss": {"retrievers/dense.py"},
+    "ray": {"data/ray_lanes.py"},
     "vllm": {"pipeline/llms/support/vllm_worker.py"},  # runs in a process of its own
 }
 

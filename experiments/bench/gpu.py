@@ -36,7 +36,7 @@ from rlc.experiments.bench.gpu_shape import (
     Table,
     start,
 )
-from rlc.experiments.runs.loop import document_schedule
+from rlc.experiments.runs.loop import answer_in_turn, document_schedule
 from rlc.experiments.runs.run import plan_run, write_json
 from rlc.experiments.runs.selection import where
 from rlc.pipeline.gpu_cost import arithmetic_seconds, prefill_seconds
@@ -206,8 +206,8 @@ def real(
 
     store = Store(out)
     try:
-        order = document_schedule(run.specs, data.examples, together)
-        outcome = run.execute(run.readers(store), on_batch, order)
+        readers, order = run.readers(store), document_schedule(run.specs, data.examples, together)
+        outcome = run.execute(readers, on_batch, answer_in_turn(readers, order))
     finally:
         store.close()
     for summary in outcome.summaries:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from rlc.data.errors import NoAnswerError, UsageError, unknown
+from rlc.data.lanes import Lanes
 from rlc.data.records import Dataset, Usage
 from rlc.data.trust import looking
 from rlc.experiments.cli.choose import choose_questions, choose_recipes
@@ -42,6 +43,7 @@ from rlc.experiments.cli.options import (
     Output,
     Questions,
     in_records,
+    lane_options,
 )
 from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
 from rlc.experiments.cli.words import say, say_line, tell, width_of_terminal
@@ -104,12 +106,7 @@ BANNER = (
 )
 @OUT
 @RESUME
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=1,
-    help="Processes that share the documents, each with its own model: for CPUs and endpoints, not for one GPU.",
-)
+@lane_options
 @click.option(
     "--documents-per-batch",
     type=click.IntRange(min=1),
@@ -138,7 +135,7 @@ BANNER = (
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def compare(
-    questions: Questions, arms: Arms, output: Output, workers: int, documents_per_batch: int | None
+    questions: Questions, arms: Arms, output: Output, lanes: Lanes, documents_per_batch: int | None
 ) -> None:
     r"""Let RAG, long context and routers answer the same questions, and tabulate what each won and cost.
 
@@ -161,7 +158,7 @@ def compare(
     if output.name is not None:
         give_name(planned.folder, output.name)
     logger = RunLogger(output.out, output.system_metrics) if output.track else None
-    how = Execution(output.resume, workers, documents_per_batch, logger)
+    how = Execution(output.resume, lanes, documents_per_batch, logger)
     with _logged(logger):
         study = make_study(carry_out(planned, how), sheet, data)
         if output.as_json:

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from rlc.data.errors import MissingExtraError, require
+from rlc.data.lanes import Lanes
 from rlc.data.trust import ALLOWED
 from rlc.experiments.cli.completion import arms, datasets, questions, recipes, runs, settings
 from rlc.experiments.cli.words import tell
@@ -93,6 +94,28 @@ RESUME = click.option(
     "--resume/--no-resume", default=True, help="Take stored answers, or answer everything again."
 )
 
+WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Processes that share the documents, each with its own model, and with its own GPU where there are several.",
+)
+CLUSTER = click.option(
+    "--cluster",
+    metavar="auto|ADDRESS",
+    help="Have the workers in a Ray cluster: the one that this host belongs to, or that of HOST:PORT.",
+)
+GPUS = click.option(
+    "--gpus-per-worker",
+    type=click.IntRange(min=0),
+    help="GPUs that each worker has for itself.  [default: an even share of this host's; in a cluster none]",
+)
+
+
+def lane_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that `Lanes` holds."""
+    return WORKERS(CLUSTER(GPUS(command)))
+
 
 def _where_mlflow_is(context: click.Context, option: click.Parameter, wanted: bool) -> bool:
     """Track by default where MLflow is installed; asked for by name, it must be."""
@@ -174,7 +197,12 @@ class Output:
     name: str | None = None
 
 
-RECORDS: dict[str, type[Questions | Arms | Output]] = {"questions": Questions, "arms": Arms, "output": Output}
+RECORDS: dict[str, type[Questions | Arms | Output | Lanes]] = {
+    "questions": Questions,
+    "arms": Arms,
+    "output": Output,
+    "lanes": Lanes,
+}
 
 
 def in_records(command: Callable[..., None]) -> Callable[..., None]:

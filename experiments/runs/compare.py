@@ -1,20 +1,21 @@
 """Comparisons: readers of a recipe on a data set, answered, stored, scored, and read back as a run."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rlc.data.datasets import load_dataset
+from rlc.data.lanes import Lanes, Work
 from rlc.data.lazy import load
-from rlc.data.records import Dataset
+from rlc.data.records import Answer, Dataset
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.experiments.runs.forecast import Engines, expect, observe
 from rlc.experiments.runs.kept import held
-from rlc.experiments.runs.loop import Schedule, batches, document_schedule
-from rlc.experiments.runs.processes import Pool
+from rlc.experiments.runs.lanes import Reading, answer_in_lanes
+from rlc.experiments.runs.loop import Schedule, answer_in_turn, document_schedule
 from rlc.experiments.runs.progress import Progress
 from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.run import Run, plan_run
@@ -23,6 +24,8 @@ from rlc.pipeline.families import BUILDER, LLM, READER
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import Recipe
 from rlc.pipeline.recipe_files import load_recipe
+
+HERE = Lanes()  # one worker, this process
 
 
 class Watcher(Protocol):
@@ -39,21 +42,25 @@ class Execution:
 
     Attributes:
         resume: Take the answers that are stored already; else every question is asked again.
-        workers: Processes that share the documents, each with its own model.
+        lanes: Processes, here or on a cluster, that share the documents, each with its own model.
         documents_per_batch: Documents handed over together; None takes as many as the engines ask for.
         watcher: Told where there is something to ask.
         schedule: Who is asked what, in turn, in place of document by document with all readers.
         work: How much work an answer of each reader is, for the time left.
         finish: Wraps the making of every object; see `rlc.data.spec.Builder`.
+        reading: The work of lanes, made of the readers' specs.
+        take: Makes answers of what that work finds.
     """
 
     resume: bool = True
-    workers: int = 1
+    lanes: Lanes = HERE
     documents_per_batch: int | None = None
     watcher: Watcher | None = None
     schedule: Schedule | None = None
     work: Mapping[str, float] | None = None
     finish: Finish = BUILDER.finish
+    reading: Callable[[Mapping[str, Spec]], Work] = Reading
+    take: Callable[[Any], list[Answer]] = list
 
 
 def compare(
@@ -101,7 +108,7 @@ def carry_out(run: Run, how: Execution = Execution()) -> StoredRun:
 def execute(run: Run, how: Execution = Execution()) -> int:
     """Ask and store what a run asks, with progress on stderr; how many of its answers were in the store.
 
-    Workers, batches and the estimate belong to the default schedule. Where another process carries the same run out, this
+    Batches and the estimate belong to the default schedule. Where another process carries the same run out, this
     one says so and waits.
     """
     with held(run.folder):
@@ -112,7 +119,6 @@ def _execute(run: Run, how: Execution) -> int:
     store = Store(run.out)
     engines = Engines(how.finish)
     together = how.documents_per_batch or documents_together(run.specs)
-    schedule = how.schedule
     try:
         readers = run.readers(store, engines.finish)
         if not how.resume:
@@ -121,19 +127,19 @@ def _execute(run: Run, how: Execution) -> int:
         check_engines(run, engines, missing)
         if how.watcher and any(missing.values()):
             how.watcher.start(run.folder)
+        schedule = how.schedule
         if schedule is None:
             expect(run, engines, missing, together)
+            schedule = document_schedule(readers, run.dataset.examples, together)
         total = len(run.dataset.examples) * len(readers)
         with Progress(missing, total, work=how.work) as progress, contextlib.ExitStack() as ends:
-            if how.workers > 1:
-                pool = Pool(run.specs, readers, store, run.out, how.workers)
-                arriving = pool.schedule(list(batches(run.dataset.examples, together)), missing)
-                schedule = ends.enter_context(contextlib.closing(arriving))
-                readers = pool.readers
-            elif schedule is None:
-                schedule = document_schedule(readers, run.dataset.examples, together)
-            run.execute(readers, progress.on_batch, schedule)
-        if how.workers == 1:
+            answering = answer_in_turn(readers, schedule)
+            if how.lanes.elsewhere:
+                work = how.reading(run.specs)
+                arriving = answer_in_lanes(how.lanes, work, readers, schedule, missing, store, how.take)
+                answering = ends.enter_context(contextlib.closing(arriving))
+            run.execute(readers, progress.on_batch, answering)
+        if not how.lanes.elsewhere:
             observe(run, engines, progress.pace)
         return total - sum(map(len, missing.values()))
     finally:

@@ -16,6 +16,8 @@ from rlc.experiments.scorers.base import Score, Scorer, default_scorer
 OnBatch = Callable[[str, Sequence[Example], Sequence[Answer]], None]
 Schedule = Iterable[tuple[str, Sequence[Example]]]
 """Who is asked what, in turn: a reader's name and a batch of examples."""
+Answering = Iterable[tuple[str, Sequence[Example], Sequence[Answer]]]
+"""Who has answered what, as it arrives: a reader's name, a batch of examples, an answer to each."""
 
 PATIENCE = 3  # times that the same one is taken for the question's fault
 
@@ -47,24 +49,23 @@ def answer_all(
     Raises:
         RlcError: what would fail every question alike, such as an engine that cannot be reached.
     """
-    rows = answer_rows(readers, dataset, scorer=scorer, on_batch=on_batch, schedule=schedule)
-    return rows.frame(list(readers))
+    order = document_schedule(readers, dataset.examples) if schedule is None else schedule
+    return scored_rows(answer_in_turn(readers, order), dataset, scorer, on_batch).frame(list(readers))
 
 
-def answer_rows(
-    readers: Mapping[str, Reader],
-    dataset: Dataset,
-    *,
-    scorer: Scorer | None = None,
-    on_batch: OnBatch | None = None,
-    schedule: Schedule | None = None,
+def answer_in_turn(readers: Mapping[str, Reader], schedule: Schedule) -> Answering:
+    """Let the readers of this process answer one batch after the other."""
+    mistakes: Counter[str] = Counter()
+    return ((name, examples, answer_each(readers[name], examples, mistakes)) for name, examples in schedule)
+
+
+def scored_rows(
+    answering: Answering, dataset: Dataset, scorer: Scorer | None = None, on_batch: OnBatch | None = None
 ) -> Rows:
-    """The rows of `answer_all`, which wait on disk until they are written."""
+    """The rows of answers as they arrive, which wait on disk until they are written."""
     score = scorer or default_scorer(dataset.measures)
     rows = Rows()
-    mistakes: Counter[str] = Counter()
-    for name, examples in document_schedule(readers, dataset.examples) if schedule is None else schedule:
-        answers = answer_each(readers[name], examples, mistakes)
+    for name, examples, answers in answering:
         if on_batch:
             on_batch(name, examples, answers)
         rows.add(

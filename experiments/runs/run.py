@@ -14,7 +14,7 @@ from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.data.weights import revision_read
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
-from rlc.experiments.runs.loop import OnBatch, Schedule, answer_rows
+from rlc.experiments.runs.loop import Answering, OnBatch, answer_in_turn, document_schedule, scored_rows
 from rlc.experiments.runs.provenance import provenance
 from rlc.experiments.runs.results import FIGURES, RESULTS, read_results, write_results
 from rlc.experiments.runs.summary import summarise
@@ -79,9 +79,11 @@ class Run:
         self,
         readers: Mapping[str, Reader],
         on_batch: OnBatch | None = None,
-        schedule: Schedule | None = None,
+        answering: Answering | None = None,
     ) -> "Outcome":
         """Answer, score, and write `results.parquet`, `recipe.json`, `provenance.json` and `summary.json`.
+
+        `answering` are the readers' answers from elsewhere; None lets them answer here, document by document.
 
         Raises:
             StoreError: if the folder cannot be written; answers already given are safe in the store.
@@ -94,7 +96,9 @@ class Run:
             ) from error
         record = provenance(self.dataset, self.specs)
         write_kept(self.folder / "recipe.json", as_json({"readers": self.specs, "labels": self.labels}))
-        rows = answer_rows(readers, self.dataset, on_batch=on_batch, schedule=schedule)
+        if answering is None:
+            answering = answer_in_turn(readers, document_schedule(readers, self.dataset.examples))
+        rows = scored_rows(answering, self.dataset, on_batch=on_batch)
         write_results(rows.frames(list(readers)), self.folder / RESULTS)
         summaries = summarise(read_results(self.folder / RESULTS, columns=FIGURES))
         record["models"] = self.models

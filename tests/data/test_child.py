@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rlc.data.child import Child, ChildDiedError, heard
+from rlc.data.child import Child, ChildDiedError
 
 MODULE = """
 import signal, subprocess, time
@@ -79,19 +79,19 @@ def test_what_is_asked_is_answered_until_it_dies_and_nothing_of_its_group_is_lef
 def test_a_killed_one_is_heard_though_what_it_started_lives(child):
     child.ask({"helper": True})
     os.kill(child.pid, signal.SIGKILL)
-    assert heard([child], 10) == [child]
+    assert child.speaks(10)
     with pytest.raises(ChildDiedError, match="signal SIGKILL"):
-        child.receive()
+        child.hear()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_stopped_one_is_said_once(child, recwarn):
     assert child.ask({"say": 1}) == 1
-    assert heard([child], 0) == []
+    assert not child.speaks(0)
     assert not recwarn.list
     os.kill(child.pid, signal.SIGSTOP)
     until(child.is_stopped)
-    assert heard([child], 0) == heard([child], 0) == []
+    assert child.speaks(0) is child.speaks(0) is False
     assert [str(one.message) for one in recwarn.list] == [
         f"a child (process {child.pid}) is stopped: waiting until it goes on (`kill -CONT {child.pid}`) or ends"
     ]
@@ -102,7 +102,7 @@ def test_a_stopped_one_is_said_once(child, recwarn):
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_killed_parent_leaves_nothing():
     """The child is at work, so it does not notice that nobody listens; what it started is in its group."""
-    pid, parent = started("busy", 0, "helper = child.receive()\nprint(helper, flush=True)")
+    pid, parent = started("busy", 0, "helper = child.hear()\nprint(helper, flush=True)")
     helper, pid = pid, int(parent.stdout.readline())
     assert runs(helper)
     assert runs(pid)

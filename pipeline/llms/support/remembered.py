@@ -6,7 +6,7 @@ from typing import Any
 
 from rlc.data.protocols import Generation, Prompt
 from rlc.data.records import Answer
-from rlc.data.store import Store
+from rlc.data.store import AnswerStore
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class RememberedGenerations:
     A generation is kept as an answer to its prompt, with the usage that it had. Failed ones are not kept.
     """
 
-    store: Store
+    store: AnswerStore
 
     def holds(self, stage: str, key: Hashable) -> bool:  # noqa: ARG002 - a memory's face
         """Whether the engine need not be asked for it."""

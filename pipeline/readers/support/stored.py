@@ -11,7 +11,7 @@ from rlc.data.errors import DataError, RlcError
 from rlc.data.protocols import Reader, Retrieved, retrieve
 from rlc.data.records import Answer, Example, Usage
 from rlc.data.spec import fingerprint
-from rlc.data.store import Store
+from rlc.data.store import AnswerStore
 from rlc.pipeline.llms.support.remembered import RememberedGenerations
 from rlc.pipeline.readers.support.asking import NOTHING_RETRIEVED
 from rlc.pipeline.readers.support.strategy import Strategy
@@ -33,7 +33,7 @@ class StoredReader:
     """
 
     make: Callable[[], Reader]
-    store: Store
+    store: AnswerStore
     identity: str
     name: str
 
