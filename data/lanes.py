@@ -82,7 +82,7 @@ class Keep:
 
 @dataclass(frozen=True)
 class Done:
-    """What was found."""
+    """The finding of a batch."""
 
     found: Any
 

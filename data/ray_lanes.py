@@ -62,7 +62,7 @@ class RayLine:
         self._said = actor.listen.options(num_returns="streaming").remote()
 
     def send(self, message: object) -> None:
-        """Say something."""
+        """Send a message; whether it arrives, only a reply tells."""
         self._actor.hear.remote(message)
 
     def hear(self) -> Any:  # noqa: ANN401 - what the lane says
