@@ -321,8 +321,44 @@ class Checkable(Protocol):
         ...
 
 
+class Way(Protocol):
+    """A way of reading and writing with the model of an engine in this process, such as passages read apart."""
+
+    @property
+    def identity(self) -> str:
+        """What stands for everything about it that changes what is written."""
+        ...
+
+    def over(self, engine: Any) -> LLM:  # noqa: ANN401 - the engine that is adapted
+        """An engine over another's model; nothing is loaded yet."""
+        ...
+
+
+@runtime_checkable
+class Adaptable(Protocol):
+    """An engine whose model can be read and written with in other ways."""
+
+    def adapted(self, way: Way) -> LLM:
+        """An engine over the same model that reads and writes in this way."""
+        ...
+
+
+def adapted(llm: LLM, way: Way) -> LLM:
+    """An engine over the model of `llm` that reads and writes in this way.
+
+    Raises:
+        UnsupportedError: if the engine's model is out of reach.
+    """
+    if not isinstance(llm, Adaptable):
+        raise UnsupportedError(
+            f"{llm.name}: {type(llm).__name__} does not let anybody into its model, and this reader works inside it: take "
+            "the engine hf"
+        )
+    return llm.adapted(way)
+
+
 # All that an engine may be; what wraps an engine is each of these that the engine is.
-ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer, Attending, Checkable)
+ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer, Attending, Checkable, Adaptable)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from rlc.pipeline.families import (
     COLLECTION,
     ENCODER,
     EVICTION,
+    FUSION,
     LLM,
     READER,
     RETRIEVER,
@@ -52,6 +53,7 @@ HEADINGS = {
     "Encoders": ENCODER,
     "Engines": LLM,
     "Eviction of keys and values": EVICTION,
+    "Fusions of passages": FUSION,
 }
 ANCHORS = {family.kind: heading.lower().replace(" ", "-") for heading, family in HEADINGS.items()}
 ANCHORS |= {TOKENIZER.kind: "tokenizers", COLLECTION.kind: "collections"}

@@ -14,6 +14,8 @@ from rlc.data.spec import (
     Family,
     Spec,
 )
+from rlc.pipeline.fusion import FUSIONS
+from rlc.pipeline.fusion.base import Fusion
 from rlc.pipeline.kv import KV
 from rlc.pipeline.kv.base import Eviction
 from rlc.pipeline.llms import LLMS
@@ -33,6 +35,7 @@ RETRIEVER = Family("retriever", RETRIEVERS, [RetrieverFactory], constructor="fro
 STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompressor])
 ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
 EVICTION = Family("kv", KV, [Eviction])
+FUSION = Family("fusion", FUSIONS, [Fusion])
 LLM = Family("llm", LLMS, [protocols.LLM, protocols.Scorer], shorthand="hf")
 TOKENIZER = Family(
     "tokenizer",
@@ -48,7 +51,9 @@ COLLECTION = Family(
     names="of",
 )
 SEARCHER = Family("searcher", {"search": "rlc.pipeline.readers.support.searching:Searcher"}, [Searcher])
-BUILDER = Builder((READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, LLM, TOKENIZER, COLLECTION))
+BUILDER = Builder(
+    (READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, FUSION, LLM, TOKENIZER, COLLECTION)
+)
 
 
 def takes(spec: Spec, setting: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rlc.chunkers import CHUNKERS
+from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
@@ -46,12 +47,13 @@ FAMILIES = (
     "retrievers/prune",
     "retrievers/rerank",
     "retrievers/select",
+    "pipeline/fusion",
     "pipeline/kv",
     "pipeline/llms",
     "pipeline/readers",
     "pipeline/routers",
 )
-TABLES = (CHUNKERS, RETRIEVERS, ENCODERS, PRUNERS, RERANKERS, SELECTORS, KV, LLMS, READERS, ROUTERS)
+TABLES = (CHUNKERS, RETRIEVERS, ENCODERS, PRUNERS, RERANKERS, SELECTORS, FUSIONS, KV, LLMS, READERS, ROUTERS)
 METHODS = {target.partition(":")[0] for table in TABLES for target in table.values()}
 
 # An entry of a table of methods, which `rlc.data.lazy.load` imports.

@@ -7,6 +7,7 @@ from rlc.data.lazy import first_sentence
 from rlc.data.sets import SETS
 from rlc.data.weights import ALIASES
 from rlc.experiments.runs.recipes import packaged_recipes, purpose
+from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.readers import READERS
@@ -27,6 +28,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "selectors": SELECTORS,
     "engines": LLMS,
     "kv": KV,
+    "fusions": FUSIONS,
     "readers": READERS,
     "routers": {**ROUTERS, "auto": ROUTERS[AUTO]},
     "models": {alias: f"={weights.what}" for alias, weights in ALIASES.items()},

@@ -52,8 +52,3 @@ class PassagesPrompt(Prompt):
     """A prompt whose `prefix` holds `passages`, one behind the other."""
 
     passages: tuple[str, ...] = ()
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """What identifies the prompt: its texts, and where they are parted."""
-        return (*super().parts, *self.passages)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from rlc.data.errors import ContextOverflowError, UnsupportedError
-from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, TokenLogprobs, Weights
+from rlc.data.protocols import LLM, Generation, Prompt, Sampling, Tokenizer, TokenLogprobs, Way, Weights
 from rlc.data.records import Usage
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
@@ -157,6 +157,10 @@ class HfLLM(CompletingEngine, Watching):
                 self._forget()
                 generation = _failed(error)
             yield i, generation
+
+    def adapted(self, way: Way) -> LLM:
+        """An engine over this one's model that reads and writes in another way: see `rlc.data.protocols.Adaptable`."""
+        return way.over(self)
 
     def logprobs(self, contexts: Sequence[str], texts: Sequence[str]) -> list[TokenLogprobs]:
         """How likely every token of each text is, given its context: see `rlc.data.protocols.Scorer`.

@@ -4,6 +4,7 @@ from rlc.data.lazy import lazy_attributes
 
 READERS = {
     "rag": "rlc.pipeline.readers.rag:RagReader",
+    "fused": "rlc.pipeline.readers.fused:FusedReader",
     "long": "rlc.pipeline.readers.long:LongReader",
     "recorded": "rlc.pipeline.readers.recorded:RecordedReader",
     "closed": "rlc.pipeline.readers.closed:ClosedBookReader",

@@ -12,7 +12,7 @@ from rlc.data.completed import in_order
 from rlc.data.errors import ContextOverflowError, DataError, describe
 from rlc.data.loads import PassageLoad, PromptLoad
 from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
-from rlc.data.protocols import LLM, Retrieved, Role
+from rlc.data.protocols import LLM, Prompt, Retrieved, Role
 from rlc.data.records import Answer, Example, Usage
 from rlc.pipeline.context import check_policy, fit_passages, reading_order
 from rlc.pipeline.prompts import rag_prompt, wording_of
@@ -103,7 +103,11 @@ class RagReader:
 
     def answer_as_completed(self, examples: Sequence[Example], /) -> Iterator[tuple[int, Answer]]:
         """Yield each answer with its example's place."""
-        return ask_as_completed(self.llm, self._requests(examples), self.max_tokens, self.seed)
+        return ask_as_completed(self._engine, self._requests(examples), self.max_tokens, self.seed)
+
+    @property
+    def _engine(self) -> LLM:
+        return self.llm
 
     def retrieve(self, examples: Sequence[Example], /) -> list[Retrieved]:
         """What the examples would be read with; it is kept until the next call, for answering some of them."""
@@ -130,13 +134,7 @@ class RagReader:
         load = known[key]
         if load is None:
             return None
-        frame = rag_prompt(
-            self._texts,
-            self._kind(example),
-            [""] * load.passages,
-            self._asked(example),
-            wording_of(example, self.prompt),
-        )
+        frame = self._prompt(example, [""] * load.passages)
         max_tokens = tokens_of(example, self.max_tokens)
         room = max(0, room_for_text(self.llm, frame, max_tokens))
         return PromptLoad(
@@ -196,13 +194,7 @@ class RagReader:
             return Request(None, usage=usage, error=f"{NOTHING_RETRIEVED}: {reason}")
         texts = [passage.page_content for passage in reading_order(kept, self.order)]
         return Request(
-            rag_prompt(
-                self._texts,
-                self._kind(example),
-                texts,
-                self._asked(example),
-                wording_of(example, self.prompt),
-            ),
+            self._prompt(example, texts),
             evidence=tuple(piece for passage in kept for piece in evidence_of(example.document_id, passage)),
             usage=replace(usage, cut_tokens=cut),
             max_tokens=tokens_of(example, self.max_tokens),
@@ -210,16 +202,15 @@ class RagReader:
 
     def _fit(self, example: Example, passages: Sequence[Document]) -> tuple[Sequence[Document], int]:
         """The passages that fit the window, best first, and the tokens of the others."""
-        frame = rag_prompt(
-            self._texts,
-            self._kind(example),
-            [""] * len(passages),
-            self._asked(example),
-            wording_of(example, self.prompt),
-        )
+        frame = self._prompt(example, [""] * len(passages))
         room = room_for_text(self.llm, frame, tokens_of(example, self.max_tokens))
         kept, cut = fit_passages([p.page_content for p in passages], room, self.llm.tokenizer, self.overflow)
         return passages[:kept], cut
+
+    def _prompt(self, example: Example, texts: Sequence[str]) -> Prompt:
+        """What is asked with these passages."""
+        wording = wording_of(example, self.prompt)
+        return rag_prompt(self._texts, self._kind(example), texts, self._asked(example), wording)
 
     def _asked(self, example: Example) -> str:
         return f"{example.question} {self.instruction}" if self.instruction else example.question

@@ -25,6 +25,7 @@ NEEDED = {
     "chunker": {"use": "sentence", "size": 16},
     "retriever": "bm25",
     "kv": "streaming-llm",
+    "fusion": "prompt-cache",
     "step": {"use": "top", "k": 3},
     "searcher": {"use": "search", "chunker": {"use": "sentence", "size": 16}, "retriever": "bm25"},
     "reader": {"use": "long", "llm": {"use": "scripted", "answers": {"": "a stand-in"}}},
@@ -54,6 +55,10 @@ class LetterEncoder:
 
 class ScoringEngine(ShowingLLM):
     """A script that also says how likely texts are, and shows what it looks at: the more so, the more letters are shared."""
+
+    def adapted(self, _):
+        """Read as ever, however it is to be done."""
+        return self
 
     def logprobs(self, contexts, texts):
         return [self._scored(context, text) for context, text in zip(contexts, texts, strict=True)]

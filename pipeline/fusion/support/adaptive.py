@@ -1,27 +1,26 @@
 """APE's attention: passages and the rest of the prompt apart, the passages' share by a temperature and a scale."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AttentionInterface
-from transformers.models.llama.modeling_llama import repeat_kv
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from rlc.pipeline.llms.support.llama_like import of_queries
 
 NAME = "rlc_ape"
 
 
 def adaptive_attention(
-    query: "Tensor",
-    key: "Tensor",
-    value: "Tensor",
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
     *,
     scaling: float,
     context: tuple[int, int],
     temperature: float,
     scale: float,
-) -> "Tensor":
+) -> Tensor:
     """Attend to passages and to the rest apart, and mix the two.
 
     With s = scaling * q k, the passages' logits are s / temperature; the two halves are weighed by the softmax over
@@ -49,25 +48,27 @@ def adaptive_attention(
         (logits[..., ~inside], value[:, :, ~inside], 1.0),
     ]
     weights = torch.stack([half.logsumexp(-1) * factor for half, _, factor in halves], -1).softmax(-1)
-    return sum(
-        weights[..., i : i + 1].to(value.dtype) * (half.softmax(-1).to(value.dtype) @ values)
-        for i, (half, values, _) in enumerate(halves)
-    )  # type: ignore[return-value]
+    mixed = torch.zeros_like(query)
+    for i, (half, values, _) in enumerate(halves):
+        mixed += weights[..., i : i + 1].to(value.dtype) * (half.softmax(-1).to(value.dtype) @ values)
+    return mixed
 
 
 def _attend(
     module: Any,  # noqa: ANN401 - transformers' own
-    query: "Tensor",
-    key: "Tensor",
-    value: "Tensor",
-    _: "Tensor | None",
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    _: Tensor | None,
     *,
     scaling: float,
     ape: dict[str, Any],
     **__: object,
-) -> "tuple[Tensor, None]":
+) -> tuple[Tensor, None]:
     groups = module.num_key_value_groups
-    out = adaptive_attention(query, repeat_kv(key, groups), repeat_kv(value, groups), scaling=scaling, **ape)
+    out = adaptive_attention(
+        query, of_queries(key, groups), of_queries(value, groups), scaling=scaling, **ape
+    )
     return out.transpose(1, 2).contiguous(), None
 
 

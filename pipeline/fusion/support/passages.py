@@ -1,20 +1,18 @@
 """Keys and values of passages: read apart, moved to their places, put together, computed anew in part."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer
-from transformers.models.llama.modeling_llama import rotate_half
 
 from rlc.pipeline.fusion.base import Fusion
 from rlc.pipeline.llms.support.growing_cache import growing_cache
+from rlc.pipeline.llms.support.llama_like import turned
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Pairs = list[tuple[torch.Tensor, torch.Tensor]]
+Pairs = list[tuple[Tensor, Tensor]]
 """Keys and values of every layer, [1, kv heads, tokens, dimension] each."""
 
 
@@ -42,17 +40,20 @@ def read_apart(model: Any, ids: Sequence[int], before: Pairs | None = None) -> P
         position_ids=places,
         use_cache=True,
     )
-    return [(one.keys[:, :, start:].clone(), one.values[:, :, start:].clone()) for one in cache.layers]
+    return [(keys[:, :, start:].clone(), values[:, :, start:].clone()) for keys, values in _pairs(cache)]
 
 
 def moved(model: Any, pairs: Pairs, by: int) -> Pairs:  # noqa: ANN401
-    """The same tokens `by` places further on: RoPE turns a key by an angle, and angles add up."""
+    """Move tokens `by` places further on: RoPE turns a key by an angle, and angles add up."""
     if by == 0:
         return pairs
     rotary = model.model.rotary_emb
     cos, sin = rotary(pairs[0][0], torch.tensor([[by]], device=model.device))
-    cos, sin = cos[:, None] / rotary.attention_scaling, sin[:, None] / rotary.attention_scaling  # YaRN's, held already
-    return [(keys * cos + rotate_half(keys) * sin, values) for keys, values in pairs]
+    cos, sin = (
+        cos[:, None] / rotary.attention_scaling,
+        sin[:, None] / rotary.attention_scaling,
+    )  # YaRN's, held already
+    return [(turned(keys, cos, sin), values) for keys, values in pairs]
 
 
 def fuse(
@@ -68,9 +69,8 @@ def fuse(
         parts.append(moved(model, pairs, at - len(head)))
         furthest = max(furthest, at + len(ids))
         at = at + len(ids) if fusion.own_places else len(head)
-    cache = _cache_of(
-        [tuple(torch.cat(states, 2) for states in zip(*layer, strict=True)) for layer in zip(*parts, strict=True)]
-    )
+    layers = [zip(*layer, strict=True) for layer in zip(*parts, strict=True)]
+    cache = _cache_of([(torch.cat(keys, 2), torch.cat(values, 2)) for keys, values in layers])
     if not fusion.recomputed or not passages:
         return Fused(cache, furthest)
     return renew(model, cache, [token for ids, _ in passages for token in ids], fusion)
@@ -86,8 +86,8 @@ def renew(model: Any, cache: Cache, ids: Sequence[int], fusion: Fusion) -> Fused
     columns = torch.arange(length, device=model.device)
     places = columns[length - len(ids) :]
     states = model.model.embed_tokens(torch.tensor([list(ids)], device=model.device))
-    layers = [_Renewed(one.keys, one.values) for one in cache.layers]
-    renewed = Cache(layers=layers)
+    layers = [_Renewed(*pair) for pair in _pairs(cache)]
+    renewed = Cache(layers=[*layers])
     for index, (layer, held) in enumerate(zip(model.model.layers, layers, strict=True)):
         old, held.places = held.values, places
         states = layer(
@@ -104,37 +104,45 @@ def renew(model: Any, cache: Cache, ids: Sequence[int], fusion: Fusion) -> Fused
             many = max(1, round(fusion.recomputed * len(ids)))
             chosen = change.sort(descending=True, stable=True).indices[:many].sort().values
             states, places = states[:, chosen], places[chosen]
-    grown = _cache_of([(one.keys, one.values) for one in layers])
-    return Fused(grown, length, computed / len(layers))
+    return Fused(_cache_of(_pairs(renewed)), length, computed / len(layers))
 
 
-class _Renewed(DynamicLayer):
+class _Renewed(DynamicLayer):  # type: ignore[no-untyped-call]
     """A layer in which new states replace those of the same places."""
 
-    places: "Tensor"
+    keys: Tensor
+    values: Tensor
+    places: Tensor
 
-    def __init__(self, keys: "Tensor", values: "Tensor") -> None:
-        super().__init__()
-        self.lazy_initialization(keys, values)  # type: ignore[no-untyped-call]
+    def __init__(self, keys: Tensor, values: Tensor) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.lazy_initialization(keys, values)
         self.keys, self.values = keys, values
 
     def update(
-        self, key_states: "Tensor", value_states: "Tensor", *_: object, **__: object
-    ) -> "tuple[Tensor, Tensor]":
+        self, key_states: Tensor, value_states: Tensor, *_: object, **__: object
+    ) -> tuple[Tensor, Tensor]:
         """Return all keys and values, the new ones at `places`."""
         self.keys = self.keys.index_copy(2, self.places, key_states)
         self.values = self.values.index_copy(2, self.places, value_states)
         return self.keys, self.values
 
 
-def _cache_of(pairs: Sequence[tuple["Tensor", ...]]) -> Cache:
+def _pairs(cache: Cache) -> Pairs:
+    layers: Any = cache.layers  # all of them hold keys and values
+    return [(one.keys, one.values) for one in layers]
+
+
+def _cache_of(pairs: Pairs) -> Cache:
     cache = growing_cache()
     for layer, (keys, values) in enumerate(pairs):
         cache.update(keys, values, layer)
     return cache
 
 
-def _causal(rows: "Tensor", columns: "Tensor", dtype: torch.dtype) -> "Tensor":
+def _causal(rows: Tensor, columns: Tensor, dtype: torch.dtype) -> Tensor:
     """What is added to attention's logits, [1, 1, rows, columns]: nothing towards what stands before."""
     seen = columns[None] <= rows[:, None]
-    return torch.zeros(seen.shape, dtype=dtype, device=rows.device).masked_fill(~seen, float("-inf"))[None, None]
+    return torch.zeros(seen.shape, dtype=dtype, device=rows.device).masked_fill(~seen, float("-inf"))[
+        None, None
+    ]

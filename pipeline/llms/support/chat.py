@@ -157,6 +157,27 @@ class Chat:
         spans = [(place(a), place(b)) if a < b else (0, 0) for a, b in encoded["offset_mapping"]]
         return list(encoded["input_ids"]), spans
 
+    def encode_apart(self, prompt: Prompt, passages: Sequence[str]) -> list[list[int]]:
+        """Token ids of a prompt in pieces: what stands before its passages, each passage, what stands behind them.
+
+        Each piece is cut into tokens on its own, so that a passage has the same ones wherever it stands.
+
+        Raises:
+            UnsupportedError: if the passages do not stand in the prompt one behind the other, as a chat template that
+                changes texts may have it.
+        """
+        text, joined = self.render(prompt), self._as_text("".join(passages))
+        start = text.find(joined) if passages else len(text) - 1
+        if start < 0:
+            raise UnsupportedError(
+                f"the passages do not stand as they are in the prompt of {self._name}: its chat template changes texts"
+            )
+        borders = [0, start]
+        for passage in passages:
+            borders.append(borders[-1] + len(passage))
+        pieces = [text[a:b] for a, b in zip(borders, [*borders[1:], len(text)], strict=True)]
+        return [self._ids(piece, special=number == 0) for number, piece in enumerate(pieces)]
+
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of new tokens, without control marks but for those that part thought from answer."""
         return str(self.codec.decode([token for token in tokens if token not in self._silent]))

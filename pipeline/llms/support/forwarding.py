@@ -1,5 +1,6 @@
 """Forwarding: an engine that is all that the engine behind it is, and takes generations from a memory first."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -7,7 +8,18 @@ from typing import Any, Protocol, TypeVar
 
 from rlc.data.completed import GeneratesAsCompleted, generations_as_completed
 from rlc.data.memory import Memory
-from rlc.data.protocols import ENGINE_PROTOCOLS, LLM, Generation, Prompt, Sampling, Tokenizer, together
+from rlc.data.protocols import (
+    ENGINE_PROTOCOLS,
+    LLM,
+    Adaptable,
+    Generation,
+    Prompt,
+    Sampling,
+    Tokenizer,
+    Way,
+    adapted,
+    together,
+)
 from rlc.data.spec import fingerprint
 from rlc.pipeline.llms.support.engine import CompletingEngine, Engine
 
@@ -56,6 +68,10 @@ class Forwarding(Engine):
         """The tokens of the prompt, as the engine counts."""
         return self.llm.count(prompt)
 
+    @abstractmethod
+    def around(self, llm: LLM, identity: str) -> "Forwarding":
+        """The same wrapper around an engine that was made of this one's, and differs from it by its identity."""
+
 
 @dataclass
 class ForwardingLLM(Forwarding):
@@ -66,6 +82,9 @@ class ForwardingLLM(Forwarding):
 
     memory: GenerationMemory
     identity: str
+
+    def around(self, llm: LLM, identity: str) -> "ForwardingLLM":
+        return forward(llm, self.memory, fingerprint([self.identity, identity]))
 
     def _generate_all(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Generation]:
         """Generate in order; equal prompts under equal wishes are one question to the engine."""
@@ -128,6 +147,9 @@ class TemperedLLM(Forwarding, CompletingEngine):
 
     heat: float
 
+    def around(self, llm: LLM, identity: str) -> "TemperedLLM":  # noqa: ARG002 - it keeps nothing
+        return at_temperature(llm, self.heat)
+
     def generate_as_completed(
         self, prompts: Sequence[Prompt], sampling: Sampling
     ) -> Iterator[tuple[int, Generation]]:
@@ -152,16 +174,22 @@ def _all_that(llm: LLM, kind: type[Wrapper]) -> type[Wrapper]:
 
     What is not `generate` goes to the engine as it stands.
     """
-    members = {
+    members: dict[str, Any] = {
         name: _forwarded(name)
         for protocol in ENGINE_PROTOCOLS
         if isinstance(llm, protocol)
         for name in vars(protocol)
         if not name.startswith("_") and not hasattr(kind, name)
     }
+    if isinstance(llm, Adaptable):
+        members["adapted"] = _adapted  # what comes of it generates too, and is wrapped alike
     # Protocols are checked on the class (Python 3.12 looks nowhere else), so every set of them has a class of its own.
     return type(kind.__name__, (kind,), members)
 
 
 def _forwarded(name: str) -> property:
     return property(lambda self: getattr(self.llm, name))
+
+
+def _adapted(self: Forwarding, way: Way) -> Forwarding:
+    return self.around(adapted(self.llm, way), way.identity)

@@ -1,10 +1,13 @@
 """What works inside a model's layers says here which models it knows: those whose layers are Llama's."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlc.data.errors import UnsupportedError
 from rlc.pipeline.llms.support.rope import rotary_dimension
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KINDS = ("llama", "mistral", "phi3", "qwen2", "qwen3")
 LASTING = ("default", "linear", "llama3", "yarn")  # the others' frequencies change as the text grows
@@ -31,7 +34,9 @@ def check_llama_like(config: Mapping[str, Any], name: str, what: str, forgetful:
         reason = f"{name} has layers that do not attend to everything before them"
     elif turn not in LASTING:
         reason = f"{name} turns its keys by frequencies that change with the length ({turn})"
-    elif rotary_dimension(config) != rotary_dimension(dict(config) | {"rope_parameters": {}, "partial_rotary_factor": 1.0}):
+    elif rotary_dimension(config) != rotary_dimension(
+        dict(config) | {"rope_parameters": {}, "partial_rotary_factor": 1.0}
+    ):
         reason = f"{name} turns a part of each key only"
     else:
         return
@@ -39,3 +44,16 @@ def check_llama_like(config: Mapping[str, Any], name: str, what: str, forgetful:
         f"{what} works inside layers like Llama's ({', '.join(KINDS)}) whose keys are turned by their places, and {reason}: "
         "take another model, or leave it out"
     )
+
+
+def turned(states: "Tensor", cos: "Tensor", sin: "Tensor") -> "Tensor":
+    """Turn queries or keys, [..., tokens, dimension], by angles whose cosine and sine are [..., tokens, dimension]."""
+    import torch
+
+    first, second = states.chunk(2, -1)
+    return states * cos + torch.cat([-second, first], -1) * sin
+
+
+def of_queries(states: "Tensor", groups: int) -> "Tensor":
+    """Keys or values for each query head, of which `groups` share one: [batch, kv heads, ...] to [batch, heads, ...]."""
+    return states.repeat_interleave(groups, 1)

@@ -17,6 +17,7 @@ PREFIX, FIRST, SECOND, THIRD, ASKED = (
     torch.randint(0, 256, (length,), generator=GENERATOR).tolist() for length in (7, 21, 30, 15, 9)
 )
 PASSAGES = [FIRST, SECOND, THIRD]
+TEXT = [*FIRST, *SECOND, *THIRD]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -70,12 +71,12 @@ def test_one_passage_is_read_as_ever(model, fusion):
 
 def test_everything_computed_anew_is_read_as_ever(model):
     fused = together(model, PASSAGES, cache_blend(recomputed=1.0))
-    assert near(asked(model, fused), whole(model, PREFIX + sum(PASSAGES, []) + ASKED))
-    assert fused.renewed == len(sum(PASSAGES, []))
+    assert near(asked(model, fused), whole(model, PREFIX + TEXT + ASKED))
+    assert fused.renewed == len(TEXT)
 
 
 def test_nothing_computed_anew_is_blockwise_attention(model):
-    text = sum(PASSAGES, []) + ASKED
+    text = TEXT + ASKED
     mask = torch.full((len(text), len(text)), float("-inf")).triu(1)
     start = 0
     for ids in PASSAGES:
@@ -89,7 +90,7 @@ def test_nothing_computed_anew_is_blockwise_attention(model):
 
 def test_neutral_weights_are_plain_attention(model):
     plain = asked(model, together(model, PASSAGES, parallel_windows()))
-    ends = (len(PREFIX), len(PREFIX) + len(sum(PASSAGES, [])))
+    ends = (len(PREFIX), len(PREFIX) + len(TEXT))
     settings = {"context": ends, "temperature": 1.0, "scale": 1.0}
     fused = together(model, PASSAGES, parallel_windows())
     kernels = model.config._attn_implementation
@@ -122,7 +123,7 @@ def test_weights_by_hand():
 
 
 def test_the_more_is_computed_anew_the_nearer_to_reading_as_ever(model):
-    sequential = whole(model, PREFIX + sum(PASSAGES, []) + ASKED)
+    sequential = whole(model, PREFIX + TEXT + ASKED)
     distances, counts = [], []
     for share in (0.0, 0.3, 0.9):
         fused = together(model, PASSAGES, Fusion(recomputed=share))
