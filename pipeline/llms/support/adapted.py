@@ -116,9 +116,15 @@ class AdaptedLLM(CompletingEngine):
         """Hold that the model can be read and written with in this way.
 
         Raises:
-            UnsupportedError: if its layers are not like Llama's.
+            UnsupportedError: if its layers are not like Llama's, or its engine reads in a way of its own already.
         """
+        from rlc.pipeline.llms.hf import HfLLM
+
         engine = self.engine
+        if type(engine) is not HfLLM:
+            raise UnsupportedError(
+                f"{self.what} works over the engine hf itself; {type(engine).__name__} has a way of its own: take hf"
+            )
         forgetful = layers_that_forget(engine._place, engine._revision)
         check_llama_like(engine._config | engine._changes, self.name, self.what, bool(forgetful))
 

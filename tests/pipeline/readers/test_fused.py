@@ -200,3 +200,12 @@ def test_pieces_of_a_prompt_are_its_text(hf):
     assert "".join(map(hf._chat.codec.decode, pieces)) == hf._chat.render(PROMPT)
     with pytest.raises(UnsupportedError, match="changes texts"):
         hf._chat.encode_apart(Prompt("other", "?"), PASSAGES)
+
+
+def test_an_engine_with_a_way_of_its_own_is_refused(tiny_llm_folder):
+    class Thinning(HfLLM):
+        """Stands for an engine that overrides how prompts are read."""
+
+    engine = Thinning(str(tiny_llm_folder), device="cpu")
+    with pytest.raises(UnsupportedError, match="Thinning has a way of its own: take hf"):
+        fusing(engine, prompt_cache()).generate([PROMPT], max_tokens=2)
