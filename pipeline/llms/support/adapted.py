@@ -42,6 +42,7 @@ class AdaptedLLM(CompletingEngine):
     """
 
     together = 1
+    temperature = 0.0
     what: str  # what needs a model like Llama, in messages
 
     def __init__(self, engine: "HfLLM") -> None:
