@@ -70,7 +70,7 @@ class Forwarding(Engine):
 
     @abstractmethod
     def around(self, llm: LLM, identity: str) -> "Forwarding":
-        """The same wrapper around an engine that was made of this one's, and differs from it by its identity."""
+        """Wrap an engine that was made of this one's alike; its `identity` tells the two apart."""
 
 
 @dataclass
