@@ -47,19 +47,47 @@ class Prompt:
         return (self.system, self.prefix, self.question, *((self.reply,) if self.reply else ()))
 
 
+@dataclass(frozen=True, eq=False)
+class TokenLogprobs:
+    """How likely the tokens of one text are.
+
+    `spans` are the tokens' half-open character spans, which tile the text; `values` their log-probabilities (natural),
+    float32 [tokens]. A token that completes no character has an empty span.
+    """
+
+    spans: list[tuple[int, int]]
+    values: Floats
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, TokenLogprobs)
+            and self.spans == other.spans
+            and np.array_equal(self.values, other.values)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def within(self, start: int, end: int) -> "TokenLogprobs":
+        """Cut to the tokens that spell a half-open part of the text, with spans in the part."""
+        inside = [i for i, (a, b) in enumerate(self.spans) if a < end and (b > start or a == b == start)]
+        cut = [self.spans[i] for i in inside]
+        spans = [(max(a, start) - start, min(b, end) - start) for a, b in cut]
+        return TokenLogprobs(spans, self.values[inside])
+
+
 @dataclass(frozen=True)
 class Generation:
     """What a language model answered. `error` says why there is no text; the batch around it is unharmed.
 
-    `finish_reason` is `stop`, `length` or `error`. `logprobs` holds one log-probability (natural) per new token
-    of the text where it was asked for. `thought` is what the model thought aloud before it answered; it is no part of
+    `finish_reason` is `stop`, `length` or `error`. `logprobs` says how likely the tokens of `text` are, where that was
+    asked for. `thought` is what the model thought aloud before it answered; it is no part of
     `text`. `note` says what a reader of the figures should know of an answer that is none the less one.
     """
 
     text: str
     finish_reason: str = "stop"
     usage: Usage = Usage()
-    logprobs: tuple[float, ...] | None = None
+    logprobs: TokenLogprobs | None = None
     error: str | None = None
     thought: str = ""
     note: str = ""
@@ -170,18 +198,6 @@ class LLM(Protocol):
             EngineUnavailableError: if no request can be answered at all.
         """
         ...
-
-
-@dataclass(frozen=True)
-class TokenLogprobs:
-    """How likely the tokens of one text are.
-
-    `spans` are the tokens' half-open character spans, which tile the text; `values` their log-probabilities (natural),
-    float32 [tokens].
-    """
-
-    spans: list[tuple[int, int]]
-    values: Floats
 
 
 @runtime_checkable

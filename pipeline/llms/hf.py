@@ -22,6 +22,7 @@ from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.rope import check_rope, stretched
+from rlc.pipeline.llms.support.spelling import scored_tokens
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.watch import Watching
 
@@ -234,7 +235,7 @@ class HfLLM(CompletingEngine, Watching):
                 decode_seconds=ended - prefilled,
                 seconds=ended - started,
             ),
-            logprobs=tuple(scores) if sampling.logprobs else None,
+            logprobs=scored_tokens(self._chat.decode, tokens, scores, text) if sampling.logprobs else None,
         )
         return thought.separate_thought(raw, self.tokenizer, max_tokens, opened=self._chat.opens_thought)
 

@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import Runnable
 
-from rlc.data.errors import EngineUnavailableError, UnsupportedError
+from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedError
 from rlc.data.lazy import load
 from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weights
 from rlc.data.records import Usage
@@ -20,7 +20,9 @@ from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.remote import ask_by_prefix, ending, estimate_tokens
+from rlc.pipeline.llms.support.spelling import scored_pieces
 from rlc.pipeline.llms.support.thought import separate_thought
+from rlc.pipeline.llms.support.wire import TokenLogprob
 
 NO_ACCESS = (401, 403, 404)
 END_NAMES = ("finish_reason", "stop_reason", "done_reason", "stopReason", "finishReason")
@@ -169,8 +171,14 @@ class LangChainLLM(CompletingEngine):
             called = ", ".join(call["name"] for call in message.tool_calls)
             error = f"{self.name} called the tool {called} in place of an answer"
             return Generation(text, "error", usage, error=error)
-        values = tuple(float(token["logprob"]) for token in tokens or ()) if logprobs else None
-        return Generation(text, end.finish_reason, usage, values, note=end.note)
+        scored = None
+        if logprobs:
+            told = [TokenLogprob.model_validate(token) for token in tokens or ()]
+            try:
+                scored = scored_pieces([one.spelled for one in told], [one.logprob for one in told], text)
+            except EngineError as error:
+                return Generation(text, "error", usage, error=f"{self.name}: {error}")
+        return Generation(text, end.finish_reason, usage, scored, note=end.note)
 
     def _usage(self, message: AIMessage, text: str, prompt: Prompt, seconds: float) -> Usage:
         counts = message.usage_metadata

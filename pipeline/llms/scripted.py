@@ -97,15 +97,11 @@ class ScriptedLLM(Engine):
         usage = Usage(
             prompt_tokens=prompt_tokens, cached_tokens=cached, output_tokens=min(tokens, max_tokens)
         )
-        if tokens <= max_tokens:
-            return replace(generation, text=text, usage=usage)
-        return replace(
-            generation,
-            text=head(self.tokenizer, text, max_tokens),
-            finish_reason="length",
-            usage=usage,
-            logprobs=None if generation.logprobs is None else generation.logprobs[:max_tokens],
-        )
+        if tokens > max_tokens:
+            text = head(self.tokenizer, text, max_tokens)
+            generation = replace(generation, finish_reason="length")
+        scored = generation.logprobs and generation.logprobs.within(0, len(text))
+        return replace(generation, text=text, usage=usage, logprobs=scored)
 
     def _recite(self, prompt: Prompt) -> Generation:
         if callable(self._answers):

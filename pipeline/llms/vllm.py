@@ -24,6 +24,8 @@ from rlc.pipeline.llms.support.engine import Engine
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.remote import ending, is_json
 from rlc.pipeline.llms.support.rope import stretched
+from rlc.pipeline.llms.support.spelling import scored_tokens
+from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.thought import ROOM, separate_thought
 from rlc.pipeline.llms.support.vllm_arguments import arguments, cascade_least, check, environment
 from rlc.pipeline.llms.support.vllm_worker import has_cascade, installed_folder
@@ -306,13 +308,15 @@ class VllmLLM(Engine):
         return cascade_least(self._config, self._settings["tensor_parallel"])
 
     def _generation(self, answer: Message, usage: Usage, sampling: Message) -> Generation:
-        said = answer["text"] if sampling.get("detokenize", True) else self._chat.decode(answer["tokens"])
-        raw = Generation(
-            str(said).strip(),
-            ending(answer["finish_reason"], "").finish_reason,
-            usage,
-            None if sampling["logprobs"] is None else tuple(answer["logprobs"]),
-        )
+        tokens, scored = answer["tokens"], None
+        if sampling["logprobs"] is not None:  # of the very text that these tokens spell
+            text = cut_at_stop(self._chat.decode(tokens), sampling["stop"])[0].strip()
+            scored = scored_tokens(self._chat.decode, tokens, answer["logprobs"], text)
+        elif sampling.get("detokenize", True):
+            text = str(answer["text"]).strip()
+        else:
+            text = self._chat.decode(tokens).strip()
+        raw = Generation(text, ending(answer["finish_reason"], "").finish_reason, usage, scored)
         if raw.finish_reason == "error":
             return replace(raw, error=f"vLLM ended the answer with {answer['finish_reason']!r}")
         most = int(sampling["max_tokens"])

@@ -106,7 +106,10 @@ def no_wish_is_ignored(engine):
         pass
     else:
         assert one.logprobs is not None, "a wish is not ignored"
-        assert all(value <= 0 for value in one.logprobs), "log-probabilities"
+        assert (one.logprobs.values <= 0).all(), "log-probabilities"
+        assert "".join(one.text[start:end] for start, end in one.logprobs.spans) == one.text, (
+            "tokens tile the text"
+        )
     try:
         [one] = engine.generate(PROMPTS[:1], max_tokens=4, schema=SCHEMA)
     except UnsupportedError:

@@ -24,6 +24,9 @@ from rlc.data.spec import fingerprint
 from rlc.pipeline.llms.support.engine import CompletingEngine, Engine
 
 STAGE = "generations"
+SCORED = (
+    "spans"  # at first log-probabilities were kept without the spans of their tokens: these are asked again
+)
 Wrapper = TypeVar("Wrapper", bound="Forwarding")
 
 
@@ -98,7 +101,8 @@ class ForwardingLLM(Forwarding):
 
     def _keys(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[str]:
         """What identifies the generations; those of no temperature are what they were before there were temperatures."""
-        wishes = [sampling.max_tokens, list(sampling.stop), sampling.logprobs, sampling.schema, sampling.seed]
+        scored = SCORED if sampling.logprobs else False
+        wishes = [sampling.max_tokens, list(sampling.stop), scored, sampling.schema, sampling.seed]
         heat = [] if sampling.temperature is None else [{"temperature": sampling.temperature}]
         return [fingerprint([self.identity, *wishes, *heat, *prompt.parts]) for prompt in prompts]
 

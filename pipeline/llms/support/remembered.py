@@ -4,7 +4,9 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rlc.data.protocols import Generation, Prompt
+import numpy as np
+
+from rlc.data.protocols import Generation, Prompt, TokenLogprobs
 from rlc.data.records import Answer
 from rlc.data.store import AnswerStore
 
@@ -42,19 +44,23 @@ class RememberedGenerations:
 def _answer(generation: Generation) -> Answer:
     details: dict[str, Any] = {"thought": generation.thought, "note": generation.note}
     if generation.logprobs is not None:
-        details["logprobs"] = list(generation.logprobs)
+        details["spans"] = [list(span) for span in generation.logprobs.spans]
+        details["logprobs"] = generation.logprobs.values.tolist()
     return Answer(
         generation.text, "", usage=generation.usage, finish_reason=generation.finish_reason, details=details
     )
 
 
 def _generation(answer: Answer) -> Generation:
-    logprobs = answer.details.get("logprobs")
+    scored = None
+    if "spans" in answer.details:
+        spans = [(start, end) for start, end in answer.details["spans"]]
+        scored = TokenLogprobs(spans, np.array(answer.details["logprobs"], np.float32))
     return Generation(
         answer.text,
         answer.finish_reason,
         answer.usage,
-        None if logprobs is None else tuple(logprobs),
+        scored,
         thought=answer.details["thought"],
         note=answer.details["note"],
     )

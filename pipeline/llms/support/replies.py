@@ -11,6 +11,7 @@ from rlc.pipeline.llms.support.counting import CUT, cut_by_server, usage_of
 from rlc.pipeline.llms.support.dialect import TOO_LONG
 from rlc.pipeline.llms.support.remote import Ending, ending, is_json
 from rlc.pipeline.llms.support.server import Received
+from rlc.pipeline.llms.support.spelling import scored_pieces
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.thought import part, separate_thought
 from rlc.pipeline.llms.support.words import Words
@@ -46,6 +47,7 @@ class Replies:
 
         Raises:
             UnsupportedError: if log-probabilities were asked for and none came.
+            EngineError: if they are of other tokens than the answer's.
         """
         choice = received.reply.choices[0]
         said = choice.message
@@ -58,11 +60,15 @@ class Replies:
         text, _ = cut_at_stop(said.content, settings.get("stop", ()))  # a server may have refused to
         end = ending(choice.finish_reason, text)
         usage, doubt = usage_of(received, prompt, self.tokenizer)
+        scored = None
+        if settings.get("logprobs"):
+            pieces = [(token.spelled, token.logprob) for token in tokens or ()]
+            scored = scored_pieces([piece for piece, _ in pieces], [value for _, value in pieces], text)
         raw = Generation(
             text,
             end.finish_reason,
             usage,
-            tuple(token.logprob for token in tokens or ()) if settings.get("logprobs") else None,
+            scored,
             note="; ".join(each for each in (note, end.note, doubt) if each),
         )
         # Asked to think and cut off, a model may have had no time for the mark that ends its thought.

@@ -92,14 +92,22 @@ def separate_thought(
         text=parted.answer if parted.finished else "",
         thought=thought,
         usage=replace(raw.usage, thought_tokens=tokens),
-        logprobs=raw.logprobs if raw.logprobs is None else raw.logprobs[tokens:],
     )
+    if raw.logprobs is not None:
+        place = raw.text.rfind(generation.text)
+        if place < 0:
+            error = "a thought stands within the answer, whose log-probabilities are then of no one text"
+            return replace(generation, finish_reason="error", logprobs=None, error=raw.error or error)
+        answered = raw.logprobs.within(place, place + len(generation.text))
+        generation = replace(generation, logprobs=answered)
     if raw.error is not None:
         return generation
     if not generation.text and (thought or tokens or not parted.finished):
         return replace(generation, finish_reason="error", error=_unfinished(generation))
     if thought and tokenizer.count(generation.text) > max_tokens:
-        return replace(generation, text=head(tokenizer, generation.text, max_tokens), finish_reason="length")
+        text = head(tokenizer, generation.text, max_tokens)
+        scored = generation.logprobs and generation.logprobs.within(0, len(text))
+        return replace(generation, text=text, finish_reason="length", logprobs=scored)
     return generation
 
 

@@ -4,6 +4,7 @@ What a server adds to an answer (counts, times) is read field by field: one that
 be true, costs itself alone and never the answer.
 """
 
+import builtins
 import json
 import re
 import time
@@ -108,9 +109,16 @@ def _tool(call: object) -> str:
 
 
 class TokenLogprob(BaseModel):
-    """The log-probability of one new token."""
+    """The log-probability of one new token, what it spells, and its bytes where it may be half a character."""
 
     logprob: float
+    token: str = ""
+    bytes: list[Annotated[int, Field(ge=0, le=255)]] | None = None
+
+    @property
+    def spelled(self) -> "builtins.bytes":
+        """The bytes of the token, in UTF-8."""
+        return self.token.encode(errors="replace") if self.bytes is None else builtins.bytes(self.bytes)
 
 
 class Logprobs(BaseModel):

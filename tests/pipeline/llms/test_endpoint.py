@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import numpy as np
 import pytest
 
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
-from rlc.data.protocols import LLM, Prompt
+from rlc.data.protocols import LLM, Prompt, TokenLogprobs
 from rlc.experiments.runs.compare import documents_together
 from rlc.pipeline import families
 from rlc.pipeline.llms.endpoint import EndpointLLM
@@ -304,7 +305,32 @@ def test_logprobs():
     content = [{"token": "yes", "logprob": -0.5}]
     generation, [(_, _, body)] = ask(completion(logprobs={"content": content}), logprobs=True)
     assert body["logprobs"] is True
-    assert generation.logprobs == (-0.5,)
+    assert generation.logprobs == TokenLogprobs([(0, 3)], np.array([-0.5], np.float32))
+    with pytest.raises(UnsupportedError, match="no log-probabilities for 'tiny'"):
+        ask(completion(), logprobs=True)
+
+
+def test_tokens_are_spelled_by_their_bytes_and_tile_the_answer():
+    """A thought that the server told apart has tokens too, and so has the mark at the end."""
+    pieces = [
+        (b"Hm, ", -1),
+        (b"\n", -2),
+        ("Zü".encode()[:2], -3),
+        ("ü".encode()[1:], -4),
+        (b"ri\n", -5),
+        (b"<|end|>", -6),
+    ]
+    content = [{"token": "?", "bytes": list(piece), "logprob": value} for piece, value in pieces]
+    generation, _ = ask(completion("\nZüri\n", logprobs={"content": content}), logprobs=True)
+    assert generation.text == "\nZüri\n"
+    assert generation.logprobs == TokenLogprobs(
+        [(0, 1), (1, 2), (2, 3), (3, 6)], np.array([-2, -3, -4, -5], np.float32)
+    )
+    generation, _ = ask(completion("Bern", logprobs={"content": content}), logprobs=True)
+    assert "not the answer 'Bern'" in generation.error
+
+
+def test_logprobs_that_do_not_come():
     with pytest.raises(UnsupportedError, match="no log-probabilities for 'tiny'"):
         ask(completion(), logprobs=True)
 

@@ -121,7 +121,12 @@ def test_an_odd_end_is_an_error():
 
 def test_logprobs():
     metadata = {"logprobs": {"content": [{"token": "yes", "logprob": -0.5}]}}
-    assert ask(AIMessage("yes", response_metadata=metadata), logprobs=True).logprobs == (-0.5,)
+    scored = ask(AIMessage("yes", response_metadata=metadata), logprobs=True).logprobs
+    assert (scored.spans, scored.values.tolist()) == ([(0, 3)], [-0.5])
+    failed = ask(AIMessage("no", response_metadata=metadata), logprobs=True)
+    assert failed.error.startswith(
+        "fake-1: the tokens whose log-probabilities came spell 'yes', not the answer 'no'"
+    )
     with pytest.raises(UnsupportedError, match="fake-1 sends no log-probabilities"):
         ask("yes", logprobs=True)
 

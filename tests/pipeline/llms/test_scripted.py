@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import LLM, Generation, Prompt
+from rlc.data.protocols import LLM, Generation, Prompt, TokenLogprobs
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
 
@@ -52,10 +53,13 @@ def test_stop_and_length():
     assert (cut.text, cut.finish_reason, cut.usage.output_tokens) == ("one two\nthree", "length", 3)
 
 
+TWO = TokenLogprobs([(0, 3), (3, 7)], np.array([-0.1, -0.2], np.float32))
+
+
 def test_a_scripted_generation_plays_logprobs_and_errors():
-    llm = ScriptedLLM(lambda prompt: Generation("yes sir", logprobs=(-0.1, -0.2)))
+    llm = ScriptedLLM(lambda prompt: Generation("yes sir", logprobs=TWO))
     [generation] = llm.generate([Prompt("", "q")], max_tokens=1, logprobs=True)
-    assert (generation.text, generation.logprobs) == ("yes", (-0.1,))
+    assert (generation.text, generation.logprobs) == ("yes", TokenLogprobs([(0, 3)], TWO.values[:1]))
     [failed] = ScriptedLLM(lambda prompt: Generation("", error="boom")).generate(
         [Prompt("", "q")], max_tokens=1
     )

@@ -1,8 +1,10 @@
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from rlc.data.protocols import Generation
+from rlc.data.protocols import Generation, TokenLogprobs
 from rlc.data.records import Usage
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.pipeline.llms.support.thought import UNFINISHED, opens_thought, part, separate_thought
@@ -93,8 +95,15 @@ def test_tokens_of_the_thought_are_counted_apart():
 
 
 def test_log_probabilities_are_those_of_the_answer():
-    raw = Generation("<think>one</think>Ada", "stop", Usage(output_tokens=3), (-1.0, -2.0, -3.0))
-    assert separate_thought(raw, TOKENIZER, 10).logprobs == (-2.0, -3.0)
+    scored = TokenLogprobs([(0, 10), (10, 19), (19, 21), (21, 25)], np.arange(0, -4, -1, np.float32))
+    raw = Generation("<think>one</think>Ada Ada", "stop", Usage(output_tokens=4), scored)
+    generation = separate_thought(raw, TOKENIZER, 10)
+    assert generation.logprobs == TokenLogprobs([(0, 1), (1, 3), (3, 7)], scored.values[1:])
+    cut = separate_thought(raw, TOKENIZER, 1)
+    assert (cut.text, cut.logprobs.spans) == ("Ada", [(0, 1), (1, 3)])
+    torn = replace(raw, text="Ada.\n<think>one two three four</think> Lowe")
+    assert "within the answer" in separate_thought(torn, TOKENIZER, 10).error
+    assert separate_thought(replace(torn, logprobs=None), TOKENIZER, 10).error is None
 
 
 def test_all_thought_is_a_failure_with_its_remedy():

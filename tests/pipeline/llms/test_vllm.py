@@ -121,7 +121,8 @@ def test_a_calls_temperature_goes_before_the_engines(engine, monkeypatch):
 
 def test_logprobs_where_asked(engine):
     [answer] = engine.generate([ONE], max_tokens=2, logprobs=True)
-    assert answer.logprobs == (-0.5, -0.5)
+    assert set(answer.logprobs.values) == {-0.5}
+    assert "".join(answer.text[a:b] for a, b in answer.logprobs.spans) == answer.text
 
 
 def test_a_prompt_that_does_not_fit_fails_alone(place, tiny_llm_folder):

@@ -1,8 +1,9 @@
 """A kill inside an answer loses what was being written, nothing that was written before."""
 
+import numpy as np
 import pytest
 
-from rlc.data.protocols import Generation
+from rlc.data.protocols import Generation, TokenLogprobs
 from rlc.data.store import Store
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.llms.support.remembered import RememberedGenerations
@@ -82,7 +83,8 @@ def test_engines_of_one_reader_are_apart(store, make_example):
 
 def test_a_generation_comes_back_whole_and_a_failed_one_does_not(store):
     memory = RememberedGenerations(store)
-    whole = Generation("a", "length", logprobs=(-0.5, -1.0), thought="hm", note="cut")
+    scored = TokenLogprobs([(0, 0), (0, 1)], np.array([-0.1, -1.0], np.float32))
+    whole = Generation("a", "length", logprobs=scored, thought="hm", note="cut")
     failed = Generation("", "error", error="no")
     wanted = {"a": None, "b": None}
     memory.recall_all("", wanted, lambda _: [whole, failed])
