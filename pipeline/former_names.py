@@ -26,8 +26,13 @@ def present_name(key: str, spec: Mapping[str, Any]) -> str:
 
 
 # Settings that came later, with the value that says what was done before there was such a setting.
-LATER = (("prompt", ENGLISH), ("rope", None), ("rope_factor", 1.0))
-LATER_OF = (("vote", "samples", 1), ("vote", "temperature", None))  # where others have a setting of that name
+LATER = (("prompt", ENGLISH), ("rope", None), ("rope_factor", 1.0), ("structured", "response_format"))
+LATER_OF = (
+    ("vote", "samples", 1),
+    ("vote", "temperature", None),
+    ("agent", "calls", "lines"),
+    ("iterative", "forced", False),
+)  # where others have a setting of that name
 
 
 def first_names(value: Any) -> Any:  # noqa: ANN401 - plain data

@@ -7,7 +7,7 @@ the engine that then answers; a server's speed is not known beforehand.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,15 +82,13 @@ class Forecast:
 def forecasts(specs: Mapping[str, Spec], dataset: Dataset, finish: Finish = BUILDER.finish) -> list[Forecast]:
     """A forecast for every reader that asks a language model, or cannot say whether it does.
 
-    Readers are made for it and nothing is loaded. A router is charged what deciding reads, and what those of its arms
-    read that are not compared themselves. `finish` makes the engines (see `rlc.data.spec.Builder`).
+    Readers are made for it and nothing is loaded. A router, or any reader that holds others, is charged what it reads
+    itself, and once what those of its arms read that are not compared themselves. `finish` makes the engines (see `rlc.data.spec.Builder`).
     """
     examples = [example for batch in batches(dataset.examples) for example in batch]
     builder = replace(BUILDER, finish=_unloaded(finish))
     compared = {fingerprint(spec) for spec in specs.values()}
-    found = [
-        _forecast(name, list(_within(spec, compared)), examples, builder) for name, spec in specs.items()
-    ]
+    found = [_forecast(name, _within(spec, compared), examples, builder) for name, spec in specs.items()]
     return [one for one in found if one.loads != []]
 
 
@@ -108,13 +106,18 @@ def _forecast(name: str, specs: Sequence[Spec], examples: Sequence[Example], bui
     return Forecast(name, len(examples), loads, engine)
 
 
-def _within(spec: Spec, compared: set[str]) -> Iterator[Spec]:
-    """The spec, and the readers in it that are not compared themselves."""
-    yield spec
-    for value in spec.values():
-        arm = isinstance(value, Mapping) and value.get("use") in READER.table
-        if arm and fingerprint(value) not in compared:
-            yield from _within(dict(value), compared)
+def _within(spec: Spec, compared: set[str]) -> list[Spec]:
+    """The spec, and the readers in it that are not compared themselves, each once: arms, voters, handlers."""
+    found = {fingerprint(spec): spec}
+    waiting = [spec]
+    while waiting:
+        for value in waiting.pop().values():
+            for arm in value if isinstance(value, list) else [value]:
+                reads = isinstance(arm, Mapping) and arm.get("use") in READER.table
+                if reads and (key := fingerprint(arm)) not in {*compared, *found}:
+                    found[key] = dict(arm)
+                    waiting.append(found[key])
+    return list(found.values())
 
 
 class UnloadedEncoder:

@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import httpx
 
@@ -13,7 +13,7 @@ from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedErro
 from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weights
 from rlc.data.spec import Spec, fingerprint
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.llms.support import hosts
+from rlc.pipeline.llms.support import hosts, wire
 from rlc.pipeline.llms.support.dialect import Dialect
 from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.remote import ALIKE, PROBE, Streak, ask_by_prefix, estimate_tokens
@@ -54,6 +54,8 @@ class EndpointLLM(CompletingEngine):
         thinking: True asks for a thought before the answer, False for none, by the chat template's `enable_thinking` or
             else `reasoning_effort`; None leaves it to the server. The thought is no part of the answer.
         thinking_tokens: room for the thought beside the answer's `max_tokens`, where `thinking` is True.
+        structured: how an answer is held to a schema: by `response_format`, or as the one `tool` that the model must call,
+            whose arguments are the answer.
         extra_body: further fields of the request; they override ours.
 
     A count that the reply lacks, or that cannot be true, is made with `tokenizer`. A server that has read far fewer
@@ -93,6 +95,7 @@ class EndpointLLM(CompletingEngine):
         max_tokens_field: str = "max_tokens",
         thinking: bool | None = None,
         thinking_tokens: int = ROOM,
+        structured: Literal["response_format", "tool"] = "response_format",
         extra_body: Mapping[str, Any] | None = None,
     ) -> None:
         urls = [base_url] if isinstance(base_url, str) else list(base_url)
@@ -122,6 +125,7 @@ class EndpointLLM(CompletingEngine):
         self._max_tokens_field = max_tokens_field
         self._thinking = thinking
         self._room = thinking_tokens if thinking else 0
+        self._structured = structured
         self._extra_body = dict(extra_body or {})
         self._dialect = Dialect(thinking)
         self._replies = Replies(model, self.tokenizer, bool(thinking), self._server.words)
@@ -182,8 +186,7 @@ class EndpointLLM(CompletingEngine):
         if sampling.logprobs:
             settings["logprobs"] = True
         if sampling.schema is not None:
-            form = {"name": "answer", "schema": dict(sampling.schema), "strict": True}
-            settings["response_format"] = {"type": "json_schema", "json_schema": form}
+            settings |= wire.structured(sampling.schema, self._structured)
         if self._stream:
             settings |= {"stream": True, "stream_options": {"include_usage": True}}
         return settings | self._extra_body

@@ -33,6 +33,8 @@ class Vote(Strategy):
         samples: how often each of them answers; at least two answers are voted on.
         temperature: at which their engines write; None is each engine's own. The paper's is 0.5 to 0.7.
 
+    The voters are asked one after the other, the questions of a batch together, and are charged so.
+
     Raises:
         UsageError: at the first question, if two voters must say the same.
     """
@@ -73,11 +75,12 @@ class Vote(Strategy):
         return replace(winner, steps=(), details={"votes": most, "voters": len(valid)})
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
-        """Bound the prompts: those of all voters; None where one cannot say."""
+        """Bound the prompts of all samples but the voters' own answers, which count as a router's arms; None where one cannot say."""
+        further = self.samples - (self.temperature is None)
         loads: list[PromptLoad] = []
-        for voter in self.voters:
+        for voter in self.voters if further else ():
             said = voter.reads(examples) if isinstance(voter, Foreseeable) else None
             if said is None:
                 return None
-            loads += said * self.samples
+            loads += said * further
         return loads

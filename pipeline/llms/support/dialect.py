@@ -101,7 +101,7 @@ class Dialect:
         Returns:
             An `UnsupportedError` where every question would be refused, else an `EngineError`.
         """
-        for field in ("response_format", "logprobs"):
+        for field in ("response_format", "tools", "tool_choice", "logprobs"):
             if field in body and field in words:
                 return UnsupportedError(f"the server refuses {field}: {refusal}")
         if any(field in words for wish in self._wishes for field in wish):

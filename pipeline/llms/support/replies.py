@@ -57,8 +57,11 @@ class Replies:
                 f"{received.url} sends no log-probabilities for {self.model!r}: take a server that does, or a method "
                 "without them"
             )
-        text, _ = cut_at_stop(said.content, settings.get("stop", ()))  # a server may have refused to
-        end = ending(choice.finish_reason, text)
+        by_tool = settings.get("tool_choice") == wire.ANSWER_TOOL
+        content = said.arguments or said.content if by_tool else said.content
+        text, _ = cut_at_stop(content, settings.get("stop", ()))  # a server may have refused to
+        called = by_tool and choice.finish_reason in ("tool_calls", "function_call")
+        end = ending("stop" if called else choice.finish_reason, text)
         usage, doubt = usage_of(received, prompt, self.tokenizer)
         scored = None
         if settings.get("logprobs"):
@@ -79,9 +82,10 @@ class Replies:
             raw, self.tokenizer, max_tokens, opened=cut and not part(text).thought, thought=said.thought
         )
         error = self._what_failed(received, generation, said, end, prompt)
-        if error is None and "response_format" in settings and not is_json(generation.text):
+        by = "tools" if by_tool else "response_format"
+        if error is None and by in settings and not is_json(generation.text):
             given = self.words.excerpt(repr(generation.text[:80]))
-            error = f"{received.url} was given a schema and sent no JSON: {given}; does it follow response_format?"
+            error = f"{received.url} was given a schema and sent no JSON: {given}; does it follow {by}?"
         return generation if error is None else replace(generation, finish_reason="error", error=error)
 
     def _what_failed(

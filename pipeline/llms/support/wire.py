@@ -8,7 +8,7 @@ import builtins
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import pydantic_core
@@ -20,6 +20,8 @@ from rlc.data.protocols import Prompt
 
 Read = TypeVar("Read", bound=BaseModel)
 
+# Says that the model must answer by calling the one tool that there is.
+ANSWER_TOOL = {"type": "function", "function": {"name": "answer"}}
 MOST_TOKENS = 2**53  # beyond it no count is one
 LONGEST_MILLISECONDS = 1e9  # eleven days
 
@@ -59,12 +61,16 @@ Milliseconds = Annotated[float | None, BeforeValidator(_milliseconds)]
 
 
 class Message(BaseModel):
-    """What the model said: its `content`, and apart from it its `thought`, its `refusal` and the `tools` it calls."""
+    """What the model said: its `content`, and apart from it its `thought`, its `refusal` and the `tools` it calls.
+
+    `arguments` are those of the first call, as the model wrote them.
+    """
 
     content: str = ""
     thought: str = ""
     refusal: str = ""
     tools: list[str] = Field(default_factory=list)
+    arguments: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -86,7 +92,10 @@ class Message(BaseModel):
             "content": "" if content is None else content,
             "thought": "\n".join(thought for thought in thoughts if thought),
             "refusal": _text(raw.get("refusal")),
-            "tools": [_tool(call) for call in calls] if isinstance(calls, list) else [],
+            "tools": [str(_function(call).get("name", "?")) for call in calls]
+            if isinstance(calls, list)
+            else [],
+            "arguments": _arguments(calls[0]) if isinstance(calls, list) and calls else "",
         }
 
 
@@ -103,9 +112,15 @@ def _is_thought(part: object) -> bool:
     return isinstance(part, dict) and part.get("type") in ("thinking", "reasoning")
 
 
-def _tool(call: object) -> str:
+def _function(call: object) -> dict[str, Any]:
     function = call.get("function") if isinstance(call, dict) else None
-    return str(function.get("name")) if isinstance(function, dict) else "?"
+    return function if isinstance(function, dict) else {}
+
+
+def _arguments(call: object) -> str:
+    """A call's arguments, which some servers send as JSON in place of its text."""
+    said = _function(call).get("arguments", "")
+    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
 
 
 class TokenLogprob(BaseModel):
@@ -224,6 +239,15 @@ def messages(prompt: Prompt, system_role: bool = True) -> list[dict[str, str]]:
     return [*system, {"role": "user", "content": user}]
 
 
+def structured(schema: Mapping[str, Any], by: str) -> dict[str, Any]:
+    """The fields of a request whose answer follows a schema: by `response_format`, or as the one `tool` that is called."""
+    form = {"name": "answer", "strict": True}
+    if by == "tool":
+        function = {**form, "parameters": dict(schema)}
+        return {"tools": [{"type": "function", "function": function}], "tool_choice": ANSWER_TOOL}
+    return {"response_format": {"type": "json_schema", "json_schema": {**form, "schema": dict(schema)}}}
+
+
 def read_reply(body: bytes | str) -> Reply:
     """Read a reply that came whole.
 
@@ -243,7 +267,7 @@ def read_stream(lines: Iterable[str], most: int) -> tuple[Reply, float | None]:
         TooLongError: after more than `most` characters.
         EOFError: if the stream ends before the answer does.
     """
-    text, thought, length, first = [], [], 0, None
+    text, thought, arguments, length, first = [], [], "", 0, None
     finish_reason, usage, metrics = None, None, None
     logprobs: list[TokenLogprob] = []
     for line in lines:
@@ -260,12 +284,13 @@ def read_stream(lines: Iterable[str], most: int) -> tuple[Reply, float | None]:
             raise
         usage, metrics = chunk.usage or usage, chunk.metrics or metrics
         for piece in chunk.choices:
-            said = piece.delta.content or piece.delta.thought
+            said = piece.delta.content or piece.delta.thought or piece.delta.arguments
             if said and first is None:
                 first = time.perf_counter()
             text.append(piece.delta.content)
             thought.append(piece.delta.thought)
-            length += len(piece.delta.content) + len(piece.delta.thought)
+            arguments += piece.delta.arguments
+            length += len(piece.delta.content) + len(piece.delta.thought) + len(piece.delta.arguments)
             if length > most:
                 raise TooLongError(f"goes on past its limit: {length} characters")
             finish_reason = finish_reason if piece.finish_reason is None else piece.finish_reason
@@ -274,7 +299,7 @@ def read_stream(lines: Iterable[str], most: int) -> tuple[Reply, float | None]:
         raise EOFError(f"the stream ended before the answer did, after {length} characters")
     choice = Choice(
         message=Message.model_construct(
-            content="".join(text), thought="".join(thought), refusal="", tools=[]
+            content="".join(text), thought="".join(thought), refusal="", tools=[], arguments=arguments
         ),
         finish_reason=finish_reason,
         logprobs=Logprobs(content=logprobs) if logprobs else None,

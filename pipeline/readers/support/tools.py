@@ -1,9 +1,12 @@
 """What an agent can do with a text: find a pattern, open a place, count. Nothing that a model writes is run."""
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from rlc.data.errors import EngineError
+from rlc.data.plain import parse_json
 from rlc.data.text.outline import headings
 
 LONGEST_PATTERN = 200  # characters
@@ -13,9 +16,16 @@ MOST_HEADINGS = 40
 
 # What models write out of habit and what it stands for here.
 HABITS = ((r"\(\?[a-z]+\)|\\b|\^|\$", ""), (r"(?:\\s|\\w|\.)[*+]\??|\\s", ".*"), (r"\\([^\w\s])", r"\1"))
-CALL = re.compile(
-    r"^\W*(SEARCH|GREP|OPEN|COUNT|ASK EACH|ANSWER)\b[*_ \t]*:?[*_ \t]*", re.IGNORECASE | re.MULTILINE
-)
+TOOLS = ("SEARCH", "GREP", "OPEN", "COUNT", "ASK EACH", "ANSWER")
+CALL = re.compile(rf"^\W*({'|'.join(TOOLS)})\b[*_ \t]*[:：]?[*_ \t]*", re.IGNORECASE | re.MULTILINE)
+
+SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"tool": {"type": "string", "enum": list(TOOLS)}, "argument": {"type": "string"}},
+    "required": ["tool", "argument"],
+    "additionalProperties": False,
+}
+"""What a call is to an engine that follows a schema."""
 
 
 class Call(NamedTuple):
@@ -23,6 +33,11 @@ class Call(NamedTuple):
 
     tool: str
     argument: str
+
+    @property
+    def line(self) -> str:
+        """The call as a line."""
+        return f"{self.tool}: {self.argument}"
 
 
 def call_in(said: str) -> Call:
@@ -32,6 +47,34 @@ def call_in(said: str) -> Call:
         return Call("ANSWER", said.strip())
     tool, rest = found[1].upper(), said[found.end() :].strip()
     return Call(tool, rest if tool == "ANSWER" else rest.partition("\n")[0].strip().strip("\"'`"))
+
+
+def call_under_schema(said: str) -> Call:
+    """The call that an engine wrote under `SCHEMA`.
+
+    Raises:
+        EngineError: if it is none.
+    """
+    try:
+        found = parse_json(said)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or found.get("tool") not in TOOLS or "argument" not in found:
+        raise EngineError(
+            f"expected a call such as {{'tool': 'GREP', 'argument': 'keeper'}}, got {said[:80]!r}; take an engine that "
+            "follows a schema, or calls = 'lines'"
+        )
+    return Call(found["tool"], str(found["argument"]).strip())
+
+
+class Form(NamedTuple):
+    """How tools are called: what the engine is held to, and how a call is read."""
+
+    schema: Mapping[str, Any] | None
+    read: Callable[[str], Call]
+
+
+FORMS = {"lines": Form(None, call_in), "schema": Form(SCHEMA, call_under_schema)}
 
 
 def matches(pattern: str, text: str) -> Iterator[tuple[int, int]]:
@@ -88,7 +131,8 @@ def place_in(argument: str, length: int, at_once: int) -> tuple[int, int] | None
     return start, min(end, start + at_once, length)
 
 
-def outline(text: str) -> str:
+@lru_cache(maxsize=64)
+def outline_of(text: str) -> str:
     """The headings of a text with the places where they stand, the highest first where there are many."""
     found = headings(text)
     for level in range(6, 0, -1):

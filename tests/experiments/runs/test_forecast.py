@@ -150,6 +150,18 @@ def test_a_routers_arms_count_where_nobody_else_reads_them(run):
     assert [one.reader for one in forecasts(run.specs, run.dataset)] == ["rag", "long"]
 
 
+def test_arms_that_two_voters_share_count_once(run):
+    rag, long, router = (run.specs[name] for name in ("rag", "long", "length"))
+    [alone] = forecasts({"vote": {"use": "vote", "voters": [rag, router, long]}}, run.dataset)
+    both = forecasts({"rag": rag, "long": long}, run.dataset)
+    assert alone.computed_tokens == sum(one.computed_tokens for one in both)
+    [beside] = forecasts({"rag": rag, "vote": {"use": "vote", "voters": [rag, long]}}, run.dataset)[1:]
+    assert beside.computed_tokens == both[1].computed_tokens
+    sampled = {"use": "vote", "voters": [rag], "samples": 3}
+    [_, thrice] = forecasts({"rag": rag, "vote": sampled}, run.dataset)
+    assert thrice.computed_tokens == 2 * both[0].computed_tokens
+
+
 def test_an_engine_that_fails_has_no_speed():
     assert measure_speed(ScriptedLLM({"never": "x"})) is None
 

@@ -294,6 +294,30 @@ def test_schema():
         ask(failure(400, "response_format is not supported"), schema=schema)
 
 
+@pytest.mark.parametrize("arguments", ['{"a": 1}', {"a": 1}])
+@pytest.mark.parametrize("end", ["tool_calls", "stop"])
+def test_a_schema_as_a_tool_that_must_be_called(arguments, end):
+    called = {"tool_calls": [{"type": "function", "function": {"name": "answer", "arguments": arguments}}]}
+    status, headers, body = completion(None, end)
+    reply = json.loads(body)
+    reply["choices"][0]["message"] |= called
+    by_tool = {"settings": {"structured": "tool"}, "schema": {"type": "object"}}
+    generation, [(_, _, body)] = ask((status, headers, json.dumps(reply)), **by_tool)
+    assert (generation.text, generation.finish_reason, generation.error, generation.note) == (
+        '{"a": 1}',
+        "stop",
+        None,
+        "",
+    )
+    assert body["tools"][0]["function"]["parameters"] == {"type": "object"}
+    assert body["tool_choice"]["function"]["name"] == body["tools"][0]["function"]["name"]
+    assert "response_format" not in body
+    generation, _ = ask(completion("sure!"), **by_tool)
+    assert "sent no JSON: 'sure!'" in generation.error
+    with pytest.raises(UnsupportedError, match="refuses tools"):
+        ask(failure(400, "tools is not supported"), **by_tool)
+
+
 def test_a_calls_temperature_goes_before_the_engines():
     _, [(_, _, body)] = ask(completion(), temperature=0.7)
     assert body["temperature"] == 0.7
@@ -355,6 +379,18 @@ def test_streaming():
     assert (generation.text, generation.finish_reason) == ("yes", "length")
     assert (generation.usage.prompt_tokens, generation.usage.output_tokens) == (50, 2)
     assert 0 < generation.usage.first_token_seconds <= generation.usage.seconds
+
+
+def test_a_streamed_tool():
+    pieces = [piece("") for _ in range(3)]
+    for one, said in zip(pieces, ('{"a"', ": 1", "}"), strict=True):
+        one["choices"][0]["delta"]["tool_calls"] = [{"index": 0, "function": {"arguments": said}}]
+    settings = {"stream": True, "structured": "tool"}
+    generation, _ = ask(
+        stream(*pieces, piece("", "tool_calls")), settings=settings, schema={"type": "object"}
+    )
+    assert (generation.text, generation.error) == ('{"a": 1}', None)
+    assert generation.usage.first_token_seconds is not None
 
 
 def test_a_stream_that_breaks_off_is_asked_again():

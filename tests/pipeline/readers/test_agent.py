@@ -1,5 +1,6 @@
 """The agent by hand: each tool, what it remembers, and what it never runs."""
 
+import json
 import time
 
 import pytest
@@ -9,7 +10,7 @@ from rlc.data.errors import SpecError
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers.agent import Agent
 from rlc.pipeline.readers.support.searching import Searcher
-from rlc.pipeline.readers.support.tools import Call, call_in, matches, outline, place_in
+from rlc.pipeline.readers.support.tools import Call, call_in, matches, outline_of, place_in
 from rlc.retrievers import BM25Retriever
 
 TEXT = "# Animals\n\nAnn saw a cat. Bob saw a dog. Cyd saw a cat, too.\n\n# Weather\n\nIt rained on Sunday."
@@ -144,7 +145,23 @@ def test_calls_by_hand():
 
 def test_many_headings_are_the_highest():
     text = "# A\n\n" + "## b\n\nx\n\n" * 60
-    assert outline(text) == "[0] A"
+    assert outline_of(text) == "[0] A"
+
+
+def test_calls_under_a_schema(example):
+    said = [{"tool": "GREP", "argument": "bob"}, {"tool": "ANSWER", "argument": "Bob"}]
+    llm = recite(*map(json.dumps, said))
+    [answer] = Agent(SEARCHER, llm, calls="schema")([example])
+    assert (answer.text, answer.usage.calls) == ("Bob", 2)
+    assert llm.calls[0].schema["properties"]["tool"]["enum"][0] == "SEARCH"
+    assert "Call one of these tools" in llm.calls[0].prompts[0].prefix
+    assert "GREP: bob\n[" in shown(llm)
+
+
+def test_a_call_that_is_none_fails_the_question(example):
+    [answer] = Agent(SEARCHER, recite('{"tool": "EXEC", "argument": "ls"}'), calls="schema")([example])
+    assert "calls = 'lines'" in answer.error
+    assert "EXEC" in answer.error
 
 
 def test_nothing_it_writes_is_a_tool_of_ours(example):

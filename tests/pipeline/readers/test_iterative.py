@@ -4,7 +4,8 @@ import pytest
 
 from rlc.chunkers import SentenceChunker
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.readers.iterative import Iterative, answer_in, first_sentence
+from rlc.pipeline.readers.iterative import Iterative
+from rlc.pipeline.readers.support.reasoning import answer_in, first_sentence
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.retrievers import BM25Retriever
 
@@ -51,6 +52,14 @@ def test_iter_drag_follows_up_with_all_that_was_found(example):
     assert "Follow up: Where was Ann Lowe born?\nIntermediate answer: In Norwich." in last.question
     assert [TEXT[one.start : one.end].split()[0] for one in answer.evidence] == ["Ann", "The"]
     assert (answer.usage.calls, answer.usage.rounds) == (3, 3)
+
+
+def test_the_last_answer_can_be_forced_by_its_first_words(example):
+    llm = recite(*["Follow up: lighthouse?", "Unknown."] * 2, " Norwich")
+    [answer] = Iterative(searcher(), llm, rounds=2, forced=True)([example])
+    assert answer.text == "Norwich"
+    replies = [call.prompts[0].reply for call in llm.calls]
+    assert replies == ["", "", "", "", "So the final answer is:"]
 
 
 def test_after_the_last_round_the_answer_is_asked_for(example):
