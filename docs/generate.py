@@ -33,6 +33,7 @@ from rlc.pipeline.families import (
     EVICTION,
     FUSION,
     LLM,
+    LOOKS,
     READER,
     RETRIEVER,
     SEARCHER,
@@ -54,6 +55,7 @@ HEADINGS = {
     "Engines": LLM,
     "Eviction of keys and values": EVICTION,
     "Fusions of passages": FUSION,
+    "Ways of looking": LOOKS,
 }
 ANCHORS = {family.kind: heading.lower().replace(" ", "-") for heading, family in HEADINGS.items()}
 ANCHORS |= {TOKENIZER.kind: "tokenizers", COLLECTION.kind: "collections"}

@@ -19,6 +19,8 @@ from rlc.pipeline.fusion.base import Fusion
 from rlc.pipeline.kv import KV
 from rlc.pipeline.kv.base import Eviction
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.looks import LOOKS as WAYS_OF_LOOKING
+from rlc.pipeline.looks.base import Looks
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.routers import AUTO, ROUTERS
@@ -36,6 +38,7 @@ STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompre
 ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
 EVICTION = Family("kv", KV, [Eviction])
 FUSION = Family("fusion", FUSIONS, [Fusion])
+LOOKS = Family("looks", WAYS_OF_LOOKING, [Looks])
 LLM = Family("llm", LLMS, [protocols.LLM, protocols.Scorer], shorthand="hf")
 TOKENIZER = Family(
     "tokenizer",
@@ -52,7 +55,7 @@ COLLECTION = Family(
 )
 SEARCHER = Family("searcher", {"search": "rlc.pipeline.readers.support.searching:Searcher"}, [Searcher])
 BUILDER = Builder(
-    (READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, FUSION, LLM, TOKENIZER, COLLECTION)
+    (READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, FUSION, LOOKS, LLM, TOKENIZER, COLLECTION)
 )
 
 

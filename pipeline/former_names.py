@@ -26,7 +26,13 @@ def present_name(key: str, spec: Mapping[str, Any]) -> str:
 
 
 # Settings that came later, with the value that says what was done before there was such a setting.
-LATER = (("prompt", ENGLISH), ("rope", None), ("rope_factor", 1.0), ("structured", "response_format"))
+LATER = (
+    ("prompt", ENGLISH),
+    ("rope", None),
+    ("rope_factor", 1.0),
+    ("looks", None),
+    ("structured", "response_format"),
+)
 LATER_OF = (
     ("vote", "samples", 1),
     ("vote", "temperature", None),

@@ -14,6 +14,7 @@ from rlc.chunkers import CHUNKERS
 from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import ROUTERS
 from rlc.retrievers import RETRIEVERS
@@ -50,10 +51,24 @@ FAMILIES = (
     "pipeline/fusion",
     "pipeline/kv",
     "pipeline/llms",
+    "pipeline/looks",
     "pipeline/readers",
     "pipeline/routers",
 )
-TABLES = (CHUNKERS, RETRIEVERS, ENCODERS, PRUNERS, RERANKERS, SELECTORS, FUSIONS, KV, LLMS, READERS, ROUTERS)
+TABLES = (
+    CHUNKERS,
+    RETRIEVERS,
+    ENCODERS,
+    PRUNERS,
+    RERANKERS,
+    SELECTORS,
+    FUSIONS,
+    KV,
+    LLMS,
+    LOOKS,
+    READERS,
+    ROUTERS,
+)
 METHODS = {target.partition(":")[0] for table in TABLES for target in table.values()}
 
 # An entry of a table of methods, which `rlc.data.lazy.load` imports.

@@ -10,6 +10,7 @@ from rlc.experiments.runs.recipes import packaged_recipes, purpose
 from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.kv import KV
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import RETRIEVERS
@@ -29,6 +30,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "engines": LLMS,
     "kv": KV,
     "fusions": FUSIONS,
+    "looks": LOOKS,
     "readers": READERS,
     "routers": {**ROUTERS, "auto": ROUTERS[AUTO]},
     "models": {alias: f"={weights.what}" for alias, weights in ALIASES.items()},

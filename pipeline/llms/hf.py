@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,6 +25,7 @@ from rlc.pipeline.llms.support.rope import check_rope, stretched
 from rlc.pipeline.llms.support.spelling import scored_tokens
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.watch import Watching
+from rlc.pipeline.looks.base import Looks
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +56,8 @@ class HfLLM(CompletingEngine, Watching):
         revision: a hub revision.
         rope: how positions are stretched beyond the model's own: `yarn`, `ntk` or `linear`, as in the engine `vllm`.
         rope_factor: by how much. A stretched model answers short prompts differently too: give both arms the same.
+        looks: how a token attends to those before it, in place of the model's own attention; see
+            `rlc.pipeline.looks.LOOKS`. Some reach further than the model's positions: `window` says how far.
     """
 
     NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
@@ -83,6 +86,7 @@ class HfLLM(CompletingEngine, Watching):
         revision: str | None = None,
         rope: str | None = None,
         rope_factor: float = 1.0,
+        looks: Looks | None = None,
     ) -> None:
         if prefill_step < 1:
             raise ValueError(f"prefill_step must be at least 1, got {prefill_step}")
@@ -112,10 +116,14 @@ class HfLLM(CompletingEngine, Watching):
         )
         if rope is not None:
             _ = self._changes  # says now if the positions cannot be stretched
-        if window is not None and not 0 < window <= self._positions:
-            raise ValueError(
-                f"window must be in [1, {self._positions}], the positions of {model}; got {window}"
-            )
+        self._looks = looks
+        self._begin: Callable[[int], None] = lambda _: None  # tells the looks how long a prompt is
+        if looks is not None:
+            forgetful = layers_that_forget(self._place, revision)
+            looks.check(self._config | self._changes, model, bool(forgetful))
+        most = 0 if window is None else self._positions if looks is None else looks.reach(self._positions)
+        if window is not None and not 0 < window <= most:
+            raise ValueError(f"window must be in [1, {most}], the positions of {model}; got {window}")
 
     @cached_property
     def window(self) -> int:
@@ -194,8 +202,10 @@ class HfLLM(CompletingEngine, Watching):
         values = np.zeros(len(spans), np.float32)
         targets = ids[max(len(before), 1) :]
         if len(targets):
+            model = self._model
+            self._begin(len(ids))
             with torch.inference_mode():
-                states = self._model(ids[None], use_cache=False, logits_to_keep=len(targets) + 1)
+                states = model(ids[None], use_cache=False, logits_to_keep=len(targets) + 1)
                 likely = states.logits[0, :-1].float().log_softmax(-1)
             values[-len(targets) :] = likely.gather(1, targets[:, None])[:, 0].cpu().numpy()
         return TokenLogprobs(spans, values)
@@ -240,7 +250,8 @@ class HfLLM(CompletingEngine, Watching):
         return thought.separate_thought(raw, self.tokenizer, max_tokens, opened=self._chat.opens_thought)
 
     def _keep_shared(self, ids: list[int]) -> int:
-        """Cut the cache back to what it shares with `ids`; return how many tokens that is."""
+        """Cut the cache back to what it shares with `ids`, a prompt; return how many tokens that is."""
+        self._begin(len(ids))
         limit = max(0, len(ids) - self._fresh)
         shared = sum(
             1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._held, ids[:limit], strict=False))
@@ -359,9 +370,14 @@ class HfLLM(CompletingEngine, Watching):
 
     @cached_property
     def _model(self) -> Any:  # noqa: ANN401 - a transformers model
-        return load_model(
+        model = load_model(
             self.name, self._place, self._revision, self._device, self._dtype, changes=self._changes
         )
+        if self._looks is not None:
+            from rlc.pipeline.looks.support.bound import Bound
+
+            self._begin = Bound(model, self._looks, self._positions).begin
+        return model
 
 
 def _failed(error: Exception) -> Generation:

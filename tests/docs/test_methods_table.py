@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from rlc.chunkers import CHUNKERS
+from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import ROUTERS
 from rlc.retrievers import RETRIEVERS
@@ -23,6 +25,8 @@ TABLES = {
     "pruners": PRUNERS,
     "engines": LLMS,
     "readers": READERS,
+    "fusions": FUSIONS,
+    "looks": LOOKS,
     "routers": ROUTERS,
 }
 

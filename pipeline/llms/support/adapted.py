@@ -126,6 +126,10 @@ class AdaptedLLM(CompletingEngine):
             raise UnsupportedError(
                 f"{self.what} works over the engine hf itself; {type(engine).__name__} has a way of its own: take hf"
             )
+        if engine._looks is not None:
+            raise UnsupportedError(
+                f"{self.what} works over a model that does not look in a way of its own: leave looks out"
+            )
         forgetful = layers_that_forget(engine._place, engine._revision)
         check_llama_like(engine._config | engine._changes, self.name, self.what, bool(forgetful))
 
