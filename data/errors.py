@@ -108,6 +108,10 @@ EXTRAS = {
 """Which extra brings a module that the base does without."""
 
 
+# Not an extra: kvpress pins a transformers that is older than ours and runs with today's; no extra can say `--no-deps`.
+KVPRESS = "pip install --no-deps kvpress==0.5.5 fire termcolor datasets multiprocess dill"
+
+
 def require(*modules: str) -> None:
     """Hold that optional modules are installed, without importing them.
 
@@ -116,7 +120,8 @@ def require(*modules: str) -> None:
     """
     for module in modules:
         if find_spec(module) is None:
-            raise MissingExtraError(f"{module} is not installed: pip install 'rlc[{EXTRAS[module]}]'")
+            line = KVPRESS if module == "kvpress" else f"pip install 'rlc[{EXTRAS[module]}]'"
+            raise MissingExtraError(f"{module} is not installed: {line}")
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> str:

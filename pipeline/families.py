@@ -16,8 +16,8 @@ from rlc.data.spec import (
 )
 from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.fusion.base import Fusion
-from rlc.pipeline.kv import KV
-from rlc.pipeline.kv.base import Eviction
+from rlc.pipeline.kv import KEPT
+from rlc.pipeline.kv.base import Press
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.looks import LOOKS as WAYS_OF_LOOKING
 from rlc.pipeline.looks.base import Looks
@@ -36,7 +36,7 @@ CHUNKER = Family("chunker", CHUNKERS, [BaseDocumentTransformer])
 RETRIEVER = Family("retriever", RETRIEVERS, [RetrieverFactory], constructor="from_documents", deferred=True)
 STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompressor])
 ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
-EVICTION = Family("kv", KV, [Eviction])
+PRESS = Family("kv", KEPT, [Press])
 FUSION = Family("fusion", FUSIONS, [Fusion])
 LOOKS = Family("looks", WAYS_OF_LOOKING, [Looks])
 LLM = Family("llm", LLMS, [protocols.LLM, protocols.Scorer], shorthand="hf")
@@ -55,7 +55,7 @@ COLLECTION = Family(
 )
 SEARCHER = Family("searcher", {"search": "rlc.pipeline.readers.support.searching:Searcher"}, [Searcher])
 BUILDER = Builder(
-    (READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, EVICTION, FUSION, LOOKS, LLM, TOKENIZER, COLLECTION)
+    (READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, PRESS, FUSION, LOOKS, LLM, TOKENIZER, COLLECTION)
 )
 
 

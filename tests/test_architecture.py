@@ -12,7 +12,7 @@ import pytest
 
 from rlc.chunkers import CHUNKERS
 from rlc.pipeline.fusion import FUSIONS
-from rlc.pipeline.kv import KV
+from rlc.pipeline.kv import KEPT
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
@@ -63,7 +63,7 @@ TABLES = (
     RERANKERS,
     SELECTORS,
     FUSIONS,
-    KV,
+    KEPT,
     LLMS,
     LOOKS,
     READERS,

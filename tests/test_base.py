@@ -18,6 +18,7 @@ LACKING = (
     "gguf",
     "safetensors",
     "vllm",
+    "kvpress",
 )
 # The torch modules of Provence and of the transformers engine; only these are loaded later than their users.
 LOCAL = {

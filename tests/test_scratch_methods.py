@@ -182,24 +182,35 @@ OLDEST = Method(
     '''
 """The oldest tokens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rlc.pipeline.kv.base import Eviction, Layer
+from rlc.pipeline.kv.base import Scored
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class Oldest(Eviction):
-    """Keep the beginning."""
+class Oldest(Scored):
+    """Keep the beginning.
 
-    def scores(self, layer: Layer) -> "torch.Tensor":
+    Source: nobody's.
+    """
+
+    def scores(
+        self,
+        module: Any,  # noqa: ANN401
+        hidden_states: "torch.Tensor",  # noqa: ARG002
+        keys: "torch.Tensor",
+        values: "torch.Tensor",  # noqa: ARG002
+        kwargs: Mapping[str, Any],  # noqa: ARG002
+    ) -> "torch.Tensor":
         """The earlier, the better."""
         import torch
 
-        return -torch.arange(layer.length, dtype=torch.float32).expand(layer.keys.shape[0], -1)
+        return -torch.arange(keys.shape[2], dtype=torch.float32).expand(1, keys.shape[1], -1)
 
     # Nothing else.
 ''',
@@ -209,16 +220,15 @@ class Oldest(Eviction):
 import torch
 
 from rlc.pipeline.kv import Oldest
-from rlc.pipeline.kv.base import Layer
 
 
 def test_by_hand():
-    layer = Layer(0, torch.zeros(1, 4, 2), torch.zeros(1, 4, 2))
-    assert Oldest(ratio=0.5).kept(layer).tolist() == [[0, 1]]
+    keys = torch.arange(4.0).view(1, 1, 4, 1)
+    assert Oldest(ratio=0.5).compress(None, None, keys, keys, None, {})[0].flatten().tolist() == [0, 1]
 """,
     (
         "    # Nothing else.\n",
-        "    def budget(self, length: int) -> int:\n        return length\n",  # nothing is ever evicted
+        "    def budget(self, length: int) -> int:\n        return min(length, 20)\n",  # not the share that it is told
     ),
 )
 TIDES = Method(
@@ -335,7 +345,7 @@ def laws(folder):
     own = [
         str(file.relative_to(folder)) for name in NAMES for file in folder.glob(f"tests/**/test_{name}.py")
     ]
-    chosen = ["tests/contracts", "tests/pipeline/kv/test_kv.py", "tests/test_architecture.py", *own]
+    chosen = ["tests/contracts", "tests/pipeline/kv/test_kept.py", "tests/test_architecture.py", *own]
     words = " or ".join(NAMES)
     return run([*command, "-k", words, *chosen], folder, PYTHONPATH=str(folder / "links"))
 
@@ -361,7 +371,7 @@ def test_every_evil_twin_fails_a_law(tree):
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-1000:]
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED tests/contracts")]
     failed += [
-        line for line in done.stdout.splitlines() if line.startswith("FAILED tests/pipeline/kv/test_kv")
+        line for line in done.stdout.splitlines() if line.startswith("FAILED tests/pipeline/kv/test_kept")
     ]
     for name in NAMES:
         assert any(f"[{name}" in line or f"-{name}" in line for line in failed), f"{name} broke no law"

@@ -33,8 +33,9 @@ from rlc.experiments.runs.selection import where
 from rlc.experiments.scorers.base import default_scorer
 from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.pipeline.context import fit
-from rlc.pipeline.kv import KvLLM, RandomEviction, SnapKV, StreamingLLM
-from rlc.pipeline.kv.base import Eviction
+from rlc.pipeline.kv import Random, SnapKV, StreamingLLM
+from rlc.pipeline.kv.base import Evicting
+from rlc.pipeline.kv.engine import KvLLM
 from rlc.pipeline.prompts import long_prompt
 from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.support.asking import room_for_text
@@ -44,12 +45,12 @@ TEXTS = read_prompts(LongReader)
 log = logging.getLogger("bench")
 
 WHOLE = "whole cache"
-METHODS = {"streaming-llm": StreamingLLM, "snapkv": SnapKV, "random": RandomEviction}
+METHODS = {"streaming-llm": StreamingLLM, "snapkv": SnapKV, "random": Random}
 RATIOS = (0.25, 0.5, 0.75)
 Row = dict[str, Any]
 
 
-def methods(ratios: Sequence[float]) -> dict[str, Eviction]:
+def methods(ratios: Sequence[float]) -> dict[str, Evicting]:
     """All methods at all ratios, the whole cache first."""
     evicting = {f"{name}, {ratio:g}": kind(ratio=ratio) for name, kind in METHODS.items() for ratio in ratios}
     return {WHOLE: StreamingLLM(ratio=0.0), **evicting}

@@ -16,6 +16,7 @@ def examine(out: Path) -> Iterator[tuple[str, str]]:
     yield "git revision", git_revision() or "not a checkout"
     yield "processor", f"{processor()}, {os.cpu_count()} cores"
     yield "devices", _devices()
+    yield "kvpress", _installed("kvpress")
     cache = cache_folder()
     yield "cache", f"{cache} ({_size(cache)})"
     yield "disk", f"{shutil.disk_usage(_existing(cache)).free / 1e9:.0f} GB free at the cache"
@@ -28,6 +29,14 @@ def examine(out: Path) -> Iterator[tuple[str, str]]:
         "LaRA",
         f"RLC_DATA = {lara}" if lara else "RLC_DATA is not set; the cache or the bundled sample is read",
     )
+
+
+def _installed(module: str) -> str:
+    try:
+        require(module)
+    except MissingExtraError as error:
+        return str(error)
+    return "installed"
 
 
 def _devices() -> str:

@@ -8,7 +8,7 @@ from rlc.data.sets import SETS
 from rlc.data.weights import ALIASES
 from rlc.experiments.runs.recipes import packaged_recipes, purpose
 from rlc.pipeline.fusion import FUSIONS
-from rlc.pipeline.kv import KV
+from rlc.pipeline.kv import KEPT
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
@@ -28,7 +28,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "pruners": PRUNERS,
     "selectors": SELECTORS,
     "engines": LLMS,
-    "kv": KV,
+    "kv": KEPT,
     "fusions": FUSIONS,
     "looks": LOOKS,
     "readers": READERS,

@@ -1,65 +1,138 @@
-"""What all methods of evicting keys and values share. Subclasses score; this says how many stay."""
+"""What is kept of a text's keys and values: kvpress's contract, so that its presses and our own are used alike."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     import torch
 
+States = tuple["torch.Tensor", "torch.Tensor"]
+
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer's cache after a prompt of `length` tokens.
+class Footprint:
+    """What a method keeps of a text's keys and values.
 
-    `keys` and `values` are [kv heads, length, dimension]; `attention` is what the last `window` tokens of the prompt
-    paid to every token, [heads, window, length], where the method asked for it. `index` counts from 0.
+    `kept` is the share of the numbers, `bits` what each takes on average.
     """
 
-    index: int
-    keys: "torch.Tensor"
-    values: "torch.Tensor"
-    attention: "torch.Tensor | None" = None
+    kept: float = 1.0
+    bits: float = 16.0
+
+    def bytes(self, numbers: int) -> int:
+        """The size of what is kept of so many numbers."""
+        return round(self.kept * numbers * self.bits / 8)
+
+
+class Compresses(Protocol):
+    """What `Press.begin` hands out: kvpress's `compress`, called once per layer when the text is read to its end."""
+
+    def compress(
+        self,
+        module: Any,  # noqa: ANN401 - a layer's attention, of transformers
+        hidden_states: "torch.Tensor",
+        keys: "torch.Tensor",
+        values: "torch.Tensor",
+        attentions: "torch.Tensor | None",
+        kwargs: dict[str, Any],
+    ) -> States:
+        """Make the keys and values of a layer fewer, or coarser.
+
+        `hidden_states`, [1, tokens, width], are what the layer's attention was given for the text's last `window`
+        tokens, or for all; keys (turned by their positions) and values are [1, kv heads, length, dimension], and so is
+        what comes back. `kwargs` holds `position_embeddings`, the cosines and sines of the hidden states' positions. A
+        method whose heads keep different tokens names what they give up in `module.masked_key_indices`, as kvpress does.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Press(ABC):
+    """The settings of a method. Subclasses that need nothing else compress themselves."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+    VERSION: ClassVar[int] = 2
+    sights: ClassVar[tuple[str, ...]] = ("document", "question")
+    """When it can be applied: to the document before any question is known, or with the question in sight."""
+    rereads: ClassVar[bool] = False
+    """Whether it reads the document once more by itself, in one step, as kvpress's context manager has it."""
 
     @property
-    def length(self) -> int:
-        """Tokens in the cache."""
-        return int(self.keys.shape[-2])
+    def window(self) -> int | None:
+        """The last tokens whose hidden states it looks at; None where it needs those of the whole text."""
+        return 1
+
+    @abstractmethod
+    def footprint(self, length: int, bits: int = 16) -> Footprint:
+        """What it keeps of a text of so many tokens, in all layers together, where the model's own numbers have `bits`."""
+
+    def begin(self, model: Any) -> Any:  # noqa: ANN401, ARG002 - a transformers model; a `Compresses`
+        """What compresses texts that this model reads."""
+        return self
 
 
 @dataclass(frozen=True)
-class Eviction(ABC):
-    """Keep the best-scored keys and values of every head.
+class Evicting(Press):
+    """A method that gives up a share of the keys and values.
 
     Args:
-        ratio: the share that is evicted, in [0, 1); 0 changes nothing.
+        ratio: the share that is given up, in [0, 1); 0 changes nothing.
     """
-
-    NEEDS: ClassVar[tuple[str, ...]] = ("torch",)
-    VERSION: ClassVar[int] = 1
 
     ratio: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.ratio < 1:
-            raise ValueError(f"ratio is the evicted share, in [0, 1); got {self.ratio}")
+            raise ValueError(f"ratio is the share that is given up, in [0, 1); got {self.ratio}")
 
-    @property
-    def window(self) -> int:
-        """How many of the prompt's last tokens must show their attention; 0 for a method that needs none."""
-        return 0
-
-    @abstractmethod
-    def scores(self, layer: Layer) -> "torch.Tensor":
-        """How much each key is worth, [kv heads, length]; higher stays longer."""
+    def footprint(self, length: int, bits: int = 16) -> Footprint:
+        return Footprint(self.budget(length) / length, bits)
 
     def budget(self, length: int) -> int:
         """How many of `length` tokens stay: at least one."""
-        return max(1, length - int(self.ratio * length))
+        return max(1, int(length * (1 - self.ratio)))
 
-    def kept(self, layer: Layer) -> "torch.Tensor":
-        """The positions that stay, ascending, [kv heads, budget]; among equal scores the earlier ones."""
-        import torch
 
-        order = torch.sort(self.scores(layer), dim=-1, descending=True, stable=True).indices
-        return order[:, : self.budget(layer.length)].sort(dim=-1).values
+@dataclass(frozen=True)
+class Scored(Evicting):
+    """Keep the best-scored keys and values of every head, in their order; among equal scores the earlier ones."""
+
+    @abstractmethod
+    def scores(
+        self,
+        module: Any,  # noqa: ANN401 - a layer's attention, of transformers
+        hidden_states: "torch.Tensor",
+        keys: "torch.Tensor",
+        values: "torch.Tensor",
+        kwargs: Mapping[str, Any],
+    ) -> "torch.Tensor":
+        """How much each key is worth, [1, kv heads, length]; higher stays longer."""
+
+    def compress(
+        self,
+        module: Any,  # noqa: ANN401
+        hidden_states: "torch.Tensor",
+        keys: "torch.Tensor",
+        values: "torch.Tensor",
+        attentions: "torch.Tensor | None",  # noqa: ARG002 - kvpress's contract
+        kwargs: dict[str, Any],
+    ) -> States:
+        """Keep what scores best."""
+        if not self.ratio:
+            return keys, values
+        scores = self.scores(module, hidden_states, keys, values, kwargs)
+        return taken((keys, values), best(scores, self.budget(keys.shape[2])))
+
+
+def best(scores: "torch.Tensor", count: int) -> "torch.Tensor":
+    """The places of the best scores of every head, ascending, [1, kv heads, count]."""
+    order = scores.sort(dim=-1, descending=True, stable=True).indices
+    return order[..., :count].sort(dim=-1).values
+
+
+def taken(states: States, places: "torch.Tensor") -> States:
+    """The keys and values at these places of every head."""
+    keys, values = (one.gather(2, places[..., None].expand(-1, -1, -1, one.shape[-1])) for one in states)
+    return keys, values

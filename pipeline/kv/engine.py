@@ -1,29 +1,38 @@
-"""The hf engine with fewer keys and values: each prompt is read whole and answered from what a method keeps."""
+"""The hf engine with fewer keys and values: texts are read whole, and answered from what a method keeps of them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Prompt, Sampling, Weights
-from rlc.pipeline.kv.base import Eviction, Layer
+from rlc.data.errors import ContextOverflowError, UnsupportedError
+from rlc.data.protocols import Prompt, Weights
+from rlc.pipeline.kv.base import Press
+from rlc.pipeline.kv.support.pressing import Left, Pressing
 from rlc.pipeline.llms.hf import HfLLM
+from rlc.pipeline.llms.support.llama_like import check_llama_like
 from rlc.pipeline.llms.support.thought import ROOM
 
 if TYPE_CHECKING:
     import torch
 
+SEES = ("document", "question")
+
 
 class KvLLM(HfLLM):
-    """A causal language model by transformers whose cache is thinned out between prompt and answer.
+    """A causal language model by transformers that answers from a part of its keys and values.
 
-    The whole prompt is computed, question included; then `kv` chooses, per layer and head, what the answer may attend
-    to. Kept keys keep their positions. The full cache stays beside the thinned copy, so that the next question on the
-    document reads it from there: what is measured is the effect on answers, not a saving of memory while reading.
+    With `sees = "document"` the prefix that questions share is read, then `kv` chooses what is kept of it, before any
+    question is known, and all questions are answered from that: it is what a cache of documents would hold. With
+    `sees = "question"` the whole prompt is read, then `kv` chooses; the full cache stays beside what is kept, so that
+    the next question on the document reads it from there: what is measured is the effect on answers, not a saving while
+    reading. Kept keys keep their positions, and each usage says how many bytes the answer was read from (`kv_bytes`).
 
     Args:
         model: alias, folder or Hugging Face id.
-        kv: the method; see `rlc.pipeline.kv.KV`.
+        kv: the method; see `rlc.pipeline.kv.KEPT`.
+        sees: what is known when it chooses, `document` or `question`.
         window: as for `HfLLM`, like all that follow.
         dtype: weights and arithmetic.
         prefill_step: prompt tokens computed at a time.
@@ -40,8 +49,9 @@ class KvLLM(HfLLM):
     def __init__(
         self,
         model: Weights,
-        kv: Eviction,
+        kv: Press,
         *,
+        sees: str = "question",
         window: int | None = None,
         dtype: str = "auto",
         prefill_step: int = 1024,
@@ -68,13 +78,30 @@ class KvLLM(HfLLM):
             rope=rope,
             rope_factor=rope_factor,
         )
-        self._attentions: Sequence[torch.Tensor] = ()
-        self.evict_by(kv)
+        check_llama_like(self._config, model, "the engine hf-kv", forgetful=not self._can_keep)
+        self._border = 0  # the tokens of the prompt that are the document's
+        self._left: Left | None = None
+        self._sees = sees
+        self.evict_by(kv, sees)
 
-    def evict_by(self, kv: Eviction) -> None:
-        """Use another method from the next prompt on; what is held of the document stays."""
-        self._eviction = kv
-        self._fresh = max(1, kv.window)
+    def evict_by(self, kv: Press, sees: str | None = None) -> None:
+        """Use another method from the next prompt on; the model stays in memory, and so does a document read whole.
+
+        Raises:
+            ValueError: if `sees` is neither `document` nor `question`.
+            UnsupportedError: if the method cannot be applied then.
+        """
+        sees = sees or self._sees
+        if sees not in SEES:
+            raise ValueError(f"sees must be {SEES[0]!r} or {SEES[1]!r}, got {sees!r}")
+        if sees not in kv.sights:
+            raise UnsupportedError(f"{type(kv).__name__} works with sees = {kv.sights[0]!r} only")
+        self._kv, self._sees = kv, sees
+        if self._left is not None:  # what the cache holds is not the whole document
+            self._forget()
+        if "_pressing" in self.__dict__:
+            del self._pressing
+        self._fresh = 1 if sees == "document" else kv.window or 1
 
     def logprob(self, prompt: Prompt, answer: str) -> float:
         """The mean log-probability (natural) of the tokens of a given answer, read from what the method keeps.
@@ -88,71 +115,114 @@ class KvLLM(HfLLM):
         tokens = list(self._chat.codec(answer, add_special_tokens=False)["input_ids"])
         if not tokens:
             raise ValueError("the answer is empty: it has no probability to tell")
-        _ = self._model
+        self._border = self._ends(prompt, ids)
         scores = []
         with torch.inference_mode():
             logits = self._prefill(ids[self._keep_shared(ids) :])
-            with self._evicted():
+            with self._answering():
                 for token in tokens:
                     scores.append(float(torch.log_softmax(logits, dim=-1)[token]))
                     logits = self._forward([token])
         return sum(scores) / len(scores)
 
+    # -- one prompt ----------------------------------------------------------------------------------------------
+
+    def _answer(self, prompt: Prompt, *rest: Any) -> Any:  # noqa: ANN401 - as `HfLLM` has it
+        self._border = self._ends(prompt, self._chat.encode(prompt))
+        return super()._answer(prompt, *rest)
+
+    def _ends(self, prompt: Prompt, ids: list[int]) -> int:
+        """How many of the prompt's tokens are the document's: those that are the same before another question."""
+        if self._sees == "question":
+            return 0
+        other = Prompt(prompt.prefix, f"\u2603 {prompt.question}", prompt.system)
+        return _shared(self._chat.encode(other), ids[:-1])
+
+    def _keep_shared(self, ids: list[int]) -> int:
+        if self._sees == "question":
+            kept = super()._keep_shared(ids)
+            if self._pressing.cut(kept):
+                return kept
+        elif self._left is not None:
+            read = self._held[: self._left.tokens]
+            if len(read) == self._border and read == ids[: self._border]:
+                self._left.cut()
+                self._held = read
+                return len(read)
+        self._forget()
+        return 0
+
     def _prefill(self, ids: list[int]) -> "torch.Tensor":
-        """Compute the prompt; its last tokens apart, where the method wants to see their attention."""
-        if not self._can_keep:
-            raise UnsupportedError(
-                f"{self.name} has layers that do not attend to everything before them: their cache cannot be thinned; use the engine hf"
-            )
-        seen = self._eviction.window
-        if not seen or not self._eviction.ratio:
-            return super()._prefill(ids)
-        if ids[:-seen]:
-            super()._prefill(ids[:-seen])
-        kernels = self._model.config._attn_implementation
-        self._model.set_attn_implementation("eager")  # the only one that shows its attention
-        try:
-            return self._forward(ids[-seen:], output_attentions=True)
-        finally:
-            self._model.set_attn_implementation(kernels)
+        if self._sees == "question":
+            logits = self._read(ids)
+            if logits is None:
+                raise ContextOverflowError("the prompt is empty: there is nothing to answer")
+            return logits
+        document = max(0, self._border - len(self._held))
+        if document:
+            self._read(ids[:document])
+            self._cache = self._left and self._left.cache
+        with self._left.attended(self._attentions) if self._left else nullcontext():
+            return super()._prefill(ids[document:])
 
-    def _run(self, ids: list[int], **wishes: Any) -> Any:  # noqa: ANN401 - a transformers output
-        output = super()._run(ids, **wishes)
-        self._attentions = output.attentions or self._attentions
-        return output
+    def _read(self, ids: list[int]) -> "torch.Tensor | None":
+        """Read a text to its end, in steps, and keep what the method keeps."""
+        from rlc.pipeline.llms.support.growing_cache import growing_cache
 
-    def _decode(
-        self, logits: "torch.Tensor", prompt_ids: list[int], limit: int, sampling: Sampling
-    ) -> tuple[list[int], list[float], str, str]:
-        with self._evicted():
-            return super()._decode(logits, prompt_ids, limit, sampling)
+        left = Left(growing_cache())
+        logits: torch.Tensor | None = None
+        if self._kv.rereads:
+            self._pressing.reread(ids, self._cache_or_new(), left)
+            self._held = self._held + ids
+            ids = []
+        for start in range(0, len(ids), self._step):
+            part = ids[start : start + self._step]
+            with self._pressing.step(len(part), left if start + self._step >= len(ids) else None):
+                logits = self._forward(part)
+        left.weigh(len(self._held), self._kv, self._model.dtype.itemsize * 8)
+        self._left = left
+        return logits
+
+    def _decode(self, *rest: Any) -> Any:  # noqa: ANN401 - as `HfLLM` has it
+        with self._answering():
+            return super()._decode(*rest)
 
     @contextmanager
-    def _evicted(self) -> Iterator[None]:
-        """What is computed inside attends to what the method keeps of the prompt; afterwards the whole is back."""
-        if not self._eviction.ratio:
+    def _answering(self) -> Iterator[None]:
+        """What is computed inside attends to what is left of the text; a document that was read whole is back afterwards."""
+        if self._left is None:
             yield
             return
-        whole, held = self._cache, self._held
-        self._cache = thinned(whole, self._eviction, self._attentions)
+        left, whole, held = self._left, self._cache, self._held
+        self._cache = left.cache
         try:
-            yield
+            with left.attended(self._attentions):
+                yield
         finally:
-            self._cache, self._held, self._attentions = whole, held, ()
+            if self._sees == "question":
+                self._cache, self._held, self._left = whole, held, None
+
+    # -- the cache -----------------------------------------------------------------------------------------------
+
+    def _kv_bytes(self) -> int:
+        return super()._kv_bytes() if self._left is None else self._left.bytes + self._left.beyond
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._left = None
+        if "_pressing" in self.__dict__:
+            self._pressing.forget()
+
+    @cached_property
+    def _pressing(self) -> Pressing:
+        return Pressing(self._model, self._attentions, self._kv, again=self._sees == "question")
+
+    @cached_property
+    def _attentions(self) -> list[Any]:
+        """The attention of every layer; the model's kind is checked before it is loaded."""
+        return [layer.self_attn for layer in self._model.model.layers]
 
 
-def thinned(cache: Any, eviction: Eviction, attentions: Sequence["torch.Tensor"] = ()) -> Any:  # noqa: ANN401
-    """A copy of a transformers cache of one prompt that holds only what the method keeps."""
-    from rlc.pipeline.llms.support.growing_cache import growing_cache
-
-    small = growing_cache()
-    for index, old in enumerate(cache.layers):
-        attention = attentions[index][0] if attentions else None
-        layer = Layer(index, old.keys[0], old.values[0], attention)
-        kept = eviction.kept(layer).unsqueeze(-1)
-        keys, values = (
-            states.gather(1, kept.expand(-1, -1, states.shape[-1])).unsqueeze(0)
-            for states in (layer.keys, layer.values)
-        )
-        small.update(keys, values, index)
-    return small
+def _shared(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many tokens two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))

@@ -24,7 +24,7 @@ NEEDED = {
     "tokenizer": "approximate",
     "chunker": {"use": "sentence", "size": 16},
     "retriever": "bm25",
-    "kv": "streaming-llm",
+    "kv": "kivi",
     "fusion": "prompt-cache",
     "step": {"use": "top", "k": 3},
     "searcher": {"use": "search", "chunker": {"use": "sentence", "size": 16}, "retriever": "bm25"},

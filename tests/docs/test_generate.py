@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import rlc
+from rlc.data import errors
 from rlc.experiments.runs.results import COLUMNS
 
 pytest.importorskip("mkdocs", reason="needs the extra `docs`")
@@ -25,6 +26,7 @@ def generate():
 
 @pytest.fixture(scope="module")
 def text(generate):
+    pytest.importorskip("kvpress", reason=errors.KVPRESS)
     return generate.on_page_markdown(f"before\n{generate.METHODS}\nafter")
 
 

@@ -328,7 +328,7 @@ def test_identity_changes_with_the_models_revision(tmp_path, monkeypatch):
     assert identity(spec) != before
 
 
-KV_SPEC = {"use": "hf-kv", "model": "org/model", "kv": "snapkv"}
+KV_SPEC = {"use": "hf-kv", "model": "org/model", "kv": "kivi"}
 PROPOSITIONS = {"use": "proposition", "model": "org/model"}
 
 

@@ -1,0 +1,96 @@
+"""Our own methods by hand."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from rlc.pipeline.kv.kivi import KIVI, rounded
+from rlc.pipeline.kv.lacache import LaCache
+from rlc.pipeline.kv.merger import gaussian_weights, runs_of
+from rlc.pipeline.kv.q_filters import main_directions
+from rlc.pipeline.kv.support.states import attention_sums, queries
+
+NUMBERS = torch.randn(1, 2, 70, 8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_an_error_of_rounding_is_at_most_half_a_step(bits):
+    back = rounded(NUMBERS, bits, 4)
+    groups = NUMBERS.reshape(1, 2, 70, 2, 4)
+    step = (groups.amax(-1) - groups.amin(-1)) / (2**bits - 1)
+    assert ((back - NUMBERS).reshape(groups.shape).abs() <= step[..., None] / 2 + 1e-6).all()
+    assert len(set(back[0, 0, 0, :4].tolist())) <= 2**bits
+
+
+def test_two_bits_by_hand():
+    assert rounded(torch.tensor([0.0, 1.2, 1.8, 3.0]), 2, 4).tolist() == pytest.approx([0, 1, 2, 3])
+    assert rounded(torch.tensor([0.0, 3.0, 5.0]), 2, 2).tolist() == pytest.approx([0, 3, 5])  # a group of one
+
+
+def test_kivi_rounds_keys_over_tokens_and_values_over_channels():
+    keys, values = KIVI(bits=2, group=32, residual=4).compress(
+        None, None, NUMBERS.clone(), NUMBERS.clone(), None, {}
+    )
+    assert keys[:, :, 64:].equal(NUMBERS[:, :, 64:])  # two full groups of tokens, and the latest
+    assert values[:, :, 66:].equal(NUMBERS[:, :, 66:])
+    assert keys[:, :, :32].mT.reshape(-1, 32)[0].unique().numel() <= 4
+    assert values[0, 0, 0].unique().numel() <= 4
+    assert KIVI(bits=2, group=32, residual=4).footprint(70).bits == pytest.approx(
+        (64 + 66) / 140 * 3 + 10 / 140 * 16
+    )
+
+
+def test_runs_are_cut_where_neighbours_differ_most():
+    keys = torch.tensor([[[1.0, 0], [1, 0.1], [0, 1], [0.1, 1], [-1, 0]]])
+    assert runs_of(keys, 3).tolist() == [[0, 0, 1, 1, 2]]
+    assert runs_of(keys, 5).tolist() == [[0, 1, 2, 3, 4]]
+
+
+def test_a_run_is_weighted_by_the_distance_to_its_pivot():
+    keys = torch.tensor([[[0.0], [2.0], [5.0]]])
+    weights = gaussian_weights(keys, torch.tensor([[0.2, 0.1, 0.9]]), torch.tensor([[0, 0, 1]]))
+    near = math.exp(-4 / (2 * 1.0))  # distance 2, mean distance of the run 1
+    assert weights.tolist() == [pytest.approx([1 / (1 + near), near / (1 + near), 1])]
+
+
+def test_a_ladder_keeps_the_next_token_in_the_next_layer():
+    keys = torch.arange(18.0).view(1, 1, 18, 1)
+    kept = [
+        LaCache(ratio=0.44, sinks=1, recent=1)
+        .compress(SimpleNamespace(layer_idx=layer), None, keys, keys, None, {})[0]
+        .flatten()
+        .tolist()
+        for layer in range(2)
+    ]
+    assert [len(one) for one in kept] == [10, 10]
+    assert all(one[0] == 0 and one[-1] == 17 for one in kept)
+    assert set(kept[0]) | set(kept[1]) == set(range(18))  # what one layer lacks the next one has
+
+
+def test_the_main_direction_points_where_the_queries_do():
+    vectors = torch.tensor([[[-3.0, 0.1], [-2.0, -0.1], [-1.0, 0.0]]])
+    assert main_directions(vectors)[0].tolist() == pytest.approx([-1, 0], abs=0.05)
+
+
+def test_attention_is_the_model_s_own(tiny_llm_folder):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_llm_folder, attn_implementation="eager").eval()
+    seen = []
+    attention = model.model.layers[1].self_attn
+    hook = attention.register_forward_hook(
+        lambda _, args, kwargs, out: seen.append((kwargs, out[1])), with_kwargs=True
+    )
+    with torch.no_grad():
+        cache = model(torch.arange(4, 54)[None]).past_key_values
+        hook.remove()
+        [(kwargs, shown)] = seen
+        states, turns = (
+            kwargs["hidden_states"][:, 10:],
+            [one[:, 10:] for one in kwargs["position_embeddings"]],
+        )
+        sums = attention_sums(attention, states, cache.layers[1].keys, turns, block=16)
+    assert torch.allclose(sums[0], shown[0, :, 10:].sum(1).view(2, 2, -1).sum(1), atol=1e-5)
+    assert queries(attention, states, turns).shape == (1, 4, 40, 8)
