@@ -25,6 +25,9 @@ READERS = {
     "read-agent": "rlc.pipeline.readers.read_agent:ReadAgent",
     "recycled": "rlc.pipeline.readers.recycled:Recycled",
     "vote": "rlc.pipeline.readers.vote:Vote",
+    "attention-sorting": "rlc.pipeline.readers.attention_sorting:AttentionSorting",
+    "calibrated-attention": "rlc.pipeline.readers.calibrated_attention:CalibratedAttention",
+    "attrieval": "rlc.pipeline.readers.attrieval:Attrieval",
     "runnable": "rlc.pipeline.readers.runnable:RunnableReader",
     "refine": "rlc.pipeline.readers.refine:Refine",
 }

@@ -34,7 +34,7 @@ def test_what_is_looked_at_is_carried_on():
     llm, retriever = make()
     [found] = retriever.search(["What is sharp?"])
     assert [one.page_content for one in found] == ["the needle here", "a pin here"]
-    read = [list(filter(None, call.prompts[0].prefix.splitlines()))[1:] for call in llm.calls]
+    read = [list(filter(None, prompt.prefix.splitlines()))[1:] for prompt in llm.watched]
     assert read == [TEXTS[:2], TEXTS[:4], [TEXTS[1], TEXTS[3], TEXTS[4]]], (
         "hay is carried as long as it is next best"
     )
@@ -46,7 +46,7 @@ def test_a_tokens_score_by_hand():
     retriever = InfiniRetri.from_documents([Document(id="d", page_content="x y")], llm=llm, phrase=1)
     [[found]] = retriever.search(["q"])
     # "Read the book ... answer." is 14 words; then "x y", "Question:", and the rows "q" and "Answer:".
-    tokens = len(llm.calls[0].prompts[0].text.split())
+    tokens = len(llm.watched[0].text.split())
     first, second = tokens + 1 - 1, tokens + 1  # what the weights of both rows sum up to, "x" counting double
     own = [3 * 1 / first, 3 * 2 / second]
     paid = [3 * 2 / first, 3 * 2 / second]

@@ -1,11 +1,15 @@
 """Prompts made again, recognised by the hash that the answer kept."""
 
+import pytest
+
 from rlc.data.store import Store
 from rlc.experiments.report.pages.question import show_question
 from rlc.experiments.report.terminal import lines
 from rlc.experiments.runs.prompts import rebuild_prompts
 from rlc.experiments.runs.results import steps_of
 from rlc.experiments.runs.run import plan_run
+from rlc.pipeline.families import BUILDER, READER
+from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.recipe_files import load_recipe
 
 
@@ -70,3 +74,23 @@ def test_a_strategys_steps_are_shown_with_all_prompts_and_no_model(tmp_path):
     assert text.count("round 1: map") == len(steps) - row["rounds"] + 1
     assert text.count("prompt:\n") == len(steps)
     assert "another hash" not in text
+
+
+@pytest.mark.parametrize("name", ["attention-sorting", "attrieval"])
+def test_prompts_that_follow_from_what_was_looked_at_are_found_again(
+    name, make_example, tiny_llm_folder, monkeypatch
+):
+    search = {"use": "search", "chunker": {"use": "sentence", "size": 9}, "retriever": "bm25"}
+    settings = (
+        {"search": search, "sorts": 2} if name == "attention-sorting" else {"reason_tokens": 9, "facts": 1}
+    )
+    llm = {"use": "hf", "model": str(tiny_llm_folder), "dtype": "float32", "device": "cpu"}
+    spec = BUILDER.complete({"use": name, "llm": llm, "max_tokens": 4, **settings}, READER, "reader")
+    example = make_example("1", "Who saw a cat?", "Ann saw a cat. Bob saw a dog and a cat. Cyd saw a bird.")
+    [answer] = BUILDER.build(spec, READER, "reader")([example])
+    assert answer.error is None
+    assert "attend" in [step.kind for step in answer.steps]
+    monkeypatch.setattr(HfLLM, "_forward", None)  # nobody looks, nobody writes
+    assert set(rebuild_prompts(spec, example, answer.steps)) == {
+        s.prompt_hash for s in answer.steps if s.prompt_hash
+    }

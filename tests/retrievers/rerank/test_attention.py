@@ -21,15 +21,15 @@ def test_the_bias_of_no_query_is_taken_away():
         [Document(page_content=text) for text in texts], "where is a cat"
     )
     assert [one.page_content for one in found] == ["a cat sat", "a dog sat", "loud loud words"]
-    assert [call.prompts[0].question.rpartition(" ")[2] for call in llm.calls] == ["N/A", "cat"]
-    assert len({call.prompts[0].prefix for call in llm.calls}) == 1, "the passages are read once"
+    assert [prompt.question.rpartition(" ")[2] for prompt in llm.watched] == ["N/A", "cat"]
+    assert len({prompt.prefix for prompt in llm.watched}) == 1, "the passages are read once"
 
 
 def test_a_score_by_hand():
     """One row more than the instruction's: its attention to the passage over all rows, less that of "N/A"."""
     llm = ShowingLLM({"": ""}, lambda _, row, word: 1 + (row == word == "cat"), heads=3)
     [score] = AttentionReranker(llm=llm).scores("cat", ["cat"])
-    texts = [call.prompts[0].text.split() for call in llm.calls]
+    texts = [prompt.text.split() for prompt in llm.watched]
     rows = range(6, len(texts[0]))  # behind "Here are some paragraphs: [1] cat"
     nothing = np.mean([2 / (row + 1) for row in rows])  # "[1] cat", each token alike
     last = rows[-1] + 1
