@@ -19,16 +19,19 @@ KV_BITS = {
 
 # What vLLM 0.25.1 reached with an 8B Llama shape of the rate that an H200 holds; see docs/gpu.md. Matrix products run
 # faster between attention than by themselves, which the card's power limits.
-MATRIX_SHARE = 1.06  # of the matrix-product rate, in projections and feed-forward layers
-ATTENTION_SHARE = 0.77  # of the same rate, in attention
+MATRIX_SHARE = 1.10  # of the matrix-product rate, in projections and feed-forward layers
+ATTENTION_SHARE = 0.80  # of the same rate, in attention
 # Decoding reads memory at the copying rate. Of the keys and values of a shared document, this share is read for every
 # further question that is decoded beside the first; the rest comes from the GPU's own cache.
 SIBLING_SHARE = 0.65
-STEP_SECONDS = 0.0025  # what a decoding step takes beside reading memory
+STEP_SECONDS = 0.0015  # what a decoding step takes beside reading memory
+SEQUENCE_SECONDS = 12e-6  # and more of it for every answer that is decoded in it
 CASCADE_SECONDS = 0.0055  # and more of it where attention to a shared document is computed once for all
+# Norms, turns and activations, a token and layer: what a small model's narrow layers spend most of their time on.
+LAYER_SECONDS = 25e-9
 # What vLLM does with a prompt on the processor, a token: names of blocks, messages between its processes. It does not get
-# shorter with the model.
-ADMISSION_SECONDS = 0.25e-6
+# shorter with the model: 13.6 ms for a further question on a cached document of 32k tokens, part of it while the GPU works.
+ADMISSION_SECONDS = 0.33e-6
 OTHER_GIB = 1.5  # CUDA context, graphs, and what fragments
 
 
@@ -234,12 +237,13 @@ def prefill_seconds(model: Decoder, machine: Machine, tokens: int, cached: int =
     """Computing `tokens` new prompt tokens after `cached` ones.
 
     2 x parameters x tokens operations in matrix products; in attention 4 x layers x heads x head dimension for
-    every pair of a token and one before it.
+    every pair of a token and one before it; and what is neither, a token and layer.
     """
     pairs = tokens * cached + tokens * tokens / 2
     attention = 4 * model.layers * model.heads * model.head_dimension * pairs
     matrices = 2 * model.layer_parameters * tokens
-    return (matrices / MATRIX_SHARE + attention / ATTENTION_SHARE) / machine.matrix_rate
+    beside = tokens * model.layers * LAYER_SECONDS
+    return (matrices / MATRIX_SHARE + attention / ATTENTION_SHARE) / machine.matrix_rate + beside
 
 
 def arithmetic_seconds(model: Decoder, machine: Machine, tokens: int) -> float:
@@ -263,8 +267,9 @@ def decode_seconds(
         for r in readings
     )
     steps = max((r.answer_tokens for r in readings), default=0)
+    answers = sum(r.questions for r in readings)
     rate = machine.memory_rate * settings.tensor_parallel
-    beside = STEP_SECONDS + (CASCADE_SECONDS if shared else 0.0)
+    beside = STEP_SECONDS + answers * SEQUENCE_SECONDS + (CASCADE_SECONDS if shared else 0.0)
     return steps * ((model.weight_bytes(settings.quantization) + documents) / rate + beside)
 
 

@@ -118,19 +118,20 @@ def questions(bench: Bench, table: Table) -> None:
         bench.row(table, f"{count} a document", bench.prompts(6, LONG, count), expected)
 
 
-AGAIN = {"cache on the host": 18, "cache on disk": 9}  # documents asked for a second time
+# Documents asked for a second time where the GPU's cache holds half of them, so that they really fall out of it. One of the
+# 8B shape takes 4.3 GB: what is kept is what these rows ask and no more.
+AGAIN = {"cache on the host": 12, "cache on disk": 6}
 VARIANTS: dict[str, dict[str, Any]] = {
     "as it comes": {},
     "fp8 keys and values": {"kv_cache_dtype": "fp8"},
     "no CUDA graphs": {"cuda_graphs": False},
     "cascade attention": {"cascade": True},
     "weights in fp8": {"quantization": "fp8"},
-    # The GPU's cache holds half of the documents asked for a second time, so that they really fall out of it.
-    "cache on the host": {"kv_offload_gib": 96.0, "extra": {"kv_cache_memory_bytes": 40 * 10**9}},
+    "cache on the host": {"kv_offload_gib": 60.0, "extra": {"kv_cache_memory_bytes": 26 * 10**9}},
     "cache on disk": {
         "kv_offload_gib": 8.0,
         "kv_folder": "kv",
-        "extra": {"kv_cache_memory_bytes": 20 * 10**9},
+        "extra": {"kv_cache_memory_bytes": 13 * 10**9},
     },
     "n-gram speculation": {
         "speculative": {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4}
@@ -160,21 +161,28 @@ def settings(out: Path, table: Table, deadline: float, only: Sequence[str], shap
         except EngineUnavailableError as error:
             table.add(name, failed=str(error))
             continue
+        if name in AGAIN:
+            fall_out(bench, table, name)
+            bench.engine.close()
+            continue
         table.add(f"{name}: cold prefill, {LONG}", seconds=bench.cold(LONG, 2))
         table.add(f"{name}: ten questions on a cached document, {LONG}", seconds=bench.alone(LONG, 10, 2))
         expected = bench.planned(6, LONG, 10).seconds
         prompts = bench.prompts(6, LONG, 10)
         bench.row(table, f"{name}: grouped, 6 x 10, {LONG}", prompts, expected)
-        if name in AGAIN:
-            many = bench.prompts(AGAIN[name], LONG, 1)
-            what = f"{name}: {len(many)} documents"
-            bench.row(table, f"{what}, {LONG}", many, None)
-            bench.row(table, f"{what} for the second time, {LONG}", many, None)
-            if "kv_folder" in VARIANTS[name]:
-                bench.engine.close()  # the next question starts another one
-                bench.ask([bench.tokens(QUESTION)], 1)
-                bench.row(table, f"{what} in a new engine, {LONG}", many, None)
         bench.engine.close()
+
+
+def fall_out(bench: Bench, table: Table, name: str) -> None:
+    """Documents asked for a second time after they fell out of the GPU's cache, and of one on disk by a new engine."""
+    many = bench.prompts(AGAIN[name], LONG, 1)
+    what = f"{name}: {len(many)} documents"
+    bench.row(table, f"{what}, {LONG}", many, None)
+    bench.row(table, f"{what} for the second time, {LONG}", many, None)
+    if "kv_folder" in VARIANTS[name]:
+        bench.engine.close()  # the next question starts another one
+        bench.ask([bench.tokens(QUESTION)], 1)
+        bench.row(table, f"{what} in a new engine, {LONG}", many, None)
 
 
 def real(

@@ -11,6 +11,7 @@ from rlc.pipeline.gpu_cost import (
     ATTENTION_SHARE,
     CASCADE_SECONDS,
     MATRIX_SHARE,
+    SEQUENCE_SECONDS,
     STEP_SECONDS,
     Decoder,
     Settings,
@@ -50,7 +51,7 @@ def test_times_by_hand():
     )
     one = PromptLoad("d", 10, 1, question_tokens=2, answer_tokens=3)
     kv = 12 * TINY.kv_bytes()
-    step = TINY.weight_bytes() / 100 + STEP_SECONDS
+    step = TINY.weight_bytes() / 100 + STEP_SECONDS + 3 * SEQUENCE_SECONDS
     assert decode_seconds(TINY, machine, [one], Settings()) == pytest.approx(3 * (step + kv / 100))
     two = replace(one, questions=2)
     assert decode_seconds(TINY, machine, [two], Settings()) == pytest.approx(3 * (step + 1.65 * kv / 100))
@@ -59,7 +60,7 @@ def test_times_by_hand():
 def test_a_shared_document_is_read_once():
     machine = Machine("m", matrix_rate=1000.0, memory_rate=100.0, memory=1e9)
     load = PromptLoad("d", 10, 3, question_tokens=2, answer_tokens=1)
-    kv, step = 12 * TINY.kv_bytes(), TINY.weight_bytes() / 100 + STEP_SECONDS
+    kv, step = 12 * TINY.kv_bytes(), TINY.weight_bytes() / 100 + STEP_SECONDS + 3 * SEQUENCE_SECONDS
     shared, apart = (decode_seconds(TINY, machine, [load], Settings(cascade_least=n)) for n in (3, 4))
     assert shared == pytest.approx(step + CASCADE_SECONDS + kv / 100)
     assert apart == pytest.approx(step + (1 + 0.65 * 2) * kv / 100)
