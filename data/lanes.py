@@ -8,7 +8,7 @@ an answer, and hosts need share no file.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +19,7 @@ from rlc.data.lazy import load
 
 if TYPE_CHECKING:  # options of commands are these lanes, and `rlc --help` waits for no store
     from rlc.data.records import Answer
-    from rlc.data.store import AnswerStore, Store
+    from rlc.data.store import Store
 
 GRACE = 5.0  # seconds that lanes get to end by themselves
 HURRY = 0.3  # the same where the run was broken off: what they have answered is stored
@@ -30,8 +30,11 @@ OPENERS = {"process": "rlc.data.process_lanes:open_lines", "ray": "rlc.data.ray_
 class Work(Protocol):
     """What lanes do, as plain data: it is sent to every lane, and opened there."""
 
-    def open(self, store: "AnswerStore") -> Callable[[str, Sequence[Any]], Any]:
-        """Make what does a batch: it is given one of the task's names and the batch, and returns what is found."""
+    def open(self, store: Any) -> Callable[[str, Sequence[Any]], Any]:  # noqa: ANN401 - an AnswerStore, or None
+        """Make what does a batch: it is given one of the task's names and the batch, and returns what is found.
+
+        `store` is an `rlc.data.store.AnswerStore` of the answers that the run keeps, if it keeps any.
+        """
         ...
 
 
@@ -124,20 +127,20 @@ class Lane:
         self._line = line
         self._thread = ThreadPoolExecutor(1, "lane")
 
-    def answer(self, name: str, batch: Sequence[Any], known: "Store") -> "Future[Any]":
+    def answer(self, name: str, batch: Sequence[Any], known: "Store | None") -> "Future[Any]":
         """Ask for a batch; what comes to be known meanwhile is kept at once.
 
         The future fails with ChildDiedError where the lane is gone, and with what would fail every batch alike.
         """
         return self._thread.submit(self._ask, Ask(name, batch), known)
 
-    def _ask(self, ask: Ask, known: "Store") -> Any:  # noqa: ANN401 - what the work finds
+    def _ask(self, ask: Ask, known: "Store | None") -> Any:  # noqa: ANN401 - what the work finds
         self._line.send(ask)
         while True:
             said = self._line.hear()
-            if isinstance(said, Wanted):
+            if known is not None and isinstance(said, Wanted):
                 self._line.send(Known(known.get(said.keys), known.renewed.intersection(said.keys)))
-            elif isinstance(said, Keep):
+            elif known is not None and isinstance(said, Keep):
                 known.write(said.rows)
                 self._line.send(None)
             elif isinstance(said, Stop):
@@ -173,9 +176,12 @@ class Lanes:
         return self.workers > 1 or self.cluster is not None
 
     def run(
-        self, work: Work, tasks: Sequence[Task], store: "Store"
-    ) -> Iterator[tuple[str, Sequence[Any], Any]]:
+        self, work: Work, tasks: Sequence[Task], store: "Store | None" = None
+    ) -> Generator[tuple[str, Sequence[Any], Any]]:
         """Have the tasks done: each name and batch with what was found, as it arrives.
+
+        One worker without a cluster is this process: it does one task after the other. `store` is what the work asks
+        and fills; work that keeps no answers needs none.
 
         What a lane was at when it died is asked again in another lane, after all else. A batch that has cost
         `DEADLY` lanes is given up: it arrives with the `ChildDiedError` in place of a finding.
@@ -184,6 +190,10 @@ class Lanes:
             EngineUnavailableError: if all lanes died before the end.
             RlcError: what would fail every batch alike.
         """
+        if not self.elsewhere:
+            do = work.open(store)
+            yield from ((name, task.batch, do(name, task.batch)) for task in tasks for name in task.names)
+            return
         if not tasks:
             return
         kind = "process" if self.cluster is None else "ray"
@@ -203,7 +213,7 @@ class _Loop:
 
     count: int
     start: Callable[[], Lane]
-    store: "Store"
+    store: "Store | None"
     waiting: deque[Task]
     lanes: list[Lane] = field(default_factory=list)
     idle: list[Lane] = field(default_factory=list)

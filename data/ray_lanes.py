@@ -134,4 +134,6 @@ def connect(address: str) -> Any:  # noqa: ANN401 - Ray is not typed
                 f"no Ray cluster at {address!r}: {error}; start one with `ray start --head`, and let this host have the "
                 "head's ~/.ray/auth_token"
             ) from error
+        # It prints a worker's death to standard output, which is for results, and has no public switch for it.
+        ray._private.worker._worker_logs_enabled = False
     return ray

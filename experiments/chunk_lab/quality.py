@@ -7,7 +7,7 @@ one chunk or in several together. Chance is high, so random chunks and the oracl
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,6 +124,17 @@ def curves(
     return [
         Curve(name, ranking, [by_question[example.id] for example in examples])
         for ranking, by_question in readings.items()
+    ]
+
+
+def joined(parts: Iterable[Curve], examples: Sequence[Example]) -> list[Curve]:
+    """Join curves of some questions each into those of all: a curve a chunker and ranking, in the questions' order."""
+    readings: dict[tuple[str, str], dict[str, TokensRead]] = defaultdict(dict)
+    for part in parts:
+        readings[part.chunker, part.ranking] |= {one.question: one for one in part.readings}
+    return [
+        Curve(chunker, ranking, [by_question[example.id] for example in examples])
+        for (chunker, ranking), by_question in readings.items()
     ]
 
 

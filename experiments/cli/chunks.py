@@ -2,23 +2,24 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from rlc.data.errors import UsageError, unknown
-from rlc.experiments.cli.options import DATA_ROOT, DATASET, WHERE
+from rlc.data.lanes import Lanes
+from rlc.data.spec import Spec
+from rlc.experiments.cli.options import DATA_ROOT, DATASET, WHERE, Questions, in_records, lane_options
 from rlc.experiments.cli.words import tell
-
-if TYPE_CHECKING:
-    from rlc.experiments.chunk_lab.ranks import Rank
 
 RETRIEVERS = ("bm25", "dense", "hybrid")
 
 
 @click.command()
+@in_records
 @DATASET
 @DATA_ROOT
 @WHERE
@@ -49,26 +50,25 @@ RETRIEVERS = ("bm25", "dense", "hybrid")
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the study here: a page, Markdown, the plot, and JSON that `rlc report --study` reads.",
 )
+@lane_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def chunks(
-    dataset: str | None,
-    data_root: Path | None,
-    conditions: tuple[str, ...],
+    questions: Questions,
+    lanes: Lanes,
     documents: int | None,
     chunkers: tuple[str, ...],
     retrievers: tuple[str, ...],
     budget: str,
     encoder: str,
     tokenizer: str | None,
-    seed: int,
     out: Path | None,
     as_json: bool,
 ) -> None:
     """Compare chunkers on location questions: how often do the best chunks that fit a budget hold the answer?"""
-    from rlc.chunkers import PropositionChunker
-    from rlc.data.tokens import load_tokenizer
-    from rlc.experiments.chunk_lab.methods import LEFT_OUT, build_chunker, chunker_spec, default_chunkers
-    from rlc.experiments.chunk_lab.quality import curves, questions, table
+    from rlc.experiments.chunk_lab.measuring import Measuring, measure_in_lanes
+    from rlc.experiments.chunk_lab.methods import LEFT_OUT, chunker_spec, default_chunkers
+    from rlc.experiments.chunk_lab.quality import Curve, joined, table
+    from rlc.experiments.chunk_lab.quality import questions as location_questions
     from rlc.experiments.cli.choose import choose_dataset
     from rlc.experiments.cli.compare import BANNER
     from rlc.experiments.cli.console import print_report
@@ -82,30 +82,33 @@ def chunks(
     chosen, left_out = (chunkers, []) if chunkers else default_chunkers()
     specs = {text: chunker_spec(text, shared) for text in chosen}
     rankings = _rankings(retrievers or RETRIEVERS, vectors)
-    data = where(choose_dataset(dataset, data_root), conditions)
-    asked = questions(data, documents, seed)
+    work = Measuring(specs, rankings, counter, budgets, questions.seed)
+    data = where(choose_dataset(questions.dataset, questions.data_root), questions.conditions)
+    asked = location_questions(data, documents, questions.seed)
     if data.variant == "sample":
         tell(BANNER, "yellow")
     for name in left_out:
         tell(f"{name} is left out: {LEFT_OUT.format(name=name)}")
-    measured = []
-    for text, spec in specs.items():
-        tell(text)
-        chunker = build_chunker(spec)
-        measured += curves(text, chunker, rankings, asked, load_tokenizer(counter), budgets, seed)
-        if isinstance(chunker, PropositionChunker) and chunker.fallbacks:
-            tell(f"{text}: {chunker.fallbacks} passages fell to their sentences")
-    rows = table(measured)
+    parts: list[Curve] = []
+    fallen: Counter[str] = Counter()
+    for text, measured in measure_in_lanes(lanes, work, asked):
+        if text not in fallen:
+            tell(text)
+        fallen[text] += measured.fallbacks
+        parts += measured.curves
+    for text, passages in (+fallen).items():
+        tell(f"{text}: {passages} passages fell to their sentences")
+    rows = table(joined(sorted(parts, key=lambda part: list(specs).index(part.chunker)), asked))
     about = {
         "dataset": data.name,
         "variant": data.variant,
         "revision": data.revision,
-        "where": list(conditions),
+        "where": list(questions.conditions),
         "questions": len(asked),
         "documents": len({example.document_id for example in asked}),
         "encoder": encoder,
         "tokenizer": counter,
-        "seed": seed,
+        "seed": questions.seed,
         "chunkers": specs,
     }
     found = as_data(rows, about)
@@ -126,9 +129,7 @@ def _budgets(text: str) -> list[int]:
     return sorted({int(number) for number in numbers})
 
 
-def _rankings(names: tuple[str, ...], encoder: Mapping[str, Any]) -> "dict[str, Rank]":
-    from rlc.experiments.chunk_lab.quality import DEPTH
-    from rlc.experiments.chunk_lab.ranks import by
+def _rankings(names: tuple[str, ...], encoder: Mapping[str, Any]) -> dict[str, Spec]:
     from rlc.pipeline.families import BUILDER, RETRIEVER
 
     dense = {"use": "dense", "encoder": encoder}
@@ -141,8 +142,5 @@ def _rankings(names: tuple[str, ...], encoder: Mapping[str, Any]) -> "dict[str, 
     for name in names:
         if name not in specs:
             raise UsageError(f"--retriever: {unknown('retriever', name, specs)}")
-        path = f"--retriever {name}"
-        rankings[name] = by(
-            BUILDER.build(BUILDER.complete(specs[name], RETRIEVER, path), RETRIEVER, path), DEPTH
-        )
+        rankings[name] = BUILDER.complete(specs[name], RETRIEVER, f"--retriever {name}")
     return rankings

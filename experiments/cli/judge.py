@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from rlc.data.errors import UsageError
-from rlc.experiments.cli.options import ALLOW_CODE, OUT, RUN
+from rlc.data.lanes import Lanes
+from rlc.experiments.cli.options import ALLOW_CODE, OUT, RUN, Output, in_records, lane_options
 from rlc.experiments.cli.words import say_line
 
 
@@ -66,8 +67,16 @@ def agreement(data_root: Path | None, as_json: bool) -> None:
     "--max-tokens", type=click.IntRange(min=1), help="New tokens of a reply, a thought before it included."
 )
 @click.option("--allow-self", is_flag=True, help="Let a model judge its own answers.")
+@lane_options
+@in_records
 def llm(
-    run: str, model: str, settings: tuple[str, ...], out: Path, max_tokens: int | None, allow_self: bool
+    run: str,
+    model: str,
+    settings: tuple[str, ...],
+    output: Output,
+    lanes: Lanes,
+    max_tokens: int | None,
+    allow_self: bool,
 ) -> None:
     """Let a language model judge a stored RUN, and report how far it agrees with the rules."""
     from rlc.experiments.cli.choose import engine_spec
@@ -78,12 +87,17 @@ def llm(
     from rlc.pipeline.recipe import Recipe
     from rlc.pipeline.recipe_settings import with_settings
 
-    stored = open_run(run, out)
+    stored = open_run(run, output.out)
     recipe = Recipe({"judge": {}}, {"llm": engine_spec(model)})
-    spec = with_settings(recipe, [f"parts.llm.{setting}" for setting in settings]).parts["llm"]
-    engine = BUILDER.build(BUILDER.complete(spec, LLM, "judge"), LLM, "judge")
+    given = with_settings(recipe, [f"parts.llm.{setting}" for setting in settings]).parts["llm"]
+    spec = BUILDER.complete(given, LLM, "judge")
     opinion = second_opinion(
-        stored.folder, stored.frame, engine, allow_self=allow_self, max_tokens=max_tokens or MAX_TOKENS
+        stored.folder,
+        stored.frame,
+        BUILDER.build(spec, LLM, "judge"),
+        allow_self=allow_self,
+        max_tokens=max_tokens or MAX_TOKENS,
+        elsewhere=(lanes, spec) if lanes.elsewhere else None,
     )
     say_line(
         f"{opinion.judge} judged {opinion.judged} answers; {opinion.unparsed} replies were neither yes nor no"

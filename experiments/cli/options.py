@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -206,15 +207,15 @@ RECORDS: dict[str, type[Questions | Arms | Output | Lanes]] = {
 
 
 def in_records(command: Callable[..., None]) -> Callable[..., None]:
-    """Hand a command its options as these records, as far as it has such options; the others come by their names."""
+    """Hand a command its options as the records that it takes; the others come by their names."""
+    kinds = {name: RECORDS[name] for name in signature(command).parameters if name in RECORDS}
 
     @wraps(command)
     def packed(**given: Any) -> None:  # noqa: ANN401 - click's parameters
-        records = {}
-        for name, kind in RECORDS.items():
-            own = {field.name: given.pop(field.name) for field in fields(kind) if field.name in given}
-            if own:
-                records[name] = kind(**own)
+        records = {
+            name: kind(**{one.name: given.pop(one.name) for one in fields(kind) if one.name in given})
+            for name, kind in kinds.items()
+        }
         command(**given, **records)
 
     return packed

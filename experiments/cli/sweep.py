@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from rlc.data.errors import StoreError
+from rlc.data.lanes import Lanes
 from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
 from rlc.experiments.cli.compare import BANNER, log_to_mlflow
 from rlc.experiments.cli.completion import recipes
@@ -29,6 +30,7 @@ from rlc.experiments.cli.options import (
     Output,
     Questions,
     in_records,
+    lane_options,
 )
 from rlc.experiments.cli.words import say, say_line, tell
 from rlc.experiments.report.cells import NONE, interval, percent_text, points_text
@@ -43,7 +45,7 @@ from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.ranking import SweepResult, against, effects, elsewhere, rank
 from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.sweep.recipe import Sweep, sweep_of
-from rlc.experiments.sweep.sharing import Memory
+from rlc.experiments.sweep.sharing import Memory, SharingReading
 from rlc.experiments.sweep.sweep import SweepPlan, cheapest_first, cost, plan_sweep, ranking_frame, record
 from rlc.pipeline.recipe_files import load_recipe, read_tables
 
@@ -61,6 +63,7 @@ from rlc.pipeline.recipe_files import load_recipe, read_tables
 @click.option("--seed", default=0, help="Seed of the split, of the draw and of sampling readers.")
 @OUT
 @RESUME
+@lane_options
 @TRACK
 @ALLOW_CODE
 @click.option(
@@ -69,7 +72,13 @@ from rlc.pipeline.recipe_files import load_recipe, read_tables
 @click.option("--dry-run", is_flag=True, help="Only list the settings, in the order of the work.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 def sweep(
-    questions: Questions, arms: Arms, output: Output, model: str | None, reader: str | None, test_all: bool
+    questions: Questions,
+    arms: Arms,
+    output: Output,
+    lanes: Lanes,
+    model: str | None,
+    reader: str | None,
+    test_all: bool,
 ) -> None:
     """Cross settings as the [sweep] table of RECIPE says, and rank them as far as the intervals allow.
 
@@ -85,7 +94,7 @@ def sweep(
     if output.dry_run:
         _print_plan(plan)
         return
-    result, outcome = conduct(plan, output.resume, output.track, test_all)
+    result, outcome = conduct(plan, Execution(output.resume, lanes), output.track, test_all)
     write_sweep(plan, result, outcome)
     if output.as_json:
         click.echo(json.dumps({"sweep": str(plan.folder), "answer": sentences(result), **outcome}))
@@ -103,18 +112,21 @@ def read_sweep(file: Path, settings: Sequence[str] = (), model: str | None = Non
     return replace(sweep, recipe=changed(recipe, settings, seed))
 
 
-def conduct(plan: SweepPlan, resume: bool, track: bool, test_all: bool) -> tuple[SweepResult, dict[str, Any]]:
+def conduct(
+    plan: SweepPlan, how: Execution, track: bool, test_all: bool
+) -> tuple[SweepResult, dict[str, Any]]:
     """Ask all settings on the tuning split, and the chosen one and what it is held against on the test split."""
     started = time.monotonic()
     memory = Memory()
-    study = _study(plan.tuning, memory, resume, track)
+    how = replace(how, finish=memory.finish, reading=SharingReading, take=memory.take)
+    study = _study(plan.tuning, memory, how, track)
     ranking = rank(study)
     chosen = ranking[0].reader.name
     test: Sequence[Any] = ()
     if plan.test.examples:
         run = plan.test_run(chosen, test_all)
         others = [name for name in run.specs if name != chosen]
-        test = against(_study(run, memory, resume, track), chosen, others)
+        test = against(_study(run, memory, how, track), chosen, others)
     result = SweepResult(
         study=study,
         settings=plan.sweep.settings(),
@@ -130,10 +142,10 @@ def conduct(plan: SweepPlan, resume: bool, track: bool, test_all: bool) -> tuple
     return result, record(plan, result)
 
 
-def _study(run: Run, memory: Memory, resume: bool, track: bool) -> Study:
+def _study(run: Run, memory: Memory, how: Execution, track: bool) -> Study:
     costs = {name: cost(name, spec, run.dataset) for name, spec in run.specs.items()}
     order = cheapest_first(run.specs, run.dataset, costs)
-    stored = execute(run, Execution(resume, schedule=order, work=costs, finish=memory.finish))
+    stored = execute(run, replace(how, schedule=order, work=costs))
     memory.count("answers", len(run.specs) * len(run.dataset.examples), stored)
     written = open_run(str(run.folder), run.out)
     study = make_study(written, dataset=run.dataset)

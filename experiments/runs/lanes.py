@@ -10,10 +10,14 @@ from rlc.data.child import ChildDiedError
 from rlc.data.lanes import DEADLY, Lanes, Task, Work
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
-from rlc.data.spec import Spec
+from rlc.data.spec import Finish, Spec
 from rlc.data.store import AnswerStore, Store
 from rlc.experiments.runs.loop import Schedule, answer_each
+from rlc.pipeline.families import BUILDER
 from rlc.pipeline.recipe import build_readers
+
+Answerer = Callable[[str, Sequence[Example]], list[Answer]]
+"""What answers a batch by a reader's name."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +26,9 @@ class Reading:
 
     specs: Mapping[str, Spec]
 
-    def open(self, store: AnswerStore) -> Callable[[str, Sequence[Example]], list[Answer]]:
+    def open(self, store: AnswerStore, finish: Finish = BUILDER.finish) -> Answerer:
         """Make the readers; a batch is answered by the one of the name."""
-        readers = build_readers(self.specs, store)
+        readers = build_readers(self.specs, store, finish)
         mistakes: Counter[str] = Counter()
         return lambda name, batch: answer_each(readers[name], batch, mistakes)
 

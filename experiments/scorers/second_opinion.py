@@ -1,17 +1,20 @@
 """A second opinion on a stored run: a language model judges its rows, beside the rule judge's verdicts."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from rlc.data.errors import DataError, StoreError
+from rlc.data.child import ChildDiedError
+from rlc.data.errors import DataError, StoreError, describe
+from rlc.data.lanes import Lanes, Task
 from rlc.data.plain import parse_json
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Document, Example
+from rlc.data.spec import Spec
 from rlc.experiments.scorers.authors_judge import AuthorsJudge
 from rlc.experiments.scorers.llm import (
     MAX_TOKENS,
@@ -24,8 +27,22 @@ from rlc.experiments.scorers.llm import (
     kappa,
 )
 from rlc.experiments.scorers.rule import Verdict
+from rlc.pipeline.families import BUILDER
+from rlc.pipeline.families import LLM as ENGINE
 
 BATCH = 32  # answers judged between two writes; a kill loses at most so many
+NEEDED = [
+    "reader",
+    "example_id",
+    "document_id",
+    "question",
+    "answers",
+    "task",
+    "answerable",
+    "prediction",
+    "route",
+    "error",
+]
 
 
 @dataclass(frozen=True)
@@ -50,12 +67,40 @@ class SecondOpinion:
     accepted: int | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A row of the run whose answer is to be judged, and the key of its verdict."""
+
+    row: Mapping[str, Any]
+    key: str
+
+
+@dataclass(frozen=True)
+class Judging:
+    """The work of judging in lanes: an engine's completed spec, and the judge's other settings."""
+
+    spec: Spec
+    settings: Mapping[str, Any]
+
+    def open(self, store: object = None) -> Callable[[str, Sequence[Asked]], list[Verdict]]:  # noqa: ARG002
+        """Make the judge; a batch is judged whatever it is called."""
+        judge = LLMJudge(BUILDER.build(self.spec, ENGINE, "judge"), **self.settings)
+        return lambda _, batch: _judged(judge, batch)
+
+
 def second_opinion(
-    folder: Path, frame: pl.DataFrame, llm: LLM, *, allow_self: bool = False, max_tokens: int = MAX_TOKENS
+    folder: Path,
+    frame: pl.DataFrame,
+    llm: LLM,
+    *,
+    allow_self: bool = False,
+    max_tokens: int = MAX_TOKENS,
+    elsewhere: tuple[Lanes, Spec] | None = None,
 ) -> SecondOpinion:
     """Let a language model judge a run's answers; every verdict is kept in the run's folder, and asked for once.
 
-    Where the model fails there is no verdict, nothing is kept, and the next time asks again.
+    Where the model fails there is no verdict, nothing is kept, and the next time asks again. `elsewhere` are lanes that ask
+    engines of their own, made of the completed spec; None asks `llm` here.
 
     The file `judge-MODEL.jsonl` has a line per verdict: reader, example id, verdict, reason, and its source (model,
     version of the prompts and of the parsing, prompt hash).
@@ -64,35 +109,49 @@ def second_opinion(
         UsageError: if the model would judge its own answers and `allow_self` is not set.
         StoreError: if the folder cannot be written; verdicts already given are safe.
     """
-    judge = LLMJudge(
-        llm,
-        evaluated=_evaluated(folder),
-        allow_self=allow_self,
-        max_tokens=max_tokens,
-        dataset=_dataset(folder),
-    )
+    settings: dict[str, Any] = {
+        "evaluated": _evaluated(folder),
+        "allow_self": allow_self,
+        "max_tokens": max_tokens,
+        "dataset": _dataset(folder),
+    }
+    judge = LLMJudge(llm, **settings)
     file = folder / f"judge-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in llm.name)}.jsonl"
     known = _read(file)
-    verdicts: dict[tuple[str, str], Verdict] = {}
-    for rows in _batches(frame):
-        examples = [_example(row) for row in rows]
-        answers = [Answer(row["prediction"], row["route"], error=row["error"]) for row in rows]
-        keys = [_key(row, example, judge.authors) for row, example in zip(rows, examples, strict=True)]
-        missing = [i for i, key in enumerate(keys) if key not in known]
-        fresh = judge([examples[i] for i in missing], [answers[i] for i in missing])
-        given = [
-            (i, verdict) for i, verdict in zip(missing, fresh, strict=True) if verdict.reason != NOT_JUDGED
-        ]
-        _append(file, [(rows[i], keys[i], verdict) for i, verdict in given])
-        known |= {keys[i]: verdict for i, verdict in zip(missing, fresh, strict=True)}
-        verdicts |= {
-            (row["reader"], row["example_id"]): known[key] for row, key in zip(rows, keys, strict=True)
-        }
+    all_asked = [Asked(row, _key(row, judge.authors)) for row in frame.select(NEEDED).iter_rows(named=True)]
+    missing = [asked for asked in all_asked if asked.key not in known]
+    batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
+    if elsewhere:
+        lanes, spec = elsewhere
+        arriving = _judged_in_lanes(lanes, Judging(spec, settings), batches)
+    else:
+        arriving = ((batch, _judged(judge, batch)) for batch in batches)
+    for batch, fresh in arriving:
+        given = [pair for pair in zip(batch, fresh, strict=True) if pair[1].reason != NOT_JUDGED]
+        _append(file, given)
+        known |= {asked.key: verdict for asked, verdict in zip(batch, fresh, strict=True)}
+    verdicts = {(asked.row["reader"], asked.row["example_id"]): known[asked.key] for asked in all_asked}
     opinion = _compare(llm.name, file, frame, verdicts)
     if judge.authors is None:
         return opinion
     accepted = sum(verdict.source.get("authors_say") == "yes" for verdict in verdicts.values())
     return replace(opinion, prompts=judge.authors.upstream, accepted=accepted)
+
+
+def _judged(judge: LLMJudge, batch: Sequence[Asked]) -> list[Verdict]:
+    rows = [asked.row for asked in batch]
+    answers = [Answer(row["prediction"], row["route"], error=row["error"]) for row in rows]
+    return judge(list(map(_example, rows)), answers)
+
+
+def _judged_in_lanes(
+    lanes: Lanes, work: Judging, batches: Sequence[Sequence[Asked]]
+) -> Iterator[tuple[Sequence[Asked], list[Verdict]]]:
+    for _, batch, found in lanes.run(work, [Task(["judge"], batch) for batch in batches]):
+        if isinstance(found, ChildDiedError):
+            yield batch, [Verdict(None, 0.0, NOT_JUDGED, {"error": describe(found)})] * len(batch)
+        else:
+            yield batch, found
 
 
 def _compare(
@@ -157,29 +216,24 @@ def _example(row: Mapping[str, Any]) -> Example:
     )
 
 
-def _key(row: Mapping[str, Any], example: Example, authors: AuthorsJudge | None) -> str:
-    prompt = judge_prompt(example, row["prediction"], authors)
+def _key(row: Mapping[str, Any], authors: AuthorsJudge | None) -> str:
+    prompt = judge_prompt(_example(row), row["prediction"], authors)
     return json.dumps([row["reader"], row["example_id"], row["error"], prompt.question], ensure_ascii=True)
 
 
-def _batches(frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
-    for start in range(0, frame.height, BATCH):
-        yield frame.slice(start, BATCH).to_dicts()
-
-
-def _append(file: Path, judged: Sequence[tuple[Mapping[str, Any], str, Verdict]]) -> None:
+def _append(file: Path, judged: Sequence[tuple[Asked, Verdict]]) -> None:
     lines = [
         json.dumps(
             {
-                "reader": row["reader"],
-                "example_id": row["example_id"],
+                "reader": asked.row["reader"],
+                "example_id": asked.row["example_id"],
                 "correct": verdict.correct,
                 "reason": verdict.reason,
                 "source": dict(verdict.source),
-                "key": key,
+                "key": asked.key,
             }
         )
-        for row, key, verdict in judged
+        for asked, verdict in judged
     ]
     try:
         with file.open("a", encoding="utf-8") as sink:

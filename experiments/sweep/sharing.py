@@ -17,8 +17,10 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from rlc.data.protocols import Generation
-from rlc.data.records import document_name
-from rlc.data.spec import Spec, fingerprint
+from rlc.data.records import Answer, document_name
+from rlc.data.spec import Finish, Spec, fingerprint
+from rlc.data.store import AnswerStore
+from rlc.experiments.runs.lanes import Reading
 from rlc.experiments.study.ranking import Stage
 from rlc.pipeline.families import ENCODER, LLM, READER, RETRIEVER, SEARCHER, STEP
 from rlc.pipeline.llms.support.forwarding import forward
@@ -43,10 +45,25 @@ class Memory:
         default_factory=lambda: defaultdict(OrderedDict)
     )
     _shared: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _ahead: float = 0.0
 
     def now(self) -> float:
         """A clock on which what was remembered takes as long as it took."""
-        return time.perf_counter() + sum(stage.seconds for stage in self.stages.values())
+        return time.perf_counter() + self._ahead
+
+    def hand_over(self) -> dict[str, Stage]:
+        """What was counted since the last time, for the memory of the process that asks."""
+        counted, self.stages = dict(self.stages), defaultdict(Stage)
+        return counted
+
+    def take(self, found: tuple[list[Answer], Mapping[str, Stage]]) -> list[Answer]:
+        """Count what a lane's memory has counted; its answers."""
+        answers, counted = found
+        for name, one in counted.items():
+            stage = self.stages[name]
+            stage.wanted, stage.served = stage.wanted + one.wanted, stage.served + one.served
+            stage.seconds += one.seconds
+        return answers
 
     def holds(self, stage: str, key: Hashable) -> bool:
         """Whether it was made under this key, and is still kept."""
@@ -69,6 +86,7 @@ class Memory:
                 kept.move_to_end(key)
                 counted.served += 1
                 counted.seconds += seconds
+                self._ahead += seconds
         missing = {key: thing for key, thing in wanted.items() if key not in found}
         counted.wanted += len(wanted)
         if missing:
@@ -109,6 +127,17 @@ def _seconds(value: object, share: float) -> float:
 
 def _failed(value: object) -> bool:
     return isinstance(value, Generation) and value.error is not None
+
+
+@dataclass(frozen=True)
+class SharingReading(Reading):
+    """The work of a sweep's lanes: each shares what it has made itself."""
+
+    def open(self, store: AnswerStore, finish: Finish | None = None) -> Callable[..., Any]:  # noqa: ARG002
+        """Make the readers with a memory; with the answers goes what it has counted."""
+        memory = Memory()
+        answer = super().open(store, memory.finish)
+        return lambda name, batch: (answer(name, batch), memory.hand_over())
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,9 @@ def test_table_files_and_banner(chunks, tmp_path):
     assert "Warning" in (folder / "report.md").read_text()  # the sample is not the benchmark
 
 
-def test_json_is_all_of_stdout_and_repeats(chunks):
+def test_json_is_all_of_stdout_and_that_of_workers(chunks):
     found = json.loads(chunks(*TWO, "--json", "--where", "length=4k").stdout)
-    assert found == json.loads(chunks(*TWO, "--json", "--where", "length=4k").stdout)
+    assert found == json.loads(chunks(*TWO, "--json", "--where", "length=4k", "--workers", 2).stdout)
     assert (found["dataset"], found["variant"], found["where"]) == ("lara", "sample", ["length=4k"])
     assert [(row["chunker"], row["ranking"]) for row in found["rows"]] == [
         (chunker, ranking) for chunker in TWO[1:4:2] for ranking in ("bm25", "random", "oracle")

@@ -95,7 +95,7 @@ def tasks(*batches, names=("one", "two")):
 
 
 def all_is_done_though_a_lane_dies(lanes, work, store):
-    found = list(replace(lanes, workers=2).run(work, tasks(["a", "b"], ["die once"], ["c"]), store))
+    found = list(lanes.run(work, tasks(["a", "b"], ["die once"], ["c"]), store))
     assert sorted(found) == [
         (name, batch, [f"{name} {what}" for what in batch])
         for name in ("one", "two")
@@ -107,15 +107,15 @@ def all_is_done_though_a_lane_dies(lanes, work, store):
 def without_lanes_the_run_stops_and_what_is_new_is_kept_at_once(lanes, work, store):
     store.put({"old": Answer("1", "")})
     with pytest.raises(
-        EngineUnavailableError, match="all 1 workers died, 2 batches before the end"
+        EngineUnavailableError, match="all 2 workers died, 3 batches before the end"
     ) as stopped:
-        list(lanes.run(work, tasks(["keep", "die"], ["never"]), store))
+        list(lanes.run(work, tasks(["keep", "die"], ["die"], ["never"]), store))
     assert store.get(["new"])["new"].text == "1+"
     assert lanes.cluster or "signal SIGKILL" in str(stopped.value)
 
 
 def rows_are_those_of_one_process_and_are_stored(lanes, run):
-    how = Execution(lanes=replace(lanes, workers=2))
+    how = Execution(lanes=lanes)
     assert execute(run, how) == 0
     frame = open_run(str(run.folder), run.out).frame
     alone = replace(run, out=run.out / "one")
@@ -129,7 +129,7 @@ def rows_are_those_of_one_process_and_are_stored(lanes, run):
 
 def what_would_fail_every_question_stops_the_run(lanes, run):
     specs = {"long": {**run.specs["long"], "llm": NOBODY}}
-    how = Execution(lanes=replace(lanes, workers=1 if lanes.cluster else 2))
+    how = Execution(lanes=lanes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rlc.experiments.runs.compare.check_engines", lambda *_: None)  # it went away later
         with pytest.raises(EngineUnavailableError, match="nothing answers at"):
@@ -142,12 +142,12 @@ OF_RUNS = (rows_are_those_of_one_process_and_are_stored, what_would_fail_every_q
 
 @pytest.mark.parametrize("law", OF_WORK, ids=lambda law: law.__name__)
 def test_processes_do_work(law, work, store):
-    law(Lanes(), work, store)
+    law(Lanes(2), work, store)
 
 
 @pytest.mark.parametrize("law", OF_RUNS, ids=lambda law: law.__name__)
 def test_processes_answer_runs(law, run):
-    law(Lanes(), run)
+    law(Lanes(2), run)
 
 
 @pytest.mark.slow
@@ -157,9 +157,9 @@ def test_a_cluster_does_the_same(work, store, run, tmp_path):
     ray = connect("local")
     try:
         for law in OF_WORK:
-            law(Lanes(cluster="auto"), work, store)
+            law(Lanes(2, "auto"), work, store)
         for law in OF_RUNS:
-            law(Lanes(cluster="auto"), run)
+            law(Lanes(2, "auto"), run)
         with pytest.raises(UsageError, match=r"--workers 999 need 999 CPUs, and the cluster has \d+"):
             list(Lanes(999, "auto").run(work, tasks(["a"]), store))
     finally:
@@ -179,14 +179,14 @@ def test_a_batch_that_kills_twice_is_given_up(work, store):
 def test_void_answers_are_void_in_a_lane(work, store):
     store.put({"old": Answer("1", "")})
     store.renew(["old", "unasked"])
-    assert [found for *_, found in Lanes(1).run(work, tasks(["renewed"], names=["x"]), store)] == [
+    assert [found for *_, found in Lanes(2).run(work, tasks(["renewed"], names=["x"]), store)] == [
         [([], ["old"])]
     ]
 
 
 def test_what_cannot_be_kept_is_said_in_the_lane(work, store):
     with pytest.raises(DataError, match="plain data"):
-        list(Lanes(1).run(work, tasks(["unkeepable"]), store))
+        list(Lanes(2).run(work, tasks(["unkeepable"]), store))
 
 
 def test_who_breaks_off_waits_for_nobody(work, store):
@@ -197,11 +197,17 @@ def test_who_breaks_off_waits_for_nobody(work, store):
     assert time.monotonic() - begun < 5
 
 
+def test_one_worker_is_this_process(work, store, held):
+    assert list(Lanes().run(work, tasks(["a"], ["b"]), store)) == [
+        (name, batch, [f"{name} {batch[0]}"]) for batch in (["a"], ["b"]) for name in ("one", "two")
+    ]
+
+
 def test_gpus_are_dealt_out(work, store, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
     assert gpus_here() == ["4", "5", "6", "7"]
-    shares = [found for *_, found in Lanes(1, None, 2).run(work, tasks(["environment"], names=["x"]), store)]
-    assert shares == [["4,5"]]
+    shares = [found for *_, found in Lanes(2, None, 2).run(work, tasks(["environment"], names=["x"]), store)]
+    assert shares == [["4,5"]], "the first lane's"
     gpus = gpus_here()
     assert [share(gpus, number, Lanes(2)) for number in range(2)] == [["4", "5"], ["6", "7"]]
     assert [share(gpus[:2], number, Lanes(3)) for number in range(3)] == [["4"], ["5"], ["4"]]

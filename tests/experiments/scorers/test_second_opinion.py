@@ -5,9 +5,11 @@ import json
 import pytest
 
 from rlc.data.errors import UsageError
+from rlc.data.lanes import Lanes
 from rlc.data.protocols import Generation
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.scorers.second_opinion import second_opinion
+from rlc.pipeline.families import BUILDER, LLM
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
 
@@ -39,6 +41,15 @@ def test_verdicts_are_kept_with_their_source_and_asked_for_once(stored):
     again = second_opinion(folder, frame, second)
     assert again == opinion
     assert second.calls == []
+
+
+def test_workers_judge_alike(stored, tmp_path):
+    folder, frame = stored
+    spec = {"use": "scripted", "answers": {"": "Yes"}, "name": "judge/model"}
+    elsewhere = (Lanes(2), BUILDER.complete(spec, LLM, "judge"))
+    opinion = second_opinion(folder, frame, judge("never asked"), elsewhere=elsewhere)
+    assert (opinion.judged, opinion.unparsed, opinion.by_reader["right"]) == (8, 0, (1.0, 3))
+    assert second_opinion(folder, frame, judge("never asked")) == opinion
 
 
 def test_a_reply_that_is_neither_is_counted_never_right_or_wrong(stored):

@@ -14,6 +14,7 @@ from rlc.experiments.sweep.sharing import (
     KEPT,
     Memory,
     Shared,
+    SharingReading,
 )
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.llms.support.forwarding import forward
@@ -126,8 +127,17 @@ def test_answers_are_those_of_readers_alone(scripted_recipe, dataset, tmp_path, 
         readers = build_readers(specs, store, finish) if finish else build_readers(specs, store)
         found.append([reader(batch) for reader in readers.values() for batch in batches(dataset.examples)])
         store.close()
-    for alone, shared in zip(*found, strict=True):
-        for one, other in zip(alone, shared, strict=True):
+    store, asking = Store(tmp_path / "lane"), Memory()
+    answer = SharingReading(specs).open(store)
+    found.append([asking.take(answer(name, batch)) for name in specs for batch in batches(dataset.examples)])
+    store.close()
+    assert {name: (one.wanted, one.served) for name, one in asking.stages.items()} == {
+        name: (one.wanted, one.served) for name, one in memory.stages.items()
+    }
+    for alone, *others in zip(*found, strict=True):
+        for one, other in (
+            (one, other) for shared in others for one, other in zip(alone, shared, strict=True)
+        ):
             assert (one.text, one.evidence, one.prompt_hash, one.error) == (
                 other.text, other.evidence, other.prompt_hash, other.error,
             )  # fmt: skip

@@ -190,7 +190,10 @@ def test_the_terminal_shows_the_ranking_and_says_what_it_is_worth(shell):
 
 
 def test_all_settings_on_the_test_split(shell):
-    found = json.loads(shell("--json", "--test-all").stdout)
+    found = json.loads(shell("--json", "--test-all", "--workers", "2").stdout)
+    assert found["stages"]["chunks"]["wanted"] > found["stages"]["chunks"]["served"] > 0, (
+        "counted by two workers"
+    )
     assert len(found["against"]) == 9
 
 
