@@ -1,6 +1,6 @@
 """What a comparison costs beside its model: seconds an answer, peak memory, bytes kept, seconds of every look at it.
 
-    python experiments/bench/load.py OUT.json [--questions 1000 10000 100000] [--text-mb 20 200]
+    python experiments/bench/load.py OUT.json [--questions 1000 10000 100000] [--text-mb 20 200] [--plot OUT.svg]
 
 The scripted engine answers at once, so that all time is rlc's own. A hundred questions stand on each document of a
 thousand words; `rag` (BM25) and `long` answer every one. Every command is a process of its own; its peak memory is what
@@ -9,13 +9,14 @@ A text of so many MB is read from a folder, cut, and indexed by BM25; memory is 
 """
 
 import argparse
+import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rlc.experiments.bench.base import BenchRecord, Figures, say
@@ -134,6 +135,28 @@ def text(megabytes: int, place: Path) -> Figures:
     return figures
 
 
+def growth(records: Mapping[str, Figures], file: Path) -> None:
+    """Draw seconds and memory of every command against the number of questions; straight lines are linear growth."""
+    from matplotlib.figure import Figure
+
+    sizes = {
+        int(name.split()[1]): figures for name, figures in records.items() if name.startswith("questions ")
+    }
+    figure = Figure((8, 3.4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axes, key, label in zip(
+        panels, ("cpu_seconds", "peak_mib"), ("CPU seconds", "peak memory, MiB"), strict=True
+    ):
+        for command in ("compare", "again", "report", "show", "diff"):
+            axes.plot(
+                list(sizes), [one[command][key] for one in sizes.values()], "o-", label=command, markersize=4
+            )
+        axes.set(xscale="log", yscale="log", xlabel="questions, each asked of two readers", ylabel=label)
+        axes.grid(visible=True, which="both", alpha=0.2)
+    panels[0].legend(frameon=False)
+    figure.savefig(file)
+
+
 def _told(name: str, figures: Figures) -> Figures:
     said = ", ".join(f"{value:,.1f} {key}" for key, value in figures.items())
     say(f"{name}: {said}")
@@ -146,6 +169,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--questions", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--text-mb", type=int, nargs="*", default=[20, 200])
+    parser.add_argument("--plot", type=Path, help="draw the growth with the questions here")
     given = parser.parse_args()
     record = BenchRecord(given.out)
     for one, sizes, name in (
@@ -155,6 +179,8 @@ def main() -> None:
         for size in sizes:
             with tempfile.TemporaryDirectory() as place:
                 record.add(f"{name} {size}", one(size, Path(place)))
+    if given.plot:
+        growth(json.loads(given.out.read_text(encoding="utf-8")), given.plot)
 
 
 if __name__ == "__main__":
