@@ -324,6 +324,48 @@ def attending(llm: LLM) -> Attending:
     return llm
 
 
+class Weighed(NamedTuple):
+    """The log-probabilities (natural) of the options of one prompt, float32 [options], and what weighing them cost."""
+
+    values: Floats
+    usage: Usage = Usage()
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """An engine that says how likely given answers are, instead of writing one."""
+
+    name: str
+
+    def weigh(self, prompts: Sequence[Prompt], options: Sequence[Sequence[str]]) -> list[Weighed]:
+        """Natural ln p(answer begins with the option | prompt) for the options of each prompt, through the chat template.
+
+        An option is cut into tokens for itself, and its log-probability is the sum of theirs: one that another begins
+        with is at least as likely as that. `Prompt.reply` stands before it.
+
+        Raises:
+            ValueError: if there are not as many lists of options as prompts, or an option is empty.
+            ContextOverflowError: if a prompt and its options do not fit the window.
+            EngineError: if the engine failed on them.
+            EngineUnavailableError: if nothing can be weighed at all.
+        """
+        ...
+
+
+def weighing(llm: LLM) -> Weighing:
+    """The engine, as one that weighs given answers.
+
+    Raises:
+        UnsupportedError: if it does not.
+    """
+    if not isinstance(llm, Weighing):
+        raise UnsupportedError(
+            f"the engine of {llm.name} does not say how likely given answers are, and this method goes by that: take the "
+            "engine hf or vllm"
+        )
+    return llm
+
+
 @runtime_checkable
 class Checkable(Protocol):
     """An engine that can say, before anything is prepared for it, that it will answer no question."""
@@ -374,7 +416,7 @@ def adapted(llm: LLM, way: Way) -> LLM:
 
 
 # All that an engine may be; what wraps an engine is each of these that the engine is.
-ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer, Attending, Checkable, Adaptable)
+ENGINE_PROTOCOLS: tuple[type, ...] = (LLM, Scorer, Attending, Weighing, Checkable, Adaptable)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ LATER_OF = (
     ("vote", "temperature", None),
     ("agent", "calls", "lines"),
     ("iterative", "forced", False),
+    ("mem-walker", "choice", "said"),
 )  # where others have a setting of that name
 
 

@@ -7,12 +7,13 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from rlc.data.errors import ContextOverflowError, UnsupportedError
-from rlc.data.protocols import Prompt, Weights
+from rlc.data.protocols import Prompt, Weighed, Weights
 from rlc.pipeline.kv.base import Press
 from rlc.pipeline.kv.support.pressing import Left, Pressing
 from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.llms.support.llama_like import check_llama_like
 from rlc.pipeline.llms.support.thought import ROOM
+from rlc.pipeline.llms.support.weighing import option_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -109,27 +110,21 @@ class KvLLM(HfLLM):
         Raises:
             ValueError: if the answer has no tokens.
         """
-        import torch
-
-        ids = self._chat.encode(prompt)
-        tokens = list(self._chat.codec(answer, add_special_tokens=False)["input_ids"])
-        if not tokens:
-            raise ValueError("the answer is empty: it has no probability to tell")
-        self._border = self._ends(prompt, ids)
-        scores = []
-        with torch.inference_mode():
-            logits = self._prefill(ids[self._keep_shared(ids) :])
-            with self._answering():
-                for token in tokens:
-                    scores.append(float(torch.log_softmax(logits, dim=-1)[token]))
-                    logits = self._forward([token])
-        return sum(scores) / len(scores)
+        [weighed] = self.weigh([prompt], [[answer]])
+        return float(weighed.values[0]) / len(option_tokens(self._chat, [answer])[0])
 
     # -- one prompt ----------------------------------------------------------------------------------------------
+
+    # What a method keeps may differ from head to head, and no mask over one row of keys says so.
+    _weighs_at_once = False
 
     def _answer(self, prompt: Prompt, *rest: Any) -> Any:  # noqa: ANN401 - as `HfLLM` has it
         self._border = self._ends(prompt, self._chat.encode(prompt))
         return super()._answer(prompt, *rest)
+
+    def _weigh(self, prompt: Prompt, options: Sequence[str]) -> Weighed:
+        self._border = self._ends(prompt, self._chat.encode(prompt))
+        return super()._weigh(prompt, options)
 
     def _ends(self, prompt: Prompt, ids: list[int]) -> int:
         """How many of the prompt's tokens are the document's: those that are the same before another question."""

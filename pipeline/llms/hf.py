@@ -25,6 +25,7 @@ from rlc.pipeline.llms.support.rope import check_rope, stretched
 from rlc.pipeline.llms.support.spelling import scored_tokens
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.watch import Watching
+from rlc.pipeline.llms.support.weighing import WeighingInProcess
 from rlc.pipeline.looks.base import Looks
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class HfLLM(CompletingEngine, Watching):
+class HfLLM(CompletingEngine, Watching, WeighingInProcess):
     """A causal language model by alias, folder or Hugging Face id.
 
     Prompts are answered one after the other. The cache of keys and values of the last prompt stays; what the next

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from rlc.data.child import Child, ChildDiedError
-from rlc.data.errors import EngineUnavailableError, MissingExtraError
+from rlc.data.errors import ContextOverflowError, EngineError, EngineUnavailableError, MissingExtraError
 from rlc.data.loads import PromptLoad
-from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weights
+from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weighed, Weights
 from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Settings, plan
@@ -29,6 +29,7 @@ from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.thought import ROOM, separate_thought
 from rlc.pipeline.llms.support.vllm_arguments import arguments, cascade_least, check, environment
 from rlc.pipeline.llms.support.vllm_worker import has_cascade, installed_folder
+from rlc.pipeline.llms.support.weighing import branches, option_tokens, weighed
 
 WORKER = "rlc.pipeline.llms.support.vllm_worker:work"
 LOG = "RLC_ENGINE_LOG"
@@ -199,6 +200,29 @@ class VllmLLM(Engine):
         answered = iter(self._ask(fitting, dict(sampling)) if fitting else [])
         return [next(answered) if 0 < len(ids) <= room else self._unfit(len(ids), room) for ids in prompts]
 
+    def weigh(self, prompts: Sequence[Prompt], options: Sequence[Sequence[str]]) -> list[Weighed]:
+        """Weigh given answers: see `rlc.data.protocols.Weighing`.
+
+        A prompt is one request for the first tokens of its options, and another for each longer beginning that they share.
+        """
+        texts = [self._chat.encode(prompt) for prompt in prompts]
+        cut = [option_tokens(self._chat, some) for some in options]
+        asked = [
+            ([*ids, *before], following)
+            for ids, some in zip(texts, cut, strict=True)
+            for before, following in branches(some).items()
+        ]
+        if (longest := max((len(ids) for ids, _ in asked), default=0)) >= self.window:
+            raise ContextOverflowError(
+                f"a prompt and an option of {longest} tokens do not fit the window of {self.window}: take fewer or smaller "
+                "passages, or shorter options"
+            )
+        told = iter(self._likely(asked) if asked else [])
+        return [
+            weighed({before: next(told) for before in branches(some)}, some, len(ids))
+            for ids, some in zip(texts, cut, strict=True)
+        ]
+
     def plan(self, loads: Sequence[PromptLoad], machine: Machine, per_batch: int | None = None) -> GpuPlan:
         """Work out what a GPU will make of such prompts, from the configuration alone: nothing is loaded.
 
@@ -243,23 +267,42 @@ class VllmLLM(Engine):
         self, child: Child, prompts: list[list[int]], links: Sequence[Link], sampling: Message
     ) -> list[Generation]:
         limit = sampling["max_tokens"] + self._thinking_room
+        try:
+            answered = self._exchange(child, links, sampling | {"max_tokens": limit})
+        except EngineError as error:
+            return [Generation("", "error", error=str(error))] * len(prompts)
+        return [self._generation(answer, usage, sampling) for answer, usage in answered]
+
+    def _likely(self, asked: Sequence[tuple[list[int], list[int]]]) -> list[tuple[dict[int, float], Usage]]:
+        """The log-probabilities of tokens that may follow, for each of these texts, and what they cost."""
+        texts = [ids for ids, _ in asked]
+        sampling = {"max_tokens": 1, "temperature": 0.0, "detokenize": False}
+        each = [{"logprob_token_ids": following} for _, following in asked]
+        answered = self._exchange(self._running(), chained(texts), sampling, each)
+        return [(answer["likely"], usage) for answer, usage in answered]
+
+    def _exchange(
+        self, child: Child, links: Sequence[Link], sampling: Message, each: Sequence[Message] = ()
+    ) -> list[tuple[Message, Usage]]:
+        """What the engine's process says to prompts, and what each costs; `each` is what only one of them wants.
+
+        Raises:
+            EngineError: if the process dies, or vLLM refuses the prompts.
+        """
         started = time.perf_counter()
         try:
-            reply = child.ask({"prompts": links, "sampling": sampling | {"max_tokens": limit}})
+            reply = child.ask({"prompts": links, "sampling": sampling, "each": list(each)})
         except ChildDiedError as error:
             self._child = None
             self._deaths += 1
-            return [Generation("", "error", error=f"{type(error).__name__}: {error}")] * len(prompts)
+            raise EngineError(f"{type(error).__name__}: {error}") from error
         wall = time.perf_counter() - started
         if "refused" in reply:
-            return [Generation("", "error", error=f"vLLM refused the prompts: {reply['refused']}")] * len(
-                prompts
-            )
-        latencies = [Usage(**{key: answer[key] for key in USAGE}) for answer in reply["answers"]]
-        usages = charged(latencies, wall, covered([answer["reading"] for answer in reply["answers"]]))
-        return [
-            self._generation(*answered, sampling) for answered in zip(reply["answers"], usages, strict=True)
-        ]
+            raise EngineError(f"vLLM refused the prompts: {reply['refused']}")
+        answers: list[Message] = reply["answers"]
+        latencies = [Usage(**{key: answer[key] for key in USAGE}) for answer in answers]
+        usages = charged(latencies, wall, covered([answer["reading"] for answer in answers]))
+        return list(zip(answers, usages, strict=True))
 
     def _running(self, questions: int = 1) -> Child:
         """The engine's process, started for so many questions on one document, if it does not run."""

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
@@ -11,8 +11,9 @@ from rlc.data.records import Answer, Evidence, Example, by_document
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import BETWEEN, marked_answer, pieces_of, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
-from rlc.pipeline.readers.support.talk import Talk, ask, once
+from rlc.pipeline.readers.support.talk import Talk, ask, once, weigh
 
+MOST_WEIGHED = 9
 _ACTION = re.compile(r"ACTION[^\d-]*(-?\d+)", re.IGNORECASE)
 
 
@@ -33,7 +34,8 @@ class MemWalker(Strategy):
     The tree is made once for the questions on a document that come together, which is the cost of preparing it:
     summaries of segments, then of `children` neighbours at a time, up to one root. At a node the model chooses a
     child, or says that none will do; at a leaf it answers, or goes back, and no part is offered twice. The summaries
-    on the way stay before its eyes. Where nothing is left, or after `moves`, it answers from those of what it read.
+    on the way stay before its eyes. A choice that is `weighed` is not written: the child is taken whose number the model
+    finds likeliest, which takes one token in place of a reason. Where nothing is left, or after `moves`, it answers from those of what it read.
     Evidence are the leaves that it read.
 
     Source: Chen et al., Walking Down the Memory Maze, arXiv 2310.05029: segments of about 1,000 tokens, 5 to 8 children.
@@ -45,6 +47,7 @@ class MemWalker(Strategy):
         summary_tokens: of a summary.
         reason_tokens: of what is said at a node or leaf, beside an answer.
         moves: the most nodes and leaves that a question visits.
+        choice: of a child: `said`, after a reason, or `weighed`, by an engine that weighs (hf, vllm); at most 9 children.
         max_tokens: of an answer, where the data set's wording does not say.
     """
 
@@ -67,12 +70,18 @@ class MemWalker(Strategy):
     summary_tokens: int = 150
     reason_tokens: int = 100
     moves: int = 12
+    choice: Literal["said", "weighed"] = "said"
     max_tokens: int = 64
 
     def __post_init__(self) -> None:
         if self.children < 2 or self.moves < 1:
             raise ValueError(
                 f"expected at least 2 children and 1 move, got children={self.children}, moves={self.moves}"
+            )
+        if self.choice == "weighed" and self.children > MOST_WEIGHED:
+            raise ValueError(
+                f"a choice that is weighed is one of at most {MOST_WEIGHED} children (1 would weigh as much as all numbers that "
+                f"begin with it), got children={self.children}"
             )
 
     def talk(self, example: Example) -> Talk[Answer]:
@@ -167,6 +176,11 @@ class MemWalker(Strategy):
         """The child that the model goes to; None where it says that none will do, or names none of them."""
         shown = BETWEEN.join(f"Part {i}: {child.summary}" for i, child in enumerate(offered, 1))
         prompt = self._prompt("choose", example, text=shown, memory=memory)
+        if self.choice == "weighed":
+            options = [f" {i}" for i in (*range(1, len(offered) + 1), -1)]
+            weights = yield from weigh(self.llm, replace(prompt, reply="ACTION:"), options, name="choose")
+            likeliest = int(weights.argmax())
+            return offered[likeliest] if likeliest < len(offered) else None
         [said] = yield from ask(
             self.llm, prompt, max_tokens=self.reason_tokens, seed=self.seed, name="choose"
         )

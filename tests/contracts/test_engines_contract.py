@@ -8,9 +8,10 @@ from threading import Thread
 import numpy as np
 import pytest
 from stand_ins import ScoringEngine, build
+from weighing import WeighingLLM
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import LLM, Attending, Generation, Prompt, Scorer
+from rlc.data.protocols import LLM, Attending, Generation, Prompt, Scorer, Weighed, Weighing
 from rlc.pipeline.families import LLM as ENGINE
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -78,6 +79,21 @@ def obey(engine):
             assert (scored.values <= 0).all(), "log-probabilities"
     if isinstance(engine, Attending):
         it_shows_what_it_looks_at(engine, PROMPTS[0])
+    if isinstance(engine, Weighing):
+        it_weighs(engine)
+
+
+def it_weighs(engine):
+    """Each option for itself, whatever its company; what goes on is no likelier than what it begins with."""
+    options = [["the", "the theme"], ["a", "Nobody", "a cat"], ["saw"]]
+    weighed = engine.weigh(PROMPTS, options)
+    assert [len(one.values) for one in weighed] == [2, 3, 1], "a weight an option"
+    for prompt, some, one in zip(PROMPTS, options, weighed, strict=True):
+        assert (one.values <= 0).all(), "log-probabilities"
+        assert one.usage.cached_tokens <= one.usage.prompt_tokens > 0, "what is spent is counted"
+        alone = [engine.weigh([prompt], [[option]])[0].values[0] for option in reversed(some)]
+        assert one.values[::-1] == pytest.approx(alone, abs=1e-4), "whatever the company"
+    assert engine.weigh([], []) == []
 
 
 def it_shows_what_it_looks_at(engine, prompt):
@@ -123,8 +139,9 @@ def test_every_engine_answers_every_prompt_and_ignores_no_wish(engine):
     obey(engine)
 
 
-def test_the_stand_in_is_an_engine():
-    obey(ScoringEngine({"": "yes"}))
+@pytest.mark.parametrize("kind", [ScoringEngine, WeighingLLM])
+def test_the_stand_in_is_an_engine(kind):
+    obey(kind({"": "yes"}))
 
 
 class Fewer(ScriptedLLM):
@@ -164,8 +181,13 @@ class Sure(ScoringEngine):
         return [type(one)(one.spans, -one.values) for one in super().logprobs(contexts, texts)]
 
 
-@pytest.mark.parametrize("evil", [Fewer, Talkative, Deaf, Free, Sure, Vague, Shallow])
+class Relative(WeighingLLM):
+    def weigh(self, prompts, options):
+        return [Weighed(one.values - one.values.max(), one.usage) for one in super().weigh(prompts, options)]
+
+
+@pytest.mark.parametrize("evil", [Fewer, Talkative, Deaf, Free, Sure, Vague, Shallow, Relative])
 def test_the_laws_catch_an_engine_that_breaks_them(evil):
-    laws = r"a generation a prompt|no more tokens|a wish is not|is counted|log-probabilities|rows are|every layer"
+    laws = r"a generation a prompt|no more tokens|a wish is not|is counted|log-probabilities|rows are|every layer|the company"
     with pytest.raises(AssertionError, match=laws):
         obey(evil({"": "one two three four five six seven"}))

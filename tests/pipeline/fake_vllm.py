@@ -33,7 +33,10 @@ class LLM:
 
     def generate(self, prompts, sampling, use_tqdm=True):
         time.sleep(float(os.environ.get("FAKE_VLLM_SECONDS", "0")))
-        return [self._answer(prompt["prompt_token_ids"], sampling) for prompt in prompts]
+        each = sampling if isinstance(sampling, list) else [sampling] * len(prompts)
+        return [
+            self._answer(prompt["prompt_token_ids"], one) for prompt, one in zip(prompts, each, strict=True)
+        ]
 
     def _answer(self, ids, sampling):
         if 666 in ids:
@@ -55,9 +58,7 @@ class LLM:
                     text=f" {cached} of {len(ids)} ",
                     token_ids=tokens,
                     finish_reason="length",
-                    logprobs=None
-                    if sampling.logprobs is None
-                    else [{t: SimpleNamespace(logprob=-0.5)} for t in tokens],
+                    logprobs=likely(ids, tokens, sampling),
                 )
             ],
             metrics=SimpleNamespace(
@@ -65,3 +66,12 @@ class LLM:
                 first_token_latency=3.5,
             ),
         )  # fmt: skip
+
+
+def likely(ids, tokens, sampling):
+    """Tokens that were asked for are the less likely the greater their numbers, and the more stands before them."""
+    if following := getattr(sampling, "logprob_token_ids", None):
+        return [{t: SimpleNamespace(logprob=-float(t + len(ids))) for t in [*following, tokens[0]]}]
+    if sampling.logprobs is None:
+        return None
+    return [{t: SimpleNamespace(logprob=-0.5)} for t in tokens]

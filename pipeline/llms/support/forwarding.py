@@ -106,16 +106,21 @@ class ForwardingLLM(Forwarding):
         heat = [] if sampling.temperature is None else [{"temperature": sampling.temperature}]
         return [fingerprint([self.identity, *wishes, *heat, *prompt.parts]) for prompt in prompts]
 
-    def recall(self, about: Sequence[object], prompt: Prompt, make: Callable[[], Generation]) -> Generation:
-        """What the memory holds of a prompt that is read in another way than to be answered; else what `make` makes of it.
+    def recall(
+        self,
+        about: Sequence[object],
+        prompts: Sequence[Prompt],
+        make: Callable[[list[Prompt]], Sequence[Generation]],
+    ) -> list[Generation]:
+        """What the memory holds of prompts that are read in another way than to be answered; else what `make` makes of them.
 
         `about` says, as plain data, in which way.
         """
-        key = fingerprint([self.identity, *about, *prompt.parts])
+        keys = [fingerprint([self.identity, *about, *prompt.parts]) for prompt in prompts]
         held: Mapping[Any, Generation] = self.memory.recall_all(
-            STAGE, {key: prompt}, lambda missing: [make() for _ in missing]
+            STAGE, dict(zip(keys, prompts, strict=True)), make
         )
-        return held[key]
+        return [held[key] for key in keys]
 
 
 class CompletingLLM(ForwardingLLM):

@@ -25,7 +25,7 @@ def work(connection: Connection) -> None:
 
 
 def answer(message: Message) -> Message:
-    """Reply to `{"load": arguments, "cascade": bool, "needed": bool}` or `{"prompts": links, "sampling": {...}}`.
+    """Reply to `{"load": arguments, "cascade": bool, "needed": bool}` or `{"prompts": links, "sampling": {...}, "each": [{...}]}`.
 
     A reply with `refused` says why the request cannot be served; the engine is unharmed. Anything worse ends the
     process, which is how the other side learns of it.
@@ -93,8 +93,9 @@ def _generate(message: Message) -> Message:
     if schema := wish.pop("schema", None):
         wish["structured_outputs"] = StructuredOutputsParams(json=schema)
     prompts = [{"prompt_token_ids": ids} for ids in unchained(message["prompts"])]
+    wishes = [SamplingParams(**wish, **own) for own in message["each"]] or SamplingParams(**wish)
     try:
-        outputs = _engines[0].generate(prompts, SamplingParams(**wish), use_tqdm=False)
+        outputs = _engines[0].generate(prompts, wishes, use_tqdm=False)
     except ValueError as error:  # how vLLM refuses a request
         return {"refused": f"{type(error).__name__}: {error}"}
     return {"answers": [_answer(output) for output in outputs]}
@@ -104,6 +105,7 @@ def _answer(output: Any) -> Message:  # noqa: ANN401 - vllm.RequestOutput
     [completion] = output.outputs
     times = output.metrics
     first = times.first_token_latency
+    likely = completion.logprobs or []
     return {
         "text": completion.text,
         "tokens": list(completion.token_ids),
@@ -116,7 +118,7 @@ def _answer(output: Any) -> Message:  # noqa: ANN401 - vllm.RequestOutput
         "first_token_seconds": first,
         "seconds": first + times.last_token_ts - times.first_token_ts,
         "logprobs": [
-            choices[token].logprob
-            for token, choices in zip(completion.token_ids, completion.logprobs or [], strict=False)
+            choices[token].logprob for token, choices in zip(completion.token_ids, likely, strict=False)
         ],
+        "likely": {token: choice.logprob for token, choice in likely[0].items()} if likely else {},
     }

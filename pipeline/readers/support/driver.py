@@ -16,6 +16,7 @@ from rlc.pipeline.readers.support.fulfil import (
     Libraries,
     Order,
     Outcome,
+    balance,
     choose,
     generate,
     let_read,
@@ -23,10 +24,20 @@ from rlc.pipeline.readers.support.fulfil import (
     nearest,
     told,
 )
-from rlc.pipeline.readers.support.talk import Ask, Attend, Prepare, Prepared, Read, Search, Talk, Wish
+from rlc.pipeline.readers.support.talk import (
+    Ask,
+    Attend,
+    Prepare,
+    Prepared,
+    Read,
+    Search,
+    Talk,
+    Weigh,
+    Wish,
+)
 
 # What costs little comes first, so that as many as can be wait at an engine together.
-TURNS: tuple[type[Wish], ...] = (Prepared, Prepare, Search, Read, Attend, Ask)
+TURNS: tuple[type[Wish], ...] = (Prepared, Prepare, Search, Read, Attend, Weigh, Ask)
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class Limit:
         Raises:
             LimitError: if it would cost calls or tokens that the question may not spend.
         """
-        calls = len(wish.prompts) if isinstance(wish, Ask) else int(isinstance(wish, Read | Attend))
+        calls = len(wish.prompts) if isinstance(wish, Ask) else int(isinstance(wish, Read | Attend | Weigh))
         if calls and spent.calls + calls > self.calls:
             raise LimitError(
                 f"{spent.calls} calls were made, {calls} more are wanted, and a question may make {self.calls}; allow "
@@ -150,6 +161,12 @@ class _Driver:
             chosen = nearest(waiting, self.read_last)
             self.read_last = chosen[1].text
             self._settle([chosen], [look(chosen[1])])
+        elif isinstance(first, Weigh):
+            group = [(o, w) for o, w in waiting if w.llm is first.llm and w.options == first.options]
+            if together(first.llm) == 1:
+                group = [nearest(group, self.read_last)]
+            self.read_last = group[-1][1].text
+            self._settle(group, balance([wish for _, wish in group]))
         else:
             self._ask([(o, w) for o, w in waiting if w.llm is first.llm])
 

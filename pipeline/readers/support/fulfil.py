@@ -1,6 +1,6 @@
 """What becomes of wishes: engines, libraries and readers are asked, and every wish learns what it came to."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
@@ -8,15 +8,16 @@ import numpy as np
 
 from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import STOPPING, EngineError, RlcError, describe
-from rlc.data.protocols import LLM, Generation, Prompt, Sampling, attending
+from rlc.data.protocols import LLM, Generation, Prompt, Sampling, attending, weighing
 from rlc.data.records import Step, Usage, document_name
 from rlc.pipeline.llms.support.forwarding import ForwardingLLM
 from rlc.pipeline.prompts import prompt_hash
 from rlc.pipeline.readers.support.asking import evidence_of
 from rlc.pipeline.readers.support.searching import Library
-from rlc.pipeline.readers.support.talk import Ask, Attend, Read, Search
+from rlc.pipeline.readers.support.talk import Ask, Attend, Read, Search, Weigh
 
 Owner = TypeVar("Owner")
+Shown = TypeVar("Shown", Attend, Weigh)
 
 
 class Outcome(NamedTuple):
@@ -103,7 +104,7 @@ def told(wish: Ask, generations: Sequence[Generation], *, single: bool) -> Outco
     return Outcome(generations, steps, replace(usage, rounds=1))
 
 
-def nearest(waiting: Sequence[tuple[Owner, Attend]], read_last: str) -> tuple[Owner, Attend]:
+def nearest(waiting: Sequence[tuple[Owner, Shown]], read_last: str) -> tuple[Owner, Shown]:
     """The wish whose prompt shares most with what the engine read last."""
     return max(waiting, key=lambda pair: shared_start(read_last, pair[1].text))
 
@@ -111,20 +112,54 @@ def nearest(waiting: Sequence[tuple[Owner, Attend]], read_last: str) -> tuple[Ow
 def look(wish: Attend) -> Outcome:
     """Let an engine show what it attends to, or recall what it showed before."""
 
-    def watch() -> Generation:
-        watched = attending(wish.llm).watch(wish.prompt, wish.see, since=wish.since, layers=wish.layers)
-        numbers = " ".join(f"{value:.6g}" for value in wish.total(watched.values))
-        return Generation(numbers, usage=watched.usage)
+    def watch(prompts: Sequence[Prompt]) -> list[Generation]:
+        engine = attending(wish.llm)
+        watched = [engine.watch(one, wish.see, since=wish.since, layers=wish.layers) for one in prompts]
+        return [_kept(wish.total(one.values), one.usage) for one in watched]
 
+    [outcome] = _measured([wish], ["attention", wish.about, wish.since, wish.layers], watch)
+    return outcome
+
+
+def balance(wishes: Sequence[Weigh]) -> list[Outcome]:
+    """Let an engine weigh the same options for prompts, or recall what they weighed before."""
+    first = wishes[0]
+
+    def weigh(prompts: Sequence[Prompt]) -> list[Generation]:
+        weighed = weighing(first.llm).weigh(prompts, [first.options] * len(prompts))
+        return [_kept(one.values, one.usage) for one in weighed]
+
+    return _measured(wishes, ["weigh", list(first.options)], weigh)
+
+
+def _measured(
+    wishes: Sequence[Attend | Weigh],
+    about: Sequence[object],
+    make: Callable[[Sequence[Prompt]], list[Generation]],
+) -> list[Outcome]:
+    """Numbers of prompts that are read and not answered; where the engine refuses all, each is read alone."""
+    llm, prompts = wishes[0].llm, [wish.prompt for wish in wishes]
     try:
-        about = ["attention", wish.about, wish.since, wish.layers]
-        said = wish.llm.recall(about, wish.prompt, watch) if isinstance(wish.llm, ForwardingLLM) else watch()
+        said = llm.recall(about, prompts, make) if isinstance(llm, ForwardingLLM) else make(prompts)
     except STOPPING:
         raise
     except RlcError as error:
-        return Outcome(None, error=error)
-    step = Step(wish.name, wish.kind, 0, said.text, prompt_hash(wish.prompt), usage=said.cost)
-    return Outcome(np.array(said.text.split(), np.float32), [step], said.cost)
+        if len(wishes) == 1:
+            return [Outcome(None, error=error)]
+        return [outcome for wish in wishes for outcome in _measured([wish], about, make)]
+    return [
+        Outcome(
+            np.array(one.text.split(), np.float32),
+            [Step(wish.name, wish.kind, 0, one.text, prompt_hash(wish.prompt), usage=one.cost)],
+            one.cost,
+        )
+        for wish, one in zip(wishes, said, strict=True)
+    ]
+
+
+def _kept(numbers: Iterable[float], usage: Usage) -> Generation:
+    """Numbers as a memory keeps them."""
+    return Generation(" ".join(f"{value:.6g}" for value in numbers), usage=usage)
 
 
 @dataclass

@@ -12,7 +12,17 @@ from typing import Any, ClassVar, TypeVar
 from langchain_core.documents import Document
 
 from rlc.data.errors import EngineError
-from rlc.data.protocols import LLM, Floats, Generation, Prompt, Reader, Sampling, Seen, attending
+from rlc.data.protocols import (
+    LLM,
+    Floats,
+    Generation,
+    Prompt,
+    Reader,
+    Sampling,
+    Seen,
+    attending,
+    weighing,
+)
 from rlc.data.records import Answer, Example, document_name
 from rlc.pipeline.readers.support.searching import Searcher
 
@@ -83,6 +93,23 @@ class Attend:
 
 
 @dataclass(frozen=True)
+class Weigh:
+    """Have given answers to a prompt weighed by a language model."""
+
+    kind: ClassVar[str] = "weigh"
+
+    llm: LLM
+    prompt: Prompt
+    options: tuple[str, ...]
+    name: str
+
+    @property
+    def text(self) -> str:
+        """All that is read before the options."""
+        return f"{self.prompt.system}{self.prompt.text}"
+
+
+@dataclass(frozen=True)
 class Prepare:
     """Have something made of a document: the reply says whether it is there, and what it is."""
 
@@ -101,7 +128,7 @@ class Prepared:
     value: Any
 
 
-Wish = Ask | Search | Read | Attend | Prepare | Prepared
+Wish = Ask | Search | Read | Attend | Weigh | Prepare | Prepared
 Talk = Generator[Wish, Any, T]
 
 
@@ -185,6 +212,20 @@ def attend(
     values: Floats = yield Attend(
         llm, prompt, see, total, since, None if layers is None else tuple(layers), about, name
     )
+    return values
+
+
+def weigh(llm: LLM, prompt: Prompt, options: Sequence[str], *, name: str = "weigh") -> Talk[Floats]:
+    """Weigh given answers to a prompt: ln p (natural) that the model's answer begins with each, float32 [options], to six digits.
+
+    They are kept as a generation is, in the step's text.
+
+    Raises:
+        UnsupportedError: if the engine weighs none.
+        ContextOverflowError: if the prompt and the options do not fit the window.
+    """
+    weighing(llm)
+    values: Floats = yield Weigh(llm, prompt, tuple(options), name)
     return values
 
 

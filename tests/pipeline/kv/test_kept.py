@@ -203,6 +203,12 @@ def test_the_log_probability_of_an_answer_by_one_pass_over_prompt_and_answer(eng
     assert llm.logprob(PROMPTS[0], "the cat knows") == pytest.approx(float(wanted), abs=1e-4)
     with pytest.raises(ValueError, match="empty"):
         llm.logprob(PROMPTS[0], "")
+    [weighed] = engine(Oldest(ratio=0.7), sees=sees).weigh(PROMPTS[:1], [["the cat", "the cat knows"]])
+    thinned = engine(Oldest(ratio=0.7), sees=sees)
+    assert weighed.values[1] / len(answer) == pytest.approx(
+        thinned.logprob(PROMPTS[0], "the cat knows"), abs=1e-4
+    )
+    assert weighed.values[1] / len(answer) != pytest.approx(float(wanted), abs=1e-4), "on what is kept"
 
 
 def test_in_a_recipe(tiny_llm_folder):

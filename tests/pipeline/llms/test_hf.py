@@ -430,3 +430,35 @@ def test_usage_says_how_large_the_keys_and_values_of_the_prompt_are(tiny_llm_fol
     config = llm._model.config
     a_token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * 4
     assert made.usage.kv_bytes == made.usage.prompt_tokens * a_token
+
+
+@pytest.mark.parametrize("keep_prefix", [True, False])
+def test_options_weigh_what_the_models_own_forward_pass_says(engine, keep_prefix):
+    """Side by side on the prompt that is read once, or, where nothing is kept, each after a reading of its own."""
+    import torch
+
+    llm = engine(keep_prefix=keep_prefix)
+    options = ["the", "the theme", "Nobody knows", "a cat saw it"]
+    before, (one,) = ask(llm, PROMPTS[:1], logprobs=True), llm.weigh(PROMPTS[:1], [options])
+    ids = llm._chat.encode(PROMPTS[0])
+    read = len(ids)
+    for option, value in zip(options, one.values, strict=True):
+        tokens = llm._chat.codec(option, add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            logits = llm._model(torch.tensor([ids + tokens])).logits[0, len(ids) - 1 : -1].float()
+        wanted = logits.log_softmax(-1).gather(1, torch.tensor(tokens)[:, None]).sum()
+        assert value == pytest.approx(float(wanted), abs=1e-4)
+        read += len(tokens) - 1
+    assert (one.usage.prompt_tokens, one.usage.output_tokens) == (read, 0)
+    assert (one.usage.cached_tokens > 100) == keep_prefix, "the prompt was read before"
+    same(ask(llm, PROMPTS[:1], logprobs=True), before)
+
+
+def test_options_that_cannot_be_weighed(engine):
+    llm = engine()
+    with pytest.raises(ValueError, match=r"none of them empty, got \['a', ''\]"):
+        llm.weigh(PROMPTS[:1], [["a", ""]])
+    with pytest.raises(ValueError, match="zip"):
+        llm.weigh(PROMPTS, [["a"]])
+    with pytest.raises(ContextOverflowError, match="exceed the window of 512"):
+        llm.weigh([FAR], [["a"]])

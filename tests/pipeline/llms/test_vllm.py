@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rlc.data.errors import EngineUnavailableError, MissingExtraError
+from rlc.data.errors import ContextOverflowError, EngineUnavailableError, MissingExtraError
 from rlc.data.protocols import LLM, Prompt
 from rlc.pipeline.llms.support.vllm_arguments import arguments, cascade_least, environment
 from rlc.pipeline.llms.vllm import VllmLLM
@@ -284,3 +284,21 @@ def test_every_argument_is_known_to_the_version_that_was_measured(tiny_llm_folde
     known = set(Path(__file__).with_name("vllm-0.25.1-arguments.txt").read_text().split())
     given = arguments(engine._settings, "place", engine._config)
     assert {*given, "disable_cascade_attn"} <= known
+
+
+def test_options_are_weighed_by_the_tokens_that_may_follow_each_beginning(engine):
+    options = [["the theme", "the"], ["a"]]
+    both, single = engine.weigh([ONE, OTHER], options)
+    codec = engine._chat.codec
+    for prompt, some, one in zip([ONE, OTHER], options, [both, single], strict=True):
+        read = engine.count(prompt)
+        for option, value in zip(some, one.values, strict=True):
+            tokens = codec(option, add_special_tokens=False)["input_ids"]
+            assert value == -sum(token + read + i for i, token in enumerate(tokens))
+    further = len(codec("the theme", add_special_tokens=False)["input_ids"]) - 1
+    assert further > 0
+    assert both.usage.prompt_tokens == engine.count(ONE) + further, "the prompt counts once"
+    assert both.usage.output_tokens == 0
+    assert engine.weigh([ONE], [["a"]])[0].usage.cached_tokens > 256
+    with pytest.raises(ContextOverflowError, match="do not fit the window of 512"):
+        engine.weigh([Prompt("x" * 600, "Who?")], [["a"]])

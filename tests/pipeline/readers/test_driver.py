@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 from showing import ShowingLLM
+from weighing import WeighingLLM
 
 from rlc.chunkers import RecursiveChunker
 from rlc.data.completed import in_order
@@ -15,7 +16,7 @@ from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.support.driver import Limit, run_talks
 from rlc.pipeline.readers.support.fulfil import shared_start
 from rlc.pipeline.readers.support.searching import Searcher
-from rlc.pipeline.readers.support.talk import ask, attend, once, read, search
+from rlc.pipeline.readers.support.talk import ask, attend, once, read, search, weigh
 from rlc.retrievers import BM25Retriever
 
 PIECES = ["one two three", "four five six"]
@@ -297,19 +298,21 @@ def test_what_a_model_looks_at_is_a_step_and_a_call():
     assert first.usage == Usage(prompt_tokens=5 + 5, cached_tokens=0, output_tokens=1, calls=2, rounds=2)
 
 
-def test_what_was_looked_at_is_remembered():
-    class Shelf:
-        def __init__(self):
-            self.held = {}
+class Shelf:
+    def __init__(self):
+        self.held = {}
 
-        def holds(self, stage, key):
-            return key in self.held
+    def holds(self, stage, key):
+        return key in self.held
 
-        def recall_all(self, stage, wanted, make):
-            missing = {key: prompt for key, prompt in wanted.items() if key not in self.held}
+    def recall_all(self, stage, wanted, make):
+        missing = {key: prompt for key, prompt in wanted.items() if key not in self.held}
+        if missing:
             self.held |= zip(missing, make(list(missing.values())), strict=True)
-            return {key: self.held[key] for key in wanted}
+        return {key: self.held[key] for key in wanted}
 
+
+def test_what_was_looked_at_is_remembered():
     llm, memory = ShowingLLM({"": "yes"}, likes_cats), Shelf()
     talks = [looking(forward(llm, memory, "m"), "the cat sat there", " who") for _ in range(2)]
     first, second = [answers(talk)[0] for talk in talks]
@@ -331,3 +334,46 @@ def test_a_prompt_that_does_not_fit_fails_its_question():
     assert answer.error == "ContextOverflowError: a prompt of 600 tokens"
     [answer] = answers(looking(ShowingLLM({"": "yes"}), "the cat", "who"), calls=0)
     assert answer.error.startswith("LimitError")
+
+
+def likes(prompt, option):
+    return 0.5 if option in prompt.prefix else 0.25
+
+
+def choosing(llm, text):
+    weights = yield from weigh(llm, Prompt(text, " who"), ["cat", "dog"])
+    return Answer(["cat", "dog"][weights.argmax()], "")
+
+
+@pytest.mark.parametrize(("kind", "calls"), [(1024, [2]), (1, [1, 1])])
+def test_what_is_weighed_is_a_step_and_a_call_and_remembered(kind, calls):
+    llm, memory = WeighingLLM({}, likes), Shelf()
+    llm.together = kind
+    wrapped = forward(llm, memory, "m")
+    first, second = answers(choosing(wrapped, "the cat sat"), choosing(wrapped, "the dog sat"))
+    assert (first.text, second.text) == ("cat", "dog")
+    assert [(one.name, one.kind, one.round, one.text) for one in first.steps] == [
+        ("weigh", "weigh", 0, "-0.693147 -1.38629")
+    ]
+    assert first.usage == Usage(prompt_tokens=4, calls=1, rounds=1)
+    assert [len(call.prompts) for call in llm.calls] == calls
+    [again] = answers(choosing(wrapped, "the cat sat"))
+    assert again == first
+    assert len(llm.calls) == len(calls), "it was remembered"
+
+
+def test_an_engine_that_does_not_weigh_is_refused():
+    with pytest.raises(UnsupportedError, match=r"does not say how likely given answers are.*hf or vllm"):
+        answers(choosing(ScriptedLLM({}), "the cat sat"))
+
+
+def test_what_cannot_be_weighed_fails_alone():
+    class Narrow(WeighingLLM):
+        def weigh(self, prompts, options):
+            if any("dog" in prompt.prefix for prompt in prompts):
+                raise ContextOverflowError("too long")
+            return super().weigh(prompts, options)
+
+    llm = Narrow({}, likes)
+    first, second = answers(choosing(llm, "the cat sat"), choosing(llm, "the dog sat"))
+    assert (first.text, second.error) == ("cat", "ContextOverflowError: too long")

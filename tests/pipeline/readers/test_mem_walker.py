@@ -1,8 +1,10 @@
 """MemWalker by hand."""
 
 import re
+from dataclasses import replace
 
 import pytest
+from weighing import WeighingLLM
 
 from rlc.data.records import Evidence
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -80,3 +82,24 @@ def test_a_document_of_one_segment_is_a_leaf(make_example):
 def test_settings_that_make_no_sense(settings):
     with pytest.raises(ValueError, match="at least 2 children and 1 move"):
         MemWalker(ScriptedLLM({}), **settings)
+
+
+def test_a_choice_that_is_weighed_is_not_written(make_example):
+    def likes(prompt, option):
+        parts = dict(re.findall(r"Part (\d+): (.*)", prompt.prefix))
+        assert prompt.reply == "ACTION:"
+        return 0.9 if "Cyd" in parts.get(option.strip(), "") else 0.3 if option == " -1" else 0.1
+
+    told = walker("Cyd")
+    llm = WeighingLLM(told.llm._answers, likes)
+    [answer] = replace(told, llm=llm, choice="weighed")([make_example("1", "What did Cyd see?", TEXT)])
+    assert answer.text == "Cyd"
+    assert [(step.name, step.kind) for step in answer.steps[7:]] == [
+        ("choose", "weigh"), ("choose", "weigh"), ("leaf", "ask"),
+    ]  # fmt: skip
+    assert len(answer.steps[7].text.split()) == 3, "two children, and none of them"
+    llm.likes = lambda prompt, option: 0.9 if option == " -1" else 0.1
+    [answer] = replace(told, llm=llm, choice="weighed")([make_example("1", "What did Cyd see?", TEXT)])
+    assert answer.text == "from summaries"
+    with pytest.raises(ValueError, match="at most 9 children"):
+        replace(told, children=10, choice="weighed")
