@@ -4,6 +4,7 @@ from rlc.data.lazy import lazy_attributes
 
 READERS = {
     "rag": "rlc.pipeline.readers.rag:RagReader",
+    "rapid": "rlc.pipeline.readers.rapid:Rapid",
     "fused": "rlc.pipeline.readers.fused:FusedReader",
     "long": "rlc.pipeline.readers.long:LongReader",
     "recorded": "rlc.pipeline.readers.recorded:RecordedReader",

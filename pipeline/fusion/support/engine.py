@@ -12,6 +12,7 @@ from rlc.data.errors import ContextOverflowError, UsageError
 from rlc.data.protocols import LLM, Prompt
 from rlc.pipeline.fusion.base import Fusion, PassagesPrompt
 from rlc.pipeline.llms.support.adapted import AdaptedLLM, Begun
+from rlc.pipeline.llms.support.llama_like import check_llama_like
 from rlc.pipeline.llms.support.reading import Reading
 
 if TYPE_CHECKING:
@@ -54,6 +55,15 @@ class FusingLLM(AdaptedLLM):
         super().__init__(engine)
         self._fusion = fusion
         self._shelf = Shelf(memory)
+
+    def check(self) -> None:
+        """Hold that keys can be moved and computed anew.
+
+        Raises:
+            UnsupportedError: if the model's layers are not like Llama's.
+        """
+        super().check()
+        check_llama_like(self.engine._config | self.engine._changes, self.name, self.what)
 
     def read(self, prompt: Prompt, limit: int) -> Begun:
         """Put the passages together, each read now or before, and read the question behind them."""

@@ -11,7 +11,6 @@ from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer
 from rlc.data.records import Usage
 from rlc.pipeline.llms.support.causal_model import layers_that_forget
 from rlc.pipeline.llms.support.engine import CompletingEngine
-from rlc.pipeline.llms.support.llama_like import check_llama_like
 from rlc.pipeline.llms.support.reading import Reading
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.thought import separate_thought
@@ -32,6 +31,7 @@ class Begun(NamedTuple):
     logits: "torch.Tensor"
     prompt_tokens: int
     cached_tokens: int
+    other_bytes: int = 0  # of keys and values beside the reading's
 
 
 class AdaptedLLM(CompletingEngine):
@@ -88,8 +88,7 @@ class AdaptedLLM(CompletingEngine):
         """Answer every prompt, each with its place as it ends; one that fails carries its error and the others go on.
 
         Raises:
-            UnsupportedError: if log-probabilities, a schema or samples are asked for, or the model's layers are not
-                like Llama's.
+            UnsupportedError: if log-probabilities, a schema or samples are asked for, or the model cannot be read so.
             EngineUnavailableError: if the model cannot be loaded.
         """
         if sampling.schema is not None or sampling.logprobs:
@@ -117,21 +116,9 @@ class AdaptedLLM(CompletingEngine):
         """Hold that the model can be read and written with in this way.
 
         Raises:
-            UnsupportedError: if its layers are not like Llama's, or its engine reads in a way of its own already.
+            UnsupportedError: if it cannot.
         """
-        from rlc.pipeline.llms.hf import HfLLM
-
-        engine = self.engine
-        if type(engine) is not HfLLM:
-            raise UnsupportedError(
-                f"{self.what} works over the engine hf itself; {type(engine).__name__} has a way of its own: take hf"
-            )
-        if engine._looks is not None:
-            raise UnsupportedError(
-                f"{self.what} works over a model that does not look in a way of its own: leave looks out"
-            )
-        forgetful = layers_that_forget(engine._place, engine._revision)
-        check_llama_like(engine._config | engine._changes, self.name, self.what, bool(forgetful))
+        check_engine(self.engine, self.what)
 
     def _answer(self, prompt: Prompt, max_tokens: int, stop: Sequence[str]) -> Generation:
         import torch
@@ -147,7 +134,7 @@ class AdaptedLLM(CompletingEngine):
         with torch.inference_mode(), self.attending(prompt):
             begun = self.read(prompt, limit)
             prefilled = time.perf_counter()
-            size = begun.reading.nbytes
+            size = begun.reading.nbytes + begun.other_bytes
             tokens, note = self.write(begun, limit, ended)
         done = time.perf_counter()
         raw = Generation(
@@ -166,3 +153,23 @@ class AdaptedLLM(CompletingEngine):
             note=note,
         )
         return separate_thought(raw, self.tokenizer, max_tokens, opened=engine._chat.opens_thought)
+
+
+def check_engine(engine: "HfLLM", what: str) -> None:
+    """Hold that an engine is `hf` itself, and that what its model has read can be cut back.
+
+    Raises:
+        UnsupportedError: if not; `what` names what needs it.
+    """
+    from rlc.pipeline.llms.hf import HfLLM
+
+    if type(engine) is not HfLLM or engine._looks is not None:
+        own = "its setting looks" if type(engine) is HfLLM else type(engine).__name__
+        raise UnsupportedError(
+            f"{what} works over the engine hf alone, and {own} reads in a way of its own: leave it out"
+        )
+    if kinds := layers_that_forget(engine._place, engine._revision):
+        raise UnsupportedError(
+            f"{what} works over models whose layers attend to everything before them; {engine.name} has {', '.join(kinds)}: "
+            "take another"
+        )

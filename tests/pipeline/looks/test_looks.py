@@ -280,7 +280,7 @@ def test_models_that_cannot_look_so(tmp_path, tiny_llm_folder):
     from rlc.pipeline.fusion import ape
     from rlc.pipeline.fusion.support.engine import FusingLLM
 
-    with pytest.raises(UnsupportedError, match="leave looks out"):
+    with pytest.raises(UnsupportedError, match="its setting looks reads in a way of its own"):
         FusingLLM(engine(tiny_llm_folder, Quest()), ape(), 0).generate(PROMPTS, max_tokens=2)
 
 

@@ -207,5 +207,5 @@ def test_an_engine_with_a_way_of_its_own_is_refused(tiny_llm_folder):
         """Stands for an engine that overrides how prompts are read."""
 
     engine = Thinning(str(tiny_llm_folder), device="cpu")
-    with pytest.raises(UnsupportedError, match="Thinning has a way of its own: take hf"):
+    with pytest.raises(UnsupportedError, match="Thinning reads in a way of its own"):
         fusing(engine, prompt_cache()).generate([PROMPT], max_tokens=2)
