@@ -1,16 +1,20 @@
 """The hf engine with fewer keys and values: texts are read whole, and answered from what a method keeps of them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
-from rlc.data.errors import ContextOverflowError, UnsupportedError
+from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Prompt, Weighed, Weights
+from rlc.data.spec import fingerprint
 from rlc.pipeline.kv.base import Press
-from rlc.pipeline.kv.support.pressing import Left, Pressing
+from rlc.pipeline.kv.support.left import Left
+from rlc.pipeline.kv.support.whole import Whole
 from rlc.pipeline.llms.hf import HfLLM
+from rlc.pipeline.llms.support.causal_model import load_model
 from rlc.pipeline.llms.support.llama_like import check_llama_like
 from rlc.pipeline.llms.support.thought import ROOM
 from rlc.pipeline.llms.support.weighing import option_tokens
@@ -26,9 +30,10 @@ class KvLLM(HfLLM):
 
     With `sees = "document"` the prefix that questions share is read, then `kv` chooses what is kept of it, before any
     question is known, and all questions are answered from that: it is what a cache of documents would hold. With
-    `sees = "question"` the whole prompt is read, then `kv` chooses; the full cache stays beside what is kept, so that
-    the next question on the document reads it from there: what is measured is the effect on answers, not a saving while
-    reading. Kept keys keep their positions, and each usage says how many bytes the answer was read from (`kv_bytes`).
+    `sees = "question"` the whole prompt is read, then `kv` chooses. The whole stays beside what is kept, for the next
+    question or method on the document: what is measured is the effect on answers, not a saving while reading. Engines over the
+    same weights share them and what was read last, so the first one that reads a document pays for it. Kept keys keep their
+    positions, and each usage says how many bytes the answer was read from (`kv_bytes`).
 
     Args:
         model: alias, folder or Hugging Face id.
@@ -80,7 +85,9 @@ class KvLLM(HfLLM):
             rope_factor=rope_factor,
         )
         check_llama_like(self._config, model, "the engine hf-kv", forgetful=not self._can_keep)
-        self._border = 0  # the tokens of the prompt that are the document's
+        self._border: int | None = (
+            None  # the prompt's tokens that are the document's; None while nothing is kept of it
+        )
         self._left: Left | None = None
         self._sees = sees
         self.evict_by(kv, sees)
@@ -97,12 +104,8 @@ class KvLLM(HfLLM):
             raise ValueError(f"sees must be {SEES[0]!r} or {SEES[1]!r}, got {sees!r}")
         if sees not in kv.sights:
             raise UnsupportedError(f"{type(kv).__name__} works with sees = {kv.sights[0]!r} only")
-        self._kv, self._sees = kv, sees
-        if self._left is not None:  # what the cache holds is not the whole document
-            self._forget()
-        if "_pressing" in self.__dict__:
-            del self._pressing
-        self._fresh = 1 if sees == "document" else kv.window or 1
+        self._kv, self._sees, self._left = kv, sees, None
+        self.__dict__.pop("_worker", None)
 
     def logprob(self, prompt: Prompt, answer: str) -> float:
         """The mean log-probability (natural) of the tokens of a given answer, read from what the method keeps.
@@ -119,85 +122,74 @@ class KvLLM(HfLLM):
     _weighs_at_once = False
 
     def _answer(self, prompt: Prompt, *rest: Any) -> Any:  # noqa: ANN401 - as `HfLLM` has it
-        self._border = self._ends(prompt, self._chat.encode(prompt))
-        return super()._answer(prompt, *rest)
+        with self._keeping(prompt):
+            return super()._answer(prompt, *rest)
 
     def _weigh(self, prompt: Prompt, options: Sequence[str]) -> Weighed:
-        self._border = self._ends(prompt, self._chat.encode(prompt))
-        return super()._weigh(prompt, options)
+        with self._keeping(prompt):
+            return super()._weigh(prompt, options)
 
-    def _ends(self, prompt: Prompt, ids: list[int]) -> int:
-        """How many of the prompt's tokens are the document's: those that are the same before another question."""
-        if self._sees == "question":
-            return 0
+    @contextmanager
+    def _keeping(self, prompt: Prompt) -> Iterator[None]:
+        """Inside, this prompt is answered from what the method keeps; outside, what is read is read as the engine hf does.
+
+        The document is what is the same, token for token, before another question.
+        """
         other = Prompt(prompt.prefix, f"\u2603 {prompt.question}", prompt.system)
-        return _shared(self._chat.encode(other), ids[:-1])
+        self._border = _shared(self._chat.encode(other), self._chat.encode(prompt)[:-1])
+        try:
+            yield
+        finally:
+            self._border = None
 
     def _keep_shared(self, ids: list[int]) -> int:
-        if self._sees == "question":
-            kept = super()._keep_shared(ids)
-            if self._pressing.cut(kept):
-                return kept
-        elif self._left is not None:
-            read = self._held[: self._left.tokens]
-            if len(read) == self._border and read == ids[: self._border]:
-                self._left.cut()
-                self._held = read
-                return len(read)
-        self._forget()
-        return 0
+        if self._border is None:
+            if self._left is not None:
+                self._left, self._cache, self._held = None, None, []
+            return super()._keep_shared(ids)
+        text = ids[: self._border] if self._sees == "document" else ids
+        if self._left is not None and self._sees == "document" and self._left.ids == text:
+            self._left.cut()
+            self._cache, self._held = self._left.cache, text
+            return len(text)
+        self._left, self._cache, self._held = None, None, []
+        self._whole.step = self._step
+        if self._kv.rereads or not text:
+            return 0
+        return self._whole.begin_for(text, self._kv, least=int(self._sees == "question"))
 
     def _prefill(self, ids: list[int]) -> "torch.Tensor":
         if self._sees == "question":
-            logits = self._read(ids)
-            if logits is None:
-                raise ContextOverflowError("the prompt is empty: there is nothing to answer")
+            logits = self._whole.read_for(ids, self._kv)
+            self._left = self._whole.pressed(self._kv, self._worker)
+            self._cache, self._held = self._left.cache, self._left.ids
             return logits
-        document = max(0, self._border - len(self._held))
-        if document:
-            self._read(ids[:document])
-            self._cache = self._left and self._left.cache
-        with self._left.attended(self._attentions) if self._left else nullcontext():
-            return super()._prefill(ids[document:])
+        if self._left is None and self._border:
+            ids = self._read_document(ids, self._border)
+        with self._answering():
+            return super()._prefill(ids)
 
-    def _read(self, ids: list[int]) -> "torch.Tensor | None":
-        """Read a text to its end, in steps, and keep what the method keeps."""
-        from rlc.pipeline.llms.support.growing_cache import growing_cache
-
-        left = Left(growing_cache())
-        logits: torch.Tensor | None = None
+    def _read_document(self, ids: list[int], count: int) -> list[int]:
+        """Read what is new of a document of so many tokens, and keep what the method keeps; return what follows it."""
         if self._kv.rereads:
-            self._pressing.reread(ids, self._cache_or_new(), left)
-            self._held = self._held + ids
-            ids = []
-        for start in range(0, len(ids), self._step):
-            part = ids[start : start + self._step]
-            with self._pressing.step(len(part), left if start + self._step >= len(ids) else None):
-                logits = self._forward(part)
-        left.weigh(len(self._held), self._kv, self._model.dtype.itemsize * 8)
-        self._left = left
-        return logits
+            self._left = self._whole.reread(ids[:count], self._kv, self._worker)
+        else:
+            count -= len(self._whole.ids)
+            if count:
+                self._whole.read_for(ids[:count], self._kv)
+            self._left = self._whole.pressed(self._kv, self._worker)
+        self._cache, self._held = self._left.cache, self._left.ids
+        return ids[count:]
 
     def _decode(self, *rest: Any) -> Any:  # noqa: ANN401 - as `HfLLM` has it
         with self._answering():
             return super()._decode(*rest)
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """What is computed inside attends to what is left of the text; a document that was read whole is back afterwards."""
-        if self._left is None:
-            yield
-            return
-        left, whole, held = self._left, self._cache, self._held
-        self._cache = left.cache
-        try:
-            with left.attended(self._attentions):
-                yield
-        finally:
-            if self._sees == "question":
-                self._cache, self._held, self._left = whole, held, None
+    def _answering(self) -> AbstractContextManager[None]:
+        """What is computed inside attends to what is left of the text."""
+        return self._left.attended(self._whole.attentions) if self._left else nullcontext()
 
-    # -- the cache -----------------------------------------------------------------------------------------------
+    # -- what is held --------------------------------------------------------------------------------------------
 
     def _kv_bytes(self) -> int:
         return super()._kv_bytes() if self._left is None else self._left.bytes + self._left.beyond
@@ -205,17 +197,30 @@ class KvLLM(HfLLM):
     def _forget(self) -> None:
         super()._forget()
         self._left = None
-        if "_pressing" in self.__dict__:
-            self._pressing.forget()
+        self._whole.forget()
 
     @cached_property
-    def _pressing(self) -> Pressing:
-        return Pressing(self._model, self._attentions, self._kv, again=self._sees == "question")
+    def _worker(self) -> Any:  # noqa: ANN401 - see `Press.begin`
+        return self._kv.begin(self._model)
 
     @cached_property
-    def _attentions(self) -> list[Any]:
-        """The attention of every layer; the model's kind is checked before it is loaded."""
-        return [layer.self_attn for layer in self._model.model.layers]
+    def _whole(self) -> Whole:
+        """The text that was read last; engines over the same weights share it, and the weights."""
+        key = fingerprint([str(self._place), self._revision, self._device, self._dtype, self._changes])
+        found = _READ.get(key)
+        if found is None:
+            model = load_model(
+                self.name, self._place, self._revision, self._device, self._dtype, changes=self._changes
+            )
+            found = _READ[key] = Whole(model, step=self._step)
+        return found
+
+    @property
+    def _model(self) -> Any:  # noqa: ANN401 - a transformers model
+        return self._whole.model
+
+
+_READ: WeakValueDictionary[str, Whole] = WeakValueDictionary()
 
 
 def _shared(first: Sequence[int], second: Sequence[int]) -> int:

@@ -25,19 +25,13 @@ WITHOUT_RATIO = {"simlayerkv": {"lazy": 1.0}, "kivi": {"bits": 16}}  # settings 
 
 
 @pytest.fixture(scope="module")
-def weights(tiny_llm_folder):
-    return HfLLM(str(tiny_llm_folder), dtype="float32", device="cpu")._model
-
-
-@pytest.fixture(scope="module")
-def engine(tiny_llm_folder, weights):
+def engine(tiny_llm_folder):
     def make(kv=None, **settings):
         settings = {"dtype": "float32", "device": "cpu", "prefill_step": 64, **settings}
         if kv is None:
-            made = HfLLM(str(tiny_llm_folder), **settings)
-        else:
-            made = KvLLM(str(tiny_llm_folder), kv, **settings)
-        made.__dict__["_model"] = weights
+            return HfLLM(str(tiny_llm_folder), **settings)
+        made = KvLLM(str(tiny_llm_folder), kv, **settings)
+        made._whole.forget()  # what the engines of other tests have read
         return made
 
     return make
@@ -111,7 +105,7 @@ def test_a_method_names_its_source(name):
 
 
 @pytest.mark.parametrize("scores", ["snapkv", "keydiff"])
-def test_heads_that_keep_different_tokens_answer_as_kvpress_has_them(engine, weights, scores):
+def test_heads_that_keep_different_tokens_answer_as_kvpress_has_them(engine, scores):
     """kvpress hides what a head gives up behind a false key; here it is masked: the numbers are the same."""
     kvpress = pytest.importorskip("kvpress", reason=errors.KVPRESS)
     from transformers import DynamicCache
@@ -120,8 +114,8 @@ def test_heads_that_keep_different_tokens_answer_as_kvpress_has_them(engine, wei
 
     llm = engine(AdaKV(ratio=0.5, scores=scores), sees="document")
     [made] = ask(llm, PROMPTS[:1])
-    ids = llm._chat.encode(PROMPTS[0])
-    border = llm._left.tokens
+    ids, weights = llm._chat.encode(PROMPTS[0]), llm._model
+    border = len(llm._left.ids)
     inner = kvpress.SnapKVPress(0.5, 32, 5) if scores == "snapkv" else kvpress.KeyDiffPress(0.5)
     cache, turned = DynamicCache(), torch.arange(len(ids))[None]
     press = kvpress.AdaKVPress(inner)
@@ -167,7 +161,7 @@ def test_a_document_read_whole_stays_when_the_method_changes(engine):
     assert heard([switched]) == told(ask(engine(Oldest(ratio=0.5)), PROMPTS[:1]))
     llm.evict_by(Oldest(ratio=0.5), "document")
     [again] = ask(llm, PROMPTS[:1])
-    assert again.usage.cached_tokens == 0  # what was chosen with a question in sight is of no use without
+    assert again.usage.cached_tokens > 200
     assert heard([again]) == told(ask(engine(Oldest(ratio=0.5), sees="document"), PROMPTS[:1]))
 
 
@@ -175,8 +169,18 @@ def test_another_document_is_read(engine):
     llm = engine(Oldest(ratio=0.5), sees="document")
     other = Prompt(DOCUMENT.upper(), "Why?", "sys")
     made = ask(llm, [PROMPTS[1], other, PROMPTS[1]])
-    assert [one.usage.cached_tokens for one in made] == [0, 0, 0]
+    assert max(one.usage.cached_tokens for one in made) < 30  # what stands before the document
     assert heard(made[2:]) == told(made[:1])
+
+
+def test_engines_over_the_same_weights_share_them_and_what_was_read(engine):
+    first = engine(Oldest(ratio=0.5), sees="document")
+    ask(first, PROMPTS[:1])
+    second = KvLLM(first.name, Oldest(ratio=0.7), dtype="float32", device="cpu", prefill_step=64)
+    assert second._model is first._model
+    [made] = ask(second, PROMPTS[:1])
+    assert made.usage.cached_tokens > 200
+    assert heard([made]) == told(ask(engine(Oldest(ratio=0.7)), PROMPTS[:1]))
 
 
 @pytest.mark.parametrize("sees", ["document", "question"])
@@ -193,9 +197,9 @@ def test_stretched_positions(engine, tiny_llm_folder, sees):
 
 
 @pytest.mark.parametrize("sees", ["document", "question"])
-def test_the_log_probability_of_an_answer_by_one_pass_over_prompt_and_answer(engine, weights, sees):
+def test_the_log_probability_of_an_answer_by_one_pass_over_prompt_and_answer(engine, sees):
     llm = engine(Oldest(ratio=0.0), sees=sees)
-    prompt = llm._chat.encode(PROMPTS[0])
+    prompt, weights = llm._chat.encode(PROMPTS[0]), llm._model
     answer = llm._chat.codec("the cat knows", add_special_tokens=False)["input_ids"]
     with torch.inference_mode():
         logits = weights(input_ids=torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]

@@ -1,0 +1,101 @@
+"""What a press has left of a text, and how it is attended to."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rlc.pipeline.kv.base import Press
+from rlc.pipeline.llms.support.growing_cache import growing_cache
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass
+class Left:
+    """What a press has left of a text.
+
+    `cache` holds each layer's keys and values. `given_up`, by layer, marks those that single heads do without,
+    [kv heads, kept], where heads keep different ones; the cache still holds them, and attention passes over them.
+    `ids` were read, `numbers` would have to be stored, `bytes` is their size.
+    """
+
+    ids: list[int]
+    cache: Any = field(default_factory=growing_cache)
+    given_up: "dict[int, torch.Tensor]" = field(default_factory=dict)
+    lengths: list[int] = field(default_factory=list)
+    numbers: int = 0
+    bytes: int = 0
+
+    def add(self, index: int, module: Any, keys: "torch.Tensor", values: "torch.Tensor") -> None:  # noqa: ANN401
+        """Take a layer's keys and values, and what its heads have named as given up."""
+        import torch
+
+        self.cache.update(keys, values, index)
+        heads, length = keys.shape[1:3]
+        kept = torch.full((heads,), length, device=keys.device)
+        masked = getattr(module, "masked_key_indices", None)
+        module.masked_key_indices = None  # kvpress would hold it against whatever the model reads next
+        if masked is not None and len(masked[0]):
+            gone = torch.zeros(heads, length, dtype=torch.bool, device=keys.device)
+            gone[masked[1].to(keys.device), masked[2].to(keys.device)] = True
+            self.given_up[index] = gone
+            kept = kept - gone.sum(-1)
+        # A channel that is zero for all tokens of a head (ThinK) need not be stored.
+        channels = sum((one[0] != 0).any(dim=1).sum(-1) for one in (keys, values))
+        self.lengths.append(length)
+        self.numbers += int((kept * channels).sum())
+
+    def weigh(self, press: Press, model_bits: int) -> None:
+        """Note the size of what is left."""
+        self.bytes = round(self.numbers * press.footprint(len(self.ids), model_bits).bits / 8)
+
+    def cut(self) -> None:
+        """Cut the cache back to what was left, without the question and the answer that were computed on it."""
+        for layer, length in zip(self.cache.layers, self.lengths, strict=True):
+            layer.keys, layer.values = layer.keys[..., :length, :], layer.values[..., :length, :]
+
+    @property
+    def beyond(self) -> int:
+        """Bytes of what the cache holds after the text."""
+        return sum(
+            int(one[..., length:, :].nbytes)
+            for layer, length in zip(self.cache.layers, self.lengths, strict=True)
+            for one in (layer.keys, layer.values)
+        )
+
+    @contextmanager
+    def attended(self, attentions: list[Any]) -> Iterator[None]:
+        """What is computed inside attends to what is left: layers may hold different numbers of tokens, and so may heads."""
+        with ExitStack() as hooks:
+            for index, attention in enumerate(attentions):
+                hook = attention.register_forward_pre_hook(self._masking(index), with_kwargs=True)
+                hooks.callback(hook.remove)
+            yield
+
+    def _masking(self, index: int) -> Any:  # noqa: ANN401 - a hook
+        def mask(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+            states = kwargs["hidden_states"]
+            new = states.shape[1]
+            gone = self.given_up.get(index)
+            if new == 1 and gone is None:
+                return args, kwargs | {"attention_mask": None}
+            held = self.cache.layers[index].get_seq_length()
+            lowest = states.new_tensor(float("-inf"))
+            rows = states.new_zeros(1, new, held + new).masked_fill(_later(states, held, new), lowest)
+            if gone is not None:
+                rows = rows.repeat(len(gone), 1, 1)
+                rows[..., : gone.shape[1]].masked_fill_(gone[:, None], lowest)
+                rows = rows.repeat_interleave(module.num_key_value_groups, dim=0)
+            return args, kwargs | {"attention_mask": rows[None]}
+
+        return mask
+
+
+def _later(states: "torch.Tensor", held: int, new: int) -> "torch.Tensor":
+    """Which of the keys stand after each of the new tokens, [1, new, held + new]."""
+    import torch
+
+    keys, rows = torch.arange(held + new, device=states.device), torch.arange(new, device=states.device)
+    return (keys > (rows + held)[:, None])[None]
