@@ -5,6 +5,7 @@ from rlc.data.lazy import lazy_attributes
 CHUNKERS = {
     "contextual": "rlc.chunkers.contextual:ContextualChunker",
     "fixed": "rlc.chunkers.fixed:FixedChunker",
+    "gist": "rlc.chunkers.gist:GistChunker",
     "hierarchy": "rlc.chunkers.hierarchy:HierarchyChunker",
     "late": "rlc.chunkers.late:LateChunker",
     "passages": "rlc.chunkers.passages:PassagesChunker",
@@ -13,6 +14,7 @@ CHUNKERS = {
     "section": "rlc.chunkers.section:SectionChunker",
     "semantic": "rlc.chunkers.semantic:SemanticChunker",
     "sentence": "rlc.chunkers.sentence:SentenceChunker",
+    "tree": "rlc.chunkers.tree:TreeChunker",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, CHUNKERS)

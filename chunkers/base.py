@@ -32,7 +32,7 @@ class Chunker(BaseDocumentTransformer, ABC):
     else its `source`, else a digest of its text. A span that holds only white space gives no chunk.
 
     A method that rewrites what is to be embedded puts that into `text_to_embed` and leaves `page_content` the
-    slice; one that has embedded the chunk already puts the unit vector into `embedding` (float32, [dimension])
+    slice; one that wrote what is to be read in the slice's place puts it into `text_to_read`; one that has embedded the chunk already puts the unit vector into `embedding` (float32, [dimension])
     and the encoder's name into `embedding_model`; one that spent model tokens puts their number into
     `index_tokens`. A `suffix` in a span's metadata is taken out and ends the id, for methods that give one span
     to several chunks.

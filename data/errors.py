@@ -98,6 +98,7 @@ EXTRAS = {
     "transformers": "local",
     "sentence_transformers": "local",
     "faiss": "local",
+    "sklearn": "local",
     "mlflow": "track",
     "vllm": "gpu",
     "jieba": "sets",

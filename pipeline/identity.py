@@ -19,17 +19,17 @@ from rlc.pipeline.former_names import first_names
 from rlc.retrievers.prune.support.checkpoints import MINI, packaged_revision
 
 
-def identity(spec: Spec) -> str:
-    """What stands for a reader's completed spec in the store: the spec, its models' revisions, its methods' versions.
+def identity(spec: Spec, family: Family = READER) -> str:
+    """What stands for a completed spec in the store: the spec, its models' revisions, its methods' versions.
 
     Methods of version 1 are not told, so that answers of methods that never changed stay where they are.
     """
     versions = {
         place: version
-        for family, place, inner in BUILDER.walk(spec, READER, "reader")
+        for family, place, inner in BUILDER.walk(spec, family, family.kind)
         if (version := getattr(family.method(inner["use"], place), "VERSION", 1)) != 1
     }
-    return fingerprint([first_names(spec), revisions(spec), *([versions] if versions else [])])
+    return fingerprint([first_names(spec), revisions(spec, family), *([versions] if versions else [])])
 
 
 def revisions(

@@ -18,9 +18,11 @@ from rlc.data.spec import (
     fingerprint,
 )
 from rlc.data.store import AnswerStore
-from rlc.pipeline.families import BUILDER, COLLECTION, READER
+from rlc.pipeline.families import BUILDER, CHUNKER, COLLECTION, READER
 from rlc.pipeline.former_names import present_names
 from rlc.pipeline.identity import identity
+from rlc.pipeline.llms.support.forwarding import remembering
+from rlc.pipeline.llms.support.remembered import RememberedGenerations
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.routers import AUTO, ONE_CALL, ROUTERS
 
@@ -174,12 +176,17 @@ def build_readers(
 ) -> dict[str, Reader]:
     """Make the readers of completed specs; each keeps its answers in the store, and loads no model before it must.
 
+    Chunkers keep there what their models write of a document.
+
     Readers that name each other's specs share one object, so that a router is served by the arms' own answers.
     `finish` may wrap or put off the making of every object (see `rlc.data.spec.Builder`).
     """
     names = {fingerprint(spec): name for name, spec in reversed(list(specs.items()))}
 
     def keep_answers(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401
+        if kind == CHUNKER.kind:  # what a model writes of a document is written once, for whoever searches it
+            memory = RememberedGenerations(store)
+            return remembering(finish(make, kind, spec), memory, identity(spec, CHUNKER))
         if kind != READER.kind:
             return finish(make, kind, spec)
         name = names.get(fingerprint(spec), str(spec["use"]))

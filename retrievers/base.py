@@ -197,6 +197,14 @@ def text_of(document: Document) -> str:
     return str(document.metadata.get("text_to_embed", document.page_content))
 
 
+def as_read(document: Document) -> Document:
+    """The document as it is read: what was written in its place (`text_to_read`), where something was; else itself."""
+    if "text_to_read" not in document.metadata:
+        return document
+    text = str(document.metadata["text_to_read"])
+    return Document(id=document.id, page_content=text, metadata=document.metadata)
+
+
 def id_of(document: Document) -> str:
     """The document's id, or, where it has none, its source and place, or else its text."""
     if document.id is not None:

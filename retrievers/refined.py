@@ -10,7 +10,7 @@ from langchain_core.runnables.config import run_in_executor
 from pydantic import Field
 
 from rlc.data.loads import ChunkLoad, PassageLoad
-from rlc.retrievers.base import Where, asearch, ranked, search
+from rlc.retrievers.base import Where, as_read, asearch, ranked, search
 from rlc.retrievers.support.compressor import let_through
 from rlc.retrievers.support.nested import NestedRetriever
 
@@ -67,6 +67,7 @@ class RefinedRetriever(NestedRetriever):
         return await run_in_executor(None, self._refined, found, query, wanted)
 
     def _refined(self, documents: Sequence[Document], query: str, wanted: int) -> list[Document]:
+        documents = [as_read(document) for document in documents]
         for step in self.steps:
             documents = step.compress_documents(documents, query)
         return [ranked(document, rank) for rank, document in enumerate(list(documents)[:wanted], start=1)]

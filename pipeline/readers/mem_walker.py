@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
+from rlc.chunkers.support.summaries import grow, neighbours
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Evidence, Example, by_document
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
-from rlc.pipeline.readers.support.moves import BETWEEN, marked_answer, pieces_of, span_of
+from rlc.pipeline.readers.support.moves import BETWEEN, followed, marked_answer, pieces_of, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, once, weigh
 
@@ -150,19 +151,14 @@ class MemWalker(Strategy):
             Node(summary, span_of(example, piece), piece.page_content)
             for summary, piece in zip(said, pieces, strict=True)
         ]
-        while len(nodes) > 1:
-            groups = [nodes[i : i + self.children] for i in range(0, len(nodes), self.children)]
-            said = yield from self._summaries(
-                example, [BETWEEN.join(node.summary for node in group) for group in groups]
-            )
-            nodes = [
-                Node(
-                    summary,
-                    Evidence(example.document_id, group[0].span.start, group[-1].span.end),
-                    children=tuple(group),
-                )
-                for summary, group in zip(said, groups, strict=True)
-            ]
+        growing = grow(said, neighbours(self.children))
+        layers = yield from followed(growing, lambda texts: self._summaries(example, texts))
+        for layer in layers:
+            below, nodes = nodes, []
+            for group in layer:
+                children = tuple(below[i] for i in group.members)
+                span = Evidence(example.document_id, children[0].span.start, children[-1].span.end)
+                nodes.append(Node(group.summary, span, children=children))
         return nodes[0]
 
     def _summaries(self, example: Example, texts: Sequence[str]) -> Talk[list[str]]:

@@ -1,20 +1,19 @@
 """ReadAgent: gists of a document's pages, and a few pages read again for each question."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from rlc.chunkers.gist import PART_TOKENS, PAUSE_TOKENS
+from rlc.chunkers.support.summaries import paginate
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Document, Evidence, Example, by_document
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
-from rlc.pipeline.readers.support.moves import BETWEEN, pieces_of, room_for, span_of
+from rlc.pipeline.readers.support.moves import BETWEEN, followed, pieces_of, room_for, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, once
 from rlc.pipeline.readers.support.units import numbers_in
-
-PART_TOKENS = 100  # of the parts between which a page may end
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class ReadAgent(Strategy):
             page = self._largest_page(parts)
             gists = pages * (self.gist_tokens + MARGIN)
             frames = [self._prompt(name, asked[0], text="") for name in ("pause", "gist")]
-            for frame, new in zip(frames, (8, self.gist_tokens), strict=True):
+            for frame, new in zip(frames, (PAUSE_TOKENS, self.gist_tokens), strict=True):
                 loads.append(PromptLoad(document, 0, pages, self.llm.count(frame) + page + MARGIN, new))
             for example in asked:
                 look_up = self.llm.count(self._prompt("look_up", example, text="", most=self.pages))
@@ -108,38 +107,21 @@ class ReadAgent(Strategy):
     def _remember(self, example: Example) -> Talk[list[Page]]:
         """Pages of the document with their gists."""
         parts = self._parts(example)
+        cutting = paginate([part.page_content for part in parts], self.least_words, self.most_words)
         pages: list[Page] = []
-        while parts:
-            count = yield from self._page_end(example, parts)
-            first, last = span_of(example, parts[0]), span_of(example, parts[count - 1])
-            text = example.document.page_content[first.start : last.end]
-            pages.append(Page(text, Evidence(example.document_id, first.start, last.end)))
-            parts = parts[count:]
+        for first, end in (yield from followed(cutting, lambda text: self._pause(example, text))):
+            start, stop = span_of(example, parts[first]).start, span_of(example, parts[end - 1]).end
+            span = Evidence(example.document_id, start, stop)
+            pages.append(Page(example.document.page_content[start:stop], span))
         prompts = [self._prompt("gist", example, text=page.text) for page in pages]
         gists = yield from ask(self.llm, *prompts, max_tokens=self.gist_tokens, seed=self.seed, name="gist")
-        return [
-            Page(page.text, page.span, gist.text.strip()) for page, gist in zip(pages, gists, strict=True)
-        ]
+        return [replace(page, gist=gist.text.strip()) for page, gist in zip(pages, gists, strict=True)]
 
-    def _page_end(self, example: Example, parts: Sequence[Document]) -> Talk[int]:
-        """How many of the parts make the next page."""
-        words, labelled, choices = 0, "", []
-        for count, part in enumerate(parts, 1):
-            words += _words(part.page_content)
-            if words > self.most_words and count > 1:
-                break
-            labelled += part.page_content
-            if words >= self.least_words:
-                choices.append(count)
-                labelled += f"<{count}>"
-        else:
-            return len(parts)  # what is left is a page
-        if len(choices) < 2:
-            return choices[0] if choices else count - 1
+    def _pause(self, example: Example, labelled: str) -> Talk[str]:
+        """At which of the labels the page ends, in the model's words."""
         prompt = self._prompt("pause", example, text=labelled)
-        [said] = yield from ask(self.llm, prompt, max_tokens=8, seed=self.seed, name="pause")
-        named = re.search(r"\d+", said.text)
-        return int(named[0]) if named and int(named[0]) in choices else choices[-1]
+        [said] = yield from ask(self.llm, prompt, max_tokens=PAUSE_TOKENS, seed=self.seed, name="pause")
+        return said.text
 
     def _parts(self, example: Example) -> list[Document]:
         return pieces_of(example.document, PART_TOKENS, self.llm.tokenizer)

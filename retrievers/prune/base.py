@@ -50,7 +50,8 @@ class Pruner(Compressor):
     What stays is a subsequence of the passage, in its order. Each `Document` handed out is a copy with `kept_spans`
     in its metadata, half-open character spans of the *source* (of the passage, where it names no source), while
     `start_index` and `end_index` stay the passage's, and `prune_score` where the method scores passages. A passage of
-    which nothing stays is left out.
+    which nothing stays is left out. One that is read in other words than its source's (`text_to_read`) stays whole, or
+    is left out.
     """
 
     @abstractmethod
@@ -67,7 +68,7 @@ class Pruner(Compressor):
         return [
             self.arrange(
                 [
-                    pruned(document, kept)
+                    document if "text_to_read" in document.metadata else pruned(document, kept)
                     for document, kept in zip(one.documents, found, strict=True)
                     if kept.spans or not document.page_content
                 ]

@@ -20,7 +20,15 @@ from rlc.retrievers.support.nested import NestedRetriever
 
 # Chunkers leave out chunks of white space alone; anything wider is text that these chunks do not hold.
 LARGEST_GAP = 32
-REWRITTEN = ("text_to_embed", "embedding", "embedding_model", "chunk_index", "parents")
+REWRITTEN = (
+    "text_to_embed",
+    "text_to_read",
+    "kept_spans",
+    "embedding",
+    "embedding_model",
+    "chunk_index",
+    "parents",
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -28,6 +28,7 @@ SCORED = (
     "spans"  # at first log-probabilities were kept without the spans of their tokens: these are asked again
 )
 Wrapper = TypeVar("Wrapper", bound="Forwarding")
+T = TypeVar("T")
 
 
 class GenerationMemory(Memory, Protocol):
@@ -194,6 +195,21 @@ def _all_that(llm: LLM, kind: type[Wrapper]) -> type[Wrapper]:
         members["adapted"] = _adapted  # what comes of it generates too, and is wrapped alike
     # Protocols are checked on the class (Python 3.12 looks nowhere else), so every set of them has a class of its own.
     return type(kind.__name__, (kind,), members)
+
+
+def remembering(part: T, memory: GenerationMemory, identity: str) -> T:
+    """The part of a recipe whose engines take from a memory what they have written before; one without engines is itself.
+
+    `identity` stands for everything about the part that changes what they write.
+    """
+    if not is_dataclass(part):
+        return part
+    engines: dict[str, Any] = {
+        f.name: forward(engine, memory, fingerprint([identity, f.name]))
+        for f in fields(part)
+        if f.init and isinstance(engine := getattr(part, f.name), LLM)
+    }
+    return replace(part, **engines) if engines else part  # type: ignore[type-var]
 
 
 def _forwarded(name: str) -> property:

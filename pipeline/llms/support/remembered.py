@@ -15,14 +15,15 @@ from rlc.data.store import AnswerStore
 class RememberedGenerations:
     """A `GenerationMemory` of `rlc.pipeline.llms.support.forwarding` in the file that holds the answers.
 
-    A generation is kept as an answer to its prompt, with the usage that it had. Failed ones are not kept.
+    A generation is kept as an answer to its prompt, with the usage that it had. Failed ones are not kept. While answers
+    are made afresh nothing is held, and what is written takes the place of what was.
     """
 
     store: AnswerStore
 
     def holds(self, stage: str, key: Hashable) -> bool:  # noqa: ARG002 - a memory's face
         """Whether the engine need not be asked for it."""
-        return bool(self.store.present([str(key)]))
+        return not self.store.renewed and bool(self.store.present([str(key)]))
 
     def recall_all(
         self,
@@ -31,7 +32,7 @@ class RememberedGenerations:
         make: Callable[[list[Prompt]], Sequence[Generation]],
     ) -> dict[Hashable, Generation]:
         """A generation for every wanted prompt; `make` asks the engine for those that are not held."""
-        kept = self.store.get([str(key) for key in wanted])
+        kept = {} if self.store.renewed else self.store.get([str(key) for key in wanted])
         found = {key: _generation(kept[str(key)]) for key in wanted if str(key) in kept}
         missing = {key: prompt for key, prompt in wanted.items() if key not in found}
         if missing:

@@ -1,12 +1,14 @@
 """Moves: what several strategies do on the way, as plain functions and small talks."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache, lru_cache
+from typing import TypeVar
 
 from rlc.chunkers.base import Chunker
 from rlc.chunkers.recursive import RecursiveChunker
 from rlc.chunkers.sentence import SentenceChunker
+from rlc.chunkers.support.summaries import BETWEEN as BETWEEN
 from rlc.data.errors import ContextOverflowError, DataError
 from rlc.data.loads import PromptLoad
 from rlc.data.prompt_files import PromptTexts, read_prompts
@@ -21,8 +23,11 @@ from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.asking import MARGIN, room_for_text
 from rlc.pipeline.readers.support.talk import Talk, ask
 
+S = TypeVar("S")
+R = TypeVar("R")
+T = TypeVar("T")
+
 NOTHING = "NOTHING"  # what a model is told to write where a text tells nothing
-BETWEEN = "\n\n"  # stands between notes
 REFUSAL = ""  # all refusals say one thing, in whatever words
 _ANSWER = re.compile(r"^\W*ANSWER\W*[:：]\s*(\S.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL)
 
@@ -106,6 +111,17 @@ def what_it_says(answer: str) -> str:
 def fitted(text: str, room: int, tokenizer: Tokenizer, policy: str) -> Fitted:
     """What of a text fits into `room` tokens, as `rlc.pipeline.context.fit` says; fitted once for all questions."""
     return fit(text, room, tokenizer, policy)
+
+
+def followed(asking: Generator[S, R, T], answer: Callable[[S], Talk[R]]) -> Talk[T]:
+    """Let a generator go on to its end, sending it what a talk makes of all that it yields; what it returns."""
+    try:
+        wanted = next(asking)
+        while True:
+            wanted = asking.send((yield from answer(wanted)))
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def shrink(

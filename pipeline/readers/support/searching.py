@@ -15,7 +15,7 @@ from rlc.data.protocols import Tokenizer
 from rlc.data.records import Usage, document_name
 from rlc.pipeline.readers.support.asking import searched
 from rlc.pipeline.readers.support.indexing import by_name, index_documents, passage_load, warm
-from rlc.retrievers.base import RetrieverFactory
+from rlc.retrievers.base import RetrieverFactory, as_read
 from rlc.retrievers.base import search as search_with
 
 Clock = Callable[[], float]
@@ -57,6 +57,7 @@ class Library:
 
     def _refined(self, query: str, passages: Sequence[Document], usage: Usage) -> Found:
         started = self.now()
+        passages = [as_read(passage) for passage in passages]
         for step in self.steps:
             passages = step.compress_documents(passages, query)
         return Found(passages, usage.then(searched(self.now() - started)))

@@ -2,16 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass, fields, replace
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from rlc.data.completed import in_order
 from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
-from rlc.data.protocols import LLM, Prompt, Role
+from rlc.data.protocols import Prompt, Role
 from rlc.data.records import Answer, Example
-from rlc.data.spec import fingerprint
-from rlc.pipeline.llms.support.forwarding import GenerationMemory, forward
+from rlc.pipeline.llms.support.forwarding import GenerationMemory, remembering
 from rlc.pipeline.prompts import kind_of, wording_of
 from rlc.pipeline.readers.support.driver import Limit, run_talks
 from rlc.pipeline.readers.support.talk import Talk
@@ -73,12 +72,7 @@ class Strategy(ABC):
 
         `identity` stands for everything about the reader that changes what they write.
         """
-        engines: dict[str, Any] = {
-            f.name: forward(engine, memory, fingerprint([identity, f.name]))
-            for f in fields(self)
-            if f.init and isinstance(engine := getattr(self, f.name), LLM)
-        }
-        return replace(self, **engines)
+        return remembering(self, memory, identity)
 
     def __call__(self, examples: Sequence[Example], /) -> list[Answer]:
         """Answer the examples, in order."""

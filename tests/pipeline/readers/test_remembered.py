@@ -10,6 +10,7 @@ from rlc.pipeline.llms.support.remembered import RememberedGenerations
 from rlc.pipeline.readers.map_reduce import MapReduce
 from rlc.pipeline.readers.refine import Refine
 from rlc.pipeline.readers.support.stored import StoredReader
+from rlc.pipeline.recipe import Recipe, build_readers
 
 TEXT = "Ann saw a cat.\n\nBob saw a dog.\n\nCyd saw it rain.\n\n"
 
@@ -92,3 +93,24 @@ def test_a_generation_comes_back_whole_and_a_failed_one_does_not(store):
     assert not memory.holds("", "b")
     again = memory.recall_all("", wanted, lambda missing: [Generation("new")] * len(missing))
     assert again == {"a": whole, "b": Generation("new")}
+
+
+def test_what_a_chunker_writes_of_a_document_is_written_once(store, make_example):
+    chunker = {"use": "tree", "segment": 6, "llm": {"use": "scripted", "answers": {"": "a summary"}}}
+    rag = {"use": "rag", "chunker": chunker, "llm": {"use": "scripted", "answers": {"": "yes"}}}
+    readers = {f"k{k}": {**rag, "retriever": {"use": "bm25", "k": k}} for k in (2, 3)}
+    specs, engines = Recipe(readers).completed(), []
+
+    def finish(make, kind, spec):
+        made = make()
+        engines.extend([made] if kind == "llm" and spec["answers"] == {"": "a summary"} else [])
+        return made
+
+    built = build_readers(specs, store, finish)
+    first, second = (built[name]([make_example("1", "Who saw it?", TEXT)])[0] for name in ("k2", "k3"))
+    assert (first.error, second.error) == (None, None)
+    assert sum(len(engine.calls) for engine in engines) == 1
+    assert first.usage.index_tokens == second.usage.index_tokens > 0, "at the old cost"
+    store.renew(built["k2"].keys([make_example("1", "Who saw it?", TEXT)]))
+    built["k2"]([make_example("1", "Who saw it?", TEXT)])
+    assert sum(len(engine.calls) for engine in engines) == 2, "afresh"

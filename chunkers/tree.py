@@ -1,0 +1,155 @@
+"""A tree of summaries: segments, summaries of them, summaries of those, all in one pool to be searched."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+from rlc.chunkers.base import Chunker, Span, check_encoder, check_size
+from rlc.chunkers.recursive import RecursiveChunker
+from rlc.chunkers.support.clusters import DIMENSIONS, soft_clusters
+from rlc.chunkers.support.summaries import (
+    Group,
+    Grouping,
+    follow,
+    grow,
+    neighbours,
+    tokens_written,
+    written,
+)
+from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
+from rlc.data.protocols import LLM, Encoder, Tokenizer
+from rlc.data.spec import Spec
+from rlc.data.tokens import densest
+
+Piece = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class TreeChunker(Chunker):
+    """The segments of a document and the summaries of a tree over them, all of them chunks (RAPTOR's collapsed tree).
+
+    A segment is found and read as it stands. A summary is found and read by what the model wrote (`text_to_embed` and
+    `text_to_read`); its slice runs from its first segment to its last, and where others stand between them `kept_spans`
+    are its own, so that evidence points at the text. `level` counts from 0, the segments. Summaries' tokens are `index_tokens`.
+
+    With an `encoder` segments are grouped by what they are about, wherever they stand, and a segment may be in several
+    groups, as RAPTOR does; the tree ends where a layer has no more texts than the vectors keep dimensions. Without one
+    `children` neighbours are summed up at a time, up to one root, as `mem-walker` does.
+
+    Args:
+        llm: writes the summaries.
+        encoder: embeds segments and summaries for their clusters (`rlc.chunkers.support.clusters` says how it differs
+            from RAPTOR's).
+        segment: tokens of a segment.
+        children: neighbours that are summed up at a time.
+        summary_tokens: of a summary.
+        prompt: what the model is asked.
+
+    Source: Sarthi et al., RAPTOR, ICLR 2024, arXiv 2401.18059: segments and summaries of about 100 tokens.
+    """
+
+    PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {"summary.question": ("text",)}
+
+    llm: LLM
+    encoder: Encoder | None = None
+    segment: int = 100
+    children: int = 8
+    summary_tokens: int = 100
+    prompt: PromptFile = ENGLISH
+
+    @classmethod
+    def example(cls) -> Spec:
+        """An engine that says one thing to everything."""
+        return {"llm": {"use": "scripted", "answers": {"": "a summary"}, "window": 100_000}}
+
+    def __post_init__(self) -> None:
+        check_size(self.segment)
+        check_encoder(self.encoder)
+        if self.children < 2:
+            raise ValueError(f"a node has at least 2 children, got children={self.children}")
+
+    @cached_property
+    def _texts(self) -> PromptTexts:
+        return read_prompts(TreeChunker, self.prompt)
+
+    def largest(self, text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
+        """A segment of full size, or a summary."""
+        segment = densest(text, self.segment, self.llm.tokenizer, tokenizer)
+        return (max(segment, tokens_written(self.llm, self.summary_tokens, tokenizer)),)
+
+    def spans(self, text: str) -> list[Span]:
+        """Segments and summaries by place, the larger first.
+
+        Raises:
+            EngineError: if the engine fails, or writes no summary.
+        """
+        leaves = [
+            Span(span.start, span.end, {"level": 0})
+            for span in RecursiveChunker(self.segment, tokenizer=self.llm.tokenizer).spans(text)
+            if text[span.start : span.end].strip()
+        ]
+        costs: list[int] = []
+
+        def sum_up(texts: Sequence[str]) -> list[str]:
+            prompts = [self._texts.prompt("summary", text=one) for one in texts]
+            said = written(self.llm, prompts, self.summary_tokens, "summary")
+            costs.extend(one.tokens for one in said)
+            return [one.text for one in said]
+
+        layers = follow(grow([text[leaf.start : leaf.end] for leaf in leaves], self._grouped), sum_up)
+        nodes = placed(text, leaves, layers, costs)
+        return sorted([*leaves, *nodes], key=lambda one: (one.start, -one.end, -one.metadata["level"]))
+
+    @property
+    def _grouped(self) -> Grouping:
+        return neighbours(self.children) if self.encoder is None else self._clusters
+
+    def _clusters(self, texts: Sequence[str]) -> list[list[int]]:
+        """Clusters, in parts where one does not fit the engine's window."""
+        if self.encoder is None or len(texts) <= DIMENSIONS + 1:
+            return []
+        room = self.llm.window - self.llm.count(self._texts.prompt("summary", text="")) - self.summary_tokens
+        fit = max(2, room // (max(map(self.llm.tokenizer.count, texts)) + 2))
+        return [
+            cluster[i : i + fit]
+            for cluster in soft_clusters(self.encoder.encode_documents(list(texts)))
+            for i in range(0, len(cluster), fit)
+        ]
+
+
+def placed(
+    text: str, leaves: Sequence[Span], layers: Sequence[Sequence[Group]], costs: Sequence[int]
+) -> list[Span]:
+    """The summaries of a tree with their places in the text: all segments under each."""
+    below: list[list[Piece]] = [[(leaf.start, leaf.end)] for leaf in leaves]
+    cost = iter(costs)
+    nodes: list[Span] = []
+    for level, layer in enumerate(layers, 1):
+        below = [union(text, [piece for i in group.members for piece in below[i]]) for group in layer]
+        for number, (group, pieces) in enumerate(zip(layer, below, strict=True)):
+            about = {
+                "level": level,
+                "text_to_embed": group.summary,
+                "text_to_read": group.summary,
+                "index_tokens": next(cost),
+                "suffix": f"@{level}.{number}",
+            }
+            apart = {"kept_spans": [list(piece) for piece in pieces]} if len(pieces) > 1 else {}
+            nodes.append(Span(pieces[0][0], pieces[-1][1], {**about, **apart}))
+    return nodes
+
+
+def union(text: str, pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces of a text in order, those made one that overlap or have white space alone between them.
+
+    >>> union("ab cd ef", [(6, 8), (0, 2), (3, 5), (0, 2)])
+    [(0, 8)]
+    """
+    found: list[Piece] = []
+    for start, end in sorted(set(pieces)):
+        if found and not text[found[-1][1] : start].strip():
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
