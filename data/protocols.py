@@ -223,7 +223,8 @@ class Scorer(Protocol):
 def together(llm: LLM) -> int:
     """How many prompts an engine likes to answer at once: 1 where it says so in `together`, else many.
 
-    An engine of one prompt at a time keeps what it read last, and those who ask follow it (`hf`).
+    An engine of one prompt at a time keeps what it read last, and those who ask follow it (`hf` where a model cannot
+    answer side by side, and caches that are thinned out).
     """
     return int(getattr(llm, "together", MANY))
 

@@ -192,13 +192,18 @@ class Usage:
         )
 
     def beside(self, other: "Usage") -> "Usage":
-        """Both, at one time: tokens and calls add up, of times and rounds the longer counts, the first token's too."""
+        """Both, at one time: tokens and calls add up, of times and rounds the longer counts, the first token's too.
+
+        Where both are shares of the time that they took together, these add up, and of the latencies the longer counts.
+        """
         first = [usage.first_token_seconds for usage in (self, other) if usage._wrote]
         known = [seconds for seconds in first if seconds is not None]
+        shared = self.latency_seconds is not None and other.latency_seconds is not None
+        longer = LASTING - SHARES if shared else LASTING
         return self._with(
             other,
             max(known) if known and len(known) == len(first) else None,
-            lambda name, mine, its: max(mine, its) if name in LASTING else mine + its,
+            lambda name, mine, its: max(mine, its) if name in longer else mine + its,
         )
 
     @property
@@ -228,6 +233,8 @@ class Usage:
 
 # What passes at one time for all that is done at once.
 LASTING = frozenset({"rounds", *(f.name for f in fields(Usage) if f.name.endswith("seconds"))})
+# What prompts that are answered side by side take of one time.
+SHARES = frozenset({"prefill_seconds", "decode_seconds", "seconds"})
 
 
 def evidence_in(document_id: str, evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:

@@ -41,13 +41,19 @@ LATER_OF = (
     ("mem-walker", "choice", "said"),
 )  # where others have a setting of that name
 
+# Settings of speed change no answer: some came later, of others it counts what stood there first.
+LATER_SPEED = frozenset({"side_by_side"})
+FIRST_SPEED = {"prefill_step": 1024}
+
 
 def first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
     """A completed spec as it was written when the first answers were stored: former names, and no later settings."""
     if isinstance(value, Mapping):
         return {
-            "index" if key == "retriever" else key: first_names(inner)
+            "index" if key == "retriever" else key: FIRST_SPEED.get(key) or first_names(inner)
             for key, inner in value.items()
-            if (key, inner) not in LATER and (value.get("use"), key, inner) not in LATER_OF
+            if (key, inner) not in LATER
+            and (value.get("use"), key, inner) not in LATER_OF
+            and key not in LATER_SPEED
         }
     return [first_names(inner) for inner in value] if isinstance(value, list) else value

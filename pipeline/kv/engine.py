@@ -18,6 +18,7 @@ from rlc.pipeline.llms.support.causal_model import load_model
 from rlc.pipeline.llms.support.llama_like import check_llama_like
 from rlc.pipeline.llms.support.thought import ROOM
 from rlc.pipeline.llms.support.weighing import option_tokens
+from rlc.pipeline.llms.support.writing import Writing
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +61,7 @@ class KvLLM(HfLLM):
         sees: str = "question",
         window: int | None = None,
         dtype: str = "auto",
-        prefill_step: int = 1024,
+        prefill_step: int = 4096,
         temperature: float = 0.0,
         template: str = "chat",
         thinking: bool | None = False,
@@ -75,6 +76,7 @@ class KvLLM(HfLLM):
             window=window,
             dtype=dtype,
             prefill_step=prefill_step,
+            side_by_side=1,  # every prompt is read from keys and values of its own
             temperature=temperature,
             template=template,
             thinking=thinking,
@@ -121,9 +123,9 @@ class KvLLM(HfLLM):
     # What a method keeps may differ from head to head, and no mask over one row of keys says so.
     _weighs_at_once = False
 
-    def _answer(self, prompt: Prompt, *rest: Any) -> Any:  # noqa: ANN401 - as `HfLLM` has it
-        with self._keeping(prompt):
-            return super()._answer(prompt, *rest)
+    def _answer(self, writing: Writing) -> None:
+        with self._keeping(writing.prompt):
+            super()._answer(writing)
 
     def _weigh(self, prompt: Prompt, options: Sequence[str]) -> Weighed:
         with self._keeping(prompt):
@@ -181,9 +183,9 @@ class KvLLM(HfLLM):
         self._cache, self._held = self._left.cache, self._left.ids
         return ids[count:]
 
-    def _decode(self, *rest: Any) -> Any:  # noqa: ANN401 - as `HfLLM` has it
+    def _decode(self, logits: "torch.Tensor", writing: Writing) -> None:
         with self._answering():
-            return super()._decode(*rest)
+            super()._decode(logits, writing)
 
     def _answering(self) -> AbstractContextManager[None]:
         """What is computed inside attends to what is left of the text."""

@@ -17,7 +17,7 @@ from rlc.data.records import Usage
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Settings, plan
 from rlc.pipeline.gpu_machine import Machine
-from rlc.pipeline.llms.support.batching import Link, apart, chained, charged, covered, documents
+from rlc.pipeline.llms.support.batching import Link, apart, chained, charged, covered, documents, in_documents
 from rlc.pipeline.llms.support.chat import Chat
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.engine import Engine
@@ -173,10 +173,7 @@ class VllmLLM(Engine):
             EngineUnavailableError: if there is no GPU, the model does not fit, or the engine died twice.
             MissingExtraError: if vLLM is not installed.
         """
-        first: dict[tuple[str, str], int] = {}
-        for i, prompt in enumerate(prompts):
-            first.setdefault((prompt.system, prompt.prefix), i)
-        order = sorted(range(len(prompts)), key=lambda i: first[prompts[i].system, prompts[i].prefix])
+        order = in_documents(prompts)
         told = {
             "max_tokens": sampling.max_tokens,
             "temperature": self.temperature if sampling.temperature is None else sampling.temperature,

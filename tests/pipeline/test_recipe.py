@@ -10,7 +10,7 @@ from rlc.data.errors import SpecError, WeightsError
 from rlc.data.spec import Builder
 from rlc.data.store import Store
 from rlc.pipeline import identity as identities
-from rlc.pipeline.former_names import present_names
+from rlc.pipeline.former_names import first_names, present_names
 from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.recipe import Recipe, build_readers
 from rlc.pipeline.recipe_files import load_recipe, recipe_of
@@ -459,3 +459,10 @@ def test_settings_that_are_tables_are_reached_and_none_stands_for_no_value():
     assert llm["seed"] is True
     with pytest.raises(SpecError, match="no setting 'extra_bodi'"):
         with_settings(recipe, ["parts.llm.extra_bodi.top_k=1"])
+
+
+def test_settings_of_speed_change_no_identity():
+    """Stored answers stay found: 1,024 is what `prefill_step` was when the first of them were stored."""
+    plain = {"use": "long", "llm": {"use": "hf", "model": "smollm2", "prefill_step": 1024}}
+    fast = {"use": "long", "llm": {**plain["llm"], "prefill_step": 4096, "side_by_side": 3}}
+    assert first_names(fast) == plain == first_names(plain)

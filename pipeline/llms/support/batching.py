@@ -4,9 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from rlc.data.protocols import Prompt
 from rlc.data.records import Usage
 
 BLOCK = 1024  # tokens compared at a time
+
+
+def in_documents(prompts: Sequence[Prompt]) -> list[int]:
+    """The prompts' places, those with one prefix next to each other, in the order of their first."""
+    first: dict[tuple[str, str], int] = {}
+    for place, prompt in enumerate(prompts):
+        first.setdefault((prompt.system, prompt.prefix), place)
+    return sorted(range(len(prompts)), key=lambda place: first[prompts[place].system, prompts[place].prefix])
 
 
 class Link(NamedTuple):

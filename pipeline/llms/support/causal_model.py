@@ -80,9 +80,22 @@ def end_tokens(model: Any, codec: Any) -> frozenset[int]:  # noqa: ANN401 - of t
 
 def layers_that_forget(place: str | Path, revision: str | None) -> list[str]:
     """The kinds of layers that do not attend to all before them, if there are any: no cache of theirs can be cut back."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False).get_text_config()
+    config = _text_config(place, revision)
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     windowed = kinds != {"full_attention"} or getattr(config, "sliding_window", None)
     return sorted(kinds) if windowed else []
+
+
+def is_rotary(place: str | Path, revision: str | None) -> bool:
+    """Whether a position turns keys and queries by itself alone, so that texts of any length can stand side by side."""
+    config = _text_config(place, revision)
+    rope = getattr(config, "rope_parameters", None) or {}
+    # These two choose their frequencies by the longest text of the batch.
+    by_length = rope.get("rope_type") in ("dynamic", "longrope")
+    return bool(rope) and not by_length and not getattr(config, "alibi", False)
+
+
+def _text_config(place: str | Path, revision: str | None) -> Any:  # noqa: ANN401 - of transformers
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False).get_text_config()

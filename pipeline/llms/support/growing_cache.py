@@ -43,6 +43,29 @@ class GrowingLayer(DynamicLayer):
         self.keys, self.values = keys[..., :length, :], values[..., :length, :]
         return self.keys, self.values
 
+    @property
+    def nbytes(self) -> int:
+        """The size of what it holds, without spare room."""
+        return sum(states.nbytes for states in (self.keys, self.values) if states is not None)
+
+    def at(self, columns: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
+        """Copies of the keys and values at these places of the length, int64 [places]."""
+        keys, values = cast("torch.Tensor", self.keys), cast("torch.Tensor", self.values)
+        columns = columns.to(keys.device)
+        return keys[..., columns, :], values[..., columns, :]
+
+    def keep(self, columns: "torch.Tensor") -> None:
+        """Keep these places of the length, ascending, and let the others go."""
+        if self._room is not None:
+            for room, kept in zip(self._room, self.at(columns), strict=True):
+                room[..., : len(columns), :] = kept
+            self.cut(len(columns))
+
+    def cut(self, length: int) -> None:
+        """Let go of what is behind so many places, if there is any."""
+        if self._room is not None and self.get_seq_length() > length:
+            self.keys, self.values = (room[..., :length, :] for room in self._room)
+
 
 def _grown(states: "torch.Tensor", old: "torch.Tensor", held: int, length: int) -> "torch.Tensor":
     """A buffer with room for `length` tokens and a block to spare, holding the first `held` ones."""

@@ -1,0 +1,88 @@
+"""Attention of a few queries to many keys, where several query heads share each key head, without copies of the keys.
+
+transformers repeats keys and values for every query head as soon as there is a mask. Over a long document that copies
+the cache at every layer of every step, several times what the attention itself takes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "rlc-folded"  # in transformers' table of attention functions
+
+
+def folded_attention(
+    module: "torch.nn.Module",
+    query: "torch.Tensor",
+    key: "torch.Tensor",
+    value: "torch.Tensor",
+    attention_mask: "torch.Tensor | None",
+    scaling: float | None = None,
+    **wishes: Any,  # noqa: ANN401 - transformers' own
+) -> "tuple[torch.Tensor, None]":
+    """Attend as transformers' `sdpa` does, with the query heads that share a key head as further queries of that head.
+
+    Args:
+        module: the attention layer.
+        query: [batch, query heads, queries, dimension].
+        key: [batch, key heads, keys, dimension], as `value`.
+        value: as `key`.
+        attention_mask: added to the scores, [batch, 1, queries, keys].
+        scaling: of the scores.
+        wishes: what else transformers hands over.
+
+    Returns:
+        [batch, queries, query heads, dimension], and no weights.
+    """
+    from torch.nn.functional import scaled_dot_product_attention
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    batch, heads, queries, dimension = query.shape
+    groups = heads // key.shape[1]
+    copied, folded = (
+        2 * heads * dimension,
+        groups * queries,
+    )  # numbers for each key: of its copies, of the mask's
+    plain = attention_mask is None or groups == 1 or queries == 1 or folded > copied
+    if (
+        plain
+        or attention_mask is None
+        or any(wishes.get(one) is not None for one in ("softcap", "position_bias"))
+    ):
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **wishes)
+    attended = scaled_dot_product_attention(
+        query.reshape(batch, key.shape[1], folded, dimension),
+        key,
+        value,
+        attn_mask=attention_mask.repeat(1, 1, groups, 1),
+        scale=scaling,
+    )
+    return attended.reshape(batch, heads, queries, -1).transpose(1, 2).contiguous(), None
+
+
+@contextmanager
+def folded(model: Any) -> Iterator[None]:  # noqa: ANN401 - a transformers model
+    """Have a model attend so inside; one that attends in another way than `sdpa` is left as it is."""
+    kernels = model.config._attn_implementation
+    if kernels != "sdpa":
+        yield
+        return
+    _register()
+    model.set_attn_implementation(NAME)
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(kernels)
+
+
+@cache
+def _register() -> None:
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    AttentionInterface.register(NAME, folded_attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
