@@ -21,6 +21,7 @@ def folded_attention(
     key: "torch.Tensor",
     value: "torch.Tensor",
     attention_mask: "torch.Tensor | None",
+    dropout: float = 0.0,
     scaling: float | None = None,
     **wishes: Any,  # noqa: ANN401 - transformers' own
 ) -> "tuple[torch.Tensor, None]":
@@ -32,6 +33,7 @@ def folded_attention(
         key: [batch, key heads, keys, dimension], as `value`.
         value: as `key`.
         attention_mask: added to the scores, [batch, 1, queries, keys].
+        dropout: 0 in all that is only read, and here in its place since others call by places.
         scaling: of the scores.
         wishes: what else transformers hands over.
 
@@ -53,7 +55,7 @@ def folded_attention(
         or attention_mask is None
         or any(wishes.get(one) is not None for one in ("softcap", "position_bias"))
     ):
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **wishes)
+        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **wishes)
     attended = scaled_dot_product_attention(
         query.reshape(batch, key.shape[1], folded, dimension),
         key,
