@@ -45,16 +45,9 @@ def folded_attention(
 
     batch, heads, queries, dimension = query.shape
     groups = heads // key.shape[1]
-    copied, folded = (
-        2 * heads * dimension,
-        groups * queries,
-    )  # numbers for each key: of its copies, of the mask's
-    plain = attention_mask is None or groups == 1 or queries == 1 or folded > copied
-    if (
-        plain
-        or attention_mask is None
-        or any(wishes.get(one) is not None for one in ("softcap", "position_bias"))
-    ):
+    repeated, folded = 2 * heads * dimension, groups * queries  # numbers a key: of its copies, of the mask's
+    odd = any(wishes.get(one) is not None for one in ("softcap", "position_bias"))
+    if attention_mask is None or groups == 1 or queries == 1 or folded > repeated or odd:
         return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **wishes)
     attended = scaled_dot_product_attention(
         query.reshape(batch, key.shape[1], folded, dimension),
