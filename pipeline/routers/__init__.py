@@ -12,6 +12,7 @@ ROUTERS = {
     "learned-after-both": "rlc.pipeline.routers.learned_after_both:LearnedAfterBothRouter",
     "buy-then-choose": "rlc.pipeline.routers.buy_then_choose:BuyThenChoose",
     "believe-refusal": "rlc.pipeline.routers.believe_refusal:BelieveRefusal",
+    "verified": "rlc.pipeline.routers.verified:Verified",
     "cascade": "rlc.pipeline.routers.cascade:Cascade",
 }
 

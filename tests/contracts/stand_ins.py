@@ -11,6 +11,7 @@ from typing import get_origin
 import numpy as np
 from showing import ShowingLLM
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from weighing import WeighingLLM
 
 from rlc.data.protocols import TokenEmbeddings, TokenLogprobs, Weights
 from rlc.data.spec import fingerprint
@@ -53,7 +54,7 @@ class LetterEncoder:
         ]
 
 
-class ScoringEngine(ShowingLLM):
+class ScoringEngine(ShowingLLM, WeighingLLM):
     """A script that also says how likely texts are, and shows what it looks at: the more so, the more letters are shared."""
 
     def adapted(self, _):
