@@ -100,7 +100,9 @@ class ScriptedLLM(Engine):
         if tokens > max_tokens:
             text = head(self.tokenizer, text, max_tokens)
             generation = replace(generation, finish_reason="length")
-        scored = generation.logprobs and generation.logprobs.within(0, len(text))
+        scored = None
+        if sampling.logprobs and generation.logprobs is not None:
+            scored = generation.logprobs.within(0, len(text))
         return replace(generation, text=text, usage=usage, logprobs=scored)
 
     def _recite(self, prompt: Prompt) -> Generation:

@@ -19,6 +19,7 @@ READERS = {
     "decomposed": "rlc.pipeline.readers.decomposed:Decomposed",
     "notes": "rlc.pipeline.readers.notes:Notes",
     "rat": "rlc.pipeline.readers.rat:Rat",
+    "flare": "rlc.pipeline.readers.flare:Flare",
     "read-twice": "rlc.pipeline.readers.read_twice:ReadTwice",
     "sift": "rlc.pipeline.readers.sift:Sift",
     "long-agent": "rlc.pipeline.readers.long_agent:LongAgent",

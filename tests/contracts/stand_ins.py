@@ -64,6 +64,10 @@ class ScoringEngine(ShowingLLM, WeighingLLM):
     def logprobs(self, contexts, texts):
         return [self._scored(context, text) for context, text in zip(contexts, texts, strict=True)]
 
+    def _recite(self, prompt):
+        said = super()._recite(prompt)
+        return replace(said, logprobs=said.logprobs or self._scored(prompt.prefix, said.text))
+
     def _scored(self, context, text):
         starts = [0, *(start for start, _ in self.tokenizer.offsets(text)[1:])]
         spans = list(zip(starts, [*starts[1:], len(text)], strict=True))
