@@ -1,6 +1,7 @@
 """Chunkers: documents cut into chunks. `CHUNKERS` lists the methods; each can be imported from here by its class."""
 
 from rlc.data.lazy import lazy_attributes
+from rlc.data.plugins import with_plugins
 
 CHUNKERS = {
     "contextual": "rlc.chunkers.contextual:ContextualChunker",
@@ -16,6 +17,7 @@ CHUNKERS = {
     "sentence": "rlc.chunkers.sentence:SentenceChunker",
     "tree": "rlc.chunkers.tree:TreeChunker",
 }
+CHUNKERS = with_plugins("chunkers", CHUNKERS)
 
 __getattr__, __dir__ = lazy_attributes(__name__, CHUNKERS)
 __all__ = __dir__()

@@ -12,6 +12,7 @@ from typing import Any
 
 from rlc.data.errors import RlcError, SpecError, unknown
 from rlc.data.lazy import import_needs, load
+from rlc.data.plugins import is_path, load_path
 from rlc.data.prompt_files import PromptFile, read_prompts
 from rlc.data.protocols import Weights
 from rlc.data.trust import check_code
@@ -73,12 +74,15 @@ class Family:
         return {"use": name}
 
     def method(self, name: str, path: str) -> Any:  # noqa: ANN401 - a class or a function
-        """The class (or function) of an entry.
+        """The class (or function) of an entry, or of `package.module:Class` where the user allows that.
 
         Raises:
             SpecError: if there is no such entry, with the nearest names.
+            UsageError: if it is code that is not allowed.
         """
         name = self.aliases.get(name, name)
+        if name not in self.table and is_path(name):
+            return load_path(name, f"{path}.use")
         if name not in self.table:
             raise SpecError(f"{path}: {unknown(self.kind, name, [*self.table, *self.aliases])}")
         return load(self.table[name])

@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Sequence
+from typing import Any
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer
 
 from rlc.chunkers import CHUNKERS
 from rlc.data import protocols
+from rlc.data.errors import UsageError
 from rlc.data.lazy import load
 from rlc.data.records import Document
 from rlc.data.spec import (
@@ -61,17 +63,25 @@ BUILDER = Builder(
 
 def takes(spec: Spec, setting: str) -> bool:
     """Whether the reader of this spec has such a setting."""
-    made = READER.table.get(str(spec.get("use")))
-    return made is not None and setting in inspect.signature(load(made)).parameters
+    made = _reader(spec)
+    return made is not None and setting in inspect.signature(made).parameters
 
 
 def role_of(spec: Spec) -> str:
     """What the reader of this spec stands for (`rlc.data.protocols.Role`); `other` where no table knows it."""
-    made = READER.table.get(str(spec.get("use")))
-    return "other" if made is None else str(load(made).role or spec.get("arm") or "other")
+    made = _reader(spec)
+    return str(getattr(made, "role", "") or spec.get("arm") or "other")
 
 
 def pays(spec: Spec) -> str:
     """What the router of this spec is charged (`rlc.data.protocols.Pays`); empty for what is no router."""
     made = ROUTERS.get(str(spec.get("use")))
     return "" if made is None else str(load(made).pays)
+
+
+def _reader(spec: Spec) -> Any:  # noqa: ANN401 - a class or a function
+    """What makes the reader of this spec; None where no table knows it, or it is code that does not run here."""
+    try:
+        return READER.method(str(spec.get("use")), "reader")
+    except UsageError:
+        return None

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from rlc.data.plugins import code_version, is_path
 from rlc.data.prompt_files import ENGLISH, read_prompts
 from rlc.data.spec import (
     Family,
@@ -59,6 +60,9 @@ def revisions(
             target = inner.get(key)
             if isinstance(target, str) and (digest := source_digest(target)):
                 found[target] = digest
+        used = owner.table.get(inner["use"], inner["use"])
+        if is_path(used) and not used.startswith("rlc."):  # another package's, whose state is not rlc's
+            found[used] = code_version(used)
         fit = inner.get("fit")
         if isinstance(fit, str) and Path(fit).is_file():
             found[fit] = fingerprint(Path(fit).read_text(encoding="utf-8", errors="replace"))

@@ -4,6 +4,7 @@ Encoders and selectors can be imported from here, too.
 """
 
 from rlc.data.lazy import lazy_attributes
+from rlc.data.plugins import with_plugins
 from rlc.retrievers.encoders import ENCODERS
 from rlc.retrievers.select import SELECTORS
 
@@ -19,6 +20,7 @@ RETRIEVERS = {
     "refined": "rlc.retrievers.refined:RefinedRetriever",
     "parents": "rlc.retrievers.parents:ParentRetriever",
 }
+RETRIEVERS = with_plugins("retrievers", RETRIEVERS)
 
 __getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS, SELECTORS)
 __all__ = __dir__()

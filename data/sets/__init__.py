@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from rlc.data.plugins import with_plugins
+
 # Name -> what loads or makes it. A parameter `part` is one of the card's parts; where there is none, parts are tasks.
 SETS: Mapping[str, str] = {
     "ada-leval": "rlc.data.sets.ada_leval:load",
@@ -40,3 +42,4 @@ SETS: Mapping[str, str] = {
     "sample": "rlc.data.sets.sample:load",
     "scbench": "rlc.data.sets.scbench:load",
 }
+SETS = with_plugins("datasets", SETS)

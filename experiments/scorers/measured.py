@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rlc.data.errors import UsageError, unknown
 from rlc.data.lazy import load
+from rlc.data.plugins import with_plugins
 from rlc.data.records import Example
 
 AUTHORS = "authors"  # whatever the data set names
@@ -122,6 +123,7 @@ SCORERS: Mapping[str, str] = {
     "scbench:holds": "rlc.experiments.scorers.scbench:holds",
     "scbench:holds-any": "rlc.experiments.scorers.scbench:holds_any",
 }
+SCORERS = with_plugins("scorers", SCORERS)
 
 
 def unparsed() -> Measured:

@@ -1,6 +1,7 @@
 """Readers: examples in, answers out, in order, one each."""
 
 from rlc.data.lazy import lazy_attributes
+from rlc.data.plugins import with_plugins
 
 READERS = {
     "rag": "rlc.pipeline.readers.rag:RagReader",
@@ -33,6 +34,7 @@ READERS = {
     "runnable": "rlc.pipeline.readers.runnable:RunnableReader",
     "refine": "rlc.pipeline.readers.refine:Refine",
 }
+READERS = with_plugins("readers", READERS)
 
 __getattr__, __dir__ = lazy_attributes(__name__, READERS)
 __all__ = __dir__()

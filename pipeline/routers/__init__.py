@@ -1,6 +1,7 @@
 """Routers: readers that hold two readers and decide, question by question, which of them answers."""
 
 from rlc.data.lazy import lazy_attributes
+from rlc.data.plugins import with_plugins
 
 ROUTERS = {
     "length": "rlc.pipeline.routers.length:LengthRouter",
@@ -15,6 +16,7 @@ ROUTERS = {
     "verified": "rlc.pipeline.routers.verified:Verified",
     "cascade": "rlc.pipeline.routers.cascade:Cascade",
 }
+ROUTERS = with_plugins("routers", ROUTERS)
 
 # What `auto` stands for; every output says so. Where only one arm may be asked a question, it is ONE_CALL.
 AUTO, ONE_CALL = "buy-then-choose", "learned"

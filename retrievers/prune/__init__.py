@@ -1,6 +1,7 @@
 """Pruners: passages shortened to what the question needs. `PRUNERS` lists them."""
 
 from rlc.data.lazy import lazy_attributes
+from rlc.data.plugins import with_plugins
 
 PRUNERS = {
     "provence": "rlc.retrievers.prune.provence:ProvencePruner",
@@ -12,5 +13,6 @@ PRUNERS = {
     "longllmlingua": "rlc.retrievers.prune.longllmlingua:LongLLMLinguaPruner",
     "static": "rlc.retrievers.prune.static:StaticPruner",
 }
+PRUNERS = with_plugins("pruners", PRUNERS)
 
 __getattr__, __dir__ = lazy_attributes(__name__, PRUNERS)
