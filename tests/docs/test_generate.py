@@ -65,7 +65,7 @@ def test_the_reference_shows_what_a_door_lists_and_nothing_else(generate):
     assert len(shown) == len(set(shown))
     assert (listed | methods) - set(shown) == {"rlc.data.records.Document"}  # langchain-core's
     assert "rlc.data.store.Store" not in shown  # internal: in no door and no table
-    assert len(shown) < 150
+    assert len(shown) < len(methods) + 100
 
 
 def test_other_pages_stay_as_they_are(generate):
