@@ -21,7 +21,7 @@ class Need:
 
     @property
     def questions(self) -> list[int | None]:
-        """The same in questions."""
+        """How many questions those documents have."""
         return [None if n is None else round(n * self.per_document) for n in self.documents]
 
 
