@@ -32,7 +32,7 @@ from rlc.pipeline.families import (
     ENCODER,
     FUSION,
     LLM,
-    LOOKS,
+    LOOK,
     PRESS,
     READER,
     RETRIEVER,
@@ -55,7 +55,7 @@ HEADINGS = {
     "Engines": LLM,
     "What is kept of keys and values": PRESS,
     "Fusions of passages": FUSION,
-    "Ways of looking": LOOKS,
+    "Ways of looking": LOOK,
 }
 ANCHORS = {family.kind: heading.lower().replace(" ", "-") for heading, family in HEADINGS.items()}
 ANCHORS |= {TOKENIZER.kind: "tokenizers", COLLECTION.kind: "collections"}

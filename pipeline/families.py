@@ -21,7 +21,7 @@ from rlc.pipeline.fusion.base import Fusion
 from rlc.pipeline.kv import KEPT
 from rlc.pipeline.kv.base import Press
 from rlc.pipeline.llms import LLMS
-from rlc.pipeline.looks import LOOKS as WAYS_OF_LOOKING
+from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.looks.base import Looks
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.readers.support.searching import Searcher
@@ -40,7 +40,7 @@ STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompre
 ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
 PRESS = Family("kv", KEPT, [Press])
 FUSION = Family("fusion", FUSIONS, [Fusion])
-LOOKS = Family("looks", WAYS_OF_LOOKING, [Looks])
+LOOK = Family("looks", LOOKS, [Looks])
 LLM = Family("llm", LLMS, [protocols.LLM, protocols.Scorer], shorthand="hf")
 TOKENIZER = Family(
     "tokenizer",
@@ -57,7 +57,7 @@ COLLECTION = Family(
 )
 SEARCHER = Family("searcher", {"search": "rlc.pipeline.readers.support.searching:Searcher"}, [Searcher])
 BUILDER = Builder(
-    (READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, PRESS, FUSION, LOOKS, LLM, TOKENIZER, COLLECTION)
+    (READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, PRESS, FUSION, LOOK, LLM, TOKENIZER, COLLECTION)
 )
 
 

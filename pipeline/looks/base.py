@@ -14,11 +14,11 @@ ROWS = 256  # are looked from at a time: bounds the memory of a long step to hea
 
 
 @dataclass
-class Seen:
+class Layer:
     """What is known of a layer's tokens beside their queries and keys.
 
     Attributes:
-        layer: Counted from 0.
+        index: The layer, counted from 0.
         start: The place of the first query; keys stand at 0, 1, ...
         prompt: The tokens of the prompt; what stands behind them has been written.
         frequencies: Of the model's turns, [dimension / 2], in radians a place.
@@ -27,7 +27,7 @@ class Seen:
         memory: What a method remembers of this layer until the next prompt.
     """
 
-    layer: int
+    index: int
     start: int
     prompt: int
     frequencies: "torch.Tensor"
@@ -47,7 +47,7 @@ class Looks(ABC):
     """Whether queries and keys come as they are, to be turned by their places here."""
 
     @abstractmethod
-    def logits(self, query: "torch.Tensor", key: "torch.Tensor", seen: Seen) -> "torch.Tensor":
+    def logits(self, query: "torch.Tensor", key: "torch.Tensor", layer: Layer) -> "torch.Tensor":
         """Products of queries, the last tokens, and all keys, not yet scaled: [batch, heads, rows, tokens].
 
         `query` is [batch, heads, rows, dimension], `key` [batch, heads, tokens, dimension]. Minus infinity where a query
@@ -71,13 +71,13 @@ class Looks(ABC):
         query: "torch.Tensor",
         key: "torch.Tensor",
         value: "torch.Tensor",
-        seen: Seen,
+        layer: Layer,
         scaling: float,
     ) -> "torch.Tensor":
         """Attend in this way: [batch, heads, rows, dimension], in the shapes of `logits`."""
         import torch
 
-        logits = self.logits(query, key, seen).float() * scaling
-        rows = torch.arange(seen.start, seen.start + query.shape[2], device=query.device)
+        logits = self.logits(query, key, layer).float() * scaling
+        rows = torch.arange(layer.start, layer.start + query.shape[2], device=query.device)
         later = torch.arange(key.shape[2], device=query.device)[None] > rows[:, None]
         return logits.masked_fill(later, float("-inf")).softmax(-1).to(value.dtype) @ value

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.choosing import Choosing
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ class DoubleSparsity(Choosing):
         if not 0 < self.channels <= 1:
             raise ValueError(f"channels is a share in (0, 1], got {self.channels}")
 
-    def scores(self, query: "Tensor", key: "Tensor", seen: Seen) -> "Tensor":
+    def scores(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
         """Products over the strongest channels."""
         import torch
 
-        strength = key[:, :, : seen.prompt].float().pow(2).mean(2)  # [batch, heads, dimension]
+        strength = key[:, :, : layer.prompt].float().pow(2).mean(2)  # [batch, heads, dimension]
         many = max(1, round(self.channels * key.shape[-1]))
         best = strength.sort(dim=-1, descending=True, stable=True).indices[..., :many]
         kept = torch.zeros_like(strength).scatter(-1, best, 1.0).to(query.dtype)

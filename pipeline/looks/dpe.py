@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.placing import Placing, View, far_and_near
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class Dpe(Placing):
         """Tokens until the group with the largest factor sees a distance beyond the model's positions."""
         return max(positions, (positions - self.near) * max(self.factors) + self.near)
 
-    def views(self, rows: "Tensor", keys: "Tensor", seen: Seen) -> Sequence[View]:
+    def views(self, rows: "Tensor", keys: "Tensor", layer: Layer) -> Sequence[View]:
         """Far ones by each dimension's factor, near ones as they are."""
         import torch
 
-        dimensions = len(seen.frequencies)
+        dimensions = len(layer.frequencies)
         of_each = torch.tensor(self.factors, device=keys.device, dtype=keys.dtype)
         scale = of_each.repeat_interleave(-(-dimensions // len(self.factors)))[:dimensions]
         shift = self.near - (self.near / scale).floor()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.placing import Placing, View
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ class DualChunk(Placing):
         """Bounded by nothing but memory and time: no distance grows with the length."""
         return 2**31
 
-    def views(self, rows: "Tensor", keys: "Tensor", seen: Seen) -> Sequence[View]:
+    def views(self, rows: "Tensor", keys: "Tensor", layer: Layer) -> Sequence[View]:
         """Earlier chunks, the one before, the own."""
-        chunk = self.chunk or max(1, seen.positions * 3 // 4)
-        near = self.near or max(1, seen.positions - chunk)
+        chunk = self.chunk or max(1, layer.positions * 3 // 4)
+        near = self.near or max(1, layer.positions - chunk)
         apart = rows.div(chunk).floor()[:, None] - keys.div(chunk).floor()[None]
         own, place = rows % chunk, keys % chunk
         last = chunk + near - 1

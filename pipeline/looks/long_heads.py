@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.choosing import Choosing, by_pages
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class LongHeads(Choosing):
         if self.chunk < 1:
             raise ValueError(f"chunk must be at least 1, got {self.chunk}")
 
-    def scores(self, query: "Tensor", key: "Tensor", seen: Seen) -> "Tensor":
+    def scores(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
         """The product with each token's chunk."""
         length, dimension = key.shape[2:]
         whole = length // self.chunk
@@ -42,6 +42,6 @@ class LongHeads(Choosing):
         mean = chunks.mean(3, keepdim=True)
         weights = (mean @ chunks.transpose(3, 4) * dimension**-0.5).float().softmax(-1).to(key.dtype)
         nearest = query @ (weights @ chunks)[:, :, :, 0].transpose(2, 3)
-        score = by_pages(nearest, self.chunk, seen, query.shape[2], length)
+        score = by_pages(nearest, self.chunk, layer, query.shape[2], length)
         score[..., : self.chunk] = float("inf")
         return score

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.choosing import Choosing, by_pages
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Quest(Choosing):
         if self.page < 1:
             raise ValueError(f"page must be at least 1, got {self.page}")
 
-    def scores(self, query: "Tensor", key: "Tensor", seen: Seen) -> "Tensor":
+    def scores(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
         """The bound of each token's page."""
         length, dimension = key.shape[2:]
         whole = length // self.page
@@ -41,4 +41,4 @@ class Quest(Choosing):
         low, high = pages.amin(3), pages.amax(3)
         # max(q l, q h) is q h where q is positive and q l where it is negative.
         bound = query.clamp(min=0) @ high.transpose(2, 3) + query.clamp(max=0) @ low.transpose(2, 3)
-        return by_pages(bound, self.page, seen, query.shape[2], length)
+        return by_pages(bound, self.page, layer, query.shape[2], length)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.choosing import Choosing
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class RecycledAttention(Choosing):
     """Look at everything with every `stride`-th token that is written, and with the others at what that one looked at most.
 
-    What was written since is always seen.
+    What was written since is always layer.
 
     Source: Xu et al., arXiv 2411.05787. Their stride may follow the similarity of queries; here it is fixed.
 
@@ -31,15 +31,15 @@ class RecycledAttention(Choosing):
         if self.stride < 1:
             raise ValueError(f"stride must be at least 1, got {self.stride}")
 
-    def scores(self, query: "Tensor", key: "Tensor", seen: Seen) -> "Tensor":
+    def scores(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
         """The products of the last full look; that one sees everything."""
         score = query.new_full((*query.shape[:3], key.shape[2]), float("inf"))
-        for row in range(max(0, seen.prompt - seen.start), query.shape[2]):
-            written = seen.start + row - seen.prompt
+        for row in range(max(0, layer.prompt - layer.start), query.shape[2]):
+            written = layer.start + row - layer.prompt
             if written % self.stride == 0:
-                until = seen.start + row + 1
-                seen.memory["look"] = query[:, :, row, None] @ key[:, :, :until].transpose(2, 3)
+                until = layer.start + row + 1
+                layer.memory["look"] = query[:, :, row, None] @ key[:, :, :until].transpose(2, 3)
             else:
-                look = seen.memory["look"][:, :, 0]
+                look = layer.memory["look"][:, :, 0]
                 score[:, :, row, : look.shape[-1]] = look
         return score

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.placing import Placing, View
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ class RopeContraction(Placing):
         if not 0 < self.share <= 1:
             raise ValueError(f"share must be in (0, 1], got {self.share}")
 
-    def frequencies(self, seen: Seen) -> "Tensor":
+    def frequencies(self, layer: Layer) -> "Tensor":
         """Give the frequencies of the smaller base."""
         import torch
 
-        half = len(seen.frequencies)
-        steps = torch.arange(half, device=seen.frequencies.device, dtype=torch.float32)
-        return seen.frequencies * torch.exp(-math.log(self.share) * steps / half)
+        half = len(layer.frequencies)
+        steps = torch.arange(half, device=layer.frequencies.device, dtype=torch.float32)
+        return layer.frequencies * torch.exp(-math.log(self.share) * steps / half)
 
-    def views(self, rows: "Tensor", keys: "Tensor", seen: Seen) -> Sequence[View]:  # noqa: ARG002
+    def views(self, rows: "Tensor", keys: "Tensor", layer: Layer) -> Sequence[View]:  # noqa: ARG002
         """Everything where it stands."""
         return [View(rows[:, None] >= keys[None], rows, keys)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.placing import Placing, View, far_and_near
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class SelfExtend(Placing):
         """Tokens until a distance exceeds the model's positions."""
         return max(positions, (positions - self.near) * self.group + self.near)
 
-    def views(self, rows: "Tensor", keys: "Tensor", seen: Seen) -> Sequence[View]:  # noqa: ARG002
+    def views(self, rows: "Tensor", keys: "Tensor", layer: Layer) -> Sequence[View]:  # noqa: ARG002
         """Far ones by group, near ones as they are."""
         shift = self.near - self.near // self.group
         return far_and_near(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.support.choosing import Choosing
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ class Squeezed(Choosing):
                 f"clusters is a share in (0, 1] and rounds at least 1, got {self.clusters} and {self.rounds}"
             )
 
-    def scores(self, query: "Tensor", key: "Tensor", seen: Seen) -> "Tensor":
+    def scores(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
         """The product with the centre of each token's cluster."""
-        if "of" not in seen.memory:
-            many = max(1, round(self.clusters * seen.prompt))
-            seen.memory["of"], seen.memory["centres"] = k_means(
-                key[0, :, : seen.prompt], many, self.rounds, self.seed
+        if "of" not in layer.memory:
+            many = max(1, round(self.clusters * layer.prompt))
+            layer.memory["of"], layer.memory["centres"] = k_means(
+                key[0, :, : layer.prompt], many, self.rounds, self.seed
             )
-        of: Tensor = seen.memory["of"]
-        centres: Tensor = seen.memory["centres"]
+        of: Tensor = layer.memory["of"]
+        centres: Tensor = layer.memory["centres"]
         near = query[0].float() @ centres.transpose(1, 2)  # [heads, rows, clusters]
         score = near.new_full((*near.shape[:2], key.shape[2]), float("inf"))
-        score[..., : seen.prompt] = near.gather(2, of[:, None].expand(-1, near.shape[1], -1))
+        score[..., : layer.prompt] = near.gather(2, of[:, None].expand(-1, near.shape[1], -1))
         return score[None]
 
 

@@ -60,8 +60,9 @@ def _attend(
     key: Tensor,
     value: Tensor,
     _: Tensor | None,
+    dropout: float = 0.0,  # noqa: ARG001 - others call by places
+    scaling: float = 1.0,
     *,
-    scaling: float,
     ape: dict[str, Any],
     **__: object,
 ) -> tuple[Tensor, None]:

@@ -101,13 +101,13 @@ class FusingLLM(AdaptedLLM):
             }
             model.set_attn_implementation(NAME)  # until the answer is written: see `attending`
         logits = reading.read(tail)[-1]
-        given = len(head) + sum(ends) + len(tail)
+        given = [*head, *(token for ids in middle for token in ids), *tail]
         # A token that was read now and computed anew is computed twice: it is not kept, and that is all one can say.
-        kept = given - len(tail) - max(new, math.ceil(fused.renewed))
+        kept = len(given) - len(tail) - max(new, math.ceil(fused.renewed))
         return Begun(reading, logits, given, kept)
 
     @contextmanager
-    def attending(self, prompt: Prompt) -> Iterator[None]:  # noqa: ARG002
+    def attending(self) -> Iterator[None]:
         """The model has its own attention again at the end."""
         model = self.engine._model
         kernels = model.config._attn_implementation

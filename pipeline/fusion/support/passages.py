@@ -48,12 +48,12 @@ def moved(model: Any, pairs: Pairs, by: int) -> Pairs:  # noqa: ANN401
     if by == 0:
         return pairs
     rotary = model.model.rotary_emb
-    cos, sin = rotary(pairs[0][0], torch.tensor([[by]], device=model.device))
+    cos, sin = rotary(pairs[0][0].float(), torch.tensor([[by]], device=model.device))
     cos, sin = (
         cos[:, None] / rotary.attention_scaling,
         sin[:, None] / rotary.attention_scaling,
     )  # YaRN's, held already
-    return [(turned(keys, cos, sin), values) for keys, values in pairs]
+    return [(turned(keys.float(), cos, sin).to(keys.dtype), values) for keys, values in pairs]
 
 
 def fuse(

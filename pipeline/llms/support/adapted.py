@@ -2,36 +2,42 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from rlc.data.errors import ContextOverflowError, UnsupportedError, describe
+from rlc.data.errors import ContextOverflowError, UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer
 from rlc.data.records import Usage
 from rlc.pipeline.llms.support.causal_model import layers_that_forget
 from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.reading import Reading
-from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.thought import separate_thought
+from rlc.pipeline.llms.support.writing import Writing, failed
 
 if TYPE_CHECKING:
     import torch
 
     from rlc.pipeline.llms.hf import HfLLM
 
-Ended = Callable[[Sequence[int]], bool]
-"""Whether an answer of these tokens is at its end."""
-
 
 class Begun(NamedTuple):
-    """A prompt that has been read: the reading, the last token's logits [vocabulary], and the tokens given and kept."""
+    """A prompt that has been read.
+
+    Attributes:
+        reading: What its answer goes on from.
+        logits: Of the last token, [vocabulary].
+        ids: The tokens that were given.
+        cached: How many of them were not computed.
+        other_bytes: Of keys and values beside the reading's.
+    """
 
     reading: Reading
     logits: "torch.Tensor"
-    prompt_tokens: int
-    cached_tokens: int
-    other_bytes: int = 0  # of keys and values beside the reading's
+    ids: list[int]
+    cached: int
+    other_bytes: int = 0
 
 
 class AdaptedLLM(CompletingEngine):
@@ -42,12 +48,12 @@ class AdaptedLLM(CompletingEngine):
     """
 
     together = 1
-    temperature = 0.0
-    what: str  # what needs a model like Llama, in messages
+    what: str  # what this is, in messages
 
     def __init__(self, engine: "HfLLM") -> None:
         self.engine = engine
         self.name = engine.name
+        self.temperature = engine.temperature
 
     @property
     def window(self) -> int:
@@ -71,46 +77,16 @@ class AdaptedLLM(CompletingEngine):
             ContextOverflowError: if the two do not fit the window together.
         """
 
-    def write(self, begun: Begun, limit: int, ended: Ended) -> tuple[list[int], str]:
-        """Write the answer's tokens, the likeliest one after the other; return them and a note on how that went."""
-        tokens = [int(begun.logits.argmax())]
-        while not ended(tokens) and len(tokens) < limit:
-            tokens.append(int(begun.reading.read(tokens[-1:])[-1].argmax()))
-        return tokens, ""
+    def write(self, begun: Begun, writing: Writing) -> str:
+        """Write the answer; return what is to be noted of it."""
+        writing.take(begun.logits)
+        while not writing.is_ended:
+            writing.take(begun.reading.read(writing.tokens[-1:])[-1])
+        return ""
 
-    def attending(self, prompt: Prompt) -> AbstractContextManager[object]:  # noqa: ARG002
+    def attending(self) -> AbstractContextManager[None]:
         """What holds while a prompt is read and answered, such as another attention."""
         return nullcontext()
-
-    def generate_as_completed(
-        self, prompts: Sequence[Prompt], sampling: Sampling
-    ) -> Iterator[tuple[int, Generation]]:
-        """Answer every prompt, each with its place as it ends; one that fails carries its error and the others go on.
-
-        Raises:
-            UnsupportedError: if log-probabilities, a schema or samples are asked for, or the model cannot be read so.
-            EngineUnavailableError: if the model cannot be loaded.
-        """
-        if sampling.schema is not None or sampling.logprobs:
-            raise UnsupportedError(
-                f"{self.what} gives no log-probabilities and follows no schema; use the engine hf"
-            )
-        heat = self.engine.temperature if sampling.temperature is None else sampling.temperature
-        if heat:
-            raise UnsupportedError(
-                f"{self.what} takes the likeliest token each time: set temperature = 0, not {heat}"
-            )
-        self.check()
-        for place, prompt in enumerate(prompts):
-            try:
-                generation = self._answer(prompt, sampling.max_tokens, sampling.stop)
-            except (
-                ContextOverflowError,
-                RuntimeError,
-                MemoryError,
-            ) as error:  # torch's own are RuntimeErrors
-                generation = Generation("", "error", error=describe(error))
-            yield place, generation
 
     def check(self) -> None:
         """Hold that the model can be read and written with in this way.
@@ -120,39 +96,56 @@ class AdaptedLLM(CompletingEngine):
         """
         check_engine(self.engine, self.what)
 
-    def _answer(self, prompt: Prompt, max_tokens: int, stop: Sequence[str]) -> Generation:
+    def generate_as_completed(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[tuple[int, Generation]]:
+        """Answer every prompt, each with its place as it ends; one that fails carries its error and the others go on.
+
+        Raises:
+            UnsupportedError: if a schema is asked for, or the model cannot be read so.
+            EngineUnavailableError: if the model cannot be loaded.
+        """
+        if sampling.schema is not None:
+            raise UnsupportedError(f"{self.what} follows no schema; use an endpoint that can")
+        self.check()
+        for place, prompt in enumerate(prompts):
+            try:
+                generation = self._answer(prompt, sampling)
+            except (
+                ContextOverflowError,
+                RuntimeError,
+                MemoryError,
+            ) as error:  # torch's own are RuntimeErrors
+                generation = failed(error)
+            yield place, generation
+
+    def _answer(self, prompt: Prompt, sampling: Sampling) -> Generation:
         import torch
 
         engine = self.engine
-        limit = max_tokens + engine._thinking_room
+        limit = sampling.max_tokens + engine._thinking_room
+        heat = self.temperature if sampling.temperature is None else sampling.temperature
         _ = engine._model  # loaded before the clock starts
-
-        def ended(tokens: Sequence[int]) -> bool:
-            return tokens[-1] in engine._end_tokens or cut_at_stop(engine._chat.decode(tokens), stop)[1]
-
         started = time.perf_counter()
-        with torch.inference_mode(), self.attending(prompt):
+        with torch.inference_mode(), self.attending():
             begun = self.read(prompt, limit)
             prefilled = time.perf_counter()
             size = begun.reading.nbytes + begun.other_bytes
-            tokens, note = self.write(begun, limit, ended)
+            writing = Writing(prompt, begun.ids, limit, sampling, heat, engine._chat, engine._end_tokens)
+            note = self.write(begun, writing)
         done = time.perf_counter()
-        raw = Generation(
-            text=cut_at_stop(engine._chat.decode(tokens), stop)[0].strip(),
-            finish_reason="stop" if ended(tokens) else "length",
-            usage=Usage(
-                prompt_tokens=begun.prompt_tokens,
-                cached_tokens=begun.cached_tokens,
-                output_tokens=len(tokens),
+        writing.charge(
+            Usage(
+                cached_tokens=begun.cached,
                 kv_bytes=size,
                 first_token_seconds=prefilled - started,
                 prefill_seconds=prefilled - started,
                 decode_seconds=done - prefilled,
                 seconds=done - started,
-            ),
-            note=note,
+            )
         )
-        return separate_thought(raw, self.tokenizer, max_tokens, opened=engine._chat.opens_thought)
+        raw = replace(writing.generation, note=note)
+        return separate_thought(raw, self.tokenizer, sampling.max_tokens, opened=engine._chat.opens_thought)
 
 
 def check_engine(engine: "HfLLM", what: str) -> None:

@@ -167,7 +167,7 @@ class Chat:
                 changes texts may have it.
         """
         text, joined = self.render(prompt), self._as_text("".join(passages))
-        start = text.find(joined) if passages else len(text) - 1
+        start = text.find(joined)
         if start < 0:
             raise UnsupportedError(
                 f"the passages do not stand as they are in the prompt of {self._name}: its chat template changes texts"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from rlc.data.errors import ContextOverflowError, UnsupportedError
 from rlc.data.protocols import LLM, Prompt
-from rlc.pipeline.llms.support.adapted import AdaptedLLM, Begun, Ended, check_engine
+from rlc.pipeline.llms.support.adapted import AdaptedLLM, Begun, check_engine
 from rlc.pipeline.llms.support.reading import Reading
 from rlc.pipeline.llms.support.speculation import Speculation, speculate
+from rlc.pipeline.llms.support.writing import Writing
 
 if TYPE_CHECKING:
     import torch
@@ -104,8 +105,9 @@ class SpeculatingLLM(AdaptedLLM):
                 f"{self.what} answers prompts with a draft's prompt beside them, got one without"
             )
         plain = Prompt(prompt.prefix, prompt.question, prompt.system, prompt.reply)
-        given = kept = 0
+        given: list[int] = []
         logits: list[torch.Tensor] = []
+        kept = 0
         for engine, part in ((self.engine, plain), (self._other, prompt.draft)):
             ids = engine._chat.encode(part)
             if len(ids) + limit > engine.window + engine._thinking_room:
@@ -116,12 +118,17 @@ class SpeculatingLLM(AdaptedLLM):
             reading = self._readings[len(logits)]
             shared = reading.begin(ids)
             logits.append(reading.read(ids[shared:])[-1])
-            given, kept = given + len(ids), kept + shared
+            given += ids
+            kept += shared
         self._belief = logits[1]
         return Begun(self._readings[0], logits[0], given, kept, self._readings[1].nbytes)
 
-    def write(self, begun: Begun, limit: int, ended: Ended) -> tuple[list[int], str]:
-        """Speculate, and say how it went."""
-        target, drafter = self._readings
-        done = speculate(target, drafter, begun.logits, self._belief, self._how, limit, ended)
-        return done.tokens, ENRICHED.format(self._how.eta) if self._how.eta else ""
+    def write(self, begun: Begun, writing: Writing) -> str:
+        """Speculate, and note where the drafter had a say."""
+        if writing.heat or writing.sampling.logprobs:
+            raise UnsupportedError(
+                f"{self.what} takes the likeliest token each time and tells no log-probabilities: set temperature = 0, or "
+                "use the engine hf"
+            )
+        speculate(*self._readings, begun.logits, self._belief, self._how, writing)
+        return ENRICHED.format(self._how.eta) if self._how.eta else ""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from rlc.pipeline.llms.support.batching import shared_tokens
 from rlc.pipeline.llms.support.growing_cache import growing_cache
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ class Reading:
 
     def begin(self, ids: Sequence[int]) -> int:
         """Cut back to what was read of `ids` already, all but its last token; return how many tokens that is."""
-        shared = sum(
-            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self.ids, ids[:-1], strict=False))
-        )
+        shared = min(shared_tokens(self.ids, ids), len(ids) - 1)
         # A pass that was broken off, by an interrupt say, leaves layers longer than was noted.
         if self.cache.get_seq_length() != len(self.ids) or not shared:
             self.cache, self.place, self.ids = growing_cache(), 0, []

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from rlc.pipeline.llms.support.adapted import Ended
 from rlc.pipeline.llms.support.reading import Reading
+from rlc.pipeline.llms.support.writing import Writing
 
 if TYPE_CHECKING:
     import torch
@@ -59,9 +59,8 @@ def enriched(target: "torch.Tensor", draft: "torch.Tensor", eta: float, floor: f
 
 
 class Speculated(NamedTuple):
-    """The tokens that were written, how many were drafted and taken, and how often the target was called for it."""
+    """How many tokens were drafted and taken, and how often the target was called for them."""
 
-    tokens: list[int]
     drafted: int
     taken: int
     calls: int
@@ -73,10 +72,9 @@ def speculate(
     last: "torch.Tensor",
     belief: "torch.Tensor",
     how: Speculation,
-    limit: int,
-    ended: Ended,
+    writing: Writing,
 ) -> Speculated:
-    """Write at most `limit` tokens: the drafter drafts, the target reads the draft at once and takes what it agrees with.
+    """Write an answer: the drafter drafts, the target reads the draft at once and takes what it agrees with.
 
     Args:
         target: has read its prompt.
@@ -84,22 +82,20 @@ def speculate(
         last: the target's logits behind its prompt, [vocabulary].
         belief: the drafter's.
         how: the settings.
-        limit: of tokens.
-        ended: whether an answer of these tokens is at its end.
+        writing: the answer, which is written to its end.
     """
     import torch
 
-    tokens: list[int] = []
     drafted = taken = calls = 0
     unread: list[int] = []  # the target's own last token, which it reads with the next draft
     while True:
         drafts: list[int] = []
         beliefs = [belief]
-        while len(drafts) < min(how.gamma, limit - len(tokens)):
+        while len(drafts) < min(how.gamma, writing.limit - len(writing.tokens)):
             drafts.append(int(beliefs[-1].argmax()))
             sure = float(beliefs[-1].softmax(-1).max())
             beliefs.append(drafter.read(drafts[-1:])[-1])
-            if sure < how.least or ended([*tokens, *drafts]):
+            if sure < how.least or drafts[-1] in writing.ends:
                 break
         seen = target.read([*unread, *drafts], logits=len(unread) + len(drafts))
         views = seen if unread else torch.cat([last[None], seen])
@@ -110,9 +106,9 @@ def speculate(
         own = how.choice(views[good], beliefs[good])
         taken += good
         for token in [*drafts[:good], own]:
-            tokens.append(token)
-            if ended(tokens) or len(tokens) == limit:
-                return Speculated(tokens, drafted, taken, calls)
+            writing.add(token)
+            if writing.is_ended:
+                return Speculated(drafted, taken, calls)
         target.cut(len(drafts) - good)
         drafter.cut(len(drafts) - good)
         unread, belief = [own], drafter.read([own])[-1]

@@ -64,9 +64,13 @@ class Writing:
         else:
             weights = torch.softmax(logits / self.heat, dim=-1).cpu()
             token = int(torch.multinomial(weights, 1, generator=self._generator))
-        self.tokens.append(token)
         if self.sampling.logprobs:
             self.scores.append(float(torch.log_softmax(logits, dim=-1)[token]))
+        self.add(token)
+
+    def add(self, token: int) -> None:
+        """Note a token, and see whether the answer ends with it."""
+        self.tokens.append(token)
         text, stopped = cut_at_stop(self.chat.decode(self.tokens), self.sampling.stop)
         self.text = text.strip()
         if stopped or token in self.ends:

@@ -7,7 +7,7 @@ from torch import Tensor
 from transformers import AttentionInterface
 
 from rlc.pipeline.llms.support.llama_like import of_queries
-from rlc.pipeline.looks.base import ROWS, Looks, Seen
+from rlc.pipeline.looks.base import ROWS, Layer, Looks
 
 NAME = "rlc-looks"
 
@@ -36,22 +36,22 @@ class Bound:
         self._prompt = prompt
         self._memory: dict[int, dict[str, Any]] = {}
 
-    def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+    def attend(self, index: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
         """Attend as `Looks.attend` does, some rows at a time."""
         rows, first = query.shape[2], key.shape[2] - query.shape[2]
         done = []
         for at in range(0, rows, ROWS):
             part, until = query[:, :, at : at + ROWS], min(first + at + ROWS, key.shape[2])
-            seen = Seen(
-                layer,
+            layer = Layer(
+                index,
                 first + at,
                 self._prompt,
                 self._frequencies,
                 self._amplitude,
                 self._positions,
-                self._memory.setdefault(layer, {}),
+                self._memory.setdefault(index, {}),
             )
-            done.append(self._looks.attend(part, key[:, :, :until], value[:, :, :until], seen, scaling))
+            done.append(self._looks.attend(part, key[:, :, :until], value[:, :, :until], layer, scaling))
         return torch.cat(done, 2)
 
 
@@ -76,8 +76,8 @@ def _attend(
     key: Tensor,
     value: Tensor,
     _: Tensor | None,
-    *,
-    scaling: float,
+    dropout: float = 0.0,  # noqa: ARG001 - others call by places
+    scaling: float = 1.0,
     **__: object,
 ) -> tuple[Tensor, None]:
     groups = module.num_key_value_groups

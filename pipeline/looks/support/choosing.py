@@ -4,7 +4,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rlc.pipeline.looks.base import Looks, Seen
+from rlc.pipeline.looks.base import Layer, Looks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,23 +33,23 @@ class Choosing(Looks):
             )
 
     @abstractmethod
-    def scores(self, query: "Tensor", key: "Tensor", seen: Seen) -> "Tensor":
-        """How much each key is worth to each query: [batch, heads, rows, tokens], infinite for those that are always seen.
+    def scores(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
+        """How much each key is worth to each query: [batch, heads, rows, tokens], infinite for those that are always layer.
 
         A query's scores must not depend on what stands behind it. Shapes are those of `Looks.logits`.
         """
 
-    def logits(self, query: "Tensor", key: "Tensor", seen: Seen) -> "Tensor":
+    def logits(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
         """Products, minus infinity where a key was not chosen."""
         import torch
 
         products = query @ key.transpose(2, 3)
-        writing = slice(max(0, seen.prompt - seen.start), None)
-        rows = torch.arange(seen.start, seen.start + query.shape[2], device=key.device)[writing]
-        if not len(rows) or seen.layer < self.dense or seen.prompt == 0:
+        writing = slice(max(0, layer.prompt - layer.start), None)
+        rows = torch.arange(layer.start, layer.start + query.shape[2], device=key.device)[writing]
+        if not len(rows) or layer.index < self.dense or layer.prompt == 0:
             return products
         columns = torch.arange(key.shape[2], device=key.device)
-        score = self.scores(query, key, seen)[:, :, writing].float()
+        score = self.scores(query, key, layer)[:, :, writing].float()
         score = score.masked_fill(columns[None] == rows[:, None], float("inf"))
         score = score.masked_fill(columns[None] > rows[:, None], float("-inf"))
         best = score.sort(dim=-1, descending=True, stable=True).indices[..., : self.tokens]
@@ -59,16 +59,16 @@ class Choosing(Looks):
         return products
 
 
-def by_pages(of_pages: "Tensor", page: int, seen: Seen, rows: int, length: int) -> "Tensor":
+def by_pages(of_pages: "Tensor", page: int, layer: Layer, rows: int, length: int) -> "Tensor":
     """Hand the scores of whole pages, [batch, heads, rows, pages], on to their tokens.
 
-    A row's own page and what is beyond the last whole one are always seen.
+    A row's own page and what is beyond the last whole one are always layer.
     """
     import torch
 
     score = of_pages.new_full((*of_pages.shape[:3], length), float("inf"))
     whole = of_pages.shape[3] * page
     score[..., :whole] = of_pages.repeat_interleave(page, -1)
-    places = torch.arange(seen.start, seen.start + rows, device=score.device)
+    places = torch.arange(layer.start, layer.start + rows, device=score.device)
     own = torch.arange(length, device=score.device)[None] // page >= places[:, None] // page
     return score.masked_fill(own, float("inf"))

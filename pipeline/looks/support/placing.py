@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from rlc.pipeline.llms.support.llama_like import turned
-from rlc.pipeline.looks.base import Looks, Seen
+from rlc.pipeline.looks.base import Layer, Looks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,30 +30,30 @@ class Placing(Looks):
     unturned: ClassVar[bool] = True
 
     @abstractmethod
-    def views(self, rows: "Tensor", keys: "Tensor", seen: Seen) -> Sequence[View]:
+    def views(self, rows: "Tensor", keys: "Tensor", layer: Layer) -> Sequence[View]:
         """Say how the keys at these places, float [tokens], are seen from the rows at those, float [rows].
 
         Later views go over earlier ones, and the first holds everywhere.
         """
 
-    def frequencies(self, seen: Seen) -> "Tensor":
+    def frequencies(self, layer: Layer) -> "Tensor":
         """Radians a place, [dimension / 2]: the model's own."""
-        return seen.frequencies
+        return layer.frequencies
 
-    def logits(self, query: "Tensor", key: "Tensor", seen: Seen) -> "Tensor":
+    def logits(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
         """Products of turned queries and keys."""
         import torch
 
-        frequencies = self.frequencies(seen)
+        frequencies = self.frequencies(layer)
 
         def turn(states: "Tensor", places: "Tensor") -> "Tensor":
             angles = (places if places.dim() > 1 else places[:, None]) * frequencies
             both = torch.cat([angles, angles], -1)
-            cos, sin = both.cos() * seen.amplitude, both.sin() * seen.amplitude
+            cos, sin = both.cos() * layer.amplitude, both.sin() * layer.amplitude
             return turned(states, cos.to(states.dtype), sin.to(states.dtype))
 
         keys = torch.arange(key.shape[2], device=key.device, dtype=torch.float32)
-        views = self.views(keys[seen.start : seen.start + query.shape[2]], keys, seen)
+        views = self.views(keys[layer.start : layer.start + query.shape[2]], keys, layer)
         logits = turn(query, views[0].query) @ turn(key, views[0].key).transpose(2, 3)
         for view in views[1:]:
             if bool(view.where.any()):

@@ -23,7 +23,7 @@ from rlc.pipeline.looks import (
     SelfExtend,
     Squeezed,
 )
-from rlc.pipeline.looks.base import Seen
+from rlc.pipeline.looks.base import Layer
 from rlc.pipeline.looks.squeezed import k_means
 from rlc.pipeline.looks.support.bound import Bound
 from rlc.pipeline.looks.support.choosing import Choosing
@@ -39,7 +39,7 @@ SMALL = [
 ]  # fmt: skip
 NEUTRAL = [
     SelfExtend(group=4, near=1000), SelfExtend(group=1, near=12), Dpe([1] * 8, near=12), Dpe(near=1000),
-    DualChunk(1000, 8), RopeContraction(1.0), *(build(families.LOOKS, name, tokens=1000) for name in list(LOOKS)[4:]),
+    DualChunk(1000, 8), RopeContraction(1.0), *(build(families.LOOK, name, tokens=1000) for name in list(LOOKS)[4:]),
 ]  # fmt: skip
 named = {"ids": lambda looks: type(looks).__name__}
 
@@ -104,7 +104,7 @@ def test_reading_in_steps_is_reading_at_once(looks, plain):
 @pytest.mark.parametrize("looks", [one for one in SMALL if isinstance(one, Choosing)], **named)
 def test_no_more_is_looked_at_than_allowed(looks):
     query, key = (torch.randn(1, 2, LENGTH, 8, generator=torch.Generator().manual_seed(i)) for i in (0, 1))
-    logits = looks.logits(query, key, Seen(0, 0, PROMPT, torch.ones(4)))
+    logits = looks.logits(query, key, Layer(0, 0, PROMPT, torch.ones(4)))
     seen = (logits > float("-inf")).sum(-1)[0]
     assert (seen[:, :PROMPT] == LENGTH).all()
     later = seen[:, PROMPT:]
@@ -119,7 +119,7 @@ def test_no_more_is_looked_at_than_allowed(looks):
 def distances(looks, length, frequencies=1):
     """From every row to every key, [rows, tokens], as the looks place them in the first dimension."""
     places = torch.arange(float(length))
-    [first, *others] = looks.views(places, places, Seen(0, 0, 0, torch.ones(frequencies), 1.0, POSITIONS))
+    [first, *others] = looks.views(places, places, Layer(0, 0, 0, torch.ones(frequencies), 1.0, POSITIONS))
     apart = _apart(first)
     for view in others:
         apart = torch.where(view.where, _apart(view), apart)
@@ -140,7 +140,7 @@ def test_self_extend_by_hand():
 def test_dpe_scales_each_group_by_its_own_factor():
     """From 40 to key 0 beyond 16: dimensions of factor 1 as it is, of factor 4 as Self-Extend."""
     places = torch.arange(41.0)
-    far, _ = Dpe([1, 4], near=16).views(places, places, Seen(0, 0, 0, torch.ones(4)))
+    far, _ = Dpe([1, 4], near=16).views(places, places, Layer(0, 0, 0, torch.ones(4)))
     assert (far.query[40] - far.key[0]).tolist() == [40, 40, 22, 22]
 
 
@@ -157,14 +157,14 @@ def test_dual_chunk_by_hand():
 
 def test_contraction_by_hand():
     """Base 10,000 halved, four dimensions: frequencies 1 and 5000^(-1/2)."""
-    seen = Seen(0, 0, 0, torch.tensor([1.0, 0.01]))
+    seen = Layer(0, 0, 0, torch.tensor([1.0, 0.01]))
     assert RopeContraction(0.5).frequencies(seen).tolist() == pytest.approx([1.0, 5000**-0.5])
 
 
 def scored(looks, query, key, prompt=8):
     """The scores of one written token, [tokens]."""
     query, key = torch.tensor(query)[None, None, None], torch.tensor(key)[None, None]
-    return looks.scores(query, key, Seen(0, key.shape[2] - 1, prompt, torch.ones(1)))[0, 0, 0].tolist()
+    return looks.scores(query, key, Layer(0, key.shape[2] - 1, prompt, torch.ones(1)))[0, 0, 0].tolist()
 
 
 KEYS = [[1.0, 0.0], [0.0, -2.0], [3.0, 0.0], [0.0, 1.0], [9.0, 9.0]]
@@ -208,7 +208,7 @@ def test_recycled_by_hand():
         torch.tensor([[1.0], [5.0], [5.0]])[None, None],
         torch.tensor([1.0, 3, 2, 4, 4])[None, None, :, None],
     )
-    score = RecycledAttention(stride=3).scores(query, key, Seen(0, 2, 2, torch.ones(1)))[0, 0].tolist()
+    score = RecycledAttention(stride=3).scores(query, key, Layer(0, 2, 2, torch.ones(1)))[0, 0].tolist()
     assert score == [[math.inf] * 5, [1, 3, 2, math.inf, math.inf], [1, 3, 2, math.inf, math.inf]]
 
 

@@ -75,9 +75,9 @@ def test_what_falls_out_of_the_memory_is_read_again(hf):
 
 
 def test_the_models_own_attention_is_back(hf):
-    before = ask(hf).text
+    before, kernels = ask(hf).text, hf._model.config._attn_implementation
     ask(fusing(hf, ape()))
-    assert hf._model.config._attn_implementation == "sdpa"
+    assert hf._model.config._attn_implementation == kernels
     assert ask(hf).text == before
 
 
@@ -89,6 +89,17 @@ def test_stop_and_length(hf):
     assert (stopped.text, stopped.finish_reason) == (text[: text.find(text[2:4])].strip(), "stop")
 
 
+def test_samples_and_log_probabilities(hf):
+    engine = fusing(hf, prompt_cache())
+    [one], [again], [other] = (
+        engine.generate([PROMPT], max_tokens=6, temperature=1.0, seed=seed, logprobs=True)
+        for seed in (1, 1, 2)
+    )
+    assert one.text == again.text != other.text
+    assert "".join(one.text[a:b] for a, b in one.logprobs.spans) == one.text
+    assert (one.logprobs.values < 0).all()
+
+
 def test_a_prompt_that_does_not_fit_fails_alone(hf):
     long = replace(PROMPT, prefix="Read: " + "cat " * 200, passages=("cat " * 100, "cat " * 100))
     failed, fine = fusing(hf, prompt_cache()).generate([long, PROMPT], max_tokens=4)
@@ -98,14 +109,11 @@ def test_a_prompt_that_does_not_fit_fails_alone(hf):
     assert fusing(hf, parallel_windows()).generate([long], max_tokens=4)[0].error is None
 
 
-def test_what_it_cannot_do_it_says(hf, tiny_llm_folder, tmp_path):
-    with pytest.raises(UnsupportedError, match="no log-probabilities"):
-        fusing(hf, prompt_cache()).generate([PROMPT], max_tokens=2, logprobs=True)
+def test_what_it_cannot_do_it_says(hf, tmp_path):
+    with pytest.raises(UnsupportedError, match="follows no schema"):
+        fusing(hf, prompt_cache()).generate([PROMPT], max_tokens=2, schema={"type": "object"})
     with pytest.raises(UsageError, match="from 0 to 1; got 2"):
         fusing(hf, cache_blend(check=2)).generate([PROMPT], max_tokens=2)
-    sampling = HfLLM(str(tiny_llm_folder), temperature=1.0, device="cpu")
-    with pytest.raises(UnsupportedError, match=r"set temperature = 0, not 1\.0"):
-        fusing(sampling, prompt_cache()).generate([PROMPT], max_tokens=2)
     GPTNeoXConfig().save_pretrained(tmp_path)
     with pytest.raises(UnsupportedError, match=r"llama, mistral, .* is of the kind 'gpt_neox'"):
         fusing(HfLLM(str(tmp_path), device="cpu"), prompt_cache()).generate([PROMPT], max_tokens=2)
@@ -209,3 +217,8 @@ def test_an_engine_with_a_way_of_its_own_is_refused(tiny_llm_folder):
     engine = Thinning(str(tiny_llm_folder), device="cpu")
     with pytest.raises(UnsupportedError, match="Thinning reads in a way of its own"):
         fusing(engine, prompt_cache()).generate([PROMPT], max_tokens=2)
+
+
+def test_a_prompt_without_passages_is_read_as_ever(hf):
+    plain = Prompt("The cat saw the theme.", "Who?")
+    assert ask(fusing(hf, ape()), plain).text == ask(hf, plain).text

@@ -9,12 +9,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from rlc.chunkers import RecursiveChunker
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Prompt
+from rlc.data.protocols import Prompt, Sampling
 from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.llms.support.drafting import DraftedPrompt, SpeculatingLLM
 from rlc.pipeline.llms.support.reading import Reading
 from rlc.pipeline.llms.support.speculation import Speculation, enriched, speculate
+from rlc.pipeline.llms.support.writing import Writing
 from rlc.pipeline.readers.rapid import Rapid
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.retrievers import BM25Retriever
@@ -49,10 +50,19 @@ def greedy(model, ids, many):
     return tokens
 
 
-def rapid(models, prompts, how, many=24, ended=lambda _: False):
+class Spelling:
+    """Spells tokens out."""
+
+    def decode(self, tokens):
+        return " ".join(map(str, tokens))
+
+
+def rapid(models, prompts, how, many=24, ends=()):
+    """What was written, and how it went."""
     target, drafter = map(Reading, models)
     last, belief = target.read(prompts[0])[-1], drafter.read(prompts[1])[-1]
-    return speculate(target, drafter, last, belief, how, many, ended)
+    writing = Writing(Prompt("", ""), [], many, Sampling(many), 0.0, Spelling(), frozenset(ends))
+    return writing.tokens, speculate(target, drafter, last, belief, how, writing)
 
 
 @pytest.mark.parametrize("gamma", [1, 4, 10])
@@ -62,25 +72,24 @@ def test_without_a_say_it_is_greedy_decoding(models, gamma, drafts):
     pair, draft = {"itself": (target, SHORT), "another": (other, SHORT), "knowing all": (target, LONG)}[
         drafts
     ]
-    done = rapid((target, pair), (LONG, draft), replace(PLAIN, gamma=gamma))
-    assert done.tokens == greedy(target, LONG, 24)
+    tokens, done = rapid((target, pair), (LONG, draft), replace(PLAIN, gamma=gamma))
+    assert tokens == greedy(target, LONG, 24)
     assert done.taken <= done.drafted
 
 
 def test_a_drafter_that_knows_all_is_always_right(models):
     """Ten drafts and one of its own a call: 24 tokens in three."""
-    done = rapid((models[0], models[0]), (LONG, LONG), PLAIN)
-    assert (done.drafted, done.taken, done.calls) == (22, 22, 3)
+    assert rapid((models[0], models[0]), (LONG, LONG), PLAIN)[1] == (22, 22, 3)
 
 
 def test_a_say_changes_the_answer(models):
-    done = rapid((models[0], models[0]), (LONG, SHORT), Speculation(eta=50.0))
-    assert done.tokens != greedy(models[0], LONG, 24)
+    tokens, _ = rapid((models[0], models[0]), (LONG, SHORT), Speculation(eta=50.0))
+    assert tokens != greedy(models[0], LONG, 24)
 
 
 def test_an_unsure_drafter_is_asked_less(models):
     drafted = [
-        rapid((models[0], models[1]), (LONG, SHORT), replace(PLAIN, least=least)).drafted
+        rapid((models[0], models[1]), (LONG, SHORT), replace(PLAIN, least=least))[1].drafted
         for least in (0.0, 1.0)
     ]
     assert drafted[1] < drafted[0]
@@ -88,8 +97,8 @@ def test_an_unsure_drafter_is_asked_less(models):
 
 def test_it_ends_where_the_answer_does(models):
     want = greedy(models[0], LONG, 24)
-    done = rapid((models[0], models[0]), (LONG, LONG), PLAIN, ended=lambda tokens: tokens[-1] == want[6])
-    assert done.tokens == want[: want.index(want[6]) + 1]
+    tokens, _ = rapid((models[0], models[0]), (LONG, LONG), PLAIN, ends=[want[6]])
+    assert tokens == want[: want.index(want[6]) + 1]
 
 
 def test_the_say_by_hand():
@@ -144,6 +153,9 @@ def test_a_say_is_noted(hf):
 
 
 def test_what_cannot_draft_is_refused(hf, tiny_llm_folder, tmp_path):
+    for wish in ({"logprobs": True}, {"temperature": 0.5}):
+        with pytest.raises(UnsupportedError, match="set temperature = 0"):
+            SpeculatingLLM(hf, hf, PLAIN).generate(PROMPTS, max_tokens=2, **wish)
     with pytest.raises(UnsupportedError, match="got one without"):
         SpeculatingLLM(hf, hf, PLAIN).generate([Prompt("a", "b")], max_tokens=2)
     hf._chat.codec.save_pretrained(tmp_path)
