@@ -12,6 +12,7 @@ from typing import TypeVar
 from rlc.chunkers.support.proposition_writers import Written
 from rlc.data.errors import EngineError
 from rlc.data.protocols import LLM, Prompt, Tokenizer
+from rlc.data.text.cut import count_words
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -86,7 +87,7 @@ def _choices(parts: Sequence[str], least_words: int, most_words: int) -> tuple[s
     """The beginning of the parts with its labels, and how many parts a page may have, at least one number."""
     words, labelled, choices, count = 0, "", list[int](), 0
     for count, part in enumerate(parts, 1):
-        words += len(part.split())
+        words += count_words(part)
         if words > most_words and count > 1:
             return labelled, choices or [count - 1]
         labelled += part

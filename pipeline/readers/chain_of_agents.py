@@ -127,5 +127,5 @@ class ChainOfAgents(Strategy):
 
 def first_choice(text: str) -> int:
     """The first 1 or 2 that a judge says; 1 where it says neither."""
-    found = re.search(r"\b[12]\b", text)
+    found = re.search(r"(?<![A-Za-z\d])[12](?![A-Za-z\d])", text)
     return int(found[0]) if found else 1

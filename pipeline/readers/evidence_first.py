@@ -52,6 +52,7 @@ class EvidenceFirst(Strategy):
         overflow: what becomes of a text that does not fit the window: `refuse`, `middle` or `head`.
     """
 
+    VERSION: ClassVar[int] = 2  # quotes of scripts without spaces are kept
     role: ClassVar[Role] = "both"
     PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
         "answer.prefix": ("source?", "text"),

@@ -14,8 +14,7 @@ from rlc.pipeline.readers.support.moves import BETWEEN, pieces_of, says_nothing,
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask
 
-_MOVE = re.compile(r"\b(ASK|ANSWER)\W*:\s*(\S.*)", re.IGNORECASE | re.DOTALL)
-NOBODY = "nobody found anything"
+_MOVE = re.compile(r"(?<![A-Za-z])(ASK|ANSWER)\W*[:：]\s*(\S.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ class LongAgent(Strategy):
         "answer.prefix": ("source?", "text"),
         "answer.question": ("question",),
         "found.text": ("asked?", "said"),
+        "found.nobody": (),
         "source.other": (),
     }
 
@@ -133,7 +133,7 @@ class LongAgent(Strategy):
             [text] = yield from self._answers(example, asked, [together])
             parts_of_both = (first.parts[0], second.parts[0])
             findings = [*([] if says_nothing(text) else [Finding(text, parts_of_both)]), *others]
-        return findings[0] if findings else Finding(NOBODY, ())
+        return findings[0] if findings else Finding(self._texts.fill("found.nobody"), ())
 
     def _answers(self, example: Example, asked: str, texts: Sequence[str]) -> Talk[list[str]]:
         prompts = [self._prompt("member", example, text=text, asked=asked) for text in texts]

@@ -61,6 +61,7 @@ class MemWalker(Strategy):
         "leaf.question": ("question", "memory?"),
         "answer.prefix": ("source?", "text"),
         "answer.question": ("question",),
+        "part.text": ("number", "summary"),
         "memory.text": ("memory",),
         "source.other": (),
     }
@@ -170,7 +171,10 @@ class MemWalker(Strategy):
 
     def _choose(self, example: Example, offered: Sequence[Node], memory: str) -> Talk[Node | None]:
         """The child that the model goes to; None where it says that none will do, or names none of them."""
-        shown = BETWEEN.join(f"Part {i}: {child.summary}" for i, child in enumerate(offered, 1))
+        shown = BETWEEN.join(
+            self._texts.fill("part.text", number=i, summary=child.summary)
+            for i, child in enumerate(offered, 1)
+        )
         prompt = self._prompt("choose", example, text=shown, memory=memory)
         if self.choice == "weighed":
             options = [f" {i}" for i in (*range(1, len(offered) + 1), -1)]

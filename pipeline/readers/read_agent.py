@@ -9,6 +9,7 @@ from rlc.chunkers.support.summaries import paginate
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Document, Evidence, Example, by_document
+from rlc.data.text.cut import count_words
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import BETWEEN, followed, pieces_of, room_for, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
@@ -46,6 +47,7 @@ class ReadAgent(Strategy):
         max_tokens: of an answer, where the data set's wording does not say.
     """
 
+    VERSION: ClassVar[int] = 2  # words of scripts without spaces are counted
     role: ClassVar[Role] = "long"
     PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
         "pause.question": ("source?", "text"),
@@ -54,6 +56,7 @@ class ReadAgent(Strategy):
         "look_up.question": ("question", "most?"),
         "answer.prefix": ("source?", "text"),
         "answer.question": ("question",),
+        "page.text": ("number", "text"),
         "source.other": (),
     }
 
@@ -73,15 +76,15 @@ class ReadAgent(Strategy):
 
     def talk(self, example: Example) -> Talk[Answer]:
         pages = yield from once(example.document, "gists", self._remember(example))
-        gists = memory_of(pages)
+        gists = self._memory(pages)
         length = tokens_of(example, self.max_tokens)
         prompt = self._prompt("look_up", example, text=gists, most=self.pages)
         [said] = yield from ask(self.llm, prompt, max_tokens=32, seed=self.seed, name="look up")
         again = numbers_in(said.text, len(pages))[: self.pages]
         room = room_for(self.llm, self._last_prompt("answer", example, ""), length)
-        while again and self.llm.tokenizer.count(memory_of(pages, again)) > room:
+        while again and self.llm.tokenizer.count(self._memory(pages, again)) > room:
             again = again[:-1]
-        prompt = self._last_prompt("answer", example, memory_of(pages, again))
+        prompt = self._last_prompt("answer", example, self._memory(pages, again))
         [last] = yield from ask(self.llm, prompt, max_tokens=length, seed=self.seed, name="answer")
         return Answer(last.text, "", tuple(pages[i].span for i in sorted(again)))
 
@@ -90,7 +93,7 @@ class ReadAgent(Strategy):
         loads: list[PromptLoad] = []
         for document, asked in by_document(examples).items():
             parts = self._parts(asked[0])
-            words = sum(_words(part.page_content) for part in parts)
+            words = sum(count_words(part.page_content) for part in parts)
             pages = words // self.least_words + 1
             page = self._largest_page(parts)
             gists = pages * (self.gist_tokens + MARGIN)
@@ -123,13 +126,20 @@ class ReadAgent(Strategy):
         [said] = yield from ask(self.llm, prompt, max_tokens=PAUSE_TOKENS, seed=self.seed, name="pause")
         return said.text
 
+    def _memory(self, pages: Sequence[Page], again: Sequence[int] = ()) -> str:
+        """The gists in order under their page numbers (from 1); those to be read again in full."""
+        shown = [page.text.strip() if i in again else page.gist for i, page in enumerate(pages)]
+        numbered = enumerate(shown, 1)
+        return BETWEEN.join(self._texts.fill("page.text", number=i, text=text) for i, text in numbered)
+
     def _parts(self, example: Example) -> list[Document]:
         return pieces_of(example.document, PART_TOKENS, self.llm.tokenizer)
 
     def _largest_page(self, parts: Sequence[Document]) -> int:
         """Bound the tokens of a page, with a label after every part."""
         counts = [
-            (_words(part.page_content), self.llm.tokenizer.count(part.page_content) + 8) for part in parts
+            (count_words(part.page_content), self.llm.tokenizer.count(part.page_content) + 8)
+            for part in parts
         ]
         largest = 0
         for start in range(len(counts)):
@@ -141,13 +151,3 @@ class ReadAgent(Strategy):
                 tokens += size
             largest = max(largest, tokens)
         return largest
-
-
-def memory_of(pages: Sequence[Page], again: Sequence[int] = ()) -> str:
-    """The gists in order under their page numbers (from 1); those to be read again in full."""
-    shown = [page.text.strip() if i in again else page.gist for i, page in enumerate(pages)]
-    return BETWEEN.join(f"Page {i}:\n{text}" for i, text in enumerate(shown, 1))
-
-
-def _words(text: str) -> int:
-    return len(text.split())

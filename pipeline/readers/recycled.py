@@ -16,7 +16,7 @@ from rlc.pipeline.readers.support.talk import Talk, ask, once
 from rlc.pipeline.readers.support.units import fitting, named_and_said, numbers_in
 
 _EXAMPLE = re.compile(
-    r"QUESTION\W*:\s*(?P<asked>\S.*?)\s*\n\W*ANSWER\W*:\s*(?P<said>\S.*)", re.IGNORECASE | re.DOTALL
+    r"QUESTION\W*[:：]\s*(?P<asked>\S.*?)\s*\n\W*ANSWER\W*[:：]\s*(?P<said>\S.*)", re.IGNORECASE | re.DOTALL
 )
 
 

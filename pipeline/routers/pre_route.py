@@ -1,5 +1,6 @@
 """Pre-Route: a language model decides from the question and what is known about the document, unread."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -93,9 +94,5 @@ def route_of(reply: Generation) -> str:
     """
     if reply.error is not None:
         raise EngineError(f"pre-route got no decision from its language model: {reply.error}")
-    named = [
-        word
-        for word in reply.text.upper().replace("*", " ").replace(".", " ").split()
-        if word in ("RAG", "LONG")
-    ]
+    named = [word for word in re.split(r"[\s*.]|[^\x00-\x7f]", reply.text.upper()) if word in ("RAG", "LONG")]
     return named[-1] if named else ""

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from rlc.data.text.cut import count_words
+
 FEWEST_WORDS = 3  # of a quote: less stands in any text
-MARKS = "\"'`*“”„‟«»‹›‘’ \t"
-LISTED = re.compile(r"^\s*(?:[-*•>]|\(?\d{1,3}[.)])\s+")
-QUOTED = re.compile(r"[\"“„«]([^\"“”„«»\n]+)[\"”“»]")
+MARKS = "\"'`*“”„‟«»‹›‘’「」『』 \t"
+LISTED = re.compile(r"^\s*(?:(?:[-*•>]|\(?\d{1,3}[.)])\s+|\d{1,3}[、．]\s*)")
+QUOTED = re.compile(r"[\"“„«「『]([^\"“”„«»「」『』\n]+)[\"”“»」』]")
 
 
 def quotes_in(said: str) -> list[str]:
@@ -15,7 +17,7 @@ def quotes_in(said: str) -> list[str]:
     for line in said.splitlines():
         marked = QUOTED.findall(line)
         found += marked or [LISTED.sub("", line).strip(MARKS)]
-    return [quote for quote in found if len(quote.split()) >= FEWEST_WORDS]
+    return [quote for quote in found if count_words(quote) >= FEWEST_WORDS]
 
 
 def places_of(quotes: Sequence[str], text: str) -> list[tuple[int, int]]:

@@ -17,7 +17,7 @@ MOST_HEADINGS = 40
 # What models write out of habit and what it stands for here.
 HABITS = ((r"\(\?[a-z]+\)|\\b|\^|\$", ""), (r"(?:\\s|\\w|\.)[*+]\??|\\s", ".*"), (r"\\([^\w\s])", r"\1"))
 TOOLS = ("SEARCH", "GREP", "OPEN", "COUNT", "ASK EACH", "ANSWER")
-CALL = re.compile(rf"^\W*({'|'.join(TOOLS)})\b[*_ \t]*[:：]?[*_ \t]*", re.IGNORECASE | re.MULTILINE)
+CALL = re.compile(rf"^\W*({'|'.join(TOOLS)})(?![A-Za-z])[*_ \t]*[:：]?[*_ \t]*", re.IGNORECASE | re.MULTILINE)
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",

@@ -9,7 +9,7 @@ from rlc.data.protocols import Tokenizer
 from rlc.data.records import Document
 from rlc.pipeline.readers.support.moves import pieces_of
 
-_REPLY = re.compile(r"^(?P<named>.*?)\bANSWER\W*[:：]\s*(?P<said>\S.*)", re.IGNORECASE | re.DOTALL)
+_REPLY = re.compile(r"^(?P<named>.*?)(?<![A-Za-z])ANSWER\W*[:：]\s*(?P<said>\S.*)", re.IGNORECASE | re.DOTALL)
 
 
 def units_of(document: Document, size: int, tokenizer: Tokenizer) -> list[Document]:

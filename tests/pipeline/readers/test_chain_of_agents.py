@@ -78,7 +78,9 @@ def test_a_windows_room_holds_note_and_piece(make_example):
 
 
 def test_the_first_number_is_the_choice():
-    assert [first_choice(text) for text in ("2", "Summary 2, not 1", "12", "neither", "1")] == [2, 2, 1, 1, 1]
+    assert [
+        first_choice(text) for text in ("2", "Summary 2, not 1", "12", "neither", "1", "摘要2更可靠")
+    ] == [2, 2, 1, 1, 1, 2]
 
 
 def test_a_direction_that_is_none(example):

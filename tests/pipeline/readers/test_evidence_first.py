@@ -79,5 +79,9 @@ def test_a_text_that_does_not_fit_is_cut_and_counted(make_example):
 
 def test_what_counts_as_a_quote():
     said = '1. "Ann saw a cat" and "Bob saw a dog"\n* Cyd saw it rain.\nNOTHING\n„Dan sah einen Hund“'
+    assert quotes_in("1、“灯塔建于1871年。”\n“灯塔”\n- 守塔人是安娜·史密斯。") == [
+        "灯塔建于1871年。",
+        "守塔人是安娜·史密斯。",
+    ]
     assert quotes_in(said) == ["Ann saw a cat", "Bob saw a dog", "Cyd saw it rain.", "Dan sah einen Hund"]
     assert places_of(["b  c", "a b", "b c", "C"], "a b\nc") == [(0, 3), (2, 5)]

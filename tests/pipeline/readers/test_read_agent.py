@@ -4,7 +4,7 @@ import pytest
 
 from rlc.data.records import Evidence
 from rlc.pipeline.llms.scripted import ScriptedLLM
-from rlc.pipeline.readers.read_agent import Page, ReadAgent, memory_of
+from rlc.pipeline.readers.read_agent import ReadAgent
 
 PARTS = [
     f"{name} saw {what}. " + "It rained all day. " * 18 + "\n\n"
@@ -60,10 +60,20 @@ def test_pages_that_do_not_fit_are_left_as_gists(make_example):
     assert (answer.error, answer.evidence, answer.text) == (None, (), "from gists")
 
 
-def test_the_memory_by_hand():
-    pages = [Page("One in full. ", Evidence("d", 0, 13), "one"), Page("Two.", Evidence("d", 13, 17), "two")]
-    assert memory_of(pages) == "Page 1:\none\n\nPage 2:\ntwo"
-    assert memory_of(pages, [0]) == "Page 1:\nOne in full.\n\nPage 2:\ntwo"
+def test_the_pages_read_again_stand_in_full_among_the_gists(reader, make_example):
+    reader([make_example("1", "What did Bob see?", TEXT)])
+    look_up, last = (call.prompts[0].prefix for call in reader.llm.calls[-2:])
+    assert "\n\nPage 1:\nAnn\n\nPage 2:\nBob\n\n" in look_up
+    assert "\n\nPage 1:\nAnn\n\nPage 2:\nBob saw a dog. It rained" in last
+
+
+def test_pages_of_a_text_without_spaces(make_example):
+    """Two letters are a word: 300 letters are a page of 150, not one word."""
+    text = "\n\n".join(["灯塔建于山上" * 25] * 4)
+    [answer] = ReadAgent(ScriptedLLM({"": "[1]"}), least_words=60, most_words=160)(
+        [make_example("1", "谁？", text)]
+    )
+    assert [step.name for step in answer.steps].count("gist") == 2
 
 
 def test_settings_that_make_no_sense():

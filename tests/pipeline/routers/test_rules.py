@@ -88,6 +88,7 @@ def test_pre_route_follows_the_reply_and_charges_it(examples):
 
 def test_the_last_arm_named_counts():
     assert route_of(Generation("Not RAG, but long.")) == "LONG"
+    assert route_of(Generation("不选RAG，应选择LONG。")) == "LONG"
     assert route_of(Generation("neither")) == ""
     with pytest.raises(EngineError, match="no decision"):
         route_of(Generation("", error="down"))
