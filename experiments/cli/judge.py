@@ -66,6 +66,12 @@ def agreement(data_root: Path | None, as_json: bool) -> None:
 @click.option(
     "--max-tokens", type=click.IntRange(min=1), help="New tokens of a reply, a thought before it included."
 )
+@click.option(
+    "--prompt",
+    default=None,
+    metavar="LANGUAGE|FILE",
+    help="What is asked: en, de, zh, or a TOML file of yours.",
+)
 @click.option("--allow-self", is_flag=True, help="Let a model judge its own answers.")
 @lane_options
 @in_records
@@ -76,9 +82,11 @@ def llm(
     output: Output,
     lanes: Lanes,
     max_tokens: int | None,
+    prompt: str | None,
     allow_self: bool,
 ) -> None:
     """Let a language model judge a stored RUN, and report how far it agrees with the rules."""
+    from rlc.data.prompt_files import ENGLISH
     from rlc.experiments.cli.choose import engine_spec
     from rlc.experiments.runs.stored import open_run
     from rlc.experiments.scorers.llm import MAX_TOKENS
@@ -97,6 +105,7 @@ def llm(
         BUILDER.build(spec, LLM, "judge"),
         allow_self=allow_self,
         max_tokens=max_tokens or MAX_TOKENS,
+        prompt=prompt or ENGLISH,
         elsewhere=(lanes, spec) if lanes.elsewhere else None,
     )
     say_line(

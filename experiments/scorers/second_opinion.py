@@ -12,10 +12,10 @@ from rlc.data.child import ChildDiedError
 from rlc.data.errors import DataError, StoreError, describe
 from rlc.data.lanes import Lanes, Task
 from rlc.data.plain import parse_json
+from rlc.data.prompt_files import ENGLISH
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Document, Example
 from rlc.data.spec import Spec
-from rlc.experiments.scorers.authors_judge import AuthorsJudge
 from rlc.experiments.scorers.llm import (
     MAX_TOKENS,
     NOT_JUDGED,
@@ -23,7 +23,6 @@ from rlc.experiments.scorers.llm import (
     VERSION,
     Kappa,
     LLMJudge,
-    judge_prompt,
     kappa,
 )
 from rlc.experiments.scorers.rule import Verdict
@@ -95,12 +94,14 @@ def second_opinion(
     *,
     allow_self: bool = False,
     max_tokens: int = MAX_TOKENS,
+    prompt: str = ENGLISH,
     elsewhere: tuple[Lanes, Spec] | None = None,
 ) -> SecondOpinion:
     """Let a language model judge a run's answers; every verdict is kept in the run's folder, and asked for once.
 
     Where the model fails there is no verdict, nothing is kept, and the next time asks again. `elsewhere` are lanes that ask
-    engines of their own, made of the completed spec; None asks `llm` here.
+    engines of their own, made of the completed spec; None asks `llm` here. `prompt` is a language in which the judge's prompts
+    ship, or a file of prompts.
 
     The file `judge-MODEL.jsonl` has a line per verdict: reader, example id, verdict, reason, and its source (model,
     version of the prompts and of the parsing, prompt hash).
@@ -114,11 +115,14 @@ def second_opinion(
         "allow_self": allow_self,
         "max_tokens": max_tokens,
         "dataset": _dataset(folder),
+        "prompt": prompt,
     }
     judge = LLMJudge(llm, **settings)
     file = folder / f"judge-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in llm.name)}.jsonl"
     known = _read(file)
-    all_asked = [Asked(row, _key(row, judge.authors)) for row in frame.select(NEEDED).iter_rows(named=True)]
+    # What is asked in the words that ship first has the keys of before there were others.
+    worded = [] if prompt == ENGLISH else [judge.texts.digest]
+    all_asked = [Asked(row, _key(row, judge, worded)) for row in frame.select(NEEDED).iter_rows(named=True)]
     missing = [asked for asked in all_asked if asked.key not in known]
     batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
     if elsewhere:
@@ -216,9 +220,9 @@ def _example(row: Mapping[str, Any]) -> Example:
     )
 
 
-def _key(row: Mapping[str, Any], authors: AuthorsJudge | None) -> str:
-    prompt = judge_prompt(_example(row), row["prediction"], authors)
-    return json.dumps([row["reader"], row["example_id"], row["error"], prompt.question], ensure_ascii=True)
+def _key(row: Mapping[str, Any], judge: LLMJudge, worded: Sequence[str]) -> str:
+    question = judge.prompt(_example(row), row["prediction"]).question
+    return json.dumps([row["reader"], row["example_id"], row["error"], question, *worded], ensure_ascii=True)
 
 
 def _append(file: Path, judged: Sequence[tuple[Asked, Verdict]]) -> None:

@@ -9,7 +9,7 @@ from rlc.data.records import Document, Example
 from rlc.data.sets import SETS
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.scorers.authors_judge import FOLDER, authors_judge
-from rlc.experiments.scorers.llm import judge_prompt
+from rlc.experiments.scorers.llm import LLMJudge
 from rlc.experiments.scorers.second_opinion import second_opinion
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
@@ -31,11 +31,12 @@ def test_a_file_of_prompts(file):
 def test_the_prompt_of_a_task_and_of_what_is_not_answered():
     document = Document(id="d", page_content="")
     example = Example("q", "When {reference}?", document, ("May",), "temporal-reasoning")
-    prompt = judge_prompt(example, "In May.", authors_judge("longmemeval"))
+    judge = LLMJudge(ScriptedLLM({}), evaluated=[], dataset="longmemeval")
+    prompt = judge.prompt(example, "In May.")
     assert "off-by-one" in prompt.prefix
     assert prompt.question.startswith("When {reference}?\n\nCorrect Answer: May\n\nModel Response: In May.")
     silent = Example("q", "When?", document, ("Never told.",), "temporal-reasoning", answerable=False)
-    assert "unanswerable" in judge_prompt(silent, "Unknown.", authors_judge("longmemeval")).prefix
+    assert "unanswerable" in judge.prompt(silent, "Unknown.").prefix
 
 
 @pytest.mark.parametrize(

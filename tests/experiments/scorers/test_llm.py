@@ -1,16 +1,17 @@
+from importlib import resources
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlc.data.errors import UsageError
+from rlc.data.errors import SpecError, UsageError
+from rlc.data.prompt_files import read_prompts, shipped_languages
 from rlc.data.protocols import Generation
 from rlc.data.records import Answer, Document, Example
+from rlc.data.spec import fingerprint
 from rlc.experiments.scorers.llm import (
-    ANSWERABLE,
-    UNANSWERABLE,
     VERSION,
     LLMJudge,
-    judge_prompt,
     kappa,
     neutralise,
     parse,
@@ -88,9 +89,15 @@ def test_answers_that_need_no_model_are_not_asked_about():
     assert judge([], []) == []
 
 
+def judge_prompt(example, candidate):
+    return judge_with("yes").prompt(example, candidate)
+
+
 def test_two_prompts_for_two_kinds_of_question():
-    assert judge_prompt(QUESTION, "Ann").prefix == ANSWERABLE
-    assert judge_prompt(SILENT, "Ann").prefix == UNANSWERABLE
+    digest = fingerprint([judge_prompt(one, "Ann <x>").parts for one in (QUESTION, SILENT)])
+    assert digest == "5805ff86585fd443a9a6d4d6838a7cbb", "verdicts are kept under what was asked"
+    assert judge_prompt(QUESTION, "Ann").prefix.startswith("Decide whether the candidate answers")
+    assert judge_prompt(SILENT, "Ann").prefix.startswith("The document that the question is about")
     bare = Example("4", "Who met Eve?", DOCUMENT, answerable=False)
     assert "<reference>\nThe document does not say.\n</reference>" in judge_prompt(bare, "Ann").question
 
@@ -206,3 +213,21 @@ def test_the_two_judges_can_be_compared():
     said = judge_with(lambda prompt: "yes" if "<candidate>\nAnn\n" in prompt.question else "no")
     found = kappa(RuleJudge()([QUESTION] * 2, answers), said([QUESTION] * 2, answers))
     assert (found.kappa, found.n) == (1.0, 2)
+
+
+def test_prompts_ship_in_three_languages_and_may_be_ones_own(tmp_path):
+    assert shipped_languages(LLMJudge) == ["de", "en", "zh"]
+    words = {
+        language: read_prompts(LLMJudge, language).texts["reply.right"] for language in ("de", "en", "zh")
+    }
+    assert words == {"de": "ja", "en": "yes", "zh": "是"}
+    for language, reply in [("de", "Ja."), ("zh", "是。")]:
+        judge = LLMJudge(ScriptedLLM({"": reply}), evaluated=[], prompt=language, dataset="longmemeval")
+        [verdict] = judge([QUESTION], [Answer("Ann", "rag")])
+        assert (verdict.correct, verdict.reason) == (True, "yes")
+        assert judge.authors is None, "a language of one's own goes before the authors' English"
+    own = tmp_path / "mine.toml"
+    shipped = resources.files("rlc.experiments.scorers").joinpath("llm.en.toml").read_text(encoding="utf-8")
+    own.write_text(shipped.replace("{candidate}", "{answer}"), encoding="utf-8")
+    with pytest.raises(SpecError, match=r"ask.question must hold \{candidate\}"):
+        LLMJudge(ScriptedLLM({}), evaluated=[], prompt=str(own))

@@ -41,6 +41,9 @@ def test_verdicts_are_kept_with_their_source_and_asked_for_once(stored):
     again = second_opinion(folder, frame, second)
     assert again == opinion
     assert second.calls == []
+    worded = second_opinion(folder, frame, judge("Nein"), prompt="de")
+    assert worded.by_reader["right"] == (0.0, 3), "in other words it is asked anew, and both are kept"
+    assert second_opinion(folder, frame, second) == opinion
 
 
 def test_workers_judge_alike(stored, tmp_path):
