@@ -34,7 +34,7 @@ ROOMS = (
     ("study",),
     ("sweep",),
     ("report",),
-    ("tracking", "router_lab", "chunk_lab"),
+    ("tracking", "router_lab", "chunk_lab", "asking"),
     ("cli", "research", "bench"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}

@@ -22,6 +22,7 @@
 | `answer`     | text: the gold answer                                                                         |
 | `answers`    | a list of texts in its place: each is right. Neither: answered and costed, not scored         |
 | `answerable` | false where the document does not hold the answer, true where it does; absent: nobody knows   |
+| `quotes`     | a list of texts of the document, word for word, that hold the answer: what retrieval is measured by |
 | `task`       | text; `qa` where absent. Tables group by it                                                   |
 | `id`         | text, unique; where absent `<document>:<digest of the question>`                              |
 | `meta`       | an object with anything else that a table may group by, such as `{"length": "32k"}`           |
@@ -38,10 +39,10 @@ from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, unknown
 from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, short_digest
-from rlc.data.records import Dataset, Example
+from rlc.data.records import Dataset, Evidence, Example
 
 _DOCUMENT_KEYS = ("id", "text", "title", "kind")
-_QUESTION_KEYS = ("question", "document", "answer", "answers", "answerable", "task", "id", "meta")
+_QUESTION_KEYS = ("question", "document", "answer", "answers", "answerable", "quotes", "task", "id", "meta")
 
 
 def load(root: Path) -> Dataset:
@@ -82,7 +83,7 @@ def read_questions(path: Path, documents: Mapping[str, Document]) -> tuple[Examp
         raise DataError(
             f"{path}: {'holds no questions' if path.is_file() else 'no such file'}; there is nothing to answer. "
             f'Write one question a line: {{"question": "..."{named}, "answer": "..."}} (the answer may be left out: '
-            "then it is answered and costed, not scored)"
+            f"then it is answered and costed, not scored), or let `rlc ask {path.parent}` make some"
         )
     _refuse_repeated((row, example.id) for row, example in rows if row.values.get("id") is not None)
     return numbered(example for _, example in rows)
@@ -108,7 +109,22 @@ def _example(documents: Mapping[str, Document], row: JsonRow) -> Example:
         task=row.optional("task", str) or "qa",
         answerable=row.optional("answerable", bool),
         metadata=row.optional("meta", dict) or {},
+        gold=_gold(row, document),
     )
+
+
+def _gold(row: JsonRow, document: Document) -> tuple[Evidence, ...]:
+    quotes, text = row.optional("quotes", list) or [], document.page_content
+    found = []
+    for quote in quotes:
+        if not isinstance(quote, str) or not quote.strip():
+            raise row.fault(f"has {quote!r} under 'quotes'; expected texts that stand in the document")
+        if (start := text.find(quote)) < 0:
+            raise row.fault(
+                f"quotes what does not stand in {document.id!r} word for word: {quote[:80]!r}; copy it from the document"
+            )
+        found.append(Evidence(str(document.id), start, start + len(quote)))
+    return tuple(found)
 
 
 def _document_of(documents: Mapping[str, Document], row: JsonRow) -> Document:

@@ -1,20 +1,26 @@
 """What a command is about: its questions and its recipes, from options."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rlc.data.datasets import load_dataset, load_sets, set_name
 from rlc.data.errors import UsageError, unknown
 from rlc.data.records import Dataset
 from rlc.data.sets.recordings import recorded_models, recordings
 from rlc.data.spec import Spec
+from rlc.data.store import Store
 from rlc.experiments.cli.options import Arms, Questions
 from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.selection import limit as limit_to
 from rlc.experiments.runs.selection import measured_by, where
-from rlc.pipeline.families import takes
+from rlc.pipeline.families import BUILDER, LLM, takes
+from rlc.pipeline.identity import identity
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.llms.support.names import local_or_hub
+from rlc.pipeline.llms.support.remembered import RememberedGenerations
 from rlc.pipeline.recipe import Recipe
 from rlc.pipeline.recipe_files import dataset_specs, load_recipe
 from rlc.pipeline.recipe_settings import with_settings
@@ -127,6 +133,28 @@ def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
         f"readers.{name}.seed={seed}" for name, spec in recipe.readers.items() if seed and takes(spec, "seed")
     ]
     return with_settings(recipe, [*seeds, *settings])
+
+
+def completed_engine(model: str, settings: Sequence[str]) -> Spec:
+    """`ENGINE:MODEL` with its settings (`KEY=VALUE`) as a completed spec.
+
+    Raises:
+        UsageError: if there is no such engine or setting.
+    """
+    recipe = Recipe({"engine": {}}, {"llm": engine_spec(model)})
+    given = with_settings(recipe, [f"parts.llm.{setting}" for setting in settings]).parts["llm"]
+    return BUILDER.complete(given, LLM, "engine")
+
+
+@contextmanager
+def remembering_engine(model: str, settings: Sequence[str], folder: Path) -> Iterator[Any]:  # an engine
+    """Hand out an engine whose generations are kept in a folder's store: what it said once is not asked again."""
+    spec = completed_engine(model, settings)
+    store = Store(folder)
+    try:
+        yield forward(BUILDER.build(spec, LLM, "engine"), RememberedGenerations(store), identity(spec, LLM))
+    finally:
+        store.close()
 
 
 def engine_spec(model: str) -> Spec:

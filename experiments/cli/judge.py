@@ -87,18 +87,14 @@ def llm(
 ) -> None:
     """Let a language model judge a stored RUN, and report how far it agrees with the rules."""
     from rlc.data.prompt_files import ENGLISH
-    from rlc.experiments.cli.choose import engine_spec
+    from rlc.experiments.cli.choose import completed_engine
     from rlc.experiments.runs.stored import open_run
     from rlc.experiments.scorers.llm import MAX_TOKENS
     from rlc.experiments.scorers.second_opinion import second_opinion
     from rlc.pipeline.families import BUILDER, LLM
-    from rlc.pipeline.recipe import Recipe
-    from rlc.pipeline.recipe_settings import with_settings
 
     stored = open_run(run, output.out)
-    recipe = Recipe({"judge": {}}, {"llm": engine_spec(model)})
-    given = with_settings(recipe, [f"parts.llm.{setting}" for setting in settings]).parts["llm"]
-    spec = BUILDER.complete(given, LLM, "judge")
+    spec = completed_engine(model, settings)
     opinion = second_opinion(
         stored.folder,
         stored.frame,

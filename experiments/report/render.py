@@ -7,6 +7,7 @@ in both, applied to every expression of a template.
 import io
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ def render_html(report: Report, drawings: dict[str, str]) -> str:
         ),
         drawings={name: _inline(name, svg) for name, svg in drawings.items()},
     )
+
+
+def render_questions(
+    title: str, said: str, kept: Sequence[Any], dropped: Sequence[Any], rows: Sequence[object]
+) -> str:
+    """Render a page of made questions to look through: each can be struck out, and what is left saved as `rows` are."""
+    environment = _environment(autoescape=True, finalize=_html_text)
+    text = json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c")
+    return environment.get_template("questions.html.j2").render(
+        title=title, said=said, kept=kept, dropped=dropped, css=_own_file("report.css"),
+        rows=Markup(text),  # noqa: S704 - no < is in it
+    )  # fmt: skip
 
 
 def render_markdown(report: Report, pictures: bool = True) -> str:
