@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-import numpy as np
-
 from rlc.data.errors import ContextOverflowError, UnsupportedError
-from rlc.data.protocols import LLM, Generation, Prompt, Sampling, Tokenizer, TokenLogprobs, Way, Weights
+from rlc.data.protocols import LLM, Generation, Prompt, Sampling, Tokenizer, Way, Weights
 from rlc.data.spec import Spec
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms.support import thought
@@ -26,6 +24,7 @@ from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.one_by_one import EMPTY, OneByOne
 from rlc.pipeline.llms.support.rope import check_rope, stretched
+from rlc.pipeline.llms.support.scoring import ScoringInProcess
 from rlc.pipeline.llms.support.side_by_side import answer_side_by_side
 from rlc.pipeline.llms.support.strip import Strip
 from rlc.pipeline.llms.support.watch import Watching
@@ -36,7 +35,7 @@ from rlc.pipeline.looks.base import Looks
 log = logging.getLogger(__name__)
 
 
-class HfLLM(OneByOne, CompletingEngine, Watching, WeighingInProcess):
+class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInProcess):
     """A causal language model by alias, folder or Hugging Face id.
 
     Prompts of a call are answered side by side: each is read, and then one pass over the weights writes a token of all
@@ -191,45 +190,6 @@ class HfLLM(OneByOne, CompletingEngine, Watching, WeighingInProcess):
     def adapted(self, way: Way) -> LLM:
         """An engine over this one's model that reads and writes in another way: see `rlc.data.protocols.Adaptable`."""
         return way.over(self)
-
-    def logprobs(self, contexts: Sequence[str], texts: Sequence[str]) -> list[TokenLogprobs]:
-        """How likely every token of each text is, given its context: see `rlc.data.protocols.Scorer`.
-
-        The prefix that is kept for `generate` is left alone.
-
-        Raises:
-            ValueError: if there are not as many contexts as texts.
-            ContextOverflowError: if a context and its text do not fit the window together.
-            EngineUnavailableError: if the model cannot be loaded.
-        """
-        return [self._logprobs(*pair) for pair in zip(contexts, texts, strict=True)]
-
-    def _logprobs(self, context: str, text: str) -> TokenLogprobs:
-        import torch
-
-        codec = self._chat.codec
-        body = codec(text, add_special_tokens=False, return_offsets_mapping=True)
-        before = codec(context, add_special_tokens=False)["input_ids"]
-        if not before and codec.bos_token_id is not None:
-            before = [codec.bos_token_id]
-        ids = torch.tensor([*before, *body["input_ids"]], dtype=torch.long, device=self._model.device)
-        if len(ids) > self.window:
-            raise ContextOverflowError(
-                f"context and text have {len(ids)} tokens, more than the window of {self.window} of {self.name}: "
-                "cut smaller passages"
-            )
-        starts = [start for start, _ in body["offset_mapping"][1:]]
-        spans = list(zip([0, *starts], [*starts, len(text)], strict=True)) if body["input_ids"] else []
-        values = np.zeros(len(spans), np.float32)
-        targets = ids[max(len(before), 1) :]
-        if len(targets):
-            model = self._model
-            self._begin(len(ids))
-            with torch.inference_mode():
-                states = model(ids[None], use_cache=False, logits_to_keep=len(targets) + 1)
-                likely = states.logits[0, :-1].float().log_softmax(-1)
-            values[-len(targets) :] = likely.gather(1, targets[:, None])[:, 0].cpu().numpy()
-        return TokenLogprobs(spans, values)
 
     # -- prompts -------------------------------------------------------------------------------------------------
 
