@@ -10,8 +10,6 @@ from rlc.pipeline.llms.support.llama_like import check_llama_like
 if TYPE_CHECKING:
     import torch
 
-ROWS = 256  # are looked from at a time: bounds the memory of a long step to heads x rows x tokens
-
 
 @dataclass
 class Layer:

@@ -7,9 +7,10 @@ from torch import Tensor
 from transformers import AttentionInterface
 
 from rlc.pipeline.llms.support.llama_like import of_queries
-from rlc.pipeline.looks.base import ROWS, Layer, Looks
+from rlc.pipeline.looks.base import Layer, Looks
 
 NAME = "rlc-looks"
+PAIRS = 2**22  # of rows and tokens that are looked at together, a head: bounds the memory of a long step
 
 
 class Bound:
@@ -38,10 +39,11 @@ class Bound:
 
     def attend(self, index: int, query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
         """Attend as `Looks.attend` does, some rows at a time."""
-        rows, first = query.shape[2], key.shape[2] - query.shape[2]
+        rows, tokens = query.shape[2], key.shape[2]
+        first, many = tokens - rows, max(64, PAIRS // tokens)
         done = []
-        for at in range(0, rows, ROWS):
-            part, until = query[:, :, at : at + ROWS], min(first + at + ROWS, key.shape[2])
+        for at in range(0, rows, many):
+            part, until = query[:, :, at : at + many], min(first + at + many, tokens)
             layer = Layer(
                 index,
                 first + at,
