@@ -14,6 +14,7 @@ ROUTERS = {
     "buy-then-choose": "rlc.pipeline.routers.buy_then_choose:BuyThenChoose",
     "believe-refusal": "rlc.pipeline.routers.believe_refusal:BelieveRefusal",
     "verified": "rlc.pipeline.routers.verified:Verified",
+    "p-true": "rlc.pipeline.routers.p_true:PTrue",
     "cascade": "rlc.pipeline.routers.cascade:Cascade",
 }
 ROUTERS = with_plugins("routers", ROUTERS)

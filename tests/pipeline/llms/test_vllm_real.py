@@ -63,6 +63,21 @@ def test_a_document_is_read_once_and_paid_for_by_its_first_question(engine):
     assert first.seconds > max(u.seconds for u in further)
 
 
+def test_it_weighs_as_the_same_weights_do_in_transformers(engine):
+    from rlc.pipeline.llms.hf import HfLLM
+
+    options = [["Ada", "Ada keeps it", "The lamp"], [" 1871", " 1872", " -1"], ["12"]]
+    told = engine.weigh(PROMPTS, options)
+    same = HfLLM("smollm2", window=2048, dtype="float32", device="cpu").weigh(PROMPTS, options)
+    for mine, its in zip(told, same, strict=True):
+        assert mine.values == pytest.approx(its.values, abs=1e-2)
+        assert mine.usage.prompt_tokens == its.usage.prompt_tokens
+    again = engine.weigh(PROMPTS, options)
+    assert all(one.usage.cached_tokens > 0.7 * one.usage.prompt_tokens for one in again), (
+        "the document stays read"
+    )
+
+
 def test_it_says_what_the_same_weights_say_in_transformers(engine):
     from rlc.pipeline.llms.hf import HfLLM
 
