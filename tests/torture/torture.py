@@ -23,6 +23,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 
 import kept
@@ -41,6 +42,8 @@ from rlc.pipeline.recipe_files import load_recipe
 
 QUESTIONS = 40
 LIMIT = 240  # seconds for one command, which takes a few, on a busy machine many; a longer one hangs
+WORKERS = ["--workers", "2"]
+LANES = [[], WORKERS, *[[*WORKERS, "--cluster", "local"]] * (find_spec("ray") is not None)]
 RLC = [sys.executable, "-c", "from rlc.experiments.cli.main import main; main()"]
 PIECES = [
     *"\0\t\n \"'\\<>&{}[]()#|`~@%$^*_-+=:;,.?!/09azAZéß漢ท한\u202e\ud83d",
@@ -151,7 +154,7 @@ def finish(place: Path, command: list[str], found: Found) -> None:
 def kills(draw: random.Random, place: Path) -> Found:
     """Kill the comparison, or one of its workers, at random times; then let it end."""
     found = Found()
-    command = comparison(place, serve(), *draw.choice([[], ["--workers", "2"]]))
+    command = comparison(place, serve(), *draw.choice(LANES))
     kept = 0
     for _ in range(draw.randrange(1, 4)):
         process = subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -166,7 +169,7 @@ def kills(draw: random.Random, place: Path) -> Found:
                 break
             time.sleep(0.2)
         found["tried"] += 1
-        if victim != process.pid:
+        if victim != process.pid and draw.random() < 0.5:  # else the others go on without it
             process.kill()
         try:
             process.wait(LIMIT)
@@ -183,9 +186,13 @@ def kills(draw: random.Random, place: Path) -> Found:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
+    """The processes that a process has started, and those that they have."""
     file = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(word) for word in file.read_text().split()] if file.is_file() else []
+    try:
+        own = [int(word) for word in file.read_text().split()]
+    except OSError:  # it has ended meanwhile
+        return []
+    return [one for child in own for one in (child, *children(child))]
 
 
 def disks(draw: random.Random, place: Path) -> Found:
@@ -224,7 +231,7 @@ def writers(draw: random.Random, place: Path) -> Found:
 def servers(draw: random.Random, place: Path) -> Found:
     """A server that answers every fourth question oddly: the others have their answers, and every question its row."""
     found = Found(tried=QUESTIONS // 4)
-    command = comparison(place, serve(odd=True), *draw.choice([[], ["--workers", "2"]]))
+    command = comparison(place, serve(odd=True), *draw.choice(LANES[:2]))
     for _ in range(2):  # what is stored must not stop the second run
         subprocess.run(command, cwd=place, capture_output=True, timeout=LIMIT, check=False)
         [folder] = [file.parent for file in (place / "runs").glob("*/recipe.json")]
