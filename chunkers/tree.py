@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rlc.chunkers.base import Chunker, Span, check_encoder, check_size
 from rlc.chunkers.recursive import RecursiveChunker
-from rlc.chunkers.support.clusters import DIMENSIONS, soft_clusters
+from rlc.chunkers.support.clusters import DIMENSIONS, load_mixtures, soft_clusters
 from rlc.chunkers.support.summaries import (
     Group,
     Grouping,
@@ -68,6 +68,8 @@ class TreeChunker(Chunker):
         check_encoder(self.encoder)
         if self.children < 2:
             raise ValueError(f"a node has at least 2 children, got children={self.children}")
+        if self.encoder is not None:
+            load_mixtures()
 
     @cached_property
     def _texts(self) -> PromptTexts:

@@ -35,7 +35,7 @@ class BM25Retriever(Retriever):
     Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, doi:10.1561/1500000019.
     """
 
-    NEEDS: ClassVar[tuple[str, ...]] = ("bm25s", "rank_bm25")
+    NEEDS: ClassVar[tuple[str, ...]] = ("bm25s", "rank_bm25", "Stemmer")
     VERSION: ClassVar[int] = 2  # raised with the terms that a text gives: what was indexed is no longer found
 
     collection: Collection = Field(repr=False)

@@ -1,5 +1,7 @@
 """Clusters of vectors, in which one vector may be a member of several."""
 
+from importlib import import_module
+
 from rlc.data.errors import require
 from rlc.data.protocols import Floats
 
@@ -8,6 +10,17 @@ DIMENSIONS = 10
 THRESHOLD = 0.1
 PATIENCE = 5
 SEED = 224
+
+
+def load_mixtures() -> None:
+    """Import what `soft_clusters` computes with, before a clock starts.
+
+    Raises:
+        MissingExtraError: if it is not installed.
+    """
+    require("sklearn")
+    for module in ("sklearn.decomposition", "sklearn.mixture"):
+        import_module(module)
 
 
 def soft_clusters(
@@ -36,7 +49,7 @@ def soft_clusters(
     """
     if len(vectors) < 2:
         return [[0]] if len(vectors) else []
-    require("sklearn")
+    load_mixtures()
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture
 

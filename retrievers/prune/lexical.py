@@ -27,6 +27,7 @@ class LexicalPruner(SentencePruner):
     known; here it filters by itself.
     """
 
+    NEEDS: ClassVar[tuple[str, ...]] = ("Stemmer",)
     VERSION: ClassVar[int] = 2  # words of all scripts
 
     threshold: Share = 0.05

@@ -1,7 +1,8 @@
 """From documents to what can be searched, with what that cost."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransformer, Document
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from rlc.chunkers.base import Chunker
 from rlc.data.errors import UsageError
+from rlc.data.lazy import import_needs
 from rlc.data.loads import ChunkLoad, PassageLoad
 from rlc.data.protocols import Tokenizer
 from rlc.data.records import Usage, document_name
@@ -49,11 +51,20 @@ def index_documents(
     return Indexed(retriever, Usage(index_tokens=tokens, index_seconds=seconds, seconds=seconds))
 
 
-def warm(steps: Sequence[BaseDocumentCompressor]) -> None:
-    """Let every step load what it reads with, before a clock starts; those of other libraries cannot say."""
-    for step in steps:
-        if load := getattr(step, "warm", None):
-            load()
+def warm(parts: Iterable[object]) -> None:
+    """Import and load what parts work with, before a clock starts; those of other libraries cannot say.
+
+    What makes retrievers is known by its class, with the retrievers inside it.
+    """
+    for part in parts:
+        if isinstance(part, partial):
+            warm([part.func, *part.args, *part.keywords.values()])
+        elif isinstance(part, list | tuple):
+            warm(part)
+        else:
+            import_needs(getattr(part, "__self__", part))
+            if load := getattr(part, "warm", None):
+                load()
 
 
 def passage_load(

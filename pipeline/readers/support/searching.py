@@ -105,7 +105,7 @@ class Searcher:
             DataError: if the document cannot be cut or indexed, or another text is called as it is in the collection.
             UsageError: if the collection cannot be indexed.
         """
-        warm(self.steps)
+        warm([self.chunker, self.retriever, *self.steps])
         if not self.documents:
             return self._index([document], now)
         self.check(document)
