@@ -124,7 +124,7 @@ class Outcome:
 def plan_run(
     dataset: Dataset, recipes: Mapping[str, Recipe], arms: Sequence[str], routers: Sequence[str], out: Path
 ) -> Run:
-    """Choose arms and routers from a recipe, or from one recipe per language model.
+    """Choose arms and routers from a recipe, or from one recipe per language model; the one arm `all` stands for all arms.
 
     Where there are several models, a reader's name is `model/arm`.
 
@@ -139,7 +139,7 @@ def plan_run(
     specs: dict[str, Spec] = {}
     labels: dict[str, str] = {}
     for model, recipe in recipes.items():
-        chosen = recipe.only(arms)
+        chosen = recipe.only(list(recipe.readers) if list(arms) == ["all"] else arms)
         for router in routers:
             chosen = _with_router(recipe, chosen, router)
         prefix = f"{model}/" if len(recipes) > 1 else ""

@@ -53,6 +53,8 @@ class KvLLM(HfLLM):
         rope_factor: by how much.
     """
 
+    probed = False  # its speed is that of the engine hf; there may be dozens of it over the same weights
+
     def __init__(
         self,
         model: Weights,
