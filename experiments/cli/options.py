@@ -56,7 +56,10 @@ RECIPE = click.option(
     shell_complete=recipes,
 )
 ARMS = click.option(
-    "--arms", default="rag,long", help="Readers of the recipe, by commas; all takes every one.", shell_complete=arms
+    "--arms",
+    default="rag,long",
+    help="Readers of the recipe, by commas; all takes every one.",
+    shell_complete=arms,
 )
 SETTINGS = click.option(
     "--set",

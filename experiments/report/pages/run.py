@@ -9,6 +9,7 @@ from rlc.experiments.metrics.cost import Price, read_prices
 from rlc.experiments.report.records import Report, Section
 from rlc.experiments.report.render import write_files
 from rlc.experiments.report.sections.answer import answer
+from rlc.experiments.report.sections.budgets import budgets
 from rlc.experiments.report.sections.compared import banner, compared, data_name
 from rlc.experiments.report.sections.costs import costs
 from rlc.experiments.report.sections.differences import differences
@@ -35,6 +36,7 @@ SECTIONS: Sequence[Callable[[Study], Section | None]] = (
     answer,
     compared,
     frontier,
+    budgets,
     by_groups,
     answerable,
     book_comparisons,
