@@ -12,6 +12,7 @@ KEPT = {
     "h2o": "rlc.pipeline.kv.h2o:H2O",
     "expected-attention": "rlc.pipeline.kv.library:ExpectedAttention",
     "q-filters": "rlc.pipeline.kv.q_filters:QFilters",
+    "duo-attention": "rlc.pipeline.kv.duo_attention:DuoAttention",
     "lacache": "rlc.pipeline.kv.lacache:LaCache",
     "knorm": "rlc.pipeline.kv.library:KNorm",
     "keydiff": "rlc.pipeline.kv.library:KeyDiff",
