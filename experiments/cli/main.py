@@ -22,6 +22,7 @@ from rlc.experiments.cli.words import say_line, tell
 # What stands in a file of its own, which is imported when the command is asked for.
 COMMANDS = {
     "ask": "rlc.experiments.cli.ask:ask",
+    "attribute": "rlc.experiments.cli.attribute:attribute",
     "check": "rlc.experiments.cli.gate:check",
     "chunks": "rlc.experiments.cli.chunks:chunks",
     "compare": "rlc.experiments.cli.compare:compare",
@@ -44,7 +45,17 @@ COMMANDS = {
 # In the order of `rlc --help`; each command in one of them.
 GROUPS = {
     "Compare": ("compare", "ask", "plan", "sweep", "chunks", "init"),
-    "Look at what was found": ("runs", "report", "show", "diff", "check", "power", "track", "ui"),
+    "Look at what was found": (
+        "runs",
+        "report",
+        "show",
+        "attribute",
+        "diff",
+        "check",
+        "power",
+        "track",
+        "ui",
+    ),
     "Routers and judges": ("router", "explain", "judge"),
     "What there is": ("list", "fetch", "doctor", "completion"),
 }
