@@ -21,6 +21,7 @@ from rlc.experiments.cli.console import (
     columns,
     lengths_table,
     print_table,
+    tell_standing,
 )
 from rlc.experiments.cli.notes import notes
 from rlc.experiments.cli.options import (
@@ -158,7 +159,13 @@ def compare(
     if output.name is not None:
         give_name(planned.folder, output.name)
     logger = RunLogger(output.out, output.system_metrics) if output.track else None
-    how = Execution(output.resume, lanes, documents_per_batch, logger)
+    how = Execution(
+        output.resume,
+        lanes,
+        documents_per_batch,
+        logger,
+        on_round=lambda standing: tell_standing(standing, planned.labels),
+    )
     with _logged(logger):
         study = make_study(carry_out(planned, how), sheet, data)
         if output.as_json:

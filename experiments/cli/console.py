@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import click
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape as escape_markup
@@ -13,11 +14,12 @@ from rich.text import Text
 
 from rlc.data.errors import UsageError, unknown
 from rlc.data.text.escape import escape_controls
-from rlc.experiments.cli.words import say
+from rlc.experiments.cli.words import say, width_of_terminal
 from rlc.experiments.report.cells import points_text
 from rlc.experiments.report.records import Report
 from rlc.experiments.report.sections.costs import price_per_question
 from rlc.experiments.report.terminal import heading, section_lines, table_of
+from rlc.experiments.runs.rounds import Standing
 from rlc.experiments.scorers.overall import RULER_THRESHOLD
 from rlc.experiments.study.lengths import ALL_TASKS, Reach, units
 from rlc.experiments.study.readers import ReaderInfo
@@ -154,6 +156,29 @@ def print_table(table: Table) -> None:
     if left_out:
         names = ", ".join(str(column.header) for column in reversed(left_out))
         say([f"in a wider terminal, or through a pipe: {names}"])
+
+
+def tell_standing(standing: Standing, labels: Mapping[str, str]) -> None:
+    """Show on stderr, in at most 80 columns, how a comparison stands while it goes on."""
+    table = Table(
+        title=f"provisional: {standing.documents:,} of {standing.of:,} documents",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    for head in ("reader", "% right (95% interval)", "n", "failed", "tokens", "s"):
+        table.add_column(head, justify="left" if head == "reader" else "right")
+    for one in standing.summaries:
+        table.add_row(
+            escape(labels.get(one["reader"], one["reader"])),
+            _share(one["accuracy"]),
+            f"{one['n']:,}",
+            f"{one['failures']:,}",
+            _number(one["prompt_tokens"], 0),
+            _number(one["seconds"], 2),
+        )
+    shown = io.StringIO()
+    Console(width=min(80, width_of_terminal(err=True) or 80), file=shown).print(table)
+    click.echo(shown.getvalue().rstrip(), err=True)
 
 
 def _ellipses(table: Table, width: int) -> int:

@@ -30,9 +30,11 @@ def line(summary: Path) -> str:
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{summary.parent.name}: cannot be read ({error!r})"
     more = f" and {len(readers) - 4} more" if len(readers) > 4 else ""
+    so_far = about.get("provisional")
+    left = f" ({so_far['documents']:,} of {so_far['of']:,} documents so far)" if so_far else ""
     given = name_of(summary.parent)
     name = f"{given} ({summary.parent.name})" if given else summary.parent.name
-    return f"{name}  {date}  {asked:,} questions: {shares}{more}"
+    return f"{name}  {date}  {asked:,} questions{left}: {shares}{more}"
 
 
 def _percent(value: float | None) -> str:

@@ -18,6 +18,7 @@ from rlc.experiments.runs.lanes import Reading, answer_in_lanes
 from rlc.experiments.runs.loop import Schedule, answer_in_turn, document_schedule
 from rlc.experiments.runs.progress import Progress
 from rlc.experiments.runs.recipes import recipe_file
+from rlc.experiments.runs.rounds import OnRound, in_rounds
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.pipeline.families import BUILDER, LLM, READER
@@ -50,6 +51,7 @@ class Execution:
         finish: Wraps the making of every object; see `rlc.data.spec.Builder`.
         reading: The work of lanes, made of the readers' specs.
         take: Makes answers of what that work finds.
+        on_round: Told how the comparison stands, a few times while it goes on.
     """
 
     resume: bool = True
@@ -61,6 +63,7 @@ class Execution:
     finish: Finish = BUILDER.finish
     reading: Callable[[Mapping[str, Spec]], Work] = Reading
     take: Callable[[Any], list[Answer]] = list
+    on_round: OnRound = lambda _: None
 
 
 def compare(
@@ -130,7 +133,7 @@ def _execute(run: Run, how: Execution) -> int:
         schedule = how.schedule
         if schedule is None:
             expect(run, engines, missing, together)
-            schedule = document_schedule(readers, run.dataset.examples, together)
+            schedule = document_schedule(readers, in_rounds(run.dataset.examples), together)
         total = len(run.dataset.examples) * len(readers)
         with Progress(missing, total, work=how.work) as progress, contextlib.ExitStack() as ends:
             answering = answer_in_turn(readers, schedule)
@@ -138,7 +141,9 @@ def _execute(run: Run, how: Execution) -> int:
                 work = how.reading(run.specs)
                 arriving = answer_in_lanes(how.lanes, work, readers, schedule, missing, store, how.take)
                 answering = ends.enter_context(contextlib.closing(arriving))
-            run.execute(readers, progress.on_batch, answering)
+            # Files that tell of the whole run are not replaced by provisional ones.
+            has_rounds = how.schedule is None and any(missing.values()) and not run.is_complete
+            run.execute(readers, progress.on_batch, answering, how.on_round if has_rounds else None)
         if not how.lanes.elsewhere:
             observe(run, engines, progress.pace)
         return total - sum(map(len, missing.values()))

@@ -60,9 +60,16 @@ def answer_in_turn(readers: Mapping[str, Reader], schedule: Schedule) -> Answeri
 
 
 def scored_rows(
-    answering: Answering, dataset: Dataset, scorer: Scorer | None = None, on_batch: OnBatch | None = None
+    answering: Answering,
+    dataset: Dataset,
+    scorer: Scorer | None = None,
+    on_batch: OnBatch | None = None,
+    on_rows: Callable[[Rows, Sequence[Example]], None] | None = None,
 ) -> Rows:
-    """The rows of answers as they arrive, which wait on disk until they are written."""
+    """The rows of answers as they arrive, which wait on disk until they are written.
+
+    `on_rows` is told of the rows so far, and whose have just been put there.
+    """
     score = scorer or default_scorer(dataset.measures)
     rows = Rows()
     for name, examples, answers in answering:
@@ -72,6 +79,8 @@ def scored_rows(
             scored_row(name, example, answer, score)
             for example, answer in zip(examples, answers, strict=True)
         )
+        if on_rows:
+            on_rows(rows, examples)
     return rows
 
 

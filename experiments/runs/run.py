@@ -1,6 +1,6 @@
 """A run: a comparison with its folder, so that it can be resumed, read and trusted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,20 +8,25 @@ from typing import Any
 import polars as pl
 
 from rlc.data.errors import StoreError, UsageError
+from rlc.data.plain import parse_json
 from rlc.data.protocols import Reader
-from rlc.data.records import Dataset
+from rlc.data.records import Dataset, Example
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.data.weights import revision_read
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
 from rlc.experiments.runs.loop import Answering, OnBatch, answer_in_turn, document_schedule, scored_rows
 from rlc.experiments.runs.provenance import provenance
-from rlc.experiments.runs.results import FIGURES, RESULTS, read_results, write_results
+from rlc.experiments.runs.results import FIGURES, RESULTS, Rows, read_results, write_results
+from rlc.experiments.runs.rounds import OnRound, Rounds, Standing
 from rlc.experiments.runs.summary import summarise
 from rlc.pipeline.families import BUILDER
 from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.recipe import Recipe, build_readers
+
+PROVENANCE = "provenance.json"
+PROVISIONAL = "provisional"  # how many documents of how many, in the provenance of a run that goes on
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,13 @@ class Run:
         readers: Mapping[str, Reader],
         on_batch: OnBatch | None = None,
         answering: Answering | None = None,
+        on_round: OnRound | None = None,
     ) -> "Outcome":
         """Answer, score, and write `results.parquet`, `recipe.json`, `provenance.json` and `summary.json`.
 
-        `answering` are the readers' answers from elsewhere; None lets them answer here, document by document.
+        `answering` are the readers' answers from elsewhere; None lets them answer here, document by document. Where
+        `on_round` is to be told how it stands, the files are written at every round, and their provenance says that
+        they are provisional.
 
         Raises:
             StoreError: if the folder cannot be written; answers already given are safe in the store.
@@ -98,13 +106,38 @@ class Run:
         write_kept(self.folder / "recipe.json", as_json({"readers": self.specs, "labels": self.labels}))
         if answering is None:
             answering = answer_in_turn(readers, document_schedule(readers, self.dataset.examples))
-        rows = scored_rows(answering, self.dataset, on_batch=on_batch)
-        write_results(rows.frames(list(readers)), self.folder / RESULTS)
+        rounds = Rounds(self.dataset.examples, len(readers))
+
+        def on_rows(rows: Rows, examples: Sequence[Example]) -> None:
+            if on_round and rounds.is_over(examples):
+                on_round(
+                    Standing(self._write(rows, readers, record, rounds), len(rounds.documents), rounds.of)
+                )
+
+        rows = scored_rows(answering, self.dataset, on_batch=on_batch, on_rows=on_rows)
+        return Outcome(self, self._write(rows, readers, record), record)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its files tell of all its questions."""
+        file = self.folder / PROVENANCE
+        return file.is_file() and PROVISIONAL not in parse_json(file.read_bytes())
+
+    def _write(
+        self, rows: Rows, readers: Iterable[str], record: dict[str, Any], rounds: Rounds | None = None
+    ) -> list[dict[str, Any]]:
+        """Write what was found, of the documents of these rounds alone where it goes on; return the summaries."""
+        frames = rows.frames(list(readers))
+        if rounds is not None:
+            done = rounds.documents
+            frames = (frame.filter(pl.col("document_id").is_in(done)) for frame in frames)
+            record = record | {PROVISIONAL: {"documents": len(done), "of": rounds.of}}
+        write_results(frames, self.folder / RESULTS)
         summaries = summarise(read_results(self.folder / RESULTS, columns=FIGURES))
         record["models"] = self.models
-        write_kept(self.folder / "provenance.json", as_json(record))
+        write_kept(self.folder / PROVENANCE, as_json(record))
         write_kept(self.folder / "summary.json", as_json(summaries))
-        return Outcome(self, summaries, record)
+        return summaries
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Choosing questions: filters and a stratified sample."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -53,11 +54,18 @@ def drawn_evenly(kinds: Mapping[str, str], count: int, seed: int) -> set[str]:
     Every kind gives a name in turn, in a random order of its own; the same for the same seed, and fewer are always
     among more.
     """
-    by_kind: dict[str, list[str]] = {}
+    turn = turns(kinds, seed)
+    return set(sorted(kinds, key=lambda name: (turn[name], kinds[name], name))[:count])
+
+
+def turns(kinds: Mapping[str, str], seed: int) -> dict[str, int]:
+    """At which turn, from 0, each name comes if every kind gives one a turn, in a random order of its own."""
+    given: Counter[str] = Counter()
+    found = {}
     for name in sorted(kinds, key=lambda name: draw(seed, name)):
-        by_kind.setdefault(kinds[name], []).append(name)
-    turns = sorted((turn, kind, name) for kind, names in by_kind.items() for turn, name in enumerate(names))
-    return {name for _, _, name in turns[:count]}
+        found[name] = given[kinds[name]]
+        given[kinds[name]] += 1
+    return found
 
 
 def draw(seed: int, name: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from rlc.data.datasets import card_of
 from rlc.data.sets.card import SENSES, Sense
+from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.fits import Sight
 from rlc.experiments.study.study import Study
 
@@ -16,7 +17,22 @@ def caveats(study: Study) -> list[str]:
     figures here are no measurement of what it is worth elsewhere.
     """
     data = study.run.data
-    return [*data.get("notes", ()), *senses(data), *outside_collections(data), *_fits(study)]
+    return [
+        *provisional(study.run),
+        *data.get("notes", ()),
+        *senses(data),
+        *outside_collections(data),
+        *_fits(study),
+    ]
+
+
+def provisional(run: StoredRun) -> list[str]:
+    """A sentence where the run was stopped, or goes on, and its files tell of some documents only."""
+    if (so_far := run.provenance.get("provisional")) is None:
+        return []
+    return [
+        f"Provisional: {so_far['documents']:,} of {so_far['of']:,} documents are answered for; the same rlc compare goes on."
+    ]
 
 
 def senses(data: Mapping[str, Any]) -> list[str]:

@@ -9,9 +9,10 @@ from rich.table import Table
 from rlc.data.errors import UsageError
 from rlc.experiments.cli import console
 from rlc.experiments.cli import words as on_terminal
-from rlc.experiments.cli.console import as_table, chosen, columns, verdict
+from rlc.experiments.cli.console import as_table, chosen, columns, tell_standing, verdict
 from rlc.experiments.cli.words import say
 from rlc.experiments.runs.loop import answer_all
+from rlc.experiments.runs.rounds import Standing
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.study import make_study
 
@@ -110,3 +111,18 @@ def test_errors_are_wrapped_as_well_and_steer_no_terminal(monkeypatch, capsys):
     assert lines[0] == "error: no such thing as a"
     assert lines[-1] == "and more"
     assert "\x1b" not in "".join(lines)
+
+
+def test_how_a_comparison_stands_in_80_columns(capsys):
+    one = {
+        "reader": "a-model-with-a-long-name/rag",
+        "accuracy": {"value": 0.5, "n": 4, "low": 0.25, "high": 0.75},
+        "n": 5, "failures": 1, "prompt_tokens": 1234.5, "seconds": None,
+    }  # fmt: skip
+    tell_standing(Standing([one, {**one, "reader": "length"}], 2, 10), {"length": "auto [length]"})
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].strip() == "provisional: 2 of 10 documents"
+    assert "50.0 (25 to 75)" in lines[3]
+    assert lines[3].split()[-4:] == ["5", "1", "1,234", "-"]
+    assert "auto [length]" in lines[4]
+    assert max(map(len, lines)) <= 80
