@@ -122,7 +122,7 @@ def test_how_a_comparison_stands_in_80_columns(capsys):
     tell_standing(Standing([one, {**one, "reader": "length"}], 2, 10), {"length": "auto [length]"})
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].strip() == "provisional: 2 of 10 documents"
-    assert "50.0 (25 to 75)" in lines[3]
-    assert lines[3].split()[-4:] == ["5", "1", "1,234", "-"]
-    assert "auto [length]" in lines[4]
+    [rag] = [line for line in lines if "50.0 (25 to 75)" in line and "auto [length]" not in line]
+    assert rag.split()[-4:] == ["5", "1", "1,234", "-"]
+    assert any("auto [length]" in line for line in lines)
     assert max(map(len, lines)) <= 80
