@@ -202,12 +202,15 @@ class VllmLLM(Engine):
 
         A prompt is one request for the first tokens of its options, and another for each longer beginning that they share.
         """
-        texts = [self._chat.encode(prompt) for prompt in prompts]
-        cut = [option_tokens(self._chat, some) for some in options]
+        wanted = [
+            (self._chat.encode(prompt), option_tokens(self._chat, some))
+            for prompt, some in zip(prompts, options, strict=True)
+        ]
+        order = in_documents(prompts)
         asked = [
-            ([*ids, *before], following)
-            for ids, some in zip(texts, cut, strict=True)
-            for before, following in branches(some).items()
+            ([*wanted[place][0], *before], following)
+            for place in order
+            for before, following in branches(wanted[place][1]).items()
         ]
         if (longest := max((len(ids) for ids, _ in asked), default=0)) >= self.window:
             raise ContextOverflowError(
@@ -215,10 +218,11 @@ class VllmLLM(Engine):
                 "passages, or shorter options"
             )
         told = iter(self._likely(asked) if asked else [])
-        return [
-            weighed({before: next(told) for before in branches(some)}, some, len(ids))
-            for ids, some in zip(texts, cut, strict=True)
-        ]
+        found = {}
+        for place in order:
+            ids, cut = wanted[place]
+            found[place] = weighed({before: next(told) for before in branches(cut)}, cut, len(ids))
+        return [found[place] for place in range(len(wanted))]
 
     def plan(self, loads: Sequence[PromptLoad], machine: Machine, per_batch: int | None = None) -> GpuPlan:
         """Work out what a GPU will make of such prompts, from the configuration alone: nothing is loaded.

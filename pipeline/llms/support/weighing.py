@@ -12,6 +12,7 @@ import numpy as np
 from rlc.data.errors import ContextOverflowError, EngineError, describe
 from rlc.data.protocols import Floats, Prompt, Weighed
 from rlc.data.records import Usage
+from rlc.pipeline.llms.support.batching import in_documents
 from rlc.pipeline.llms.support.chat import Chat
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ class WeighingInProcess:
 
         The prompt's keys and values are kept for what is asked next.
         """
-        return [self._weigh(*asked) for asked in zip(prompts, options, strict=True)]
+        asked = list(zip(prompts, options, strict=True))
+        found = {place: self._weigh(*asked[place]) for place in in_documents(prompts)}
+        return [found[place] for place in range(len(asked))]
 
     def _answering(self) -> AbstractContextManager[None]:
         """What an answer's tokens are computed in."""

@@ -457,6 +457,12 @@ def test_options_weigh_what_the_models_own_forward_pass_says(engine, keep_prefix
     same(ask(llm, PROMPTS[:1], logprobs=True), before)
 
 
+def test_prompts_on_one_document_are_weighed_next_to_each_other(engine):
+    other = Prompt(OTHER, "Who?", "sys")
+    first, _, last = engine().weigh([PROMPTS[0], other, PROMPTS[1]], [["a"], ["the"], ["a"]])
+    assert (first.usage.cached_tokens, last.usage.cached_tokens > 100) == (0, True)
+
+
 def test_options_that_cannot_be_weighed(engine):
     llm = engine()
     with pytest.raises(ValueError, match=r"none of them empty, got \['a', ''\]"):

@@ -72,10 +72,8 @@ def test_it_weighs_as_the_same_weights_do_in_transformers(engine):
     for mine, its in zip(told, same, strict=True):
         assert mine.values == pytest.approx(its.values, abs=1e-2)
         assert mine.usage.prompt_tokens == its.usage.prompt_tokens
-    again = engine.weigh(PROMPTS, options)
-    assert all(one.usage.cached_tokens > 0.7 * one.usage.prompt_tokens for one in again), (
-        "the document stays read"
-    )
+    [again] = engine.weigh(PROMPTS[:1], [["The"]])
+    assert again.usage.cached_tokens > 0.7 * again.usage.prompt_tokens, "the document stays read"
 
 
 def test_it_says_what_the_same_weights_say_in_transformers(engine):
