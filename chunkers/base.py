@@ -9,6 +9,7 @@ from langchain_core.documents import BaseDocumentTransformer, Document
 from langchain_core.embeddings import Embeddings
 
 from rlc.data.errors import DataError
+from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Tokenizer
 from rlc.data.records import document_name
 from rlc.data.tokens import count_once, densest
@@ -54,6 +55,10 @@ class Chunker(BaseDocumentTransformer, ABC):
         if size is None or own is None:
             return (count_once(tokenizer, text),)
         return (densest(text, size, own, tokenizer),)
+
+    def prepares(self, document: Document) -> list[PromptLoad]:  # noqa: ARG002 - most ask nothing
+        """Bound the prompts that cutting the document asks of a language model; nothing is asked."""
+        return []
 
     def split(self, document: Document) -> list[Document]:
         """Cut one document into chunks.

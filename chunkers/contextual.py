@@ -8,11 +8,14 @@ from langchain_core.documents import Document
 
 from rlc.chunkers.base import Chunker, Span, check_text
 from rlc.chunkers.section import SectionChunker
+from rlc.chunkers.support.summaries import MARGIN
 from rlc.data.errors import ContextOverflowError, EngineError
+from rlc.data.loads import PromptLoad
 from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
 from rlc.data.protocols import LLM, Tokenizer
+from rlc.data.records import document_name
 from rlc.data.spec import Spec
-from rlc.data.tokens import head
+from rlc.data.tokens import count_once, head
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,26 @@ class ContextualChunker(Chunker):
         summary, tokens = self._summary(document.page_content)
         return [self._with_context(chunk, summary, tokens if i == 0 else 0) for i, chunk in enumerate(chunks)]
 
+    def prepares(self, document: Document) -> list[PromptLoad]:
+        """Bound the summary's prompt, and those of the inner chunker."""
+        loads = self.inner.prepares(document)
+        if self.llm is not None:
+            frame = (
+                self.llm.count(read_prompts(ContextualChunker, self.prompt).prompt("summary", text=""))
+                + MARGIN
+            )
+            text = min(
+                count_once(self.llm.tokenizer, document.page_content),
+                self.llm.window - frame - self.max_tokens,
+            )
+            loads.append(PromptLoad(document_name(document), text, 1, frame, self.max_tokens))
+        return loads
+
     def _summary(self, text: str) -> tuple[str, int]:
         if self.llm is None:
             return "", 0
         texts = read_prompts(ContextualChunker, self.prompt)
-        request = (
-            self.llm.count(texts.prompt("summary", text="")) + 32
-        )  # the template around it may differ a little
+        request = self.llm.count(texts.prompt("summary", text="")) + MARGIN
         room = self.llm.window - request - self.max_tokens
         if room < 1:
             raise ContextOverflowError(

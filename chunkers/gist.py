@@ -7,9 +7,19 @@ from typing import ClassVar, Literal
 
 from rlc.chunkers.base import Chunker, Span
 from rlc.chunkers.recursive import RecursiveChunker
-from rlc.chunkers.support.summaries import asked, follow, paginate, tokens_written, written
+from rlc.chunkers.support.summaries import (
+    MARGIN,
+    asked,
+    bound_pages,
+    follow,
+    paginate,
+    tokens_written,
+    written,
+)
+from rlc.data.loads import PromptLoad
 from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Tokenizer
+from rlc.data.records import Document, document_name
 from rlc.data.spec import Spec
 from rlc.data.tokens import count_once
 
@@ -66,13 +76,34 @@ class GistChunker(Chunker):
         gist = tokens_written(self.llm, self.gist_tokens, tokenizer)
         return (gist if self.read == "gist" else count_once(tokenizer, text),)
 
+    def prepares(self, document: Document) -> list[PromptLoad]:
+        """Bound the prompts: every page is read for its end, and once more for its gist."""
+        parts = self._parts(document.page_content)
+        pages, page = bound_pages(
+            [document.page_content[part.start : part.end] for part in parts],
+            self.llm.tokenizer, self.least_words, self.most_words,
+        )  # fmt: skip
+        return [
+            PromptLoad(
+                document_name(document),
+                0,
+                pages,
+                self.llm.count(self._texts.prompt(name, text="")) + page + MARGIN,
+                new,
+            )
+            for name, new in (("pause", PAUSE_TOKENS), ("gist", self.gist_tokens))
+        ]
+
+    def _parts(self, text: str) -> list[Span]:
+        return RecursiveChunker(PART_TOKENS, tokenizer=self.llm.tokenizer).spans(text)
+
     def spans(self, text: str) -> list[Span]:
         """The pages, with their gists.
 
         Raises:
             EngineError: if the engine fails, or writes no gist.
         """
-        parts = RecursiveChunker(PART_TOKENS, tokenizer=self.llm.tokenizer).spans(text)
+        parts = self._parts(text)
         spent: list[int] = []
 
         def paused(labelled: str) -> str:

@@ -11,8 +11,10 @@ from langchain_core.documents import Document
 from rlc.chunkers.base import Chunker, Span, check_text, to_chunks
 from rlc.chunkers.sentence import SentenceChunker
 from rlc.chunkers.support.proposition_writers import EngineWriter, Seq2SeqWriter, Writer, Written
+from rlc.data.loads import PromptLoad
 from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
 from rlc.data.protocols import LLM, Tokenizer, Weights
+from rlc.data.records import document_name
 from rlc.data.spec import Spec
 from rlc.data.text.sentences import split_sentences
 
@@ -71,6 +73,19 @@ class PropositionChunker(Chunker):
     def largest(self, text: str, tokenizer: Tokenizer) -> tuple[int, ...]:
         """Bound the chunks as `inner` does: page contents are its slices."""
         return self.inner.largest(text, tokenizer)
+
+    def prepares(self, document: Document) -> list[PromptLoad]:
+        """Bound an engine's prompts, one a passage; a model that was trained for it is none that answers questions."""
+        loads = self.inner.prepares(document)
+        text, title = document.page_content, str(document.metadata.get("title", ""))
+        passages = [
+            passage_prompt(title, p, text) for p in self.inner.spans(text) if text[p.start : p.end].strip()
+        ]
+        if self.llm is not None and passages:
+            texts = read_prompts(PropositionChunker, self.prompt)
+            largest = max(self.llm.count(texts.prompt("ask", passage=passage)) for passage in passages)
+            loads.append(PromptLoad(document_name(document), 0, len(passages), largest, self.max_tokens))
+        return loads
 
     def spans(self, text: str) -> list[Span]:
         """Return the propositions' spans, the title unknown."""

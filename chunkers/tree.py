@@ -9,6 +9,7 @@ from rlc.chunkers.base import Chunker, Span, check_encoder, check_size
 from rlc.chunkers.recursive import RecursiveChunker
 from rlc.chunkers.support.clusters import DIMENSIONS, load_mixtures, soft_clusters
 from rlc.chunkers.support.summaries import (
+    MARGIN,
     Group,
     Grouping,
     follow,
@@ -17,8 +18,10 @@ from rlc.chunkers.support.summaries import (
     tokens_written,
     written,
 )
+from rlc.data.loads import PromptLoad
 from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Encoder, Tokenizer
+from rlc.data.records import Document, document_name
 from rlc.data.spec import Spec
 from rlc.data.tokens import densest
 
@@ -34,7 +37,8 @@ class TreeChunker(Chunker):
     are its own, so that evidence points at the text. `level` counts from 0, the segments. Summaries' tokens are `index_tokens`.
 
     With an `encoder` segments are grouped by what they are about, wherever they stand, and a segment may be in several
-    groups, as RAPTOR does; the tree ends where a layer has no more texts than the vectors keep dimensions. Without one
+    groups, as RAPTOR does; the tree ends where a layer has no more texts than the vectors keep dimensions, or clusters would
+    not halve it. Without one
     `children` neighbours are summed up at a time, up to one root, as `mem-walker` does.
 
     Args:
@@ -80,17 +84,27 @@ class TreeChunker(Chunker):
         segment = densest(text, self.segment, self.llm.tokenizer, tokenizer)
         return (max(segment, tokens_written(self.llm, self.summary_tokens, tokenizer)),)
 
+    def prepares(self, document: Document) -> list[PromptLoad]:
+        """Bound the summaries' prompts, as if every cluster filled the window and every layer halved the one before."""
+        frame = self.llm.count(self._texts.prompt("summary", text="")) + MARGIN
+        texts = len(self._leaves(document.page_content))
+        loads: list[PromptLoad] = []
+        size = self.segment
+        while texts > 1:
+            together = self.children if self.encoder is None else self._fit(size)
+            groups = -(-texts // self.children) if self.encoder is None else texts // 2
+            asked = frame + min(together, texts) * (size + 2)
+            loads.append(PromptLoad(document_name(document), 0, groups, asked, self.summary_tokens))
+            texts, size = groups, self.summary_tokens
+        return loads
+
     def spans(self, text: str) -> list[Span]:
         """Segments and summaries by place, the larger first.
 
         Raises:
             EngineError: if the engine fails, or writes no summary.
         """
-        leaves = [
-            Span(span.start, span.end, {"level": 0})
-            for span in RecursiveChunker(self.segment, tokenizer=self.llm.tokenizer).spans(text)
-            if text[span.start : span.end].strip()
-        ]
+        leaves = self._leaves(text)
         costs: list[int] = []
 
         def sum_up(texts: Sequence[str]) -> list[str]:
@@ -103,21 +117,30 @@ class TreeChunker(Chunker):
         nodes = placed(text, leaves, layers, costs)
         return sorted([*leaves, *nodes], key=lambda one: (one.start, -one.end, -one.metadata["level"]))
 
+    def _leaves(self, text: str) -> list[Span]:
+        return [
+            Span(span.start, span.end, {"level": 0})
+            for span in RecursiveChunker(self.segment, tokenizer=self.llm.tokenizer).spans(text)
+            if text[span.start : span.end].strip()
+        ]
+
     @property
     def _grouped(self) -> Grouping:
         return neighbours(self.children) if self.encoder is None else self._clusters
 
     def _clusters(self, texts: Sequence[str]) -> list[list[int]]:
-        """Clusters, in parts where one does not fit the engine's window."""
+        """Clusters, in parts where one does not fit the engine's window; none where they would not halve the texts."""
         if self.encoder is None or len(texts) <= DIMENSIONS + 1:
             return []
-        room = self.llm.window - self.llm.count(self._texts.prompt("summary", text="")) - self.summary_tokens
-        fit = max(2, room // (max(map(self.llm.tokenizer.count, texts)) + 2))
-        return [
-            cluster[i : i + fit]
-            for cluster in soft_clusters(self.encoder.encode_documents(list(texts)))
-            for i in range(0, len(cluster), fit)
-        ]
+        fit = self._fit(max(map(self.llm.tokenizer.count, texts)))
+        clusters = soft_clusters(self.encoder.encode_documents(list(texts)))
+        parts = [cluster[i : i + fit] for cluster in clusters for i in range(0, len(cluster), fit)]
+        return parts if 2 * len(parts) <= len(texts) else []
+
+    def _fit(self, size: int) -> int:
+        """How many texts of so many tokens the engine sums up at a time."""
+        frame = self.llm.count(self._texts.prompt("summary", text=""))
+        return max(2, (self.llm.window - frame - self.summary_tokens - MARGIN) // (size + 2))
 
 
 def placed(

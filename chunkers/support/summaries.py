@@ -17,6 +17,8 @@ from rlc.data.text.cut import count_words
 S = TypeVar("S")
 R = TypeVar("R")
 T = TypeVar("T")
+LABEL = 8  # tokens of a mark such as <12>
+MARGIN = 32  # tokens: the template around a text may differ a little
 LETTERS = 16  # of a long token, each of which may be a token of another tokenizer
 BETWEEN = "\n\n"  # stands between the texts of a group
 
@@ -81,6 +83,23 @@ def paginate(
         pages.append((start, start + end))
         start += end
     return pages
+
+
+def bound_pages(
+    parts: Sequence[str], tokenizer: Tokenizer, least_words: int, most_words: int
+) -> tuple[int, int]:
+    """Bound the number of pages that `paginate` makes, and the tokens of the largest with a label after every part."""
+    counts = [(count_words(part), tokenizer.count(part) + LABEL) for part in parts]
+    largest = 0
+    for start in range(len(counts)):
+        words = tokens = 0
+        for more, size in counts[start:]:
+            words += more
+            if words > most_words and tokens:
+                break
+            tokens += size
+        largest = max(largest, tokens)
+    return sum(words for words, _ in counts) // least_words + 1, largest
 
 
 def _choices(parts: Sequence[str], least_words: int, most_words: int) -> tuple[str, list[int]]:

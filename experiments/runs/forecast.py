@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rlc.chunkers.base import Chunker
 from rlc.data.errors import DataError, UnsupportedError
 from rlc.data.loads import Foreseeable, PromptLoad
 from rlc.data.plain import parse_json
@@ -29,6 +30,7 @@ from rlc.pipeline.families import BUILDER, READER, role_of
 from rlc.pipeline.gpu_cost import GpuPlan, Planned
 from rlc.pipeline.gpu_machine import Machine, machine_installed
 from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.readers.support.searching import Searcher
 
 FILE = "estimate.json"
 FIGURES = ("calls", "prompt_tokens", "computed_tokens", "output_tokens", "cut_documents", "seconds")
@@ -99,11 +101,26 @@ def _forecast(name: str, specs: Sequence[Spec], examples: Sequence[Example], bui
         said: list[PromptLoad] | None = None
         if isinstance(reader, Foreseeable):
             said = reader.reads(examples)
+            said = said and [*said, *_preparing(reader, examples)]
         elif role_of(spec) == "router":  # one that says nothing reads nothing itself
             said = []
         loads = None if loads is None or said is None else [*loads, *said]
     engine = getattr(readers[0], "llm", None)
     return Forecast(name, len(examples), loads, engine)
+
+
+def _preparing(reader: object, examples: Sequence[Example]) -> list[PromptLoad]:
+    """What a reader's chunkers ask of a language model, once a document, or for every document of a collection."""
+    settings = [value for name, value in vars(reader).items() if not name.startswith("_")]
+    searching = [reader, *(value for value in settings if isinstance(value, Searcher))]
+    loads: list[PromptLoad] = []
+    for part in searching:
+        chunker = getattr(part, "chunker", None)
+        if isinstance(chunker, Chunker):
+            asked = {example.document_id: example.document for example in examples}
+            documents = getattr(part, "collection", None) or asked.values()
+            loads += [load for document in documents for load in chunker.prepares(document)]
+    return loads
 
 
 def _within(spec: Spec, compared: set[str]) -> list[Spec]:

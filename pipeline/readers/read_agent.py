@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rlc.chunkers.gist import PART_TOKENS, PAUSE_TOKENS
-from rlc.chunkers.support.summaries import paginate
+from rlc.chunkers.support.summaries import bound_pages, paginate
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Role
 from rlc.data.records import Answer, Document, Evidence, Example, by_document
-from rlc.data.text.cut import count_words
 from rlc.pipeline.readers.support.asking import MARGIN, tokens_of
 from rlc.pipeline.readers.support.moves import BETWEEN, followed, pieces_of, room_for, span_of
 from rlc.pipeline.readers.support.strategy import Strategy
@@ -92,10 +91,8 @@ class ReadAgent(Strategy):
         """Bound the prompts: the document twice, for pages and gists, then twice the gists for each question."""
         loads: list[PromptLoad] = []
         for document, asked in by_document(examples).items():
-            parts = self._parts(asked[0])
-            words = sum(count_words(part.page_content) for part in parts)
-            pages = words // self.least_words + 1
-            page = self._largest_page(parts)
+            parts = [part.page_content for part in self._parts(asked[0])]
+            pages, page = bound_pages(parts, self.llm.tokenizer, self.least_words, self.most_words)
             gists = pages * (self.gist_tokens + MARGIN)
             frames = [self._prompt(name, asked[0], text="") for name in ("pause", "gist")]
             for frame, new in zip(frames, (PAUSE_TOKENS, self.gist_tokens), strict=True):
@@ -134,20 +131,3 @@ class ReadAgent(Strategy):
 
     def _parts(self, example: Example) -> list[Document]:
         return pieces_of(example.document, PART_TOKENS, self.llm.tokenizer)
-
-    def _largest_page(self, parts: Sequence[Document]) -> int:
-        """Bound the tokens of a page, with a label after every part."""
-        counts = [
-            (count_words(part.page_content), self.llm.tokenizer.count(part.page_content) + 8)
-            for part in parts
-        ]
-        largest = 0
-        for start in range(len(counts)):
-            words = tokens = 0
-            for more, size in counts[start:]:
-                words += more
-                if words > self.most_words and tokens:
-                    break
-                tokens += size
-            largest = max(largest, tokens)
-        return largest

@@ -69,6 +69,16 @@ def test_no_chunk_is_larger_than_its_chunker_says(name, tokenizer, examples):
     assert len(loads) == len(examples)
 
 
+@pytest.mark.parametrize("name", sorted(CHUNKERS))
+def test_no_chunker_asks_a_model_more_than_it_says(name, make_example):
+    document = make_example("1", "Who?", TEXT).document
+    chunker = build(CHUNKER, name, sizes=SCALES, overlap=8)
+    loads = chunker.prepares(document)
+    spent = sum(chunk.metadata.get("index_tokens", 0) for chunk in chunker.split(document))
+    assert spent <= sum(load.questions * (load.length + load.answer_tokens) for load in loads)
+    assert bool(spent) == bool(loads)
+
+
 @pytest.mark.parametrize("name", sorted(RETRIEVERS))
 def test_no_retriever_hands_out_more_than_it_says(name, examples):
     cutter = build(CHUNKER, "hierarchy", sizes=SCALES)

@@ -5,6 +5,7 @@ import pytest
 from rlc.data.errors import UnsupportedError
 from rlc.data.records import Dataset
 from rlc.data.store import Store
+from rlc.experiments.chunk_lab.methods import build_chunker
 from rlc.experiments.report.sections.planned import planned
 from rlc.experiments.runs import forecast
 from rlc.experiments.runs.compare import documents_together, execute
@@ -148,6 +149,19 @@ def test_a_routers_arms_count_where_nobody_else_reads_them(run):
     assert [one.reader for one in alone] == ["auto"]
     assert alone[0].computed_tokens == sum(one.computed_tokens for one in both)
     assert [one.reader for one in forecasts(run.specs, run.dataset)] == ["rag", "long"]
+
+
+def test_what_a_chunker_asks_of_a_model_counts_once_a_document(run):
+    scripted = {"use": "scripted", "answers": {"": "a summary"}}
+    chunker = {"use": "tree", "llm": scripted, "segment": 4}
+    rag = {"use": "rag", "chunker": chunker, "retriever": "bm25", "llm": scripted}
+    plain = {**rag, "chunker": {"use": "recursive", "size": 64}}
+    specs = Recipe({"tree": rag, "plain": plain}).completed()
+    tree, without = forecasts(specs, run.dataset)
+    made = build_chunker(specs["tree"]["chunker"])
+    asked = [load for name in run.dataset.asked for load in made.prepares(run.dataset.documents[name])]
+    assert asked
+    assert len(tree.loads) - len(without.loads) == len(asked)
 
 
 def test_arms_that_two_voters_share_count_once(run):
