@@ -62,8 +62,12 @@ def method_of(spec: Mapping[str, Any]) -> str:
 
     >>> method_of({"use": "long", "llm": {"use": "hf-kv", "sees": "question", "kv": {"use": "snapkv"}}})
     'snapkv, question seen'
+    >>> method_of({"use": "fused", "fusion": {"use": "ape"}})
+    'passages by ape'
     """
-    engine = spec.get("llm")
+    engine, fusion = spec.get("llm"), spec.get("fusion")
+    if isinstance(fusion, Mapping):
+        return f"passages by {fusion['use']}"
     if _keeps_less(spec) and isinstance(engine, Mapping):
         return f"{engine['kv']['use']}{', question seen' * (engine.get('sees') == 'question')}"
     return {"long": "whole text", "rag": "passages"}.get(str(spec.get("use")), str(spec.get("use")))
