@@ -17,8 +17,8 @@ from rlc.chunkers.base import Chunker
 from rlc.data.errors import DataError, UnsupportedError
 from rlc.data.loads import Foreseeable, PromptLoad
 from rlc.data.plain import parse_json
-from rlc.data.protocols import LLM, Floats, Prompt, TokenEmbeddings
-from rlc.data.records import Dataset, Example
+from rlc.data.protocols import LLM, Floats, Prompt, TokenEmbeddings, together
+from rlc.data.records import Dataset, Example, Usage
 from rlc.data.spec import Builder, Finish, Spec, fingerprint
 from rlc.data.tokens import ApproximateTokenizer
 from rlc.experiments.runs.kept import as_json, read_kept, write_kept
@@ -36,6 +36,7 @@ FILE = "estimate.json"
 FIGURES = ("calls", "prompt_tokens", "computed_tokens", "output_tokens", "cut_documents", "seconds")
 PROBE_WORDS = 400  # length of the text on which an engine's speed is measured
 PROBE_ANSWER = 16
+PROBE_QUESTIONS = 4  # on the text, of an engine of this process that answers side by side
 
 
 @dataclass(frozen=True)
@@ -184,12 +185,13 @@ def weightless(window: int) -> Finish:
 def measure_speed(llm: LLM) -> Speed | None:
     """Ask the engine something short and unrelated, twice; the first call also loads it. None where it failed."""
     text = " ".join(f"word{i}" for i in range(PROBE_WORDS))
-    first, second = (Prompt(f"{start} {text}", "Repeat the list.") for start in ("A", "B"))
-    llm.generate([first], max_tokens=1)
-    [answer] = llm.generate([second], max_tokens=PROBE_ANSWER)
-    if answer.error is not None:
+    llm.generate([Prompt(f"A {text}", "Repeat the list.")], max_tokens=1)
+    questions = min(together(llm), PROBE_QUESTIONS) if getattr(llm, "probed", False) else 1
+    second = [Prompt(f"B {text}", f"Repeat the list{'!' * i}.") for i in range(questions)]
+    answers = llm.generate(second, max_tokens=PROBE_ANSWER)
+    if any(answer.error is not None for answer in answers):
         return None
-    usage = answer.usage
+    usage = Usage.total(answer.usage for answer in answers)
     prefill = usage.prefill_seconds or usage.seconds or 1.0
     decode = usage.decode_seconds or usage.seconds or 1.0
     return Speed(

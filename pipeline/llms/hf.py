@@ -51,8 +51,8 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
         prefill_step: prompt tokens computed at a time; bounds the memory of a long prompt. Of 1,834 and 4,960 tokens,
             4,096 at a time take 0.85 times the CPU seconds of 1,024.
         keep_prefix: whether to keep the cache between prompts.
-        side_by_side: prompts that are answered at a time, as far as they fit the window together: they take no more
-            memory than one prompt that fills it. 1 answers one after the other.
+        side_by_side: prompts that are answered at a time, as far as their keys and values take no more memory than one
+            prompt that fills the window, or 1 GiB. 1 answers one after the other.
         temperature: 0 decodes greedily; above 0 samples, seeded by the call's seed and the prompt. A call's own goes
             before it.
         template: `chat` uses the model's own chat template; `plain` joins the parts with blank lines.
@@ -238,7 +238,7 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
 
     @cached_property
     def _strip(self) -> Strip:
-        return Strip(self._model, self._step, room=self._window or self._positions)
+        return Strip(self._model, self._step, self._window or self._positions)
 
     # -- loading -------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,10 @@ from rlc.pipeline.llms.support.growing_cache import GrowingLayer, growing_cache
 if TYPE_CHECKING:
     import torch
 
+MEMORY = (
+    2**30
+)  # bytes that prompts side by side may have for keys and values, also where the window takes fewer
+
 
 @dataclass(eq=False)
 class Path:
@@ -27,18 +31,18 @@ class Path:
 class Strip:
     """What a causal model has read, for prompts that are answered side by side.
 
-    Closed paths stay for prompts that begin alike, as long as there is room.
+    Closed paths stay for prompts that begin alike, in as many columns as one prompt may have.
 
     Args:
         model: of transformers; all its layers attend to everything before them, positions are rotary.
         step: prompt tokens computed at a time.
-        room: columns beyond which closed paths are given up.
+        window: the most tokens of one prompt and its answer.
     """
 
-    def __init__(self, model: Any, step: int, room: int) -> None:  # noqa: ANN401 - a transformers model
+    def __init__(self, model: Any, step: int, window: int) -> None:  # noqa: ANN401 - a transformers model
         self._model = model
         self._step = step
-        self._room = room
+        self._window = window
         self._cache = growing_cache()
         self._open: list[Path] = []
         self._closed: list[Path] = []
@@ -63,6 +67,12 @@ class Strip:
         answers = (len(self._open) + 1) * beside
         return len(self._live(self._open)) + len(ids) - shared + answers <= self._room
 
+    @property
+    def _room(self) -> int:
+        """The most columns of open paths: as many as one prompt may have, or as take `MEMORY`."""
+        held = sum(layer.nbytes for layer in _layers(self._cache))
+        return max(self._window, MEMORY * self.columns // held if held else 0)
+
     def open(self, ids: Sequence[int]) -> "tuple[Path, int, torch.Tensor]":
         """Read a prompt; what it shares with a path, token for token from the start, is not computed again.
 
@@ -75,7 +85,7 @@ class Strip:
 
         near, shared = self._nearest(ids)
         path = Path(list(ids[:shared]), near.columns[:shared] if near else torch.empty(0, dtype=torch.int64))
-        if self.columns + len(ids) - shared > self._room:
+        if self._closed and self.columns - len(self._live([*self._open, path])) > self._window:
             self._closed = []
             self._compact(path)
         rest = list(ids[shared:])

@@ -1,9 +1,12 @@
 """The estimate that is made before a run, kept beside what was measured, and shown by the report."""
 
+from dataclasses import replace
+
 import pytest
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.records import Dataset
+from rlc.data.protocols import Generation
+from rlc.data.records import Dataset, Usage
 from rlc.data.store import Store
 from rlc.experiments.chunk_lab.methods import build_chunker
 from rlc.experiments.report.sections.planned import planned
@@ -178,6 +181,30 @@ def test_arms_that_two_voters_share_count_once(run):
 
 def test_an_engine_that_fails_has_no_speed():
     assert measure_speed(ScriptedLLM({"never": "x"})) is None
+
+
+class Probed(ScriptedLLM):
+    """An engine of this process, eight prompts side by side: a prompt takes 2 s of reading, a token 0.5 s of a step."""
+
+    probed = True
+    together = 8
+
+    def generate(self, prompts, **wishes):
+        usage = Usage(
+            prompt_tokens=20, cached_tokens=10, output_tokens=4, prefill_seconds=2, decode_seconds=2
+        )
+        return [replace(one, usage=usage) for one in super().generate(prompts, **wishes)]
+
+
+def test_an_engine_that_answers_side_by_side_is_timed_at_that():
+    """Four questions on one text: 40 tokens in 8 s, and 16 in 8 s; of one that is paid for, one is asked."""
+    llm = Probed({"": "x"})
+    assert measure_speed(llm) == Speed(prefill=5, decode=2)
+    asked = []
+    llm.generate = lambda prompts, **_: asked.append(len(prompts)) or [Generation("x")]
+    llm.probed = False
+    measure_speed(llm)
+    assert asked == [1, 1]
 
 
 def test_an_engine_says_how_many_documents_it_wants():

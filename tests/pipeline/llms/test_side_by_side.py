@@ -9,7 +9,7 @@ import torch
 from rlc.data.protocols import Prompt, Sampling, together
 from rlc.data.records import Usage
 from rlc.pipeline.llms.hf import HfLLM
-from rlc.pipeline.llms.support import side_by_side
+from rlc.pipeline.llms.support import side_by_side, strip
 from rlc.pipeline.llms.support.folded_attention import NAME, folded, folded_attention
 from rlc.pipeline.llms.support.strip import Strip
 
@@ -75,7 +75,7 @@ def test_one_pass_a_step(engine, monkeypatch):
     """Four answers of ten tokens, of which reading gives the first: nine passes, not thirty-six."""
     passes = []
     advance = Strip.advance
-    monkeypatch.setattr(Strip, "advance", lambda strip, *step: passes.append(step) or advance(strip, *step))
+    monkeypatch.setattr(Strip, "advance", lambda own, *step: passes.append(step) or advance(own, *step))
     answers = engine().generate(ON_ONE, max_tokens=10)
     assert sum(one.usage.output_tokens for one in answers) == 40
     assert [len(paths) for paths, _ in passes] == [4] * 9
@@ -103,21 +103,30 @@ def test_logs_that_grow_are_read_on_from_where_they_ended(engine):
     assert [one.usage.cached_tokens for one in longer] == [llm.count(Prompt("", log)) for log in logs]
 
 
-def test_together_they_take_no_more_room_than_the_window(engine):
-    """Prompts of about 110 tokens: of a window of 260 two have room."""
-    prompts = [Prompt("", f"{i} " * 30) for i in range(10, 15)]
-    llm = engine(window=260)
+def held_in_steps(llm, monkeypatch):
+    """What each step moves on, and how many columns are held then."""
     held = []
     advance = llm._strip.advance
-    llm._strip.advance = lambda paths, tokens: (
-        held.append((len(paths), llm._strip.columns)) or advance(paths, tokens)
-    )
-    same(
-        llm.generate(prompts, max_tokens=6, logprobs=True),
-        engine(1).generate(prompts, max_tokens=6, logprobs=True),
-    )
+    note = lambda paths, tokens: held.append((len(paths), llm._strip.columns)) or advance(paths, tokens)  # noqa: E731
+    monkeypatch.setattr(llm._strip, "advance", note)
+    return held
+
+
+def test_together_they_take_no_more_room_than_the_window(engine, monkeypatch):
+    """Prompts of about 110 tokens: of a window of 260 two have room; what is closed may take as much again."""
+    prompts = [Prompt("", f"{i} " * 30) for i in range(10, 15)]
+    wanted = engine(1).generate(prompts, max_tokens=6, logprobs=True)
+    monkeypatch.setattr(strip, "MEMORY", 0)
+    llm = engine(window=260)
+    held = held_in_steps(llm, monkeypatch)
+    same(llm.generate(prompts, max_tokens=6, logprobs=True), wanted)
     assert {count for count, _ in held} == {1, 2}
-    assert max(columns for _, columns in held) <= 260
+    assert max(columns for _, columns in held) <= 2 * 260
+    monkeypatch.setattr(strip, "MEMORY", 400 * llm._strip.bytes_of(llm._strip._closed[-1]) // 110)
+    llm = engine(window=260)
+    held = held_in_steps(llm, monkeypatch)
+    same(llm.generate(prompts, max_tokens=6, logprobs=True), wanted)
+    assert max(count for count, _ in held) == 3
 
 
 @pytest.mark.parametrize("where", ["open", "advance"])
@@ -127,9 +136,9 @@ def test_what_fails_for_one_prompt_fails_it_alone(engine, monkeypatch, where):
     bad = llm._chat.encode(MIXED[3])
     run = Strip._run
 
-    def fails(strip, cache, ids, positions, mask, keep=1):
+    def fails(own, cache, ids, positions, mask, keep=1):
         """Out of memory for the bad prompt's last token, or for every step in which one stands behind it."""
-        output = run(strip, cache, ids, positions, mask, keep)
+        output = run(own, cache, ids, positions, mask, keep)
         if where == "open" and (ids[-1], positions[-1]) == (bad[-1], len(bad) - 1) and keep == 1:
             raise RuntimeError("out of memory")
         if where == "advance" and mask is not None and len(bad) in positions and ids != bad:
