@@ -126,9 +126,10 @@ class Strip:
         return logits
 
     def close(self, path: Path) -> None:
-        """Say that nothing more will be put behind a path."""
-        self._open.remove(path)
-        self._closed.append(path)
+        """Say that nothing more will be put behind a path, if it was not given up with all others."""
+        if path in self._open:
+            self._open.remove(path)
+            self._closed.append(path)
 
     def clear(self) -> None:
         """Give up all that was read."""
@@ -258,11 +259,15 @@ class Strip:
         live = self._live(paths)
         if len(live) == self.columns:
             return
-        for path in paths:
-            path.columns = torch.searchsorted(live, path.columns)
-        with torch.inference_mode():
-            for layer in _layers(self._cache):
-                layer.keep(live)
+        try:
+            with torch.inference_mode():
+                for layer in _layers(self._cache):
+                    layer.keep(live)
+            for path in paths:
+                path.columns = torch.searchsorted(live, path.columns)
+        except BaseException:  # broken off, half of it would stand at wrong places
+            self.clear()
+            raise
 
     def _cut(self, columns: int) -> None:
         """Give up what was put behind so many columns; a pass that was broken off leaves some layers longer."""

@@ -9,7 +9,7 @@ import torch
 from rlc.data.protocols import Prompt, Sampling, together
 from rlc.data.records import Usage
 from rlc.pipeline.llms.hf import HfLLM
-from rlc.pipeline.llms.support import side_by_side, strip
+from rlc.pipeline.llms.support import growing_cache, side_by_side, strip
 from rlc.pipeline.llms.support.folded_attention import NAME, folded, folded_attention
 from rlc.pipeline.llms.support.strip import Strip
 
@@ -165,6 +165,27 @@ def test_a_call_that_is_broken_off_leaves_a_good_strip(engine):
     same(
         llm.generate(MIXED, max_tokens=6, logprobs=True),
         engine(1).generate(MIXED, max_tokens=6, logprobs=True),
+    )
+
+
+def test_columns_that_are_half_moved_are_given_up(engine, monkeypatch):
+    """An interrupt between the layers, when the first already holds fewer columns."""
+    llm = engine()
+    llm.generate(MIXED, max_tokens=6)
+    keep, moved = growing_cache.GrowingLayer.keep, []
+
+    def interrupted(layer, columns):
+        if moved:
+            raise KeyboardInterrupt
+        moved.append(keep(layer, columns))
+
+    monkeypatch.setattr(growing_cache.GrowingLayer, "keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        llm.generate(ON_ONE, max_tokens=6)
+    monkeypatch.undo()
+    same(
+        llm.generate(ON_ONE, max_tokens=6, logprobs=True),
+        engine(1).generate(ON_ONE, max_tokens=6, logprobs=True),
     )
 
 
