@@ -17,7 +17,7 @@ class ScoringInProcess:
     window: Any  # tokens
     _chat: Chat
     _model: Any  # of transformers
-    _begin: Callable[[int], None]  # is told how long a text is
+    _begin: Callable[[int], None]  # is told how long a prompt is
 
     def logprobs(self, contexts: Sequence[str], texts: Sequence[str]) -> list[TokenLogprobs]:
         """How likely every token of each text is, given its context: see `rlc.data.protocols.Scorer`.
@@ -51,7 +51,7 @@ class ScoringInProcess:
         targets = ids[max(len(before), 1) :]
         if len(targets):
             model = self._model
-            self._begin(len(ids))
+            self._begin(len(before))
             with torch.inference_mode():
                 states = model(ids[None], use_cache=False, logits_to_keep=len(targets) + 1)
                 likely = states.logits[0, :-1].float().log_softmax(-1)

@@ -300,3 +300,12 @@ def test_an_answer_without_looks_is_what_it_was_before_there_were_any():
 
 def test_both_kinds_are_here():
     assert sum(isinstance(looks, Placing) for looks in SMALL) == 4
+
+
+def test_a_given_text_is_scored_as_if_it_were_written(tiny_llm_folder):
+    looks = Quest(tokens=4, page=2, dense=0)
+    context, text = "The cat saw the other theme. ", "Nobody knows the weather"
+    [own] = engine(tiny_llm_folder, None).logprobs([context], [text])
+    [chosen] = engine(tiny_llm_folder, looks).logprobs([context], [text])
+    assert chosen.values[0] == pytest.approx(own.values[0], abs=1e-4), "the context is read as ever"
+    assert abs(chosen.values[1:] - own.values[1:]).max() > 1e-2
