@@ -20,7 +20,7 @@ class DualChunk(Placing):
     s + w - 1 into earlier ones. No distance exceeds s + w - 1, whatever the length.
 
     Source: An et al., ICML 2024, arXiv 2402.17463, whose s and s + w are three quarters and all of the model's
-    positions.
+    positions; their code takes 11 and 12 sixteenths, and s + w as the largest distance.
 
     Args:
         chunk: s, in tokens; None takes three quarters of the model's positions.

@@ -16,9 +16,10 @@ class LongHeads(Choosing):
 
     A chunk is represented by its keys, each weighed by the softmax of its product with the chunk's mean key.
 
-    Source: Lu et al., Findings of EMNLP 2024, arXiv 2402.10685 (chunks of 256). The authors represent a chunk by
-    attention of its queries, which are not kept here, choose while the prompt is read too, and number the chosen chunks
-    anew so that the text may exceed the window; here keys stay where they are, and the window is the model's.
+    Source: Lu et al., Findings of EMNLP 2024, arXiv 2402.10685 (chunks of 256). The authors weigh a chunk's keys from the
+    mean of what its queries attend to, which are not kept here, choose while the prompt is read too, and number the
+    chosen chunks anew so that the text may exceed the window; here keys stay where they are, and the window is the
+    model's.
 
     Args:
         tokens: that are looked at, at most.

@@ -241,7 +241,16 @@ def said(llm, prompts=PROMPTS):
     return [answer.text for answer in answers]
 
 
-@pytest.mark.parametrize("looks", [SelfExtend(group=4, near=12), Quest(tokens=16, page=4, dense=0)], **named)
+@pytest.mark.parametrize(
+    "looks",
+    [
+        SelfExtend(group=4, near=12),
+        Quest(tokens=16, page=4, dense=0),
+        Squeezed(tokens=12, clusters=0.2),
+        RecycledAttention(tokens=12, stride=3),
+    ],
+    **named,
+)
 def test_the_engine_looks_so_on_a_kept_prefix_too(tiny_llm_folder, looks):
     llm = engine(tiny_llm_folder, looks)
     both, own = said(llm), said(engine(tiny_llm_folder, None))
