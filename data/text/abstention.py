@@ -1,6 +1,7 @@
 """Abstention: an answer that says that the text does not tell."""
 
 import re
+from functools import lru_cache
 
 import regex
 
@@ -61,6 +62,7 @@ _WORD = regex.compile(r"\w+")
 _LONGEST = 1000  # characters: who says nothing says it in fewer
 
 
+@lru_cache(maxsize=1024)  # the judge asks for all sentences of an answer, and its row for the first two again
 def says_nothing(sentence: str) -> bool:
     """Whether a sentence, as `plain` leaves it, says that the text does not tell, in English or one of `LANGUAGES`.
 
@@ -86,4 +88,4 @@ def abstains(text: str) -> bool:
     >>> abstains("The chunks do not mention a horse. They are about his clerk.")
     True
     """
-    return any(abstaining(text)[:2])
+    return any(map(says_nothing, sentences(plain(text))[:2]))

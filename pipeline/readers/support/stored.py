@@ -4,7 +4,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from rlc.data.completed import answers_as_completed
 from rlc.data.errors import DataError, RlcError
@@ -107,19 +107,27 @@ class StoredReader:
 
     def keys(self, examples: Sequence[Example]) -> list[str]:
         """The store's keys: what the reader is, what is asked and in which words, and the document (name, kind, text)."""
-        digests: dict[str, str] = {}
-        for example in examples:
-            if example.document_id not in digests:
-                text = example.document.page_content.encode("utf-8", "surrogatepass")
-                digests[example.document_id] = hashlib.blake2b(text, digest_size=16).hexdigest()
         return [
             fingerprint(
-                [FORMAT, self.identity, example.id, example.question, *about, digests[about[0]], *worded]
+                [
+                    FORMAT,
+                    self.identity,
+                    example.id,
+                    example.question,
+                    *about,
+                    _digest(example.document.page_content),
+                    *worded,
+                ]
             )
             for example in examples
             for about in [(example.document_id, str(example.document.metadata.get("kind", "")))]
             for worded in [[asdict(example.wording)] if example.wording else []]
         ]
+
+
+@lru_cache(maxsize=256)  # every reader of a run asks for that of every document, twice
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _searching(usage: Usage) -> Usage:
