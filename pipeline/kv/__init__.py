@@ -14,6 +14,7 @@ KEPT = {
     "q-filters": "rlc.pipeline.kv.q_filters:QFilters",
     "duo-attention": "rlc.pipeline.kv.duo_attention:DuoAttention",
     "lacache": "rlc.pipeline.kv.lacache:LaCache",
+    "hash-evict": "rlc.pipeline.kv.hash_evict:HashEvict",
     "knorm": "rlc.pipeline.kv.library:KNorm",
     "keydiff": "rlc.pipeline.kv.library:KeyDiff",
     "lagkv": "rlc.pipeline.kv.library:LagKV",
@@ -37,6 +38,9 @@ KEPT = {
     "think": "rlc.pipeline.kv.library:ThinK",
     "kivi": "rlc.pipeline.kv.kivi:KIVI",
     "mikv": "rlc.pipeline.kv.mikv:MiKV",
+    "kvzap": "rlc.pipeline.kv.fetched:KVzap",
+    "expected-attention-stats": "rlc.pipeline.kv.fetched:ExpectedAttentionStats",
+    "lu-kv": "rlc.pipeline.kv.fetched:LUKV",
 }
 
 __getattr__, __dir__ = lazy_attributes(__name__, KEPT)

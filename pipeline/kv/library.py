@@ -25,11 +25,23 @@ class Library(Press):
         return 0
 
     def begin(self, model: Any) -> Any:  # noqa: ANN401
-        import kvpress
-
-        press = self.press(kvpress)
+        press = self.press(load_kvpress())
         press.post_init_from_model(model)
         return press if self.rereads else _Guarded(press, self.observes, draws=self.draws)
+
+
+def load_kvpress() -> Any:  # noqa: ANN401 - the module
+    """Import kvpress, and take off the patch that it puts on all attention functions of this process.
+
+    The patch hides what single heads give up behind false keys, for all models; here that is masked, for one.
+    """
+    import kvpress
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS as FUNCTIONS
+
+    for name, function in list(FUNCTIONS.items()):
+        if function.__module__ == "kvpress.attention_patch":
+            FUNCTIONS.pop(name)  # lies above transformers' own
+    return kvpress
 
 
 class _Guarded:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from rlc.pipeline.kv.hash_evict import agreement
 from rlc.pipeline.kv.kivi import KIVI, rounded
 from rlc.pipeline.kv.lacache import LaCache
 from rlc.pipeline.kv.merger import gaussian_weights, runs_of
@@ -94,3 +95,11 @@ def test_attention_is_the_model_s_own(tiny_llm_folder):
         sums = attention_sums(attention, states, cache.layers[1].keys, turns, block=16)
     assert torch.allclose(sums[0], shown[0, :, 10:].sum(1).view(2, 2, -1).sum(1), atol=1e-5)
     assert queries(attention, states, turns).shape == (1, 4, 40, 8)
+
+
+def test_hashes_agree_the_more_the_smaller_the_angle():
+    keys = torch.tensor([[3.0, 0.0], [-1.0, 0.0], [1.0, 1.0]])
+    found = agreement(keys, torch.tensor([[1.0, 0.0]]), 1000)
+    assert found[0] == 1000  # the same direction, whatever its length
+    assert found[1] == 0
+    assert float(found[2]) == pytest.approx(750, abs=40)  # 45 of 180 degrees
