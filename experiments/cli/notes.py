@@ -1,10 +1,9 @@
 """What must be said under the table of a comparison."""
 
-import polars as pl
-
 from rlc.experiments.runs.scope import scopes
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.caveats import caveats
+from rlc.experiments.study.noted import answer_notes
 from rlc.experiments.study.silences import silences
 from rlc.experiments.study.study import Study
 
@@ -37,13 +36,6 @@ def notes(study: Study) -> list[str]:
     counted = errors.group_by("reader", "error").len().sort("reader", "error").head(FAILURES)
     lines += [f"{reader}: {count} failed: {error}" for reader, error, count in counted.iter_rows()]
     return [*lines, f"results: {run.folder}", f"more: rlc report {run.folder}"]
-
-
-def answer_notes(frame: pl.DataFrame) -> list[str]:
-    """What engines noted beside their answers, each note once a reader with the number of its answers."""
-    noted = frame.select("reader", note=pl.col("details").str.json_path_match("$.note")).drop_nulls("note")
-    counts = noted.group_by("reader", "note").len().sort("reader", "note")
-    return [f"{reader}: {count} answers {note}" for reader, note, count in counts.iter_rows()]
 
 
 def _aliases(run: StoredRun) -> list[str]:

@@ -5,6 +5,7 @@ from rlc.experiments.report.cells import count, name
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.runs.scope import searched
 from rlc.experiments.study.caveats import caveats
+from rlc.experiments.study.noted import answer_notes
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
@@ -69,7 +70,7 @@ def compared(study: Study) -> Section:
     return Section(
         "compared",
         "What was compared",
-        texts=[*_aliases(study), *caveats(study)],
+        texts=[*_aliases(study), *caveats(study), *(f"{note}." for note in answer_notes(study.run.frame))],
         tables=(table, settings),
     )
 

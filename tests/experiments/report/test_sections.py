@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from rlc.data.records import Answer, Dataset, Document, Evidence, Example, Usage
@@ -14,6 +15,7 @@ from rlc.experiments.report.figures.plots import style
 from rlc.experiments.report.figures.pricing import choose, curve, price_plot, price_table, priced
 from rlc.experiments.report.records import Section, Table
 from rlc.experiments.report.sections.answer import answer, sentences
+from rlc.experiments.report.sections.compared import compared
 from rlc.experiments.report.sections.extremes import extremes
 from rlc.experiments.report.sections.failures import failures
 from rlc.experiments.report.sections.length import length
@@ -103,6 +105,16 @@ def drawn(section: Section) -> None:
     with style():
         for plot in section.plots:
             assert plot.draw().axes
+
+
+def test_what_engines_noted_stands_with_the_readers():
+    given = study(reader("rag", lambda i: True), reader("long", lambda i: True))
+    noted = given.run.frame.with_columns(
+        details=pl.when(pl.col("reader") == "long").then(pl.lit('{"note": "are moved"}')).otherwise("details")
+    )
+    told = make_study(replace(given.run, frame=noted), dataset=DATA)
+    assert "long: 20 answers are moved." in compared(told).texts
+    assert not any("moved" in text for text in compared(given).texts)
 
 
 def test_retrieval_against_answers_by_hand():
