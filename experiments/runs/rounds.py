@@ -65,7 +65,7 @@ class Rounds:
 
     @property
     def documents(self) -> set[str]:
-        """Those for which every reader has answered every question."""
+        """Find the documents on which every reader has answered every question."""
         return {name for name, missing in self._missing.items() if missing == 0}
 
     def is_over(self, answered: Sequence[Example]) -> bool:
