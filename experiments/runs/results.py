@@ -278,8 +278,12 @@ def to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def write_results(frames: pl.DataFrame | Iterable[pl.DataFrame], file: Path) -> None:
+def write_results(
+    frames: pl.DataFrame | Iterable[pl.DataFrame], file: Path, about: Mapping[str, str] | None = None
+) -> None:
     """Write a table, in one piece or in many, whole or not at all, with a digest of all its bytes in its own footer.
+
+    `about` stands in the footer, too.
 
     Raises:
         StoreError: where it cannot be written.
@@ -289,7 +293,9 @@ def write_results(frames: pl.DataFrame | Iterable[pl.DataFrame], file: Path) -> 
     table = register_io_source(lambda *_: chain([first], pieces), schema=first.schema)
     with replaced(file) as draft:
         try:
-            table.sink_parquet(draft, metadata={"rlc": (MARK + BLANK).decode()}, row_group_size=GROUP)
+            table.sink_parquet(
+                draft, metadata={**(about or {}), "rlc": (MARK + BLANK).decode()}, row_group_size=GROUP
+            )
         except pl.exceptions.PolarsError as error:  # polars' own words for a full disk
             raise OSError(str(error)) from error
         with draft.open("r+b") as opened, mmap.mmap(opened.fileno(), 0) as raw:

@@ -19,7 +19,9 @@ from rlc.experiments.runs.loop import Answering, OnBatch, answer_in_turn, docume
 from rlc.experiments.runs.provenance import provenance
 from rlc.experiments.runs.results import FIGURES, RESULTS, Rows, read_results, write_results
 from rlc.experiments.runs.rounds import OnRound, Rounds, Standing
+from rlc.experiments.runs.scored_before import SCORED_BY, ScoredBefore, scoring_code
 from rlc.experiments.runs.summary import summarise
+from rlc.experiments.scorers.base import default_scorer
 from rlc.pipeline.families import BUILDER
 from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.readers.support.stored import StoredReader
@@ -114,7 +116,8 @@ class Run:
                     Standing(self._write(rows, readers, record, rounds), len(rounds.documents), rounds.of)
                 )
 
-        rows = scored_rows(answering, self.dataset, on_batch=on_batch, on_rows=on_rows)
+        scorer = default_scorer(self.dataset.measures, ScoredBefore(self.folder / RESULTS))
+        rows = scored_rows(answering, self.dataset, scorer, on_batch, on_rows)
         return Outcome(self, self._write(rows, readers, record), record)
 
     @property
@@ -132,7 +135,7 @@ class Run:
             done = rounds.documents
             frames = (frame.filter(pl.col("document_id").is_in(done)) for frame in frames)
             record = record | {PROVISIONAL: {"documents": len(done), "of": rounds.of}}
-        write_results(frames, self.folder / RESULTS)
+        write_results(frames, self.folder / RESULTS, {SCORED_BY: scoring_code()})
         summaries = summarise(read_results(self.folder / RESULTS, columns=FIGURES))
         record["models"] = self.models
         write_kept(self.folder / PROVENANCE, as_json(record))
