@@ -24,8 +24,8 @@ class Flare(Strategy):
     The model looks ahead up to `ahead_tokens`, of which the first sentence counts. Where all its tokens are at least as
     likely as `sure`, it stands. Else it is searched for without its tokens that are less likely than `likely`, which may be
     wrong, and the sentence is written anew with what is found in place of the passages before; of a sentence without
-    likely tokens, the question is searched for. The question itself is searched for first. The answer is what follows the
-    words "So the final answer is", or all that was written. Evidence are all passages that were read.
+    likely tokens, the question is searched for, as it is first of all. The answer is what follows the words "So the final
+    answer is", or all that was written. Evidence are all passages that were read.
 
     The engine must tell log-probabilities and go on from words that it has not written (hf, vllm).
 
@@ -73,15 +73,14 @@ class Flare(Strategy):
             raise NothingRetrieved("no passage was found for the question, or a step left none")
         read, said = dict[Evidence, None](), ""
         for _ in range(self.sentences):
-            left = self.total_tokens - self.llm.tokenizer.count(said)
-            if left < 1:
+            if self._left(said) < 1:
                 break
-            tokens = min(self.ahead_tokens, left)
-            written = yield from self._write("ahead", example, found, said, tokens, read)
+            written = yield from self._write("ahead", example, found, said, read)
             query = written.logprobs and query_for(written.text, written.logprobs, self.sure, self.likely)
-            if query is not None and (again := (yield from self._find(example, query or example.question))):
+            again = [] if query is None else (yield from self._find(example, query or example.question))
+            if again and _texts_of(again) != _texts_of(found):  # of the same it would say the same
                 found = again
-                written = yield from self._write("rewrite", example, found, said, tokens, read)
+                written = yield from self._write("rewrite", example, found, said, read)
             sentence = first_sentence(written.text)
             said = f"{said} {sentence}".strip()
             ended = written.finish_reason == "stop" and written.text.strip() == sentence
@@ -107,16 +106,10 @@ class Flare(Strategy):
         return found[: self.passages]
 
     def _write(
-        self,
-        name: str,
-        example: Example,
-        found: Sequence[Document],
-        said: str,
-        tokens: int,
-        read: dict[Evidence, None],
+        self, name: str, example: Example, found: Sequence[Document], said: str, read: dict[Evidence, None]
     ) -> Talk[Generation]:
         """What follows what is said, with the passages that fit, which are noted as read; how likely, when looking ahead."""
-        texts = [passage.page_content for passage in found]
+        texts, tokens = _texts_of(found), min(self.ahead_tokens, self._left(said))
         room = room_for_text(self.llm, self._prompt_of(example, [""] * len(texts), said), tokens)
         kept, _ = fit_passages(texts, room, self.llm.tokenizer, "middle")
         read |= {one: None for passage in found[:kept] for one in evidence_of(example.document_id, passage)}
@@ -127,12 +120,19 @@ class Flare(Strategy):
         )
         return written
 
+    def _left(self, said: str) -> int:
+        return self.total_tokens - self.llm.tokenizer.count(said)
+
     def _prompt_of(self, example: Example, texts: Sequence[str], said: str) -> Prompt:
         numbered = "".join(
             self._texts.fill("passage.text", number=i, passage=text) for i, text in enumerate(texts, 1)
         )
         framed = self._prompt("write", example, passages=numbered, asked=self._asked(example))
         return Prompt(framed.prefix, framed.question, framed.system, said)
+
+
+def _texts_of(passages: Sequence[Document]) -> list[str]:
+    return [passage.page_content for passage in passages]
 
 
 def query_for(text: str, tokens: TokenLogprobs, sure: float, likely: float) -> str | None:
