@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -14,6 +13,7 @@ from rlc.pipeline.kv.base import Press
 from rlc.pipeline.kv.support.left import Left
 from rlc.pipeline.kv.support.whole import Whole
 from rlc.pipeline.llms.hf import HfLLM
+from rlc.pipeline.llms.support.batching import shared_tokens
 from rlc.pipeline.llms.support.causal_model import load_model
 from rlc.pipeline.llms.support.llama_like import check_llama_like
 from rlc.pipeline.llms.support.thought import ROOM
@@ -90,7 +90,7 @@ class KvLLM(HfLLM):
         )
         check_llama_like(self._config, model, "the engine hf-kv", forgetful=not self._can_keep)
         self._border: int | None = (
-            None  # the prompt's tokens that are the document's; None while nothing is kept of it
+            None  # the prompt's tokens that are the document's; None while none is kept
         )
         self._left: Left | None = None
         self._sees = sees
@@ -140,7 +140,7 @@ class KvLLM(HfLLM):
         The document is what is the same, token for token, before another question.
         """
         other = Prompt(prompt.prefix, f"\u2603 {prompt.question}", prompt.system)
-        self._border = _shared(self._chat.encode(other), self._chat.encode(prompt)[:-1])
+        self._border = shared_tokens(self._chat.encode(other), self._chat.encode(prompt)[:-1])
         try:
             yield
         finally:
@@ -225,8 +225,3 @@ class KvLLM(HfLLM):
 
 
 _READ: WeakValueDictionary[str, Whole] = WeakValueDictionary()
-
-
-def _shared(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many tokens two texts begin with alike."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))

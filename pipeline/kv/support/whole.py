@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from rlc.pipeline.kv.base import Compresses, Press
 from rlc.pipeline.kv.support.left import Left
+from rlc.pipeline.llms.support.batching import shared_tokens
 from rlc.pipeline.llms.support.growing_cache import growing_cache
 from rlc.pipeline.llms.support.reading import Reading
 
@@ -53,8 +53,7 @@ class Whole(Reading):
         if not self.keeps_all:
             least = max(least, press.window or 1)
             self.hidden = [[] for _ in self.hidden]
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(self.ids, ids, strict=False))
-        shared = min(sum(1 for _ in same), max(0, len(ids) - least))
+        shared = min(shared_tokens(self.ids, ids), max(0, len(ids) - least))
         # A pass that was broken off, by an interrupt say, leaves layers longer than was noted.
         if not shared or self.cache.get_seq_length() != len(self.ids):
             self.forget()

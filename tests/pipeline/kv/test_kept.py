@@ -90,6 +90,8 @@ def test_the_laws(engine, whole, name, sees):
     assert heard(alone) == told([second])  # nor what was asked before, nor the steps in which it was read
     asked = second.usage.prompt_tokens
     read = asked if sees == "question" else second.usage.cached_tokens
+    if type(changed).footprint is Evicting.footprint:  # what gives up tokens, and no more
+        assert changed.footprint(read, 32).kept == pytest.approx(0.6, abs=0.01)
     footprint = changed.footprint(read, 32).bytes(read * 2 * 2 * 2 * 8) + (asked - read) * 256
     assert second.usage.kv_bytes == pytest.approx(footprint, rel=0.05)
 
