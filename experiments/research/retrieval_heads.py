@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from rlc.data.errors import DataError
+from rlc.data.errors import DataError, RlcError
 from rlc.data.protocols import Floats, Prompt, Seen, attending
 from rlc.data.records import Example
 from rlc.data.sets.niah import make
@@ -51,15 +51,17 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    llm = HfLLM(given.model)
-    examples = [
-        example
-        for length in map(int, given.lengths.split(","))
-        for example in make(
-            "single", length, given.depths, given.questions, given.seed, tokenizer=given.model
-        ).examples
-    ]
-    found = retrieval_heads(llm, examples, given.max_tokens)
+    try:
+        examples = [
+            example
+            for length in map(int, given.lengths.split(","))
+            for example in make(
+                "single", length, given.depths, given.questions, given.seed, tokenizer=given.model
+            ).examples
+        ]
+        found = retrieval_heads(HfLLM(given.model), examples, given.max_tokens)
+    except (RlcError, ValueError) as error:
+        parser.exit(1, f"error: {error}\n")
     settings = {"lengths": given.lengths, "depths": given.depths, "questions": given.questions}
     given.file.write_text(json.dumps(as_data(found, given.model, settings | {"seed": given.seed})) + "\n")
     for line in told(found):

@@ -7,7 +7,7 @@ from showing import ShowingLLM
 from rlc.data.errors import DataError
 from rlc.data.protocols import Seen
 from rlc.data.records import Document, Evidence, Example, Wording
-from rlc.experiments.research.retrieval_heads import as_data, copies, retrieval_heads, told
+from rlc.experiments.research.retrieval_heads import as_data, copies, main, retrieval_heads, told
 
 TEXT = "Hay hay hay. The lamp is in Paris now. Hay hay."
 NEEDLE = "The lamp is in Paris now."
@@ -79,3 +79,21 @@ def test_no_needle_recalled_is_told():
 
 def _bare():
     return Example("n", "Where?", Document(id="d", page_content=TEXT), answers=("Paris",))
+
+
+def test_the_command_says_in_a_line_what_is_wrong(tiny_llm_folder, tmp_path, monkeypatch, capsys):
+    given = [
+        str(tiny_llm_folder),
+        str(tmp_path / "heads.json"),
+        "--lengths",
+        "450",
+        "--depths",
+        "1",
+        "--max-tokens",
+        "4",
+    ]
+    monkeypatch.setattr("sys.argv", ["retrieval_heads", *given])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert "error: none of 1 needles was recalled: ask for shorter texts" in capsys.readouterr().err
+    assert not (tmp_path / "heads.json").exists()

@@ -9,6 +9,7 @@ from rlc.data.protocols import Attending, Prompt, Seen, attending
 from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.llms.support.watch import watched, weights
+from rlc.pipeline.looks import SelfExtend
 
 PROMPT = Prompt("The cat saw the other theme. " * 5, "Who saw the theme?", "sys")
 QUESTION = len(PROMPT.prefix)
@@ -170,3 +171,9 @@ def test_keys_that_were_dropped_are_told(ordinary, monkeypatch):
     with pytest.raises(UnsupportedError, match=r"of the prompt's \d+ tokens: keys were dropped"):
         ordinary.watch(PROMPT, attention)
     ordinary._forget()
+
+
+def test_other_ways_of_looking_are_refused(tiny_llm_folder):
+    llm = HfLLM(str(tiny_llm_folder), looks=SelfExtend(), dtype="float32", device="cpu")
+    with pytest.raises(UnsupportedError, match="without other attention functions"):
+        llm.watch(PROMPT, attention)
