@@ -104,6 +104,7 @@ EXTRAS = {
     "jieba": "sets",
     "rouge": "sets",
     "lightgbm": "lab",
+    "markitdown": "files",
     "ray": "ray",
 }
 """Which extra brings a module that the base does without."""

@@ -1,9 +1,10 @@
-"""A user's own folder: documents as `.txt`, `.md`, `.html` and `.pdf`, questions in `questions.jsonl`.
+"""A user's own folder: documents as text, Markdown, HTML, PDF, mail and office files, questions in `questions.jsonl`.
 
 The documents are all such files in the folder and below it, hidden ones left out. A document's id is its path from
 the folder, such as `reports/2024.pdf`; the questions are written as `rlc.data.formats.jsonl` says.
 """
 
+import hashlib
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,10 +13,11 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from rlc.data.errors import DataError
+from rlc.data.errors import DataError, MissingExtraError
 from rlc.data.formats.files import check_name, digest, leads_out, read_text
 from rlc.data.formats.html import read_html
 from rlc.data.formats.jsonl import read_questions
+from rlc.data.formats.office import CONVERTERS, read_mail, read_office
 from rlc.data.formats.pdf import read_pdf
 from rlc.data.records import Dataset
 
@@ -40,6 +42,8 @@ _READERS: Mapping[str, Callable[[Path], tuple[str, dict[str, Any]]]] = {
     ".html": read_html,
     ".htm": read_html,
     ".pdf": read_pdf,
+    ".eml": read_mail,
+    **dict.fromkeys(CONVERTERS, read_office),
 }
 
 
@@ -54,7 +58,13 @@ def load(root: Path) -> Dataset:
     asked = root / "questions.jsonl"
     examples = read_questions(asked, documents)
     read = [asked, *(root / name for name in documents)]
-    return Dataset(root.resolve().name, examples, documents, digest(root, read), root=root)
+    revision = digest(root, read)
+    # What made a text of a file belongs to what identifies it: another version may make another text.
+    if made := sorted(
+        {str(one.metadata["read_by"]) for one in documents.values() if "read_by" in one.metadata}
+    ):
+        revision = hashlib.blake2b("\n".join([revision, *made]).encode(), digest_size=16).hexdigest()
+    return Dataset(root.resolve().name, examples, documents, revision, root=root)
 
 
 def load_documents(root: Path) -> dict[str, Document]:
@@ -77,7 +87,11 @@ def load_documents(root: Path) -> dict[str, Document]:
         if leads_out(root, path):
             passed.append(f"{name.as_posix()} (a link out of the folder)")
         elif read is not None:
-            text, metadata = read(path)
+            try:
+                text, metadata = read(path)
+            except MissingExtraError:
+                passed.append(f"{name.as_posix()} (rlc[files] reads it)")
+                continue
             metadata = {"kind": "document", "title": path.stem, **metadata}
             documents[name.as_posix()] = Document(id=name.as_posix(), page_content=text, metadata=metadata)
         elif name.as_posix() != "questions.jsonl":

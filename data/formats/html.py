@@ -87,19 +87,33 @@ def read_html(path: Path) -> tuple[str, dict[str, Any]]:
     Raises:
         DataError: if the page is in another encoding, binary, or holds no text.
     """
+    text, title = _parsed(_decoded(read_bytes(path), str(path)), str(path))
+    if not text:
+        raise DataError(f"{path}: holds no text; if a script draws the page, save it from a browser as shown")
+    return text, {"title": title} if title else {}
+
+
+def html_text(page: str, name: str) -> str:
+    """The text of a page that is decoded already.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    return _parsed(page, name)[0]
+
+
+def _parsed(decoded: str, name: str) -> tuple[str, str]:
     from lxml import etree
 
-    page = _decoded(read_bytes(path), str(path)).encode()
+    page = decoded.encode("utf-8", "replace")
     parser = etree.HTMLParser(target=_Text(), encoding="utf-8", huge_tree=True)
     try:
         for start in range(0, len(page), _STEP):
             parser.feed(page[start : start + _STEP])
         text, title = parser.close()
     except etree.LxmlError as error:
-        raise DataError(f"{path}: cannot be read as HTML ({error}); save it from a browser anew") from error
-    if not text:
-        raise DataError(f"{path}: holds no text; if a script draws the page, save it from a browser as shown")
-    return text, {"title": title} if title else {}
+        raise DataError(f"{name}: cannot be read as HTML ({error}); save it from a browser anew") from error
+    return text, title
 
 
 def _decoded(raw: bytes, name: str) -> str:

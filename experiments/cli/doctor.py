@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rlc.data.errors import MissingExtraError, require
+from rlc.data.formats.scan import recogniser
 from rlc.data.weights import ALIASES, cache_folder
 from rlc.experiments.runs.provenance import git_revision, processor, versions
 
@@ -17,6 +18,8 @@ def examine(out: Path) -> Iterator[tuple[str, str]]:
     yield "processor", f"{processor()}, {os.cpu_count()} cores"
     yield "devices", _devices()
     yield "kvpress", _installed("kvpress")
+    yield "office files", _installed("markitdown")
+    yield "scanned pages", recogniser() or "tesseract is not installed: scanned PDFs are refused"
     cache = cache_folder()
     yield "cache", f"{cache} ({_size(cache)})"
     yield "disk", f"{shutil.disk_usage(_existing(cache)).free / 1e9:.0f} GB free at the cache"

@@ -63,8 +63,8 @@ def test_an_empty_and_a_binary_document_are_named(tmp_path):
 
 def test_what_is_not_read_is_said(tmp_path):
     (tmp_path / "a.txt").write_text("Plain.")
-    (tmp_path / "b.docx").write_bytes(b"PK")
-    with pytest.warns(UserWarning, match=r"1 file\(s\) are no documents and stay unread: b\.docx"):
+    (tmp_path / "b.odt").write_bytes(b"PK")
+    with pytest.warns(UserWarning, match=r"1 file\(s\) are no documents and stay unread: b\.odt"):
         load_documents(tmp_path)
 
 
