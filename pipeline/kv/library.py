@@ -1,5 +1,6 @@
 """The methods of kvpress, one class a method: its settings with their defaults, and the press that it makes of them."""
 
+import logging
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -38,6 +39,9 @@ def load_kvpress() -> Any:  # noqa: ANN401 - the module
     import kvpress
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS as FUNCTIONS
 
+    logging.getLogger("kvpress").setLevel(
+        logging.ERROR
+    )  # what it warns of, method by method, is said in their docstrings
     for name, function in list(FUNCTIONS.items()):
         if function.__module__ == "kvpress.attention_patch":
             FUNCTIONS.pop(name)  # lies above transformers' own
