@@ -11,7 +11,7 @@ from rlc.data.protocols import LLM, Generation, Prompt, Role, TokenLogprobs
 from rlc.data.records import Answer, Document, Evidence, Example
 from rlc.pipeline.context import fit_passages
 from rlc.pipeline.readers.support.asking import MARGIN, NothingRetrieved, evidence_of, room_for_text
-from rlc.pipeline.readers.support.reasoning import FINAL, answer_in, first_sentence
+from rlc.pipeline.readers.support.reasoning import Thought
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, search
@@ -81,12 +81,12 @@ class Flare(Strategy):
             if again and _texts_of(again) != _texts_of(found):  # of the same it would say the same
                 found = again
                 written = yield from self._write("rewrite", example, found, said, read)
-            sentence = first_sentence(written.text)
+            sentence = Thought(written.text).sentence
             said = f"{said} {sentence}".strip()
             ended = written.finish_reason == "stop" and written.text.strip() == sentence
-            if not sentence or ended or FINAL.search(sentence):
+            if not sentence or ended or Thought(sentence).concludes:
                 break
-        return Answer(answer_in(said), "", tuple(read))
+        return Answer(Thought(said).answer, "", tuple(read))
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
         """Bound the prompts: every sentence written twice, each time with as many passages as are read at a time."""
@@ -137,7 +137,7 @@ def _texts_of(passages: Sequence[Document]) -> list[str]:
 
 def query_for(text: str, tokens: TokenLogprobs, sure: float, likely: float) -> str | None:
     """What to search for before the first sentence of a text may stand: its likely tokens; None where it is sure."""
-    sentence = first_sentence(text)
+    sentence = Thought(text).sentence
     start = text.find(sentence)
     own = tokens.within(start, start + len(sentence))
     chances = np.exp(own.values)

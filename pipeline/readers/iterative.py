@@ -15,16 +15,7 @@ from rlc.pipeline.readers.support.asking import (
     room_for_text,
     tokens_of,
 )
-from rlc.pipeline.readers.support.reasoning import (
-    FINAL,
-    FOLLOW_UP,
-    MOST_PASSAGES,
-    ROUNDS,
-    Gathered,
-    answer_in,
-    first_sentence,
-    rounds_of,
-)
+from rlc.pipeline.readers.support.reasoning import MOST_PASSAGES, ROUNDS, Gathered, Thought, rounds_of
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, ask, search
@@ -113,16 +104,15 @@ class Iterative(Strategy):
             yield from self._find(read, example.question)
         for _ in range(self._rounds):
             task = self._task("next", example, log)
-            said = yield from self._think(nothing if apart else read, task, "think")
-            follow_up = FOLLOW_UP.search(said)
-            if not follow_up:
-                return answer_in(said)
+            thought = yield from self._think(nothing if apart else read, task, "think")
+            if not (asked := thought.follow_up):
+                return thought.answer
             shown = Gathered(example) if apart else read
-            yield from self._find(shown, follow_up[1])
-            task = self._texts.fill("follow_up.question", question=follow_up[1])
+            yield from self._find(shown, asked)
+            task = self._texts.fill("follow_up.question", question=asked)
             told = yield from self._think(shown, task, "sub-answer")
             read.add(shown.passages)
-            log += self._texts.fill("log.text", question=follow_up[1], answer=told)
+            log += self._texts.fill("log.text", question=asked, answer=told.said)
         return (yield from self._conclude(nothing if apart else read, log))
 
     def _ircot(self, read: Gathered) -> Talk[str]:
@@ -130,12 +120,11 @@ class Iterative(Strategy):
         yield from self._find(read, read.example.question)
         for _ in range(self._rounds):
             so_far = " ".join(thoughts) or self._texts.fill("log.none")
-            said = yield from self._think(read, self._task("thought", read.example, so_far), "think")
-            thought = said if FINAL.search(said) else first_sentence(said)
-            thoughts.append(thought)
-            if FINAL.search(thought) or len(read.passages) >= MOST_PASSAGES:
+            thought = yield from self._think(read, self._task("thought", read.example, so_far), "think")
+            thoughts.append(thought.step)
+            if thought.concludes or len(read.passages) >= MOST_PASSAGES:
                 break
-            yield from self._find(read, thought)
+            yield from self._find(read, thought.step)
             del read.passages[MOST_PASSAGES:]
         return (yield from self._conclude(read, f"{' '.join(thoughts)}\n\n"))
 
@@ -158,16 +147,10 @@ class Iterative(Strategy):
         reply = self._texts.fill("conclude.reply") if self.forced else ""
         length = tokens_of(read.example, self.max_tokens)
         task = self._task("conclude", read.example, log)
-        return answer_in((yield from self._think(read, task, "answer", length, reply)))
+        said = yield from self._think(read, task, "answer", length, reply)
+        return said.answer
 
-    def _think(
-        self,
-        read: Gathered,
-        task: str,
-        name: str,
-        length: int = 0,
-        reply: str = "",
-    ) -> Talk[str]:
+    def _think(self, read: Gathered, task: str, name: str, length: int = 0, reply: str = "") -> Talk[Thought]:
         """What the model writes with the passages that fit, newest last; in `thought_tokens` where no length is given."""
         length = length or self.thought_tokens
         frame = self._frame(read.example, [""] * len(read.passages), task)
@@ -178,7 +161,7 @@ class Iterative(Strategy):
             kept, read.cut_tokens = fit_passages(texts, room, self.llm.tokenizer, self.overflow)
         prompt = replace(self._frame(read.example, texts[:kept][::-1], task), reply=reply)
         [said] = yield from ask(self.llm, prompt, max_tokens=length, seed=self.seed, name=name)
-        return said.text.strip()
+        return Thought(said.text.strip())
 
     def _task(self, name: str, example: Example, log: str) -> str:
         return self._texts.fill(f"{name}.question", asked=self._asked(example), log=log)

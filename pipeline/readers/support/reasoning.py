@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from rlc.data.records import Document, Example
 from rlc.data.text.sentences import split_sentences
 
-FINAL = re.compile(r"(?:final )?answer is[:：]?\s*(.+)", re.IGNORECASE | re.DOTALL)
-FOLLOW_UP = re.compile(r"follow[- ]?up[:：]?\s*(.+)", re.IGNORECASE)
+_FINAL = re.compile(r"(?:final )?answer is[:：]?\s*(.+)", re.IGNORECASE | re.DOTALL)
+_FOLLOW_UP = re.compile(r"follow[- ]?up[:：]?\s*(.+)", re.IGNORECASE)
 MOST_PASSAGES = 15  # that IRCoT gathers
 
 ROUNDS: Mapping[str, int] = {"iter-drag": 5, "ircot": 8, "iter-retgen": 3, "self-ask": 5}
@@ -29,16 +29,39 @@ class Gathered:
         self.passages[:] = [*found, *(passage for passage in self.passages if passage.id not in again)]
 
 
-def answer_in(said: str) -> str:
-    """The answer that a text ends with, behind the words that announce it; else the text."""
-    found = FINAL.search(said)
-    return (found[1] if found else said).strip()
+@dataclass(frozen=True)
+class Thought:
+    """What a model wrote between searches."""
 
+    said: str
 
-def first_sentence(text: str) -> str:
-    """The first sentence of a text."""
-    found = split_sentences(text)
-    return text[found[0][0] : found[0][1]].strip() if found else text.strip()
+    @property
+    def follow_up(self) -> str:
+        """The question that it wants to have searched for; empty where it names none."""
+        found = _FOLLOW_UP.search(self.said)
+        return found[1] if found else ""
+
+    @property
+    def concludes(self) -> bool:
+        """Whether it announces an answer."""
+        return _FINAL.search(self.said) is not None
+
+    @property
+    def answer(self) -> str:
+        """What stands behind the words that announce an answer; without them all that was said."""
+        found = _FINAL.search(self.said)
+        return (found[1] if found else self.said).strip()
+
+    @property
+    def sentence(self) -> str:
+        """The first sentence; of a text without an end to one, all of it."""
+        found = split_sentences(self.said)
+        return self.said[slice(*found[0])].strip() if found else self.said.strip()
+
+    @property
+    def step(self) -> str:
+        """One step of the reasoning: the first sentence, or all of a text that concludes."""
+        return self.said.strip() if self.concludes else self.sentence
 
 
 def rounds_of(method: str, rounds: int, thought: int, length: int) -> Iterator[tuple[int, int, int]]:

@@ -5,7 +5,7 @@ import pytest
 from rlc.chunkers import SentenceChunker
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.readers.iterative import Iterative
-from rlc.pipeline.readers.support.reasoning import answer_in, first_sentence
+from rlc.pipeline.readers.support.reasoning import Thought
 from rlc.pipeline.readers.support.searching import Searcher
 from rlc.retrievers import BM25Retriever
 
@@ -144,8 +144,12 @@ def test_a_question_that_finds_nothing_says_so(make_example):
 
 def test_what_announces_an_answer():
     said = ["So the final answer is: 7", "the ANSWER is Bob.", "Bob", "So the answer is:\n4"]
-    assert [answer_in(one) for one in said] == ["7", "Bob.", "Bob", "4"]
-    assert [first_sentence(one) for one in ("Ann ran. Bob sat.", "", "no end")] == ["Ann ran.", "", "no end"]
+    assert [Thought(one).answer for one in said] == ["7", "Bob.", "Bob", "4"]
+    assert [Thought(one).sentence for one in ("Ann ran. Bob sat.", "", "no end")] == [
+        "Ann ran.",
+        "",
+        "no end",
+    ]
 
 
 def test_no_rounds_are_refused():
