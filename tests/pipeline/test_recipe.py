@@ -10,6 +10,7 @@ from rlc.data.errors import SpecError, WeightsError
 from rlc.data.spec import Builder
 from rlc.data.store import Store
 from rlc.pipeline import identity as identities
+from rlc.pipeline.families import takes
 from rlc.pipeline.former_names import first_names, present_names
 from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.recipe import Recipe, build_readers
@@ -156,7 +157,8 @@ def test_a_routers_part_holds_its_settings_and_how_its_arms_differ(recipe):
 
 @pytest.mark.parametrize("name", sorted(ROUTERS))
 def test_a_router_by_its_own_name(recipe, name):
-    asked = Recipe(recipe.readers, {**recipe.parts, "router-pre-route": {"llm": "@llm"}})
+    deciding = {f"router-{name}": {"llm": "@llm"}} if takes({"use": name}, "llm") else {}
+    asked = Recipe(recipe.readers, {**recipe.parts, **deciding})
     spec = asked.with_router(name).completed()[name]
     assert spec["use"] == name
     arms = spec["arms"] if "arms" in spec else [spec["rag"], spec["long"]]
