@@ -298,10 +298,8 @@ def load_predictions(
     for model in wanted:
         if model not in known:
             raise UsageError(unknown("model with recorded predictions", model, known))
-    ids: dict[_Key, list[str]] = defaultdict(list)
-    for example in load(root, strict=strict).examples:
-        group = (example.metadata["length"], example.metadata["type"], example.task)
-        ids[(*group, example.metadata["file"], example.question)].append(example.id)
+    written = [path.stat() for path, _ in _query_files(root)]
+    ids = _ids(root, strict, tuple((one.st_mtime_ns, one.st_size) for one in written))
     rows = [row for model in wanted for row in _recorded(folder / model, ids, strict)]
     frame = pl.DataFrame(rows, schema=dict.fromkeys(_Recorded._fields, pl.String), orient="row")
     unmatched = frame["example_id"].null_count()
@@ -310,6 +308,16 @@ def load_predictions(
             f"{unmatched} of {frame.height} recorded predictions match no question in {root}", stacklevel=2
         )
     return frame
+
+
+@functools.lru_cache(maxsize=1)  # each model is asked for by itself
+def _ids(root: Path, strict: bool, written: object) -> Mapping[_Key, Sequence[str]]:  # noqa: ARG001 - when, and how much
+    """The examples' ids by what a recorded answer tells of its question."""
+    ids: dict[_Key, list[str]] = defaultdict(list)
+    for example in load(root, strict=strict).examples:
+        group = (example.metadata["length"], example.metadata["type"], example.task)
+        ids[(*group, example.metadata["file"], example.question)].append(example.id)
+    return dict(ids)
 
 
 def recordings(root: Path, model: str) -> Recordings:
