@@ -112,7 +112,8 @@ CLUSTER = click.option(
 GPUS = click.option(
     "--gpus-per-worker",
     type=click.IntRange(min=0),
-    help="GPUs that each worker has for itself.  [default: an even share of this host's; in a cluster none]",
+    help="GPUs that each worker has for itself; 0 has them work on the processor.  [default: an even share of this host's, "
+    "where there are fewer than workers several on one; in a cluster none]",
 )
 
 
