@@ -40,9 +40,9 @@ def budgets(study: Study) -> Section | None:
         "equal-memory",
         "At equal memory",
         texts=(
-            "What an answer is read from, in bytes of keys and values: of its prompt, or of what a method keeps of it. A method of "
-            "rounding counts what it would store. The share that is kept is drawn against the same question's answer, so "
-            "that passages, the whole text and every method stand on one axis.",
+            "The keys and values that an answer is read from, in bytes: those of its prompt, or what a method keeps of them, its "
+            "question's included. Methods that round count what they would store. So passages, the whole text and every "
+            "method stand on one axis.",
             verdict(found.values()),
         ),
         plots=(
