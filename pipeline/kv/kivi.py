@@ -28,7 +28,7 @@ class KIVI(Press):
     Source: Liu et al., ICML 2024, arXiv 2402.02750 (2 bits, groups of 32, residual of 128).
     """
 
-    sights: ClassVar[tuple[str, ...]] = ("document", "question")
+    VERSION: ClassVar[int] = 3
 
     bits: int = 2
     group: int = 32
@@ -88,8 +88,9 @@ def rounded(numbers: "torch.Tensor", bits: int, group: int) -> "torch.Tensor":
         return numbers
     group = min(group, size)
     cut = size // group * group
-    grouped = numbers[..., :cut].reshape(*numbers.shape[:-1], -1, group)
+    # In float16 the least step would be 0, and numbers that are all alike would come back as none.
+    grouped = numbers[..., :cut].float().reshape(*numbers.shape[:-1], -1, group)
     least, greatest = grouped.amin(-1, keepdim=True), grouped.amax(-1, keepdim=True)
     step = ((greatest - least) / (2**bits - 1)).clamp_min(1e-12)
     back = (((grouped - least) / step).round() * step + least).flatten(-2)
-    return torch.cat([back, rounded(numbers[..., cut:], bits, group)], -1)
+    return torch.cat([back.to(numbers.dtype), rounded(numbers[..., cut:], bits, group)], -1)

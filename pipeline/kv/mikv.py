@@ -1,7 +1,7 @@
 """MiKV: what an evicting method would drop is kept in few bits instead."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rlc.pipeline.kv.base import Evicting, Footprint, States, best
 from rlc.pipeline.kv.kivi import BITS, SCALE_BITS, rounded
@@ -27,6 +27,8 @@ class MiKV(Evicting):
     H2O; the others stay in the model's own type.
     """
 
+    VERSION: ClassVar[int] = 3
+
     ratio: float = 0.8
     bits: int = 2
     group: int = 32
@@ -35,6 +37,8 @@ class MiKV(Evicting):
         super().__post_init__()
         if self.bits not in BITS:
             raise ValueError(f"bits must be one of {', '.join(map(str, BITS))}; got {self.bits}")
+        if self.group < 1:
+            raise ValueError(f"group must be at least 1, got {self.group}")
 
     @property
     def window(self) -> None:

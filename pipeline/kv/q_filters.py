@@ -24,6 +24,11 @@ class QFilters(Scored):
 
     sampled: int = 3000
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sampled < 1:
+            raise ValueError(f"sampled must be at least 1, got {self.sampled}")
+
     @property
     def window(self) -> None:
         return None

@@ -9,8 +9,9 @@ import torch
 from rlc.pipeline.kv.hash_evict import agreement
 from rlc.pipeline.kv.kivi import KIVI, rounded
 from rlc.pipeline.kv.lacache import LaCache
-from rlc.pipeline.kv.merger import gaussian_weights, runs_of
-from rlc.pipeline.kv.q_filters import main_directions
+from rlc.pipeline.kv.merger import KVMerger, gaussian_weights, runs_of
+from rlc.pipeline.kv.mikv import MiKV
+from rlc.pipeline.kv.q_filters import QFilters, main_directions
 from rlc.pipeline.kv.support.states import attention_sums, queries
 
 NUMBERS = torch.randn(1, 2, 70, 8, generator=torch.Generator().manual_seed(0))
@@ -28,6 +29,22 @@ def test_an_error_of_rounding_is_at_most_half_a_step(bits):
 def test_two_bits_by_hand():
     assert rounded(torch.tensor([0.0, 1.2, 1.8, 3.0]), 2, 4).tolist() == pytest.approx([0, 1, 2, 3])
     assert rounded(torch.tensor([0.0, 3.0, 5.0]), 2, 2).tolist() == pytest.approx([0, 3, 5])  # a group of one
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_numbers_that_are_all_alike_come_back_in_their_type(dtype):
+    alike = torch.tensor([0.5, 0.5, 0.5, 2.0], dtype=dtype)  # and a group of one
+    back = rounded(alike, 2, 3)
+    assert back.dtype is dtype
+    assert back.equal(alike)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: MiKV(group=0), lambda: QFilters(sampled=0), lambda: KVMerger(observed=0)]
+)
+def test_nothing_is_taken_in_portions_of_none(make):
+    with pytest.raises(ValueError, match="must be at least 1, got 0"):
+        make()
 
 
 def test_kivi_rounds_keys_over_tokens_and_values_over_channels():
