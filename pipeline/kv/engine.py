@@ -108,7 +108,9 @@ class KvLLM(HfLLM):
             raise ValueError(f"sees must be {SEES[0]!r} or {SEES[1]!r}, got {sees!r}")
         if sees not in kv.sights:
             raise UnsupportedError(f"{type(kv).__name__} works with sees = {kv.sights[0]!r} only")
-        self._kv, self._sees, self._left = kv, sees, None
+        self._kv, self._sees = kv, sees
+        # What the method before has left is no text that was read: nothing may go on from it.
+        self._left, self._cache, self._held = None, None, []
         self.__dict__.pop("_worker", None)
 
     def logprob(self, prompt: Prompt, answer: str) -> float:

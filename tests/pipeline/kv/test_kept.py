@@ -188,6 +188,14 @@ def test_a_document_read_whole_stays_when_the_method_changes(engine):
     assert heard([again]) == told(ask(engine(Oldest(ratio=0.5), sees="document"), PROMPTS[:1]))
 
 
+def test_nothing_goes_on_from_what_the_method_before_has_left(engine):
+    llm = engine(KIVI(bits=2, residual=32))
+    ask(llm, PROMPTS[:1])
+    llm.evict_by(Oldest(ratio=0.5))
+    _, usage = llm.watch(PROMPTS[0], lambda seen: None)
+    assert usage.cached_tokens == 0
+
+
 def test_another_document_is_read(engine):
     llm = engine(Oldest(ratio=0.5), sees="document")
     other = Prompt(DOCUMENT.upper(), "Why?", "sys")
