@@ -27,14 +27,18 @@ class Reading:
     ids: list[int] = field(default_factory=list)
 
     def read(self, ids: Sequence[int], logits: int = 1) -> "torch.Tensor":
-        """Read on; return the logits of the last tokens, float32 [logits, vocabulary]; as many as are in the last step."""
+        """Read on; return the logits of the last tokens, float32 [logits, vocabulary].
+
+        Raises:
+            ValueError: if there is nothing to read.
+        """
         import torch
 
         last: torch.Tensor | None = None
         for start in range(0, len(ids), self.step):
             part = list(ids[start : start + self.step])
             places = torch.arange(self.place, self.place + len(part), device=self.model.device)
-            last = self.model(
+            made = self.model(
                 input_ids=torch.tensor([part], device=self.model.device),
                 position_ids=places[None],
                 past_key_values=self.cache,
@@ -42,6 +46,7 @@ class Reading:
                 logits_to_keep=logits,
                 **self.wishes,
             ).logits[0]
+            last = made if last is None or len(made) >= logits else torch.cat((last, made))[-logits:]
             self.place += len(part)
             self.ids += part
         if last is None:

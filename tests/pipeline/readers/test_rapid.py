@@ -65,6 +65,13 @@ def rapid(models, prompts, how, many=24, ends=()):
     return writing.tokens, speculate(target, drafter, last, belief, how, writing)
 
 
+def test_logits_of_several_tokens_come_from_as_many_steps(models):
+    ids = list(range(20, 30))
+    at_once, in_steps = (Reading(models[0], step=step).read(ids, logits=5) for step in (16, 3))
+    assert in_steps.shape == at_once.shape == (5, 256)
+    assert torch.allclose(in_steps, at_once, atol=1e-4)
+
+
 @pytest.mark.parametrize("gamma", [1, 4, 10])
 @pytest.mark.parametrize("drafts", ["itself", "another", "knowing all"])
 def test_without_a_say_it_is_greedy_decoding(models, gamma, drafts):
