@@ -38,9 +38,11 @@ def read_office(path: Path) -> tuple[str, dict[str, Any]]:
     """
     require("markitdown")
     raw = read_bytes(path)
-    _check_size(raw, path)
     try:
+        _check_size(raw, path)
         found = _converter(path.suffix.lower())(io.BytesIO(raw))
+    except DataError:
+        raise
     except Exception as error:  # whatever one of a dozen parsers raises on a damaged file
         said = " ".join(str(error).split())[:200]
         raise DataError(
@@ -63,20 +65,26 @@ def read_mail(path: Path) -> tuple[str, dict[str, Any]]:
     from email import message_from_bytes
     from email.policy import default
 
-    message = message_from_bytes(read_bytes(path), policy=default)
-    body = message.get_body(("plain", "html"))
-    attached = sum(1 for _ in message.iter_attachments())
+    raw = read_bytes(path)
+    try:
+        message = message_from_bytes(raw, policy=default)
+        body = message.get_body(("plain", "html"))
+        attached = sum(1 for _ in message.iter_attachments())
+        said = str(body.get_content()) if body else ""
+        is_html = body is not None and body.get_content_subtype() == "html"
+        heads = [f"{name}: {message[name]}" for name in _HEADERS if message[name]]
+    except (
+        Exception
+    ) as error:  # a character set that nobody knows; headers on which the library's own parser trips
+        raise DataError(
+            f"{path}: cannot be read as .eml ({type(error).__name__}: {error}); save it anew"
+        ) from error
     if attached:
         warnings.warn(f"{path}: {attached} attachment(s) left out", stacklevel=3)
-    try:
-        said = str(body.get_content()) if body else ""
-    except (LookupError, ValueError) as error:  # an encoding that nobody knows
-        raise DataError(f"{path}: its text cannot be decoded ({error}); save it anew") from error
-    if body is not None and body.get_content_subtype() == "html":
+    if is_html:
         said = html_text(said, str(path))
     if not said.strip():
         raise DataError(f"{path}: holds no text; take it out of the folder")
-    heads = [f"{name}: {message[name]}" for name in _HEADERS if message[name]]
     return "\n".join([*heads, "", said.replace("\r\n", "\n").strip()]), {}
 
 

@@ -105,6 +105,14 @@ def test_a_damaged_file_is_named(tmp_path, suffix, raw):
         load_documents(tmp_path)
 
 
+def test_a_damaged_list_of_what_is_packed_is_told(tmp_path):
+    write_letter(tmp_path / "a.docx")
+    raw = (tmp_path / "a.docx").read_bytes()
+    (tmp_path / "a.docx").write_bytes(raw.replace(b"PK\x01\x02", b"PK\x09\x09"))
+    with pytest.raises(DataError, match=r"a\.docx: cannot be read as \.docx"):
+        load_documents(tmp_path)
+
+
 def test_what_unpacks_beyond_use_is_refused(tmp_path, monkeypatch):
     write_letter(tmp_path / "a.docx")
     monkeypatch.setattr(office, "UNPACKED", 100)
