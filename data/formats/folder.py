@@ -1,6 +1,6 @@
 """A user's own folder: documents as text, Markdown, HTML, PDF, mail and office files, questions in `questions.jsonl`.
 
-The documents are all such files in the folder and below it, hidden ones left out. A document's id is its path from
+The documents are all such files in the folder and below it, hidden ones and pages of `rlc ask` left out. A document's id is its path from
 the folder, such as `reports/2024.pdf`; the questions are written as `rlc.data.formats.jsonl` says.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, MissingExtraError
-from rlc.data.formats.files import check_name, digest, leads_out, read_text
-from rlc.data.formats.html import read_html
+from rlc.data.formats.files import check_name, digest, leads_out, read_bytes, read_text
+from rlc.data.formats.html import MADE_BY_RLC, read_html
 from rlc.data.formats.jsonl import read_questions
 from rlc.data.formats.office import CONVERTERS, read_mail, read_office
 from rlc.data.formats.pdf import read_pdf
@@ -45,6 +45,11 @@ _READERS: Mapping[str, Callable[[Path], tuple[str, dict[str, Any]]]] = {
     ".eml": read_mail,
     **dict.fromkeys(CONVERTERS, read_office),
 }
+
+
+def _is_made_by_rlc(path: Path) -> bool:
+    """Whether it is a page of questions with their answers, which no reader may find among the documents."""
+    return path.suffix.lower() == ".html" and MADE_BY_RLC.encode() in read_bytes(path)[:1024]
 
 
 def load(root: Path) -> Dataset:
@@ -80,7 +85,7 @@ def load_documents(root: Path) -> dict[str, Document]:
     documents, passed = {}, []
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
-        if not path.is_file() or any(part.startswith(".") for part in name.parts):
+        if not path.is_file() or any(part.startswith(".") for part in name.parts) or _is_made_by_rlc(path):
             continue
         check_name(name.as_posix())
         read = _READERS.get(path.suffix.lower())

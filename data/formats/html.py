@@ -9,6 +9,9 @@ from typing import Any
 from rlc.data.errors import DataError
 from rlc.data.formats.files import decode, read_bytes
 
+MADE_BY_RLC = '<meta name="generator" content="rlc">'
+"""Stands at the beginning of pages that rlc writes beside a user's documents, and that are none."""
+
 _UNSEEN = frozenset(["title", "script", "style", "template", "noscript"])
 _LINES = frozenset(["caption", "dd", "dt", "li", "summary", "tr"])
 _CELLS = frozenset(["td", "th"])

@@ -9,7 +9,6 @@ from rlc.data.errors import StoreError
 from rlc.data.records import Document, document_name
 from rlc.data.written import written
 
-KINDS = ("location", "reasoning", "comparison", "unanswerable")
 ALIKE = 85.0  # of 100: from here on two questions on one document are one
 
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
 from rlc.data.protocols import LLM, Prompt
-from rlc.experiments.asking.made import KINDS, MadeQuestion, Passage, drop
+from rlc.experiments.asking import KINDS
+from rlc.experiments.asking.made import MadeQuestion, Passage, drop
 from rlc.pipeline.readers.support.quotes import places_of
 
 TOKENS = 256  # of a question with its answer and quotes

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 import click
 
 from rlc.data.errors import UsageError
+from rlc.experiments.asking import KINDS
 from rlc.experiments.cli.options import ALLOW_CODE
 from rlc.experiments.cli.words import say_line, tell
 
 if TYPE_CHECKING:
     from rlc.experiments.asking.ask import Asked
-
-KINDS = ("location", "reasoning", "comparison", "unanswerable")
 
 
 @click.command()
@@ -71,6 +70,10 @@ def ask(
     from rlc.experiments.cli.choose import remembering_engine
 
     target = file or documents / "questions.jsonl"
+    if target.suffix != ".jsonl":
+        raise UsageError(
+            f"--out {target}: expected a name that ends in .jsonl; the page to look through ends in .html"
+        )
     if target.exists() and not force and not dry_run:
         raise UsageError(f"{target} is there: --force replaces it, --out names another file")
     texts = load_documents(documents)

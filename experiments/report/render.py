@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rlc.data.errors import StoreError
+from rlc.data.formats.html import MADE_BY_RLC
 from rlc.data.text.escape import escape_controls
 from rlc.data.written import written
 from rlc.experiments.report.figures.plots import INK, style
@@ -76,6 +77,7 @@ def render_questions(
     return environment.get_template("questions.html.j2").render(
         title=title, said=said, kept=kept, dropped=dropped, css=_own_file("report.css"),
         rows=Markup(text),  # noqa: S704 - no < is in it
+        made_by=Markup(MADE_BY_RLC),  # noqa: S704 - our own
     )  # fmt: skip
 
 

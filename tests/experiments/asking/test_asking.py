@@ -10,10 +10,11 @@ from langchain_core.documents import Document
 
 from rlc.data.datasets import load_dataset
 from rlc.data.protocols import Generation
+from rlc.experiments.asking import KINDS
 from rlc.experiments.asking.ask import bill, by_rule, write_with
 from rlc.experiments.asking.cloze import GAP, cloze_questions
 from rlc.experiments.asking.draw import draws
-from rlc.experiments.asking.made import KINDS, MadeQuestion, Passage, drop, without_duplicates
+from rlc.experiments.asking.made import MadeQuestion, Passage, drop, without_duplicates
 from rlc.experiments.asking.writer import read_question
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
@@ -133,6 +134,7 @@ def test_the_file_is_compared_and_the_page_holds_the_rows(shell, tmp_path):
     assert "kept 2" in said
     dataset = load_dataset(str(folder))
     assert len(dataset.examples) == 2
+    assert set(dataset.documents) == set(TEXTS), "the page with the answers is none"
     for example in dataset.examples:
         for span in example.gold:
             assert example.answers[0] in example.document.page_content[span.start : span.end]
@@ -141,6 +143,7 @@ def test_the_file_is_compared_and_the_page_holds_the_rows(shell, tmp_path):
     assert [row["question"] for row in rows] == [example.question for example in dataset.examples]
     shell("compare", "--recipe", "recipe.toml", "--dataset", "texts", "--no-track")
     assert "--force" in shell("ask", "texts", code=2).output
+    assert "ends in .jsonl" in shell("ask", "texts", "--out", "page.html", code=2).output
     assert "name one with --model" in shell("ask", "texts", "--force", "--kind", "location", code=2).output
 
 
