@@ -36,9 +36,19 @@ SHOWN = 200  # characters of a text
     metavar="[ENGINE:]MODEL",
     help="Who looks, such as hf:smollm2; by default the model that answered. Its engine must show its attention (hf).",
 )
-@click.option("--top", default=5, help="Texts that are told.")
-@click.option("--subsets", default=30, help="Random subsets of the texts that the prompt is read with.")
-@click.option("--share", default=0.4, help="Share of the texts in a subset; 1 reads all of them, once.")
+@click.option("--top", type=click.IntRange(min=1), default=5, help="Texts that are told.")
+@click.option(
+    "--subsets",
+    type=click.IntRange(min=1),
+    default=30,
+    help="Random subsets of the texts that the prompt is read with.",
+)
+@click.option(
+    "--share",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.4,
+    help="Share of the texts in a subset; 1 reads all of them, once.",
+)
 @click.option("--seed", default=0, help="Of the subsets.")
 @EVIDENCE_ROOT
 def attribute(

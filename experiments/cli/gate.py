@@ -1,11 +1,13 @@
 """`rlc check` and `rlc power`: a gate on a run's figures, and how many questions a difference takes."""
 
+import math
 from pathlib import Path
 
 import click
 
 from rlc.data.errors import GateError, GateOpenError, UsageError
 from rlc.experiments.cli.options import OUT, RUN
+from rlc.experiments.cli.words import tell
 
 
 @click.command()
@@ -66,6 +68,8 @@ def check(
     if baseline is not None and max_loss is not None:
         found = diff_runs(open_run(baseline, out), stored, {})
         partners = [one.second for one in found.changes]
+        if found.alone[1] and not readers:
+            tell(f"not in {baseline}, so not held against it: {', '.join(found.alone[1])}")
         checks += check_losses(found, max_loss, readers or partners)
     print_report(gate_report(stored.folder.name, checks))
     verdicts = [one.verdict for one in checks]
@@ -80,11 +84,14 @@ def check(
 def _limits(option: str, given: tuple[str, ...]) -> list[tuple[str, float]]:
     found = []
     for one in given:
-        name, _, limit = one.partition("=")
+        name, _, text = one.partition("=")
         try:
-            found.append((name, float(limit)))
-        except ValueError as error:
-            raise UsageError(f"{option} {one}: expected FIGURE=NUMBER, such as accuracy=70") from error
+            limit = float(text)
+        except ValueError:
+            limit = math.nan
+        if not math.isfinite(limit):  # nothing holds against what is no number, and nothing breaks it
+            raise UsageError(f"{option} {one}: expected FIGURE=NUMBER, such as accuracy=70")
+        found.append((name, limit))
     return found
 
 

@@ -57,6 +57,7 @@ def test_a_gate_on_a_run(shell):
     [
         ((), "nothing to check"),
         (("--min", "accuracy"), "expected FIGURE=NUMBER"),
+        (("--min", "accuracy=nan"), "expected FIGURE=NUMBER"),
         (("--min", "acuracy=7"), "did you mean 'accuracy'"),
         (("--min", "accuracy=7", "--reader", "rga"), "did you mean 'rag'"),
         (("--max-loss", "2"), "belong together"),
