@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class RecycledAttention(Choosing):
     """Look at everything with every `stride`-th token that is written, and with the others at what that one looked at most.
 
-    What was written since is always layer.
+    What was written since is always seen.
 
     Source: Xu et al., arXiv 2411.05787. Their stride may follow the similarity of queries; here it is fixed.
 

@@ -34,7 +34,7 @@ class Choosing(Looks):
 
     @abstractmethod
     def scores(self, query: "Tensor", key: "Tensor", layer: Layer) -> "Tensor":
-        """How much each key is worth to each query: [batch, heads, rows, tokens], infinite for those that are always layer.
+        """How much each key is worth to each query: [batch, heads, rows, tokens], infinite for those that are always seen.
 
         A query's scores must not depend on what stands behind it. Shapes are those of `Looks.logits`.
         """
@@ -62,7 +62,7 @@ class Choosing(Looks):
 def by_pages(of_pages: "Tensor", page: int, layer: Layer, rows: int, length: int) -> "Tensor":
     """Hand the scores of whole pages, [batch, heads, rows, pages], on to their tokens.
 
-    A row's own page and what is beyond the last whole one are always layer.
+    A row's own page and what is beyond the last whole one are always seen.
     """
     import torch
 

@@ -81,7 +81,11 @@ class ArrangedReader(Strategy):
             tokens = np.array([max(1, len(seen.within(*span))) for span in spans])
             return np.asarray(seen.on(spans).mean((0, 1)) / tokens, np.float32)
 
-        return (yield from attend(self.llm, prompt, see, mean_of_layers, about="a token's mean", name=name))
+        return (
+            yield from attend(
+                self.llm, prompt, see, mean_of_layers, about=["a token's mean", spans], name=name
+            )
+        )
 
     def reads(self, examples: Sequence[Example], /) -> list[PromptLoad] | None:
         """Bound the prompts: the passages as often as they are looked at, and once more; None where a part cannot say."""
