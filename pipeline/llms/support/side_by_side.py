@@ -84,7 +84,11 @@ def _begin(strip: Strip, place: int, writing: Writing, called: float) -> _Runnin
     """Read a prompt and write its first token."""
     started = time.perf_counter()
     path, cached, logits = strip.open(writing.ids)
-    writing.take(logits)
+    try:
+        writing.take(logits)
+    except RuntimeError:
+        strip.close(path)
+        raise
     read = time.perf_counter() - started
     return _Running(place, writing, path, strip.bytes_of(path), cached, started - called, read)
 
@@ -104,7 +108,10 @@ def _step(strip: Strip, running: Sequence[_Running]) -> None:
                 _step(strip, [one])
         return
     for one, row in zip(running, logits, strict=True):
-        one.writing.take(row)
+        try:
+            one.writing.take(row)
+        except RuntimeError as error:
+            one.writing.error = error
     share = (time.perf_counter() - started) / len(running)
     for one in running:
         one.written += share

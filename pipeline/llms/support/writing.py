@@ -56,9 +56,17 @@ class Writing:
         return bool(self.reason or self.error)
 
     def take(self, logits: "torch.Tensor") -> None:
-        """Choose the next token from logits, float32 [vocabulary], and see whether the answer ends with it."""
+        """Choose the next token from logits, float32 [vocabulary], and see whether the answer ends with it.
+
+        Raises:
+            RuntimeError: if one of them is no number: any token would do.
+        """
         import torch
 
+        if logits.max().isnan():
+            raise RuntimeError(
+                "the model's logits are no numbers (NaN), as where its arithmetic overflows: set dtype = 'float32'"
+            )
         if self._generator is None:
             token = int(logits.argmax())
         else:

@@ -12,6 +12,7 @@ from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.llms.support import growing_cache, side_by_side, strip
 from rlc.pipeline.llms.support.folded_attention import NAME, folded, folded_attention
 from rlc.pipeline.llms.support.strip import Strip
+from rlc.pipeline.llms.support.writing import Writing
 
 DOCUMENT = "The cat saw the other theme. " * 5
 OTHER = "Nobody knows the weather there. " * 3
@@ -155,6 +156,22 @@ def test_what_fails_for_one_prompt_fails_it_alone(engine, monkeypatch, where):
         llm.generate(MIXED[3:4], max_tokens=6, logprobs=True),
         engine(1).generate(MIXED[3:4], max_tokens=6, logprobs=True),
     )
+
+
+@pytest.mark.parametrize("at", [0, 2])
+@pytest.mark.parametrize("most", [1, 8])
+def test_logits_that_are_no_numbers_fail_their_answer_alone(engine, monkeypatch, at, most):
+    wanted = engine(1).generate(APART, max_tokens=4, logprobs=True)
+    take = Writing.take
+
+    def overflows(own, logits):
+        take(own, logits * float("nan") if own.prompt == APART[1] and len(own.tokens) == at else logits)
+
+    monkeypatch.setattr(Writing, "take", overflows)
+    answers = engine(most).generate(APART, max_tokens=4, logprobs=True)
+    assert "no numbers (NaN)" in answers[1].error
+    del answers[1], wanted[1]
+    same(answers, wanted)
 
 
 def test_a_call_that_is_broken_off_leaves_a_good_strip(engine):
