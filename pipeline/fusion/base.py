@@ -52,3 +52,8 @@ class PassagesPrompt(Prompt):
     """A prompt whose `prefix` holds `passages`, one behind the other."""
 
     passages: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What identifies the prompt: its texts, and where one passage ends and the next begins."""
+        return (*super().parts, *self.passages)

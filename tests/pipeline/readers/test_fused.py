@@ -15,11 +15,13 @@ from rlc.pipeline.fusion.support.engine import FusingLLM
 from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.llms.support.forwarding import forward
+from rlc.pipeline.prompts import prompt_hash
 from rlc.pipeline.readers import FusedReader
 from rlc.retrievers import BM25Retriever
 
 PASSAGES = ("The cat saw the other theme. ", "Nobody knows the weather there. ")
 PROMPT = PassagesPrompt("Read: " + "".join(PASSAGES), "Who saw the theme?", passages=PASSAGES)
+OTHERWISE = replace(PROMPT, passages=("".join(PASSAGES),))  # the same text, in one passage
 ALL = [prompt_cache(), parallel_windows(), ape(), cache_blend(recomputed=0.4, check=0)]
 
 
@@ -222,3 +224,8 @@ def test_an_engine_with_a_way_of_its_own_is_refused(tiny_llm_folder):
 def test_a_prompt_without_passages_is_read_as_ever(hf):
     plain = Prompt("The cat saw the theme.", "Who?")
     assert ask(fusing(hf, ape()), plain).text == ask(hf, plain).text
+
+
+def test_where_passages_end_tells_prompts_apart():
+    assert PROMPT.text == OTHERWISE.text
+    assert prompt_hash(PROMPT) != prompt_hash(OTHERWISE)
