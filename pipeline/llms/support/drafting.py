@@ -1,11 +1,12 @@
 """An engine whose answers a second model, which has read something else, drafts."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rlc.data.errors import ContextOverflowError, UnsupportedError
-from rlc.data.protocols import LLM, Prompt
+from rlc.data.protocols import LLM, Generation, Prompt, Sampling
 from rlc.pipeline.llms.support.adapted import AdaptedLLM, Begun, check_engine
 from rlc.pipeline.llms.support.reading import Reading
 from rlc.pipeline.llms.support.speculation import Speculation, speculate
@@ -123,12 +124,23 @@ class SpeculatingLLM(AdaptedLLM):
         self._belief = logits[1]
         return Begun(self._readings[0], logits[0], given, kept, self._readings[1].nbytes)
 
-    def write(self, begun: Begun, writing: Writing) -> str:
-        """Speculate, and note where the drafter had a say."""
-        if writing.heat or writing.sampling.logprobs:
+    def generate_as_completed(
+        self, prompts: Sequence[Prompt], sampling: Sampling
+    ) -> Iterator[tuple[int, Generation]]:
+        """As `AdaptedLLM`; what cannot be had is refused before anything is read.
+
+        Raises:
+            UnsupportedError: if a temperature or log-probabilities are asked for, too.
+        """
+        heat = self.temperature if sampling.temperature is None else sampling.temperature
+        if heat or sampling.logprobs:
             raise UnsupportedError(
                 f"{self.what} takes the likeliest token each time and tells no log-probabilities: set temperature = 0, or "
                 "use the engine hf"
             )
+        yield from super().generate_as_completed(prompts, sampling)
+
+    def write(self, begun: Begun, writing: Writing) -> str:
+        """Speculate, and note where the drafter had a say."""
         speculate(*self._readings, begun.logits, self._belief, self._how, writing)
         return ENRICHED.format(self._how.eta) if self._how.eta else ""
