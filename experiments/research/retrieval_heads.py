@@ -63,9 +63,13 @@ def main() -> None:
     except (RlcError, ValueError) as error:
         parser.exit(1, f"error: {error}\n")
     settings = {"lengths": given.lengths, "depths": given.depths, "questions": given.questions}
-    given.file.write_text(json.dumps(as_data(found, given.model, settings | {"seed": given.seed})) + "\n")
     for line in told(found):
         print(line)  # noqa: T201 - a script's result
+    try:
+        given.file.parent.mkdir(parents=True, exist_ok=True)
+        given.file.write_text(json.dumps(as_data(found, given.model, settings | {"seed": given.seed})) + "\n")
+    except OSError as error:
+        parser.exit(1, f"error: cannot write {given.file}: {error}; give another place\n")
 
 
 def retrieval_heads(llm: Any, examples: Sequence[Example], max_tokens: int = 32) -> Heads:  # noqa: ANN401
