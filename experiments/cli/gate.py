@@ -43,11 +43,13 @@ def check(
 ) -> None:
     """Hold the figures of RUN against limits, by the ends of their intervals: a gate for CI.
 
-    Exits with 0 if all hold, 4 if one is broken, 5 if none is and one cannot be told from its limit.
+    Exits with 0 if all hold, 4 if one is broken, 5 if none is and one cannot be told from its limit, or the run was stopped
+    before its end.
     """
     from rlc.experiments.cli.console import print_report
     from rlc.experiments.report.pages.gate import gate_report
     from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.study.caveats import provisional
     from rlc.experiments.study.diff import diff_runs
     from rlc.experiments.study.gate import Verdict, check_figures, check_losses
     from rlc.experiments.study.study import make_study
@@ -79,6 +81,8 @@ def check(
         raise GateOpenError(
             f"{verdicts.count(Verdict.OPEN)} of {len(checks)} checks cannot be told from their limit"
         )
+    for sentence in provisional(stored):
+        raise GateOpenError(f"all checks hold so far, and need not in the end. {sentence}")
 
 
 def _limits(option: str, given: tuple[str, ...]) -> list[tuple[str, float]]:

@@ -1,7 +1,10 @@
 """The gate and the questions needed: verdicts by the interval's end, by hand, through the command."""
 
+import json
+
 import pytest
 
+from rlc.experiments.runs.kept import as_json, write_kept
 from rlc.experiments.statistics.intervals import Estimate, documents_needed, minimum_detectable
 from rlc.experiments.study.gate import Check, Verdict
 
@@ -50,6 +53,15 @@ def test_a_gate_on_a_run(shell):
     assert "rag: prompt_tokens" not in broken.output
     power = shell("power", "base", "--points", 5)
     assert "for 5 points" in power.output
+
+
+def test_a_run_that_was_stopped_holds_nothing_yet(shell, tmp_path):
+    shell(*COMPARE, "--name", "base")
+    [file] = tmp_path.rglob("provenance.json")
+    about = json.loads(file.read_text()) | {"provisional": {"documents": 1, "of": 2}}
+    write_kept(file, as_json(about))
+    said = shell("check", "base", "--max", "prompt_tokens=100000", code=5).output
+    assert "Provisional: 1 of 2 documents" in said
 
 
 @pytest.mark.parametrize(
