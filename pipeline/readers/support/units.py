@@ -30,11 +30,8 @@ def fitting(sizes: Sequence[int], room: int) -> list[int]:
         ContextOverflowError: if there is none.
     """
     kept: list[int] = []
-    for i in (
-        place for pair in zip(range(len(sizes)), reversed(range(len(sizes))), strict=True) for place in pair
-    ):
-        if i in kept:
-            break
+    for turn in range(len(sizes)):
+        i = turn // 2 if turn % 2 == 0 else len(sizes) - 1 - turn // 2
         room -= sizes[i]
         if room < 0:
             break
