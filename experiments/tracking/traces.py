@@ -18,6 +18,7 @@ from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
 from rlc.experiments.tracking.place import add_to_record, read_record, results_digest
+from rlc.pipeline.readers.support.talk import PROMPTED
 from rlc.retrievers.rerank import RERANKERS
 
 SEED = 0
@@ -83,7 +84,7 @@ def spans_of(row: ResultRow, spec: Spec, reader: ReaderInfo, text: str | None) -
     return TraceSpan(reader.label, "CHAIN", 0.0, end, question, outputs, facts, within)
 
 
-KINDS = {"ask": "LLM", "attend": "LLM", "search": "RETRIEVER", "read": "CHAIN"}
+KINDS = {**dict.fromkeys(PROMPTED, "LLM"), "search": "RETRIEVER", "read": "CHAIN"}
 
 
 def _rounds(steps: Sequence[Step], row: ResultRow, text: str | None, reader: ReaderInfo) -> list[TraceSpan]:

@@ -20,6 +20,7 @@ from rlc.experiments.runs.prompts import rebuild_prompts
 from rlc.experiments.runs.results import RESULTS, ResultRow, evidence_of, read_results, steps_of, verdict
 from rlc.experiments.runs.stored import StoredRun, nearest, open_run, run_folder
 from rlc.experiments.scorers.measured import RULE
+from rlc.pipeline.readers.support.talk import PROMPTED
 
 FACTS = ("document_id", "task", "length", "type", "answerable")
 
@@ -207,7 +208,7 @@ def _asked(row: ResultRow, spec: Spec, example: Example, characters: int) -> Ite
         prompts = None
     for step in steps:
         yield plain(f"round {step.round + 1}: {step.name}", _step(step), characters)
-        if prompts is not None and step.kind in ("ask", "attend"):
+        if prompts is not None and step.kind in PROMPTED:
             yield from _prompt(prompts.get(step.prompt_hash), characters)
     if not steps and prompts is not None:
         yield from _prompt(prompts.get(row["prompt_hash"]), characters)
@@ -219,7 +220,7 @@ def _prompt(prompt: Prompt | None, characters: int) -> Iterator[Excerpt]:
         return
     if prompt.system:
         yield plain("system", prompt.system, characters)
-    yield plain("prompt", prompt.prefix + prompt.question, characters)
+    yield plain("prompt", prompt.text, characters)
 
 
 def _step(step: Step) -> str:

@@ -128,6 +128,9 @@ class Prepared:
     value: Any
 
 
+PROMPTED = (Ask.kind, Attend.kind, Weigh.kind)
+"""The kinds of steps in which a language model reads a prompt."""
+
 Wish = Ask | Search | Read | Attend | Weigh | Prepare | Prepared
 Talk = Generator[Wish, Any, T]
 

@@ -84,6 +84,7 @@ def test_every_step_of_a_strategy_is_a_span(row):
         ("note", "ask", 0, 3.0),
         ("find", "search", 1, 0.5),
         ("answer", "ask", 1, 2.0),
+        ("doubt", "weigh", 2, 1.0),
     )
     steps = [
         asdict(Step(name, kind, at, f"{name} text", usage=Usage(prompt_tokens=7, seconds=seconds)))
@@ -92,6 +93,7 @@ def test_every_step_of_a_strategy_is_a_span(row):
     spans = spans_of(row(steps=json.dumps(steps)), {}, READER, TEXT).within
     assert [(one.name, one.kind, one.start, one.end) for one in spans] == [
         ("note", "LLM", 0.0, 1.0), ("note", "LLM", 0.0, 3.0), ("find", "RETRIEVER", 3.0, 3.5), ("answer", "LLM", 3.5, 5.5),
+        ("doubt", "LLM", 5.5, 6.5),
     ]  # fmt: skip
     assert spans[0].attributes["mlflow.chat.tokenUsage"]["input_tokens"] == 7
     assert (spans[0].outputs, spans[2].inputs) == ("note text", {"query": "find text"})
