@@ -20,11 +20,15 @@ LACKING = (
     "vllm",
     "kvpress",
 )
-# The torch modules of Provence and of the transformers engine; only these are loaded later than their users.
+# The torch modules of Provence, of fusion, of the looks and of the transformers engine; only these are loaded
+# later than their users.
 LOCAL = {
+    "rlc.pipeline.fusion.support.adaptive",
+    "rlc.pipeline.fusion.support.passages",
+    "rlc.pipeline.llms.support.growing_layer",
+    "rlc.pipeline.looks.support.bound",
     "rlc.retrievers.prune.support.layouts",
     "rlc.retrievers.prune.support.network",
-    "rlc.pipeline.llms.support.growing_cache",
 }
 BLOCK = f"""
 import sys

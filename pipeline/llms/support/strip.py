@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rlc.pipeline.llms.support.batching import shared_tokens
 from rlc.pipeline.llms.support.folded_attention import folded
-from rlc.pipeline.llms.support.growing_cache import GrowingLayer, growing_cache
+from rlc.pipeline.llms.support.growing_cache import growing_cache
 
 if TYPE_CHECKING:
     import torch
+
+    from rlc.pipeline.llms.support.growing_layer import GrowingLayer
 
 MEMORY = (
     2**30
@@ -275,5 +277,5 @@ class Strip:
             layer.cut(columns)
 
 
-def _layers(cache: Any) -> list[GrowingLayer]:  # noqa: ANN401 - a transformers cache
+def _layers(cache: Any) -> "list[GrowingLayer]":  # noqa: ANN401 - a transformers cache
     return cast("list[GrowingLayer]", cache.layers)

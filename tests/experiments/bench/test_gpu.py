@@ -27,9 +27,9 @@ def bench(tmp_path, monkeypatch, place):
 
 def test_the_shape_and_its_questions(bench):
     tables = bench("questions", "shape")
-    assert [row["what"] for row in tables["questions"]] == [f"{n} a document" for n in gpu.QUESTIONS]
-    assert all(row["seconds"] > 0 for row in tables["questions"])
-    said = " ".join(row["what"] for row in tables["shape"])
+    assert [row["what"] for row in tables["questions-8b"]] == [f"{n} a document" for n in gpu.QUESTIONS]
+    assert all(row["seconds"] > 0 for row in tables["questions-8b"])
+    said = " ".join(row["what"] for row in tables["shape-8b"])
     for what in ("cold prefill, 64", "no reuse, 96", "grouped, 64", "ratios, 96", "retrieval", "shuffled"):
         assert what in said
 

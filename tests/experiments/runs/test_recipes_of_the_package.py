@@ -26,7 +26,8 @@ def test_a_recipe_completes(name):
     if name == "recorded":  # what `--model recorded:MODEL` fills in
         source = {"model": "gpt-4o", "root": "LaRA", "revision": "1"}
         recipe = Recipe({arm: {**spec, **source} for arm, spec in recipe.readers.items()}, recipe.parts)
-    assert {"rag", "long"} <= recipe.completed().keys()
+    arms = {arm.partition("-")[0] for arm in recipe.completed()}  # rag-5 is rag with five passages
+    assert {"rag", "long"} <= arms
 
 
 def test_every_recipe_is_in_the_index_and_says_what_it_is_for():

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.cache_utils import Cache, DynamicLayer
 
-from rlc.pipeline.llms.support import growing_cache as module
-from rlc.pipeline.llms.support.growing_cache import GrowingLayer, growing_cache
+from rlc.pipeline.llms.support import growing_layer as module
+from rlc.pipeline.llms.support.growing_cache import growing_cache
+from rlc.pipeline.llms.support.growing_layer import GrowingLayer
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from rlc.data.errors import ContextOverflowError, EngineUnavailableError, UnsupportedError, WeightsError
 from rlc.data.protocols import LLM, Prompt, Scorer
 from rlc.pipeline.llms.hf import HfLLM
-from rlc.pipeline.llms.support import growing_cache
+from rlc.pipeline.llms.support import growing_layer
 
 DOCUMENT = "The cat saw the other theme. " * 5
 OTHER = "Nobody knows the weather there. " * 4
@@ -148,7 +148,7 @@ def test_prefill_steps_of_any_size_give_the_same_answer(engine, step):
 
 def test_a_cache_that_outgrows_its_room_gives_the_same_answer(engine, monkeypatch):
     wanted = ask(engine(), logprobs=True)
-    monkeypatch.setattr(growing_cache, "BLOCK", 8)
+    monkeypatch.setattr(growing_layer, "BLOCK", 8)
     same(ask(engine(prefill_step=5), logprobs=True), wanted)
 
 

@@ -9,7 +9,7 @@ import torch
 from rlc.data.protocols import Prompt, Sampling, together
 from rlc.data.records import Usage
 from rlc.pipeline.llms.hf import HfLLM
-from rlc.pipeline.llms.support import growing_cache, side_by_side, strip
+from rlc.pipeline.llms.support import growing_layer, side_by_side, strip
 from rlc.pipeline.llms.support.folded_attention import NAME, folded, folded_attention
 from rlc.pipeline.llms.support.strip import Strip
 from rlc.pipeline.llms.support.writing import Writing
@@ -189,14 +189,14 @@ def test_columns_that_are_half_moved_are_given_up(engine, monkeypatch):
     """An interrupt between the layers, when the first already holds fewer columns."""
     llm = engine()
     llm.generate(MIXED, max_tokens=6)
-    keep, moved = growing_cache.GrowingLayer.keep, []
+    keep, moved = growing_layer.GrowingLayer.keep, []
 
     def interrupted(layer, columns):
         if moved:
             raise KeyboardInterrupt
         moved.append(keep(layer, columns))
 
-    monkeypatch.setattr(growing_cache.GrowingLayer, "keep", interrupted)
+    monkeypatch.setattr(growing_layer.GrowingLayer, "keep", interrupted)
     with pytest.raises(KeyboardInterrupt):
         llm.generate(ON_ONE, max_tokens=6)
     monkeypatch.undo()
