@@ -23,6 +23,7 @@ from rlc.experiments.metrics.evidence import first_rank, silver
 from rlc.experiments.runs.selection import drawn_evenly
 from rlc.experiments.statistics.intervals import Difference, correct, difference, estimate
 from rlc.experiments.study.chunking import ORACLE, RANDOM, CurveSummary, Point
+from rlc.retrievers.base import id_of
 
 LOCATION = "location"  # the task of questions whose answer stands in one place
 DEPTH = 200  # chunks ranked: 4,000 tokens in pieces of 20
@@ -141,15 +142,19 @@ def joined(parts: Iterable[Curve], examples: Sequence[Example]) -> list[Curve]:
 def read_as(chunks: Sequence[Document], text: str) -> list[Document]:
     """The passages that are read where these chunks are found, in the chunks' order, each once.
 
-    A chunk that knows its `parents` is read as the nearest of them, any other as its own slice of `text`.
+    A chunk that is read in other words than its slice's is read in those; one that knows its `parents` as the nearest of
+    them; any other as its own slice of `text`.
     """
     passages: dict[str, Document] = {}
     for chunk in chunks:
         place = chunk.metadata
         start, end = (place.get("parents") or [(place["start_index"], place["end_index"])])[0]
-        id_ = f"{place['source']}:{start}-{end}"
+        written = place.get("text_to_read")
+        id_ = f"{place['source']}:{start}-{end}" if written is None else id_of(chunk)
         if id_ not in passages:
-            passages[id_] = Document(id=id_, page_content=text[start:end])
+            passages[id_] = Document(
+                id=id_, page_content=text[start:end] if written is None else str(written)
+            )
     return list(passages.values())
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.documents import Document
 
-from rlc.chunkers import HierarchyChunker, LateChunker, RecursiveChunker, SentenceChunker
+from rlc.chunkers import HierarchyChunker, LateChunker, RecursiveChunker, SentenceChunker, TreeChunker
 from rlc.data.errors import DataError
 from rlc.data.protocols import TokenEmbeddings
 from rlc.data.records import Dataset
@@ -18,6 +18,7 @@ from rlc.experiments.chunk_lab.quality import curves, questions, read_as, table
 from rlc.experiments.chunk_lab.ranks import by, fewest_tokens
 from rlc.experiments.metrics.evidence import holds
 from rlc.experiments.study.chunking import ORACLE, RANDOM
+from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.retrievers.bm25 import BM25Retriever
 from rlc.retrievers.dense import DenseRetriever
 
@@ -112,6 +113,17 @@ def test_children_are_found_and_parents_read(asked, rankings):
     passages = read_as(chunks, LAMP)
     assert "".join(passage.page_content for passage in passages) == LAMP
     assert len(passages) < len(chunks)
+
+
+def test_a_summary_is_read_as_it_was_written(asked, rankings):
+    llm = ScriptedLLM({"": "Ada lit it in all."})
+    chunker = TreeChunker(llm=llm, segment=8, children=2)
+    chunks = chunker.split(asked[0].document)
+    read = {passage.page_content for passage in read_as(chunks, LAMP)}
+    assert "Ada lit it in all." in read
+    assert LAMP not in read, "the root's slice, which no reader gets"
+    for curve in curves("t", chunker, rankings, asked, COUNT, [20]):
+        assert len(curve.readings) == len(asked)
 
 
 def test_late_vectors_reach_the_index(asked, rankings):
