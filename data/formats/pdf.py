@@ -51,10 +51,10 @@ def read_pdf(path: Path) -> tuple[str, dict[str, Any]]:
             )
     blank = sum(not text.strip() for text in texts)
     if blank == len(texts):
-        raise DataError(
-            f"{path}: no text in its {blank} page(s), so it is scanned; install Tesseract, which is then used by itself, "
-            "or add text first (`ocrmypdf`)"
-        )
+        mend = "install Tesseract, which is then used by itself, or add text first (`ocrmypdf`)"
+        if recogniser():
+            mend = f"{recogniser()} reads nothing in them either: look whether they are blank, or of another language"
+        raise DataError(f"{path}: no text in its {blank} page(s), so it is scanned; {mend}")
     if blank:
         warnings.warn(f"{path}: {blank} of {len(texts)} pages hold no text (pictures or scans)", stacklevel=3)
     starts = accumulate((len(text) + len(_PAGE_BREAK) for text in texts[:-1]), initial=0)

@@ -48,6 +48,9 @@ def test_what_was_recognised_is_told_and_without_tesseract_a_scan_is_refused(sca
     monkeypatch.setattr(reading, "recognise", lambda page, name: f"Read {name.rpartition('/')[2]}.")
     with pytest.warns(UserWarning, match="before you trust its figures"):
         assert load_documents(scanned)["scan.pdf"].page_content == "Read scan.pdf, page 1."
+    monkeypatch.setattr(reading, "recognise", lambda page, name: "")
+    with pytest.raises(DataError, match=r"tesseract 9 \(eng\) reads nothing in them either"):
+        load_documents(scanned)
     monkeypatch.setattr(reading, "recogniser", lambda: "")
     with pytest.raises(DataError, match="install Tesseract"):
         load_documents(scanned)
