@@ -8,7 +8,7 @@ from transformers import AttentionInterface
 
 from rlc.pipeline.llms.support.llama_like import of_queries
 
-NAME = "rlc_ape"
+NAME = "rlc-ape"
 
 
 def adaptive_attention(
