@@ -53,7 +53,7 @@ def read_pdf(path: Path) -> tuple[str, dict[str, Any]]:
     if blank == len(texts):
         mend = "install Tesseract, which is then used by itself, or add text first (`ocrmypdf`)"
         if recogniser():
-            mend = f"{recogniser()} reads nothing in them either: look whether they are blank, or of another language"
+            mend = f"{recogniser()} reads nothing in them either: take it out, or add text first (`ocrmypdf`)"
         raise DataError(f"{path}: no text in its {blank} page(s), so it is scanned; {mend}")
     if blank:
         warnings.warn(f"{path}: {blank} of {len(texts)} pages hold no text (pictures or scans)", stacklevel=3)
