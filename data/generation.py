@@ -33,8 +33,13 @@ class Prompt:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What identifies the prompt: its texts; those without a reply are what they were before there were replies."""
+        """The texts of the prompt; those without a reply are what they were before there were replies."""
         return (self.system, self.prefix, self.question, *((self.reply,) if self.reply else ()))
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What tells the prompt apart in a store: its texts."""
+        return self.parts
 
 
 @dataclass(frozen=True, eq=False)

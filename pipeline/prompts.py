@@ -52,4 +52,4 @@ def kind_of(example: Example) -> str:
 
 def prompt_hash(prompt: Prompt) -> str:
     """What identifies a prompt in answers and steps."""
-    return fingerprint(list(prompt.parts))
+    return fingerprint(list(prompt.identity))

@@ -54,6 +54,6 @@ class PassagesPrompt(Prompt):
     passages: tuple[str, ...] = ()
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """What identifies the prompt: its texts, and where one passage ends and the next begins."""
-        return (*super().parts, *self.passages)
+    def identity(self) -> tuple[str, ...]:
+        """What tells the prompt apart: its texts, and where one passage ends and the next begins."""
+        return (*self.parts, *self.passages)

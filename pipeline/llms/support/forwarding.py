@@ -105,7 +105,7 @@ class ForwardingLLM(Forwarding):
         scored = SCORED if sampling.logprobs else False
         wishes = [sampling.max_tokens, list(sampling.stop), scored, sampling.schema, sampling.seed]
         heat = [] if sampling.temperature is None else [{"temperature": sampling.temperature}]
-        return [fingerprint([self.identity, *wishes, *heat, *prompt.parts]) for prompt in prompts]
+        return [fingerprint([self.identity, *wishes, *heat, *prompt.identity]) for prompt in prompts]
 
     def recall(
         self,
@@ -117,7 +117,7 @@ class ForwardingLLM(Forwarding):
 
         `about` says, as plain data, in which way.
         """
-        keys = [fingerprint([self.identity, *about, *prompt.parts]) for prompt in prompts]
+        keys = [fingerprint([self.identity, *about, *prompt.identity]) for prompt in prompts]
         held: Mapping[Any, Generation] = self.memory.recall_all(
             STAGE, dict(zip(keys, prompts, strict=True)), make
         )
