@@ -13,7 +13,8 @@ from rlc.experiments.asking.made import MadeQuestion, Passage
 WORDS = (8, 40)  # of a sentence
 BY = "rule"
 GAP = "____"
-_FIGURE = re.compile(r"(?<![\w.,])[$€£]?\d[\d,.]*\d%?|(?<![\w.,])\d%?(?![\w.,])")
+_FIGURE = re.compile(r"(?<![\w.,])[$€£]?\d(?:[\d,.]*\d)?%?(?![\w%])")  # whole: neither of 15th nor of 1990s
+_TABLE = re.compile(r"\S {3,}\S|\|")  # rows of figures are no sentence
 # A name: capitals inside a sentence, in any script that has them.
 _NAME = regex.compile(r"(?<=[\p{Ll},;:] )\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+)*")
 
@@ -45,7 +46,7 @@ def _gaps(document: Document) -> list[MadeQuestion]:
     found = []
     for start, end in split_sentences(text):
         sentence = text[start:end].strip()
-        if not WORDS[0] <= len(sentence.split()) <= WORDS[1]:
+        if not WORDS[0] <= len(sentence.split()) <= WORDS[1] or _TABLE.search(sentence):
             continue
         targets = [one for kind in (_FIGURE, _NAME) for one in kind.finditer(sentence)]
         alone = [one for one in targets if len(one[0]) > 1 and text.count(one[0]) == 1]

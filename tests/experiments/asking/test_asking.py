@@ -47,6 +47,16 @@ def test_a_gap_has_one_answer_that_stands_in_its_document(documents):
     assert [one.question for one in made] == [one.question for one in cloze_questions(documents, 10, seed=1)]
 
 
+def test_a_gap_takes_a_whole_figure_out_of_a_sentence():
+    text = (
+        "It stood lower than its neighbours by half an inch on the 15th, as was told to us all. "
+        "Sales of north and south and west   1,200   1,300   1,400   of them all in the year.\n\n"
+        "The town paid the keeper of the lamp 3.5% of what it had taken. It was $4,200, they said, in the end for all."
+    )
+    document = Document(id="a", page_content=text)
+    assert {one.answer for one in cloze_questions({"a": document}, 9, 0)} == {"3.5%", "$4,200"}
+
+
 def test_draws_give_every_document_every_kind_and_end_where_there_is_nothing(documents):
     long = Document(
         id="long.txt", page_content="\n\n".join(f"Paragraph {i}. " + "word " * 200 for i in range(6))
