@@ -32,6 +32,11 @@ class Prompt:
         return self.prefix + self.question + self.reply
 
     @property
+    def whole(self) -> str:
+        """All that the model reads, in the order in which it reads it."""
+        return self.system + self.text
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The texts of the prompt; those without a reply are what they were before there were replies."""
         return (self.system, self.prefix, self.question, *((self.reply,) if self.reply else ()))

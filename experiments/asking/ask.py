@@ -49,7 +49,7 @@ def write_with(
     made: list[MadeQuestion] = []
     kept = 0
     while kept < count and (drawn := list(islice(source, min(BATCH, TRIES * count - len(made))))):
-        fresh = without_duplicates([*made, *writer.write(drawn)])[len(made) :]
+        fresh = without_duplicates(writer.write(drawn), made)
         for one in check_questions(fresh, llm, seed):
             if kept < count:  # what a batch has beyond is neither kept nor dropped
                 made.append(one)

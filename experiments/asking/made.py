@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rlc.data.errors import StoreError
@@ -48,36 +48,32 @@ class MadeQuestion:
         return self.passages[0].document
 
 
-def without_duplicates(questions: Sequence[MadeQuestion]) -> list[MadeQuestion]:
-    """The questions, those that nearly repeat an earlier one on their document marked as dropped."""
+def without_duplicates(
+    questions: Sequence[MadeQuestion], earlier: Sequence[MadeQuestion] = ()
+) -> list[MadeQuestion]:
+    """The questions, those marked as dropped that nearly repeat one that is kept, before them or `earlier`."""
     from rapidfuzz import fuzz, utils
 
     kept: dict[str, list[str]] = {}
+    for one in earlier:
+        if not one.dropped:
+            kept.setdefault(document_name(one.document), []).append(utils.default_process(one.question))
     found = []
     for one in questions:
-        earlier = kept.setdefault(document_name(one.document), [])
-        words = utils.default_process(one.question)
-        twin = any(fuzz.token_sort_ratio(text, words) >= ALIKE for text in earlier)
-        if not one.dropped and twin:
+        words, others = utils.default_process(one.question), kept.setdefault(document_name(one.document), [])
+        if one.dropped:
+            found.append(one)
+        elif any(fuzz.token_sort_ratio(other, words) >= ALIKE for other in others):
             found.append(drop(one, "nearly repeats another question"))
-            continue
-        if not one.dropped:
-            earlier.append(words)
-        found.append(one)
+        else:
+            others.append(words)
+            found.append(one)
     return found
 
 
 def drop(question: MadeQuestion, why: str) -> MadeQuestion:
     """The question, marked as dropped."""
-    return MadeQuestion(
-        question.kind,
-        question.question,
-        question.answer,
-        question.quotes,
-        question.passages,
-        question.by,
-        why,
-    )
+    return replace(question, dropped=why)
 
 
 def as_row(question: MadeQuestion) -> dict[str, object]:

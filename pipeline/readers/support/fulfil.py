@@ -43,7 +43,7 @@ class Order(NamedTuple):
     @property
     def text(self) -> str:
         """All that it says."""
-        return f"{self.prompt.system}{self.prompt.prefix}{self.prompt.question}"
+        return self.prompt.whole
 
     @property
     def start(self) -> tuple[str, str]:

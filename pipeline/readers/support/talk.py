@@ -89,7 +89,7 @@ class Attend:
     @property
     def text(self) -> str:
         """All that is read."""
-        return f"{self.prompt.system}{self.prompt.text}"
+        return self.prompt.whole
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Weigh:
     @property
     def text(self) -> str:
         """All that is read before the options."""
-        return f"{self.prompt.system}{self.prompt.text}"
+        return self.prompt.whole
 
 
 @dataclass(frozen=True)
