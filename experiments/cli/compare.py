@@ -138,13 +138,13 @@ BANNER = (
 def compare(
     questions: Questions, arms: Arms, output: Output, lanes: Lanes, documents_per_batch: int | None
 ) -> None:
-    r"""Let RAG, long context and routers answer the same questions, and tabulate what each won and cost.
+    """Let RAG, long context and routers answer the same questions, and tabulate what each won and cost.
 
     \b
-    rlc compare --dataset papers/ --router auto                      a folder with questions.jsonl
-    rlc compare --dataset papers/ --model endpoint:gpt-4o --dry-run  what it would read
-    rlc compare --data-root LaRA --model recorded:gpt-4o             recorded answers, nothing asked
-    """
+    rlc compare --dataset papers/ --router auto                      your folder
+    rlc compare --dataset papers/ --model endpoint:gpt-4o --dry-run  only a plan
+    rlc compare --data-root LaRA --model recorded:gpt-4o             nothing asked
+    """  # noqa: D301 - click wants the backspace itself, which keeps the lines apart
     data = choose_questions(questions, arms.recipe)
     if data.variant == "sample":
         tell(BANNER, "yellow")

@@ -84,6 +84,13 @@ def test_help_names_every_command(shell):
     assert all(re.search(rf"^  {name} +[A-Z]", told, re.MULTILINE) for name in main.list_commands(None))
 
 
+@pytest.mark.parametrize("name", main.list_commands(None))
+def test_help_of_a_command_is_laid_out_for_80_columns(shell, name):
+    told = shell(name, "--help").stdout
+    assert "\\b" not in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
 def test_dry_run_reads_nothing(shell, tmp_path):
     result = shell(*COMPARE, "--dry-run")
     assert "long: 3 questions, at most" in result.stdout
