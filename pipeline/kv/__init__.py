@@ -9,6 +9,7 @@ KEPT = {
     "pyramidkv": "rlc.pipeline.kv.library:PyramidKV",
     "tova": "rlc.pipeline.kv.library:TOVA",
     "finch": "rlc.pipeline.kv.library:Finch",
+    "sirllm": "rlc.pipeline.kv.sirllm:SirLLM",
     "h2o": "rlc.pipeline.kv.h2o:H2O",
     "expected-attention": "rlc.pipeline.kv.library:ExpectedAttention",
     "q-filters": "rlc.pipeline.kv.q_filters:QFilters",

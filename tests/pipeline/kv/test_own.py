@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import DynamicCache
 
 from rlc.pipeline.kv.hash_evict import agreement
 from rlc.pipeline.kv.kivi import KIVI, rounded
@@ -12,6 +13,7 @@ from rlc.pipeline.kv.lacache import LaCache
 from rlc.pipeline.kv.merger import KVMerger, gaussian_weights, runs_of
 from rlc.pipeline.kv.mikv import MiKV
 from rlc.pipeline.kv.q_filters import QFilters, main_directions
+from rlc.pipeline.kv.sirllm import SirLLM, entropies
 from rlc.pipeline.kv.support.states import attention_sums, queries
 
 NUMBERS = torch.randn(1, 2, 70, 8, generator=torch.Generator().manual_seed(0))
@@ -120,3 +122,28 @@ def test_hashes_agree_the_more_the_smaller_the_angle():
     assert found[0] == 1000  # the same direction, whatever its length
     assert found[1] == 0
     assert float(found[2]) == pytest.approx(750, abs=40)  # 45 of 180 degrees
+
+
+def test_an_entropy_is_the_surprise_of_a_token_by_hand():
+    logits = torch.tensor([[0.0, math.log(3.0)], [0.0, 0.0], [5.0, 5.0]])
+    found = entropies(lambda rows: rows, logits, torch.tensor([0, 1, 0]), block=1)
+    assert found.tolist() == pytest.approx([0, math.log(4 / 3), math.log(2)])
+
+
+def test_unexpected_tokens_stay_and_old_ones_fade(tiny_llm_folder):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_llm_folder).eval()
+    ids = torch.arange(4, 54)[None]
+
+    def kept(method):
+        with torch.no_grad(), method(model):
+            cache = model.model(input_ids=ids, past_key_values=DynamicCache()).past_key_values
+        whole = model.model(input_ids=ids).past_key_values.layers[0].keys[0, 0]
+        return [int((whole - key).abs().sum(-1).argmin()) for key in cache.layers[0].keys[0, 0]]
+
+    with torch.no_grad():
+        likely = model(ids).logits[0, :-1].log_softmax(-1)[range(49), ids[0, 1:]]
+    unlikely = sorted([0, 1, *(1 + i for i in likely.argsort().tolist() if i)][:12])
+    assert kept(SirLLM(ratio=0.75, sinks=2)) == unlikely
+    assert kept(SirLLM(ratio=0.75, sinks=2, decay=0.1, turn=1)) == [0, 1, *range(40, 50)]  # the latest
