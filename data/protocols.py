@@ -352,6 +352,32 @@ class Encoder(Protocol):
         ...
 
 
+class SparseVector(NamedTuple):
+    """Weights of the terms of a model's vocabulary: int32 [terms], each once, and float32 [terms]."""
+
+    terms: NDArray[np.int32]
+    weights: Floats
+
+
+@runtime_checkable
+class SparseEncoder(Protocol):
+    """Texts to weights of terms, all positive. `name` identifies model, revision and settings.
+
+    `dimension` is the number of terms.
+    """
+
+    name: str
+    dimension: int
+
+    def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:
+        """The terms of each text."""
+        ...
+
+    def encode_queries(self, texts: Sequence[str]) -> list[SparseVector]:
+        """The terms of each text, as the model weighs those of queries."""
+        ...
+
+
 Role = Literal["rag", "long", "both", "closed", "router"]
 """What a reader stands for in tables, colours and sentences: retrieving, reading the document, both, neither, choosing."""
 

@@ -37,6 +37,7 @@ from rlc.pipeline.families import (
     READER,
     RETRIEVER,
     SEARCHER,
+    SPARSE_ENCODER,
     STEP,
     TOKENIZER,
 )
@@ -52,6 +53,7 @@ HEADINGS = {
     "Retrievers": RETRIEVER,
     "Steps": STEP,
     "Encoders": ENCODER,
+    "Sparse encoders": SPARSE_ENCODER,
     "Engines": LLM,
     "What is kept of keys and values": PRESS,
     "Fusions of passages": FUSION,

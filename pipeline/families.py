@@ -28,7 +28,7 @@ from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import RetrieverFactory
-from rlc.retrievers.encoders import ENCODERS
+from rlc.retrievers.encoders import ENCODERS, SPARSE_ENCODERS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.select import SELECTORS
@@ -38,6 +38,7 @@ CHUNKER = Family("chunker", CHUNKERS, [BaseDocumentTransformer])
 RETRIEVER = Family("retriever", RETRIEVERS, [RetrieverFactory], constructor="from_documents", deferred=True)
 STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompressor])
 ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
+SPARSE_ENCODER = Family("sparse encoder", SPARSE_ENCODERS, [protocols.SparseEncoder], shorthand="splade")
 PRESS = Family("kv", KEPT, [Press])
 FUSION = Family("fusion", FUSIONS, [Fusion])
 LOOK = Family("looks", LOOKS, [Looks])
@@ -57,7 +58,21 @@ COLLECTION = Family(
 )
 SEARCHER = Family("searcher", {"search": "rlc.pipeline.readers.support.searching:Searcher"}, [Searcher])
 BUILDER = Builder(
-    (READER, SEARCHER, CHUNKER, RETRIEVER, STEP, ENCODER, PRESS, FUSION, LOOK, LLM, TOKENIZER, COLLECTION)
+    (
+        READER,
+        SEARCHER,
+        CHUNKER,
+        RETRIEVER,
+        STEP,
+        ENCODER,
+        SPARSE_ENCODER,
+        PRESS,
+        FUSION,
+        LOOK,
+        LLM,
+        TOKENIZER,
+        COLLECTION,
+    )
 )
 
 

@@ -5,11 +5,12 @@ Encoders and selectors can be imported from here, too.
 
 from rlc.data.lazy import lazy_attributes
 from rlc.data.plugins import with_plugins
-from rlc.retrievers.encoders import ENCODERS
+from rlc.retrievers.encoders import ENCODERS, SPARSE_ENCODERS
 from rlc.retrievers.select import SELECTORS
 
 RETRIEVERS = {
     "bm25": "rlc.retrievers.bm25:BM25Retriever",
+    "splade": "rlc.retrievers.splade:SpladeRetriever",
     "dense": "rlc.retrievers.dense:DenseRetriever",
     "hybrid": "rlc.retrievers.hybrid:HybridRetriever",
     "maxsim": "rlc.retrievers.maxsim:MaxSimRetriever",
@@ -22,5 +23,5 @@ RETRIEVERS = {
 }
 RETRIEVERS = with_plugins("retrievers", RETRIEVERS)
 
-__getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS, SELECTORS)
+__getattr__, __dir__ = lazy_attributes(__name__, RETRIEVERS, ENCODERS, SPARSE_ENCODERS, SELECTORS)
 __all__ = __dir__()

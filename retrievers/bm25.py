@@ -3,7 +3,7 @@
 import json
 import os
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import ClassVar, Self
@@ -14,11 +14,13 @@ from pydantic import Field
 
 from rlc.data.errors import StoreError, unknown
 from rlc.data.plain import parse_json
-from rlc.retrievers.base import Retriever, Where, text_of, top_k
+from rlc.data.protocols import SparseVector
+from rlc.retrievers.base import text_of
 from rlc.retrievers.index.analyse import Analyser
 from rlc.retrievers.index.collection import Collection
 from rlc.retrievers.index.postings import Postings
 from rlc.retrievers.index.storage import IndexReader, IndexWriter
+from rlc.retrievers.support.inverted import InvertedRetriever, QueryTerms
 
 # bm25s asks JAX for a top-k as it is imported, and JAX, where it is there, takes most of a GPU's memory at once.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
@@ -26,7 +28,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 TOGETHER = 1_000  # documents whose terms are text at once: a term takes 60 bytes, and its number 4
 
 
-class BM25Retriever(Retriever):
+class BM25Retriever(InvertedRetriever):
     """Ranks documents by the words that they share with the query.
 
     score(q, d) = sum over terms t of q of idf(t) * f / (f + k1 * (1 - b + b * |d| / mean |d|)), with f the count of
@@ -38,10 +40,8 @@ class BM25Retriever(Retriever):
     NEEDS: ClassVar[tuple[str, ...]] = ("bm25s", "rank_bm25", "Stemmer")
     VERSION: ClassVar[int] = 2  # raised with the terms that a text gives: what was indexed is no longer found
 
-    collection: Collection = Field(repr=False)
     analyser: Analyser
     vocabulary: Mapping[str, int] = Field(repr=False)
-    postings: Postings = Field(repr=False)
 
     @classmethod
     def from_documents(
@@ -91,32 +91,16 @@ class BM25Retriever(Retriever):
         postings = ENGINES[engine](ids, len(vocabulary), k1, b) if vocabulary else no_postings(len(documents))
         return cls(collection=collection, analyser=analyser, vocabulary=vocabulary, postings=postings, k=k)
 
-    def search(
-        self, queries: Sequence[str], k: int | None = None, where: Where | None = None
-    ) -> list[list[Document]]:
-        """The best documents that share a term with the query; `where` keeps only some documents."""
-        wanted = self._wanted(k)
-        kept = None if where is None else self.collection.rows(where)
-        results = []
+    def query_terms(self, queries: Sequence[str]) -> Iterator[QueryTerms]:
         for terms in self.analyser.many(queries):
-            ids = [self.vocabulary[term] for term in terms if term in self.vocabulary]
-            scores = self.postings.scores(ids)
-            scores[~self.postings.holding(ids, scores)] = -np.inf
-            if kept is None:
-                best = top_k(scores, self.collection.ties, wanted)
-            else:
-                best = kept[top_k(scores[kept], self.collection.ties[kept], wanted)]
-            best = best[np.isfinite(scores[best])]
-            results.append(self.collection.take(best, scores[best]))
-        return results
+            yield QueryTerms([self.vocabulary[term] for term in terms if term in self.vocabulary])
 
     def save(self, folder: Path | str) -> None:
         """Write the index into a folder; an index that is there is replaced in one step."""
         writer = IndexWriter(Path(folder))
         writer.collection(self.collection)
         writer.text("vocabulary.json", json.dumps(list(self.vocabulary)))
-        for name in ("impacts", "documents", "starts"):
-            writer.array(name, getattr(self.postings, name))
+        self.postings.write(writer)
         writer.commit("bm25", {**asdict(self.analyser), "version": self.VERSION})
 
     @classmethod
@@ -135,12 +119,11 @@ class BM25Retriever(Retriever):
                 f"{cls.VERSION}, so words would not be found: build it again and save it"
             )
         collection = reader.collection()
-        arrays = {name: reader.array(name) for name in ("impacts", "documents", "starts")}
         return cls(
             collection=collection,
             analyser=Analyser(**settings),
             vocabulary={term: i for i, term in enumerate(parse_json(reader.text("vocabulary.json")))},
-            postings=Postings(count=len(collection), **arrays),
+            postings=Postings.read(reader, len(collection)),
             k=k,
         )
 
@@ -161,18 +144,12 @@ def okapi(texts: Sequence[Sequence[int]], terms: int, k1: float, b: float) -> Po
     import rank_bm25
 
     engine = rank_bm25.BM25Okapi(texts, k1=k1, b=b)
-    rows: list[list[tuple[int, float]]] = [[] for _ in range(terms)]
-    for i, (frequencies, length) in enumerate(zip(engine.doc_freqs, engine.doc_len, strict=True)):
+    vectors = []
+    for frequencies, length in zip(engine.doc_freqs, engine.doc_len, strict=True):
         damping = k1 * (1 - b + b * length / engine.avgdl)
-        for term, f in frequencies.items():
-            rows[term].append((i, engine.idf[term] * f * (k1 + 1) / (f + damping)))
-    postings = [posting for row in rows for posting in row]
-    return Postings(
-        impacts=np.array([impact for _, impact in postings], dtype=np.float32),
-        documents=np.array([i for i, _ in postings], dtype=np.int32),
-        starts=np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64),
-        count=len(texts),
-    )
+        impacts = [engine.idf[term] * f * (k1 + 1) / (f + damping) for term, f in frequencies.items()]
+        vectors.append(SparseVector(np.array(list(frequencies), np.int32), np.array(impacts, np.float32)))
+    return Postings.of(vectors, terms)
 
 
 def no_postings(documents: int) -> Postings:

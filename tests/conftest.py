@@ -181,6 +181,21 @@ def tiny_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tiny_splade(tiny_folder, tmp_path_factory):
+    """The tiny BERT as a random masked language model, saved as a sparse encoder."""
+    import torch
+    from sentence_transformers import SparseEncoder
+    from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
+
+    raw, folder = tmp_path_factory.mktemp("raw-splade"), tmp_path_factory.mktemp("splade")
+    torch.manual_seed(6)
+    BertForMaskedLM(BertConfig.from_pretrained(tiny_folder, initializer_range=0.5)).save_pretrained(raw)
+    AutoTokenizer.from_pretrained(tiny_folder, model_max_length=32).save_pretrained(raw)
+    SparseEncoder(str(raw), device="cpu").save(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_cross_encoder(tiny_folder, tmp_path_factory):
     """The tiny BERT with a random head of one label."""
     import torch

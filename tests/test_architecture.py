@@ -18,7 +18,7 @@ from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import ROUTERS
 from rlc.retrievers import RETRIEVERS
-from rlc.retrievers.encoders import ENCODERS
+from rlc.retrievers.encoders import ENCODERS, SPARSE_ENCODERS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.select import SELECTORS
@@ -59,6 +59,7 @@ TABLES = (
     CHUNKERS,
     RETRIEVERS,
     ENCODERS,
+    SPARSE_ENCODERS,
     PRUNERS,
     RERANKERS,
     SELECTORS,

@@ -166,7 +166,8 @@ class UnloadedEncoder:
 
 def _unloaded(finish: Finish) -> Finish:
     def hook(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
-        return UnloadedEncoder() if kind == families.ENCODER.kind else finish(make, kind, spec)
+        unloaded = kind in (families.ENCODER.kind, families.SPARSE_ENCODER.kind)
+        return UnloadedEncoder() if unloaded else finish(make, kind, spec)
 
     return hook
 

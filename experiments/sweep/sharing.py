@@ -22,12 +22,12 @@ from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import AnswerStore
 from rlc.experiments.runs.lanes import Reading
 from rlc.experiments.study.ranking import Stage
-from rlc.pipeline.families import ENCODER, LLM, READER, RETRIEVER, SEARCHER, STEP
+from rlc.pipeline.families import ENCODER, LLM, READER, RETRIEVER, SEARCHER, SPARSE_ENCODER, STEP
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.indexing import warm
 from rlc.pipeline.readers.support.searching import Clock, Library, Searcher
-from rlc.retrievers.encoders.support.remembered import RememberedEncoder
+from rlc.retrievers.encoders.support.remembered import RememberedEncoder, RememberedSparseEncoder
 
 T = TypeVar("T")
 
@@ -221,5 +221,6 @@ WRAPPERS: Mapping[str, Callable[[Any, str, Memory], Any]] = {
     RETRIEVER.kind: Shared,
     STEP.kind: Shared,
     ENCODER.kind: lambda encoder, identity, memory: RememberedEncoder(encoder, memory, identity),
+    SPARSE_ENCODER.kind: lambda encoder, identity, memory: RememberedSparseEncoder(encoder, memory, identity),
     LLM.kind: lambda llm, identity, memory: forward(llm, memory, identity),
 }

@@ -1,4 +1,4 @@
-"""Encoders: texts to vectors. `ENCODERS` lists them."""
+"""Encoders: texts to vectors. `ENCODERS` lists them; `SPARSE_ENCODERS` those of weights of terms."""
 
 from rlc.data.lazy import lazy_attributes
 
@@ -8,4 +8,6 @@ ENCODERS = {
     "cached": "rlc.retrievers.encoders.cached:CachedEncoder",
 }
 
-__getattr__, __dir__ = lazy_attributes(__name__, ENCODERS)
+SPARSE_ENCODERS = {"splade": "rlc.retrievers.encoders.splade:SpladeEncoder"}
+
+__getattr__, __dir__ = lazy_attributes(__name__, ENCODERS, SPARSE_ENCODERS)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from rlc.data.errors import DataError, WeightsError
+from rlc.data.errors import DataError
 from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import FastTokenizer
-from rlc.data.weights import resolve, revision_read
+from rlc.data.weights import revision_read
 from rlc.retrievers.encoders.support.forward import attention_mask, padded
+from rlc.retrievers.encoders.support.loading import checked_window, load_model
 from rlc.retrievers.encoders.support.probe import Dtype, faster_dtype, random_tokens
 from rlc.retrievers.encoders.support.windows import Window, batches, cut_texts, windows_of
 
@@ -66,12 +67,12 @@ class SentenceEncoder:
         for setting, value, known in (("dtype", dtype, DtypeSetting), ("long_text", long_text, LongText)):
             if value not in get_args(known):
                 raise ValueError(f"{setting} must be one of {', '.join(get_args(known))}, got {value!r}")
-        self._model = load_model(model, revision, device)
+        self._model = load_model("SentenceTransformer", model, revision, device)
         self._backend = self._model.tokenizer.backend_tokenizer
         self.tokenizer: Tokenizer = FastTokenizer(model, self._backend)
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.pooling = str(getattr(self._model[1], "pooling_mode", "unknown"))
-        self.window = checked_window(self._model, window)
+        self.window = checked_window(self._model[0], window)
         self.long_text = long_text
         own = self._model.prompts
         self.query_prompt = query_prompt if query_prompt is not None else own.get("query") or ""
@@ -128,50 +129,6 @@ class SentenceEncoder:
                 f"{len(long)} of {texts} texts are longer than the window of {self.window} tokens, the first at "
                 f"place {long[0]}: cut smaller chunks, or let the encoder pool them (long_text='pool')"
             )
-
-
-def load_model(model: str, revision: str | None, device: str | None) -> "SentenceTransformer":
-    """Load the model in float32, on `device`.
-
-    Raises:
-        WeightsError: if it cannot be loaded, or has no fast tokenizer.
-    """
-    from sentence_transformers import SentenceTransformer
-
-    place = str(resolve(model))
-    try:
-        loaded = SentenceTransformer(
-            place,
-            revision=revision,
-            device=device,
-            model_kwargs={"dtype": "float32"},
-            trust_remote_code=False,
-        ).eval()
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"cannot load the encoder {model!r}: {error}; name an alias, a folder that sentence-transformers "
-            "saved, or a Hugging Face id"
-        ) from error
-    if not hasattr(loaded.tokenizer, "backend_tokenizer"):
-        raise WeightsError(f"the encoder {model!r} has no fast tokenizer: save it with its tokenizer.json")
-    return loaded
-
-
-def checked_window(model: "SentenceTransformer", wanted: int | None) -> int:
-    """The window to use: the wanted one, or as many tokens as the model has positions for.
-
-    Raises:
-        ValueError: if the model has fewer positions than wanted.
-    """
-    transformer: Any = model[0].model
-    most: int = getattr(transformer.config, "max_position_embeddings", None) or model.max_seq_length or 512
-    embeddings = getattr(transformer, "embeddings", None)
-    padding = getattr(getattr(embeddings, "position_embeddings", None), "padding_idx", None)
-    if padding is not None:  # RoBERTa and its kin count positions from behind the padding's
-        most -= padding + 1
-    if wanted is not None and not 0 < wanted <= most:
-        raise ValueError(f"window must be between 1 and the model's {most} positions, got {wanted}")
-    return wanted or most
 
 
 def forward(model: "SentenceTransformer", ids: Sequence[Sequence[int]], wanted: str) -> Floats:

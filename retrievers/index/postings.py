@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlc.data.protocols import Floats
+from rlc.data.protocols import Floats, SparseVector
+from rlc.retrievers.index.storage import IndexReader, IndexWriter
+
+ARRAYS = ("impacts", "documents", "starts")
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,50 @@ class Postings:
     starts: NDArray[np.int64]
     count: int
 
-    def scores(self, terms: Sequence[int]) -> Floats:
-        """The score of every document, float32 [documents]; a repeated term counts again."""
+    @classmethod
+    def of(cls, vectors: Sequence[SparseVector], terms: int) -> Self:
+        """Turn documents' weights of terms around: at least one document, its terms below `terms`."""
+        found = np.concatenate([vector.terms for vector in vectors])
+        order = np.argsort(found, kind="stable")
+        owners = np.repeat(np.arange(len(vectors), dtype=np.int32), [len(vector.terms) for vector in vectors])
+        return cls(
+            impacts=np.concatenate([vector.weights for vector in vectors])[order],
+            documents=owners[order],
+            starts=np.concatenate([[0], np.cumsum(np.bincount(found, minlength=terms))]).astype(np.int64),
+            count=len(vectors),
+        )
+
+    @classmethod
+    def read(cls, reader: IndexReader, count: int) -> Self:
+        """Open the postings of a stored index of `count` documents, by memory map.
+
+        Raises:
+            StoreError: if the index has none.
+        """
+        return cls(**{name: reader.array(name) for name in ARRAYS}, count=count)
+
+    def write(self, writer: IndexWriter) -> None:
+        """Write the arrays into an index that is being stored."""
+        for name in ARRAYS:
+            writer.array(name, getattr(self, name))
+
+    def scores(self, terms: Sequence[int], weights: Sequence[float] | None = None) -> Floats:
+        """The score of every document, float32 [documents]; a repeated term counts again.
+
+        Args:
+            terms: of the query.
+            weights: one a term, by which its impacts are multiplied; None leaves them as they are.
+        """
         total = np.zeros(self.count, dtype=np.float32)
-        for term in terms:
+        for place, term in enumerate(terms):
+            weight = None if weights is None else np.float32(weights[place])
             if (row := self._dense_rows.get(term)) is not None:
-                total += row
+                total += row if weight is None else row * weight
             else:
                 start, stop = self.starts[term], self.starts[term + 1]
+                impacts = self.impacts[start:stop]
                 # One pass: `total[...] += ...` reads, adds and writes, and takes twice the time.
-                np.add.at(total, self.documents[start:stop], self.impacts[start:stop])
+                np.add.at(total, self.documents[start:stop], impacts if weight is None else impacts * weight)
         return total
 
     def holding(self, terms: Sequence[int], scores: Floats) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from showing import ShowingLLM
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from weighing import WeighingLLM
 
-from rlc.data.protocols import TokenEmbeddings, TokenLogprobs, Weights
+from rlc.data.protocols import SparseVector, TokenEmbeddings, TokenLogprobs, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import APPROXIMATE, ApproximateTokenizer, FastTokenizer
 from rlc.pipeline.families import BUILDER
@@ -22,6 +22,7 @@ from rlc.pipeline.families import BUILDER
 NEEDED = {
     "llm": {"use": "scripted", "answers": {"": "a stand-in"}},
     "encoder": {"use": "langchain", "embeddings": "a stand-in", "window": 40},
+    "sparse encoder": {"use": "splade", "model": "a stand-in"},
     "tokenizer": "approximate",
     "chunker": {"use": "sentence", "size": 16},
     "retriever": "bm25",
@@ -52,6 +53,20 @@ class LetterEncoder:
             TokenEmbeddings(self.encode_documents([text[a:b] for a, b in of]), of)
             for text, of in zip(texts, spans, strict=True)
         ]
+
+
+class SparseLetterEncoder:
+    """Weighs letters by how often they stand in a text."""
+
+    name, dimension = "sparse letters", 26
+
+    def encode_documents(self, texts):
+        counts = np.array([[text.count(chr(97 + i)) for i in range(26)] for text in texts], np.float32)
+        rows = counts.reshape(-1, 26)
+        found = [np.flatnonzero(row).astype(np.int32) for row in rows]
+        return [SparseVector(terms, row[terms]) for terms, row in zip(found, rows, strict=True)]
+
+    encode_queries = encode_documents
 
 
 class ScoringEngine(ShowingLLM, WeighingLLM):
@@ -124,7 +139,11 @@ def build(family, name, answers="yes", weights=None, readers=(), **offered):
     spec = {"use": name, **family.example(name, name)}
     spec |= {key: value for key, value in offered.items() if key in settings_of(family, name)}
     engine = ScoringEngine(answers if callable(answers) else {"": answers}, window=100_000)
-    objects = {key("llm"): engine, key("encoder"): LetterEncoder()}
+    objects = {
+        key("llm"): engine,
+        key("encoder"): LetterEncoder(),
+        key("sparse encoder"): SparseLetterEncoder(),
+    }
     objects |= {key("tokenizer", one): tokenizer for one, tokenizer in TOKENIZERS.items()}
     waiting = enumerate(readers)
     for setting, parameter in family.parameters(name, name).items():

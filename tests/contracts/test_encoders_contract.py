@@ -1,13 +1,14 @@
-"""Every encoder's laws: a unit vector a text, whatever its company, and token states that lie in the text."""
+"""Every encoder's laws: a unit vector a text, whatever its company, and token states that lie in the text; or weights of terms."""
 
 import numpy as np
 import pytest
-from stand_ins import LetterEncoder, build
+from stand_ins import LetterEncoder, SparseLetterEncoder, build
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Encoder
-from rlc.pipeline.families import ENCODER
+from rlc.data.protocols import Encoder, SparseEncoder, SparseVector
+from rlc.pipeline.families import ENCODER, SPARSE_ENCODER
 from rlc.retrievers import ENCODERS
+from rlc.retrievers.encoders import SPARSE_ENCODERS
 
 every_encoder = pytest.mark.parametrize("name", sorted(ENCODERS))
 TEXTS = ["the cat sat", "a dog", "net income rose and the bird sings", "the cat sat"]
@@ -77,3 +78,49 @@ class Outside(LetterEncoder):
 def test_the_laws_catch_an_encoder_that_breaks_them(evil):
     with pytest.raises(AssertionError, match=r"unit vectors|a vector a text|company|tokens in the text"):
         obey(evil())
+
+
+def obey_sparsely(encoder):
+    assert isinstance(encoder, SparseEncoder)
+    for encode in (encoder.encode_documents, encoder.encode_queries):
+        found = encode(TEXTS)
+        assert len(found) == len(TEXTS), "a vector a text"
+        alone = [encode([text])[0] for text in TEXTS]
+        for (terms, weights), (own_terms, own_weights) in zip(
+            [*found, found[0]], [*alone, found[3]], strict=True
+        ):
+            assert len(terms) == len(weights) == len(set(terms.tolist())), "a weight a term"
+            assert (weights > 0).all(), "a weight a term"
+            assert set(terms.tolist()) <= set(range(encoder.dimension)), "a weight a term"
+            np.testing.assert_array_equal(terms, own_terms, err_msg="company")
+            np.testing.assert_allclose(weights, own_weights, rtol=1e-4, err_msg="company")
+        assert encode([]) == [], "a vector a text"
+
+
+@pytest.mark.parametrize("name", sorted(SPARSE_ENCODERS))
+def test_every_sparse_encoder_weighs_terms_whatever_the_company(name, weights):
+    obey_sparsely(build(SPARSE_ENCODER, name, weights=weights(SPARSE_ENCODER, name), device="cpu"))
+
+
+def test_the_stand_in_is_a_sparse_encoder():
+    obey_sparsely(SparseLetterEncoder())
+
+
+class Negative(SparseLetterEncoder):
+    def encode_documents(self, texts):
+        return [SparseVector(one.terms, one.weights - 1) for one in super().encode_documents(texts)]
+
+
+class Beyond(SparseLetterEncoder):
+    dimension = 10
+
+
+class Crowd(SparseLetterEncoder):
+    def encode_documents(self, texts):
+        return [SparseVector(one.terms, one.weights * len(texts)) for one in super().encode_documents(texts)]
+
+
+@pytest.mark.parametrize("evil", [Negative, Beyond, Crowd])
+def test_the_laws_catch_a_sparse_encoder_that_breaks_them(evil):
+    with pytest.raises(AssertionError, match=r"a weight a term|company"):
+        obey_sparsely(evil())

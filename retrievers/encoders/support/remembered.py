@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from rlc.data.memory import Memory
-from rlc.data.protocols import Encoder, Floats, TokenEmbeddings
+from rlc.data.protocols import Encoder, Floats, SparseEncoder, SparseVector, TokenEmbeddings
 
 STAGE = "vectors"
 
@@ -40,11 +41,35 @@ class RememberedEncoder:
         return self._encoder.encode_tokens(texts)
 
     def _recall(self, role: str, texts: Sequence[str], encode: Callable[[Sequence[str]], Floats]) -> Floats:
-        keys = [vector_key(self._identity, role, text) for text in texts]
-        vectors = self._memory.recall_all(
-            STAGE, dict(zip(keys, texts, strict=True)), lambda missing: list(encode(missing))
-        )
-        return np.stack([vectors[key] for key in keys]) if keys else np.zeros((0, self.dimension), np.float32)
+        vectors = recall(self._memory, self._identity, role, texts, encode)
+        return np.stack(vectors) if vectors else np.zeros((0, self.dimension), np.float32)
+
+
+class RememberedSparseEncoder:
+    """`RememberedEncoder`, for a sparse encoder."""
+
+    def __init__(self, encoder: SparseEncoder, memory: Memory, identity: str) -> None:
+        self._encoder, self._memory, self._identity = encoder, memory, identity
+        self.name, self.dimension = encoder.name, encoder.dimension
+
+    def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:
+        """The terms of each text."""
+        return recall(self._memory, self._identity, "document", texts, self._encoder.encode_documents)
+
+    def encode_queries(self, texts: Sequence[str]) -> list[SparseVector]:
+        """The terms of each text, as the model weighs those of queries."""
+        return recall(self._memory, self._identity, "query", texts, self._encoder.encode_queries)
+
+
+def recall(
+    memory: Memory, identity: str, role: str, texts: Sequence[str], encode: Callable[[Sequence[str]], Any]
+) -> list[Any]:
+    """The vector of each text in this role; `encode` makes those that are not remembered."""
+    keys = [vector_key(identity, role, text) for text in texts]
+    vectors = memory.recall_all(
+        STAGE, dict(zip(keys, texts, strict=True)), lambda missing: list(encode(missing))
+    )
+    return [vectors[key] for key in keys]
 
 
 def vector_key(identity: str, role: str, text: str) -> bytes:

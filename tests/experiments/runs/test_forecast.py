@@ -136,6 +136,18 @@ def test_chunker_retriever_and_steps_say_what_is_read(dataset):
     assert read == {"small": 5 * 8, "neighbours": 3 * 8, "pruned": 8, "closed": 0}
 
 
+@pytest.mark.parametrize("retriever", ["dense", "splade"])
+def test_no_encoder_is_loaded(dataset, retriever):
+    rag = {
+        "use": "rag",
+        "chunker": {"use": "recursive", "size": 8},
+        "retriever": {"use": retriever, "encoder": "./nowhere"},
+        "llm": {"use": "scripted", "answers": {"": "yes"}},
+    }
+    [found] = forecasts(Recipe({"rag": rag}).completed(), dataset, weightless(10**6))
+    assert found.loads
+
+
 def test_a_reader_that_cannot_say_is_listed(run, monkeypatch):
     monkeypatch.setattr(RagReader, "reads", lambda self, examples: None)
     expect(run, Engines(), {"rag": frozenset(["a1"]), "long": frozenset(["a1"])})

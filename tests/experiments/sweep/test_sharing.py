@@ -21,7 +21,7 @@ from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.recipe import build_readers
 from rlc.pipeline.recipe_files import load_recipe
 from rlc.pipeline.recipe_settings import with_setting
-from rlc.retrievers.encoders.support.remembered import RememberedEncoder
+from rlc.retrievers.encoders.support.remembered import RememberedEncoder, RememberedSparseEncoder
 
 
 def test_what_is_remembered_takes_as_long_on_its_clock():
@@ -107,7 +107,10 @@ def test_a_document_is_cut_indexed_embedded_and_refined_once():
     shared = RememberedEncoder(encoder, memory, "encoder")
     for encode in (shared.encode_documents, shared.encode_documents, shared.encode_queries):
         assert encode(["Text."]).shape == (1, 2)
-    assert [part.calls for part in (cutter, index, step, encoder)] == [1, 2, 2, 2]
+    sparse = RememberedSparseEncoder(encoder, memory, "sparse encoder")
+    for encode in (sparse.encode_documents, sparse.encode_documents, sparse.encode_queries):
+        assert [vector.tolist() for vector in encode(["Text."])] == [[1, 1]]
+    assert [part.calls for part in (cutter, index, step, encoder)] == [1, 2, 2, 4]
     chunker.transform_documents([Document(id="a", page_content="Other.")])
     assert cutter.calls == 2
 

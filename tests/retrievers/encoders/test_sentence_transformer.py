@@ -4,7 +4,8 @@ from sentence_transformers import SentenceTransformer
 
 from rlc.data.errors import DataError, WeightsError
 from rlc.data.protocols import Encoder
-from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, load_model, probed_dtype
+from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, probed_dtype
+from rlc.retrievers.encoders.support.loading import load_model
 
 SHORT = ["the cat sat", "a dog", "", "net income rose the bird sings"]
 LONG = " ".join(["one two three four five six seven eight"] * 10)
@@ -78,7 +79,10 @@ def test_no_texts(tiny):
 
 
 def test_the_probe_names_a_type(tiny_folder):
-    assert probed_dtype(load_model(str(tiny_folder), None, "cpu"), 32) in ("float32", "bfloat16")
+    assert probed_dtype(load_model("SentenceTransformer", str(tiny_folder), None, "cpu"), 32) in (
+        "float32",
+        "bfloat16",
+    )
 
 
 @pytest.mark.parametrize(
