@@ -209,11 +209,14 @@ def _router(study: Study) -> str:
         if one.difference.called and found.score.closed.value is not None
     ]
     labels = sorted({found.router.label.removeprefix(f"{found.router.group}/") for found, _ in pairs})
-    gap = f"; where it is told apart, it closed {100 * min(closed):.0f}% to {100 * max(closed):.0f}% of the gap to the oracle"
+    gap = ""
+    if closed:
+        reach = f"{100 * min(closed):.0f}% to {100 * max(closed):.0f}%".replace("-", "−")
+        gap = f"; where it is told apart, it closed {reach} of the gap to the oracle"
     return (
         f"Against each model's own better arm, {' and '.join(labels)} is ahead for {_listed(sides['first'])}, behind for "
         f"{_listed(sides['second'])}, and not told apart for {_listed(sides['neither'])}"
-        f"{gap.replace('-', '−') if closed else ''}{_flattered(study, [found for found, _ in pairs])}."
+        f"{gap}{_flattered(study, [found for found, _ in pairs])}."
     )
 
 
