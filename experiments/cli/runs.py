@@ -1,40 +1,39 @@
 """`rlc runs`: the runs of a folder, newest first."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from rlc.data.plain import parse_json
 from rlc.experiments.cli.options import OUT
 from rlc.experiments.cli.words import say, say_line
-from rlc.experiments.runs.naming import name_of
+
+if TYPE_CHECKING:
+    from rlc.experiments.runs.listing import Listed
 
 
 @click.command()
 @OUT
 def runs(out: Path) -> None:
     """List the runs of a folder, newest first: name, date, questions, and what every reader got right."""
-    found = sorted(out.glob("*/summary.json"), key=lambda file: -file.stat().st_mtime)
+    from rlc.experiments.runs.listing import listed
+
+    found = listed(out)
     if not found:
         say_line(f"{out} holds no runs; make one with rlc compare, or give its folder with --out")
     say(map(line, found))
 
 
-def line(summary: Path) -> str:
-    """One run in a line; a file that cannot be read is named with the reason."""
-    try:
-        readers = parse_json(summary.read_text(encoding="utf-8"))
-        about = parse_json(summary.with_name("provenance.json").read_text(encoding="utf-8"))
-        date, asked = about["date"][:16].replace("T", " "), about["dataset"]["examples"]
-        shares = ", ".join(f"{one['reader']} {_percent(one['accuracy']['value'])}" for one in readers[:4])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"{summary.parent.name}: cannot be read ({error!r})"
+def line(run: "Listed") -> str:
+    """One run in a line; one that cannot be read is named with the reason."""
+    if run.broken:
+        return f"{run.id}: cannot be read ({run.broken})"
+    readers, so_far = run.summaries, run.so_far
+    shares = ", ".join(f"{one['reader']} {_percent(one['accuracy']['value'])}" for one in readers[:4])
     more = f" and {len(readers) - 4} more" if len(readers) > 4 else ""
-    so_far = about.get("provisional")
     left = f" ({so_far['documents']:,} of {so_far['of']:,} documents so far)" if so_far else ""
-    given = name_of(summary.parent)
-    name = f"{given} ({summary.parent.name})" if given else summary.parent.name
-    return f"{name}  {date}  {asked:,} questions{left}: {shares}{more}"
+    name = f"{run.name} ({run.id})" if run.name else run.id
+    return f"{name}  {run.date}  {run.data['examples']:,} questions{left}: {shares}{more}"
 
 
 def _percent(value: float | None) -> str:

@@ -65,13 +65,14 @@ def scored_rows(
     scorer: Scorer | None = None,
     on_batch: OnBatch | None = None,
     on_rows: Callable[[Rows, Sequence[Example]], None] | None = None,
+    rows: Rows | None = None,
 ) -> Rows:
-    """The rows of answers as they arrive, which wait on disk until they are written.
+    """The rows of answers as they arrive, which wait on disk until they are written: in `rows`, or in nameless ones.
 
     `on_rows` is told of the rows so far, and whose have just been put there.
     """
     score = scorer or default_scorer(dataset.measures)
-    rows = Rows()
+    rows = rows or Rows()
     for name, examples, answers in answering:
         if on_batch:
             on_batch(name, examples, answers)

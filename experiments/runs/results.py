@@ -5,11 +5,13 @@ import json
 import mmap
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from itertools import chain
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -22,6 +24,7 @@ from rlc.experiments.runs.kept import MEND, digest, replaced
 from rlc.experiments.scorers.base import Score
 
 RESULTS = "results.parquet"
+SO_FAR = "rows.sqlite"  # the rows of a run that goes on
 
 EVIDENCE = pl.List(
     pl.Struct(
@@ -189,17 +192,36 @@ def whole_characters(text: str) -> str:
 class Rows:
     """Rows on their way into a table, in any order, on disk: memory does not grow with the answers.
 
-    They lie in a temporary file of SQLite's, which has no name and ends with the process, however that ends.
+    They lie in a temporary file of SQLite's, which has no name and ends with the process, however that ends; or in `file`,
+    where other processes see them (`rows_so_far`) until the end of the context.
     """
 
-    def __init__(self) -> None:
-        self._waiting = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._waiting.execute("PRAGMA journal_mode=OFF")
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        self._remove()
+        self._waiting = sqlite3.connect(file or "", check_same_thread=False)
+        self._waiting.execute(f"PRAGMA journal_mode={'WAL' if file else 'OFF'}")
+        self._waiting.execute("PRAGMA synchronous=OFF")
         self._waiting.execute(
-            "CREATE TABLE rows (reader TEXT, example TEXT, number INTEGER, row TEXT, "
-            "PRIMARY KEY (reader, example, number)) WITHOUT ROWID"
+            "CREATE TABLE rows (number INTEGER PRIMARY KEY, reader TEXT, example TEXT, row TEXT)"
         )
-        self._count = 0
+        self._waiting.execute("CREATE INDEX places ON rows (reader, example)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the file away, unless an error ends the run: those who watch still see what there is."""
+        self._waiting.close()
+        if kind is None:
+            self._remove()
+
+    def _remove(self) -> None:
+        if self._file:
+            for ending in ("", "-wal", "-shm"):
+                self._file.with_name(self._file.name + ending).unlink(missing_ok=True)
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
         """Take rows, and keep them on disk.
@@ -208,10 +230,11 @@ class Rows:
             StoreError: where the disk of temporary files is full.
         """
         try:
-            for one in rows:
-                self._count += 1
-                place = (one["reader"], one["example_id"], self._count)
-                self._waiting.execute("INSERT INTO rows VALUES (?, ?, ?, ?)", (*place, json.dumps(one)))
+            with self._waiting:
+                self._waiting.executemany(
+                    "INSERT INTO rows (reader, example, row) VALUES (?, ?, ?)",
+                    ((one["reader"], one["example_id"], json.dumps(one)) for one in rows),
+                )
         except sqlite3.Error as error:
             raise StoreError(
                 f"cannot hold rows in a temporary file: {error}; free some space, or name another folder as TMPDIR"
@@ -230,6 +253,27 @@ class Rows:
     def frame(self, readers: Sequence[str]) -> pl.DataFrame:
         """The rows all at once, as a frame."""
         return pl.concat(self.frames(readers))
+
+
+def rows_so_far(folder: Path, after: int = 0) -> tuple[int, pl.DataFrame]:
+    """The rows of a run that goes on, or was killed, behind the first `after` of them, and how many there are.
+
+    Raises:
+        DataError: if they cannot be read.
+    """
+    file = folder / SO_FAR
+    if not file.is_file():
+        return after, to_frame([])
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            found = opened.execute(
+                "SELECT number, row FROM rows WHERE number > ? ORDER BY number", (after,)
+            ).fetchall()
+        return max((number for number, _ in found), default=after), to_frame(
+            [json.loads(row) for _, row in found]
+        )
+    except (sqlite3.Error, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{file} cannot be read: {error}") from error
 
 
 def _table(raw: bytes, file: Path) -> pl.LazyFrame:

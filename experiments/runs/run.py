@@ -17,7 +17,7 @@ from rlc.data.weights import revision_read
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
 from rlc.experiments.runs.loop import Answering, OnBatch, answer_in_turn, document_schedule, scored_rows
 from rlc.experiments.runs.provenance import provenance
-from rlc.experiments.runs.results import FIGURES, RESULTS, Rows, read_results, write_results
+from rlc.experiments.runs.results import FIGURES, RESULTS, SO_FAR, Rows, read_results, write_results
 from rlc.experiments.runs.rounds import OnRound, Rounds, Standing
 from rlc.experiments.runs.scored_before import SCORED_BY, ScoredBefore, scoring_code
 from rlc.experiments.runs.summary import summarise
@@ -27,7 +27,9 @@ from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.readers.support.stored import StoredReader
 from rlc.pipeline.recipe import Recipe, build_readers
 
+RECIPE = "recipe.json"
 PROVENANCE = "provenance.json"
+SUMMARY = "summary.json"
 PROVISIONAL = "provisional"  # how many documents of how many, in the provenance of a run that goes on
 
 
@@ -93,7 +95,7 @@ class Run:
 
         `answering` are the readers' answers from elsewhere; None lets them answer here, document by document. Where
         `on_round` is to be told how it stands, the files are written at every round, and their provenance says that
-        they are provisional.
+        they are provisional; every row is then in `SO_FAR` at once, for those who watch.
 
         Raises:
             StoreError: if the folder cannot be written; answers already given are safe in the store.
@@ -105,10 +107,12 @@ class Run:
                 f"cannot make {self.folder}: {error}; give a writable folder with --out"
             ) from error
         record = provenance(self.dataset, self.specs)
-        write_kept(self.folder / "recipe.json", as_json({"readers": self.specs, "labels": self.labels}))
+        write_kept(self.folder / RECIPE, as_json({"readers": self.specs, "labels": self.labels}))
         if answering is None:
             answering = answer_in_turn(readers, document_schedule(readers, self.dataset.examples))
         rounds = Rounds(self.dataset.examples, len(readers))
+        if on_round and not (self.folder / PROVENANCE).is_file():
+            write_kept(self.folder / PROVENANCE, as_json(record | _provisional(rounds)))
 
         def on_rows(rows: Rows, examples: Sequence[Example]) -> None:
             if on_round and rounds.is_over(examples):
@@ -117,8 +121,9 @@ class Run:
                 )
 
         scorer = default_scorer(self.dataset.measures, ScoredBefore(self.folder / RESULTS))
-        rows = scored_rows(answering, self.dataset, scorer, on_batch, on_rows)
-        return Outcome(self, self._write(rows, readers, record), record)
+        with Rows(self.folder / SO_FAR if on_round else None) as rows:
+            scored_rows(answering, self.dataset, scorer, on_batch, on_rows, rows)
+            return Outcome(self, self._write(rows, readers, record), record)
 
     @property
     def is_complete(self) -> bool:
@@ -134,13 +139,17 @@ class Run:
         if rounds is not None:
             done = rounds.documents
             frames = (frame.filter(pl.col("document_id").is_in(done)) for frame in frames)
-            record = record | {PROVISIONAL: {"documents": len(done), "of": rounds.of}}
+            record = record | _provisional(rounds)
         write_results(frames, self.folder / RESULTS, {SCORED_BY: scoring_code()})
         summaries = summarise(read_results(self.folder / RESULTS, columns=FIGURES))
         record["models"] = self.models
         write_kept(self.folder / PROVENANCE, as_json(record))
-        write_kept(self.folder / "summary.json", as_json(summaries))
+        write_kept(self.folder / SUMMARY, as_json(summaries))
         return summaries
+
+
+def _provisional(rounds: Rounds) -> dict[str, Any]:
+    return {PROVISIONAL: {"documents": len(rounds.documents), "of": rounds.of}}
 
 
 @dataclass(frozen=True)

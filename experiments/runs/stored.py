@@ -77,7 +77,15 @@ def open_run(run: str, out: Path, where: pl.Expr | None = None) -> StoredRun:
         DataError: if its files are missing, broken, edited or another version's.
     """
     folder = run_folder(run, out)
-    frame = read_results(folder / RESULTS, where)
+    return stored_run(folder, read_results(folder / RESULTS, where))
+
+
+def stored_run(folder: Path, frame: pl.DataFrame) -> StoredRun:
+    """These rows of a run, with what made them.
+
+    Raises:
+        DataError: if its files are missing, broken, edited or another version's.
+    """
     recipe, provenance = _read_json(folder / "recipe.json"), _read_json(folder / "provenance.json")
     _check_recipe(folder / "recipe.json", recipe)
     if not isinstance(provenance.get("dataset", {}), dict):

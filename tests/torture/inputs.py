@@ -20,6 +20,7 @@ from rlc.data.formats.html import read_html
 from rlc.data.formats.pdf import read_pdf
 from rlc.experiments.cli.runs import line
 from rlc.experiments.metrics.cost import read_prices
+from rlc.experiments.runs.listing import read_listed
 from rlc.experiments.runs.stored import open_run
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.wire import FaultError, TooLongError, read_reply, read_stream
@@ -114,7 +115,7 @@ INPUTS = [
 def run_inputs(folder: Path) -> list[Input]:
     """The files of a run without digests, as earlier versions wrote them."""
     (folder / "digests.json").unlink(missing_ok=True)
-    opened = lambda file: (open_run(str(folder), folder), line(folder / "summary.json"))  # noqa: E731
+    opened = lambda file: (open_run(str(folder), folder), line(read_listed(folder)))  # noqa: E731
     names = ("recipe.json", "provenance.json", "summary.json")
     return [Input(name, (folder / name).read_bytes(), opened) for name in names]
 

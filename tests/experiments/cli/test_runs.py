@@ -1,6 +1,7 @@
 """The list of runs."""
 
 from rlc.experiments.cli.runs import line
+from rlc.experiments.runs.listing import read_listed
 
 COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track")
 
@@ -22,4 +23,4 @@ def test_runs_are_listed_with_what_was_right(shell, tmp_path):
 
 def test_a_broken_run_is_named(tmp_path):
     (tmp_path / "summary.json").write_text("{")
-    assert "cannot be read" in line(tmp_path / "summary.json")
+    assert "cannot be read" in line(read_listed(tmp_path))

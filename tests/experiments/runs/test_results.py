@@ -1,6 +1,7 @@
 """The results file."""
 
 import tracemalloc
+from contextlib import suppress
 from dataclasses import replace
 
 import polars as pl
@@ -14,10 +15,12 @@ from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.results import (
     COLUMNS,
     LATER,
+    SO_FAR,
     Rows,
     by_reader,
     evidence_of,
     read_results,
+    rows_so_far,
     verdict,
     write_results,
 )
@@ -131,3 +134,26 @@ def test_an_unwritable_place_is_named(dataset, right, tmp_path):
     frame = answer_all({"right": right}, dataset)
     with pytest.raises(StoreError, match="cannot write"):
         write_results(frame, tmp_path / "missing" / "results.parquet")
+
+
+def test_others_see_the_rows_of_a_run_that_goes_on_and_of_one_that_was_killed(dataset, right, tmp_path):
+    frame = answer_all({"right": right}, dataset)
+    with Rows(tmp_path / SO_FAR) as rows:
+        rows.add(frame.head(1).to_dicts())
+        count, first = rows_so_far(tmp_path)
+        rows.add(frame.tail(-1).to_dicts())
+        assert_frame_equal(pl.concat([first, rows_so_far(tmp_path, after=count)[1]]), frame)
+        assert_frame_equal(rows.frame(["right"]), frame)
+    assert list(tmp_path.iterdir()) == []
+    assert rows_so_far(tmp_path, after=4)[0] == 4
+
+    with suppress(KeyboardInterrupt), Rows(tmp_path / SO_FAR) as rows:
+        rows.add(frame.to_dicts())
+        raise KeyboardInterrupt
+    assert rows_so_far(tmp_path)[1].height == frame.height
+    assert rows_so_far(tmp_path, after=0)[0] == frame.height
+    (tmp_path / SO_FAR).write_text("no database")
+    with pytest.raises(DataError, match=r"rows\.sqlite cannot be read"):
+        rows_so_far(tmp_path)
+    with Rows(tmp_path / SO_FAR):
+        assert rows_so_far(tmp_path)[1].is_empty()

@@ -8,6 +8,7 @@ from rlc.experiments.cli.runs import line
 from rlc.experiments.report.pages.run import write_report
 from rlc.experiments.runs import rounds
 from rlc.experiments.runs.compare import Execution, carry_out
+from rlc.experiments.runs.listing import read_listed
 from rlc.experiments.runs.loop import document_schedule
 from rlc.experiments.runs.rounds import Rounds, in_rounds
 from rlc.experiments.runs.run import plan_run
@@ -105,7 +106,7 @@ def test_a_stopped_run_leaves_tables_and_a_report_and_goes_on(
     assert half.frame["reader"].value_counts()["count"].n_unique() == 1  # all readers on the same questions
     assert caveats(make_study(half))[0].startswith("Provisional: 4 of 10 documents")
     assert "Provisional: 4 of 10 documents" in write_report(run.folder, tmp_path).read_text()
-    assert "75 questions (4 of 10 documents so far)" in line(run.folder / "summary.json")
+    assert "75 questions (4 of 10 documents so far)" in line(read_listed(run.folder))
 
     stopping[:] = [1000]
     whole = carry_out(run, Execution(on_round=told.append))
