@@ -7,7 +7,7 @@ in both, applied to every expression of a template.
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,11 @@ from rlc.experiments.report.records import Cell, Grid, Piece, Plot, Report, Sort
 
 TEMPLATES = Path(__file__).parent / "templates"
 PIXELS_PER_INCH = 160
+SAVED: Mapping[str, Mapping[str, Any]] = {
+    "png": {"dpi": PIXELS_PER_INCH, "facecolor": "white"},
+    "svg": {"transparent": True, "metadata": {"Date": None}},
+    "pdf": {"transparent": True, "metadata": {"CreationDate": None}},
+}
 SCALE = 7.7
 _MARKS = re.compile(r"[\\`*\[\]|#~$]|(?<![^\W_])_|_(?![^\W_])")  # a _ within a word marks nothing
 
@@ -38,7 +43,7 @@ def write_files(report: Report, folder: Path) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        drawings = {plot.name: _draw(plot, folder) for section in report.sections for plot in section.plots}
+        drawings = {plot.name: _drawn(plot, folder) for section in report.sections for plot in section.plots}
         _replace(folder / "report.md", render_markdown(report).encode())
         page = folder / "report.html"
         _replace(page, render_html(report, drawings).encode())
@@ -51,7 +56,7 @@ def write_files(report: Report, folder: Path) -> Path:
 
 def render_html(report: Report, drawings: dict[str, str]) -> str:
     """One page with everything in it. `drawings` are the plots' SVG texts by name."""
-    environment = _environment(autoescape=True, finalize=_html_text)
+    environment = html_environment()
     environment.filters |= {"json": _json, "plain": _plain}
     return environment.get_template("report.html.j2").render(
         report=report,
@@ -64,7 +69,7 @@ def render_html(report: Report, drawings: dict[str, str]) -> str:
             for excerpt in block.excerpts
             for piece in excerpt.pieces
         ),
-        drawings={name: _inline(name, svg) for name, svg in drawings.items()},
+        drawings={name: inline(name, svg) for name, svg in drawings.items()},
     )
 
 
@@ -72,7 +77,7 @@ def render_questions(
     title: str, said: str, kept: Sequence[Any], dropped: Sequence[Any], rows: Sequence[object]
 ) -> str:
     """Render a page of made questions to look through: each can be struck out, and what is left saved as `rows` are."""
-    environment = _environment(autoescape=True, finalize=_html_text)
+    environment = html_environment()
     text = json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c")
     return environment.get_template("questions.html.j2").render(
         title=title, said=said, kept=kept, dropped=dropped, css=_own_file("report.css"),
@@ -99,9 +104,14 @@ def markdown_text(text: str) -> str:
     return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _environment(**settings: Any) -> Environment:  # noqa: ANN401 - Jinja's own settings
+def html_environment(*folders: Path) -> Environment:
+    """Templates of pages, of these folders and the report's own: whatever an expression gives is escaped."""
+    return _environment(*folders, autoescape=True, finalize=_html_text)
+
+
+def _environment(*folders: Path, **settings: Any) -> Environment:  # noqa: ANN401 - Jinja's own settings
     return Environment(  # noqa: S701 - Markdown is escaped by its finalize
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -166,19 +176,24 @@ def _marked(piece: Piece) -> _Raw:
     return _Raw(f"{before}{marked}{after}")
 
 
-def _draw(plot: Plot, folder: Path) -> str:
+def _drawn(plot: Plot, folder: Path) -> str:
     """Draw once, save as PNG and SVG; the SVG's text."""
+    pixels, svg = draw(plot, "png", "svg")
+    _replace(folder / f"{plot.name}.png", pixels)
+    _replace(folder / f"{plot.name}.svg", svg)
+    return svg.decode()
+
+
+def draw(plot: Plot, *kinds: str) -> list[bytes]:
+    """Draw once; the picture as files of these kinds (png, svg, pdf), the same bytes each time."""
     from matplotlib import rc_context
 
+    files = [io.BytesIO() for _ in kinds]
     with style(), rc_context({"svg.hashsalt": plot.name}):
         figure = plot.draw()
-        pixels, text = io.BytesIO(), io.StringIO()
-        figure.savefig(pixels, format="png", dpi=PIXELS_PER_INCH, facecolor="white")
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    svg = text.getvalue()
-    _replace(folder / f"{plot.name}.png", pixels.getvalue())
-    _replace(folder / f"{plot.name}.svg", svg.encode())
-    return svg
+        for kind, file in zip(kinds, files, strict=True):
+            figure.savefig(file, format=kind, **SAVED[kind])
+    return [file.getvalue() for file in files]
 
 
 def _replace(file: Path, data: bytes) -> None:
@@ -186,7 +201,7 @@ def _replace(file: Path, data: bytes) -> None:
         draft.write_bytes(data)
 
 
-def _inline(name: str, svg: str) -> Markup:
+def inline(name: str, svg: str) -> Markup:
     """An SVG as part of a page: without preamble and metadata, ids its own, text and axes in the page's colour.
 
     As wide as the page, up to `SCALE` rem for an inch of its own: letters are of one size in all plots.

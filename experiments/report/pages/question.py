@@ -8,7 +8,7 @@ import polars as pl
 
 from rlc.data.errors import DataError, RlcError, StoreError, UsageError, unknown
 from rlc.data.protocols import Prompt
-from rlc.data.records import Example, Step
+from rlc.data.records import Example, Step, evidence_in
 from rlc.data.spec import Spec
 from rlc.data.text.escape import escape_controls, shorten
 from rlc.experiments.metrics.evidence import places, silver
@@ -55,7 +55,7 @@ def show_question(
     stored = open_question(run, question, out)
     rows = _rows(stored, readers)
     example, note = _example(stored, rows, data_root)
-    gold = _gold(example)
+    gold = gold_places(example)
     return Report(
         title=rows[0]["example_id"],
         banner=", ".join(f"{key} {rows[0][key]}" for key in FACTS if rows[0][key] is not None),
@@ -137,10 +137,16 @@ def _example(
     return next(example for example in examples if example.id == rows[0]["example_id"]), ""
 
 
-def _gold(example: Example | None) -> Sequence[Span]:
-    """Where the rule finds the gold evidence in the document."""
-    found = silver([example]) if example else {}
-    return places(example.document.page_content, found[example.id]) if example and found else ()
+def gold_places(example: Example | None) -> Sequence[Span]:
+    """Where the gold evidence stands in the document: as the data set marks it, else where the rule finds it."""
+    if example is None or example.gold:
+        return (
+            [(one.start, one.end) for one in evidence_in(example.document_id, example.gold)]
+            if example
+            else ()
+        )
+    found = silver([example])
+    return places(example.document.page_content, found[example.id]) if found else ()
 
 
 def _question(
@@ -164,18 +170,19 @@ def _reader(
     prompts: bool,
 ) -> Section:
     label = stored.labels.get(row["reader"], row["reader"])
-    excerpts = list(_excerpts(row, example, gold, characters))
+    excerpts = list(excerpts_of(row, example, gold, characters))
     if prompts and example and row["prompt_hash"] and row["route"] == row["reader"]:
         excerpts += _asked(row, stored.specs[row["reader"]], example, characters)
     else:
         steps = steps_of(row["steps"])
         excerpts += [plain(f"round {one.round + 1}: {one.name}", _step(one), characters) for one in steps]
-    return Section(f"reader-{place}", f"{label}: {_verdict(row)}", blocks=(Block("", excerpts),))
+    return Section(f"reader-{place}", f"{label}: {verdict_on(row)}", blocks=(Block("", excerpts),))
 
 
-def _excerpts(
+def excerpts_of(
     row: ResultRow, example: Example | None, gold: Sequence[Span], characters: int
 ) -> Iterator[Excerpt]:
+    """An answer, what was read for it, and what it cost; who answered stands first where that is another reader."""
     if row["route"] != row["reader"]:
         yield plain("answered by", row["route"])
     failed = row["error"] is not None
@@ -192,7 +199,8 @@ def _excerpts(
         yield plain("details", json.dumps(details, ensure_ascii=False), characters)
 
 
-def _verdict(row: ResultRow) -> str:
+def verdict_on(row: ResultRow) -> str:
+    """The verdict on an answer, and why."""
     f1 = "" if row["f1"] is None else f", F1 {row['f1']:.2f}"
     measure = "" if row["measure"] == RULE else f"by {row['measure']}; rule judge: "
     return f"{verdict(row['value'])} ({measure}{row['reason']}{f1})"
