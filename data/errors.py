@@ -106,6 +106,8 @@ EXTRAS = {
     "lightgbm": "lab",
     "markitdown": "files",
     "ray": "ray",
+    "starlette": "view",
+    "uvicorn": "view",
 }
 """Which extra brings a module that the base does without."""
 

@@ -34,7 +34,7 @@ ROOMS = (
     ("study",),
     ("sweep",),
     ("report",),
-    ("tracking", "router_lab", "chunk_lab", "asking"),
+    ("tracking", "router_lab", "chunk_lab", "asking", "view"),
     ("cli", "research", "bench"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(ROOMS) for room in rooms}

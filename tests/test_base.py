@@ -19,9 +19,11 @@ LACKING = (
     "safetensors",
     "vllm",
     "kvpress",
+    "starlette",
+    "uvicorn",
 )
-# The torch modules of Provence, of fusion, of the looks and of the transformers engine; only these are loaded
-# later than their users.
+# The torch modules of Provence, of fusion, of the looks and of the transformers engine, and the pages of `rlc view`; only
+# these are loaded later than their users.
 LOCAL = {
     "rlc.pipeline.fusion.support.adaptive",
     "rlc.pipeline.fusion.support.passages",
@@ -29,6 +31,7 @@ LOCAL = {
     "rlc.pipeline.looks.support.bound",
     "rlc.retrievers.prune.support.layouts",
     "rlc.retrievers.prune.support.network",
+    "rlc.experiments.view.app",
 }
 BLOCK = f"""
 import sys
@@ -110,6 +113,7 @@ def test_a_comparison_by_bm25_runs_and_says_once_that_mlflow_is_not_there(rlc, t
     [
         (["compare", "--dataset", "sample"], "pip install 'rlc[local]'"),
         (["compare", "--dataset", "sample", "--track"], "pip install 'rlc[track]'"),
+        (["view"], "starlette is not installed: pip install 'rlc[view]'"),
         (["ui"], "mlflow is not installed: pip install 'rlc[track]'"),
     ],
 )

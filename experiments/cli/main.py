@@ -40,6 +40,7 @@ COMMANDS = {
     "sweep": "rlc.experiments.cli.sweep:sweep",
     "track": "rlc.experiments.cli.track:track",
     "ui": "rlc.experiments.cli.track:ui",
+    "view": "rlc.experiments.cli.view:view",
 }
 
 # In the order of `rlc --help`; each command in one of them.
@@ -47,6 +48,7 @@ GROUPS = {
     "Compare": ("compare", "ask", "plan", "sweep", "chunks", "init"),
     "Look at what was found": (
         "runs",
+        "view",
         "report",
         "show",
         "attribute",

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from browser import page  # noqa: F401 - a fixture
 from click.testing import CliRunner
 from langchain_core.documents import Document
 

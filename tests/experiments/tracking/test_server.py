@@ -1,6 +1,5 @@
 """A tracking server: runs reach it over the network, and a browser shows what they hold."""
 
-import itertools
 import json
 import shutil
 import socket
@@ -11,6 +10,7 @@ import urllib.request
 from urllib.parse import quote
 
 import pytest
+from browser import LONGEST, until
 
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.tracking.client import PATIENCE
@@ -18,24 +18,6 @@ from rlc.experiments.tracking.log import track
 from rlc.experiments.tracking.place import TrackingError, read_record, ui_command
 
 pytestmark = pytest.mark.slow
-
-LONGEST = 120  # seconds; a machine that is busy with other tests is slow
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--remote-debugging-port=0", "--window-size=2600,1400",
-)  # fmt: skip
-
-
-def until(found, what):
-    """The first true value that `found` gives."""
-    end = time.monotonic() + LONGEST
-    while time.monotonic() < end:
-        if value := found():
-            return value
-        time.sleep(0.3)
-    raise AssertionError(f"{what}: not within {LONGEST} s")
 
 
 def answers(url):
@@ -78,56 +60,6 @@ def tracked(executed, server, tmp_path_factory):
         patch.setenv("MLFLOW_TRACKING_URI", server[0])
         track(stored, out, evaluated=True)
     return stored, out
-
-
-class Page:
-    """A page of a browser without a window, by the DevTools protocol."""
-
-    def __init__(self, socket):
-        self.socket = socket
-        self.numbers = itertools.count(1)
-        self.where = ""
-
-    def call(self, method, **params):
-        number = next(self.numbers)
-        self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        while (reply := json.loads(self.socket.recv(timeout=LONGEST))).get("id") != number:
-            pass
-        return reply["result"]
-
-    def run(self, script):
-        return self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)[
-            "result"
-        ].get("value")
-
-    def shows(self, url, *texts):
-        """Open a page and wait until it shows these texts."""
-        self.call("Page.navigate", url=url)
-
-        def missing():
-            shown = self.run("document.body ? document.body.innerText : ''") or ""
-            return [text for text in texts if text not in shown]
-
-        until(lambda: not missing(), f"{url} without {missing()}")
-
-
-@pytest.fixture
-def page(tmp_path):
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine")
-    client = pytest.importorskip("websockets.sync.client")
-    command = [CHROMIUM, *QUIET, f"--user-data-dir={tmp_path / 'browser'}", "about:blank"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        line = next(line for line in process.stderr if "DevTools listening on" in line)
-        host = line.split("//")[1].split("/")[0]
-        with urllib.request.urlopen(f"http://{host}/json") as reply:
-            target = next(one for one in json.load(reply) if one["type"] == "page")
-        with client.connect(target["webSocketDebuggerUrl"], max_size=None) as socket:
-            yield Page(socket)
-    finally:
-        process.kill()
-        process.wait()
 
 
 def test_a_remote_server_gets_everything(tracked, server, monkeypatch):

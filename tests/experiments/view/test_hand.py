@@ -1,0 +1,44 @@
+"""Verdicts by hand."""
+
+import csv
+
+import pytest
+
+from rlc.data.errors import DataError, UsageError
+from rlc.experiments.view.hand import COLUMNS, FILE, LONGEST_NOTE, WORDS, ByHand, give_verdict, read_verdicts
+
+
+def test_they_come_back_and_are_replaced_and_taken_back(tmp_path):
+    assert read_verdicts(tmp_path) == {}
+    note = 'He said "no",\nthen\r\nyes; =1+1 ü'
+    give_verdict(tmp_path, "q2", "m/rag", ByHand("no", note))
+    give_verdict(tmp_path, "q1", "m/rag", ByHand("unsure"))
+    give_verdict(tmp_path, "q1", "m/rag", ByHand("yes"))
+    assert read_verdicts(tmp_path) == {("q1", "m/rag"): ByHand("yes"), ("q2", "m/rag"): ByHand("no", note)}
+    with (tmp_path / FILE).open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file))[:2] == [list(COLUMNS), ["q1", "m/rag", "yes", ""]]
+    give_verdict(tmp_path, "q1", "m/rag", ByHand(""))
+    assert list(read_verdicts(tmp_path)) == [("q2", "m/rag")]
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize("given", [ByHand("maybe"), ByHand("yes", "x" * (LONGEST_NOTE + 1))])
+def test_no_other_words_and_no_novels(tmp_path, given):
+    with pytest.raises(UsageError, match=r"expected yes, no, unsure or nothing|at most 2,000 characters"):
+        give_verdict(tmp_path, "q", "rag", given)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "question,verdict\nq,1\n", b"\xff\xfe\x00"])
+def test_another_file_is_named_and_left_as_it_is(tmp_path, text):
+    (tmp_path / FILE).write_bytes(text if isinstance(text, bytes) else text.encode())
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(DataError, match=rf"{FILE}"):
+        give_verdict(tmp_path, "q", "rag", ByHand("yes"))
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_a_sheet_that_a_spreadsheet_wrote_is_read(tmp_path):
+    (tmp_path / FILE).write_text("﻿reader,example_id,right\r\nrag,q,no\r\n", encoding="utf-8")
+    assert read_verdicts(tmp_path) == {("q", "rag"): ByHand("no")}
+    assert set(WORDS) == {"yes", "no", "unsure"}
