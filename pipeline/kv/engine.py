@@ -1,21 +1,25 @@
 """The hf engine with fewer keys and values: texts are read whole, and answered from what a method keeps of them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from functools import cached_property, partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Prompt, Weighed, Weights
 from rlc.data.spec import fingerprint
 from rlc.pipeline.kv.base import Press
+from rlc.pipeline.kv.support.beside import Beside
 from rlc.pipeline.kv.support.left import Left
 from rlc.pipeline.kv.support.whole import Whole
 from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.llms.support.batching import shared_tokens
 from rlc.pipeline.llms.support.causal_model import load_model
+from rlc.pipeline.llms.support.folded_attention import folded
 from rlc.pipeline.llms.support.llama_like import check_llama_like
+from rlc.pipeline.llms.support.side_by_side import answer_side_by_side
 from rlc.pipeline.llms.support.thought import ROOM
 from rlc.pipeline.llms.support.weighing import option_tokens
 from rlc.pipeline.llms.support.writing import Writing
@@ -30,11 +34,12 @@ class KvLLM(HfLLM):
     """A causal language model by transformers that answers from a part of its keys and values.
 
     With `sees = "document"` the prefix that questions share is read, then `kv` chooses what is kept of it, before any
-    question is known, and all questions are answered from that: it is what a cache of documents would hold. With
-    `sees = "question"` the whole prompt is read, then `kv` chooses. The whole stays beside what is kept, for the next
-    question or method on the document: what is measured is the effect on answers, not a saving while reading. Engines over the
-    same weights share them and what was read last, so the first one that reads a document pays for it. Kept keys keep their
-    positions, and each usage says how many bytes the answer was read from (`kv_bytes`).
+    question is known, and all questions are answered from that, side by side: it is what a cache of documents would
+    hold. With `sees = "question"` the whole prompt is read, then `kv` chooses, one prompt after the other. The whole stays
+    beside what is kept, for the next question or method on the document: what is measured is the effect on answers, not a
+    saving while reading. Engines over the same weights share them and what was read last, so the first one that reads a
+    document pays for it. Kept keys keep their positions, and each usage says how many bytes the answer was read from
+    (`kv_bytes`).
 
     Args:
         model: alias, folder or Hugging Face id.
@@ -43,6 +48,7 @@ class KvLLM(HfLLM):
         window: as for `HfLLM`, like all that follow.
         dtype: weights and arithmetic.
         prefill_step: prompt tokens computed at a time.
+        side_by_side: questions on a document that are answered at a time.
         temperature: 0 decodes greedily.
         template: `chat` or `plain`.
         thinking: asks for a thought before the answer, or for none; None leaves it to the chat template.
@@ -64,6 +70,7 @@ class KvLLM(HfLLM):
         window: int | None = None,
         dtype: str = "auto",
         prefill_step: int = 4096,
+        side_by_side: int = 8,
         temperature: float = 0.0,
         template: str = "chat",
         thinking: bool | None = False,
@@ -78,7 +85,7 @@ class KvLLM(HfLLM):
             window=window,
             dtype=dtype,
             prefill_step=prefill_step,
-            side_by_side=1,  # every prompt is read from keys and values of its own
+            side_by_side=side_by_side,
             temperature=temperature,
             template=template,
             thinking=thinking,
@@ -127,6 +134,31 @@ class KvLLM(HfLLM):
     # What a method keeps may differ from head to head, and no mask over one row of keys says so.
     _weighs_at_once = False
 
+    @property
+    def together(self) -> int:
+        """How many prompts it likes to answer at once: with the question in sight each has keys and values of its own."""
+        return self._side_by_side if self._sees == "document" else 1
+
+    def _written(self, writings: list[tuple[int, Writing]]) -> Iterator[tuple[int, Writing]]:
+        if self.together == 1:
+            yield from self._answer_one_by_one(writings)
+            return
+        for text, group in groupby(writings, key=lambda one: self._document(one[1].prompt, one[1].ids)):
+            asked = list(group)
+            if not text or len(asked) == 1:
+                yield from self._answer_one_by_one(asked)
+            else:
+                begin = partial(self._begin_document, text)
+                strip = Beside(
+                    self._model, self._step, self.window, self._whole.attentions, begin, self._forget
+                )
+                yield from answer_side_by_side(strip, asked, self.together)
+
+    def _document(self, prompt: Prompt, ids: list[int]) -> list[int]:
+        """The tokens of a prompt that are its document's: those that stay the same, one for one, before another question."""
+        other = Prompt(prompt.prefix, f"\u2603 {prompt.question}", prompt.system)
+        return ids[: shared_tokens(self._chat.encode(other), ids[:-1])]
+
     def _answer(self, writing: Writing) -> None:
         with self._keeping(writing.prompt):
             super()._answer(writing)
@@ -137,12 +169,8 @@ class KvLLM(HfLLM):
 
     @contextmanager
     def _keeping(self, prompt: Prompt) -> Iterator[None]:
-        """Inside, this prompt is answered from what the method keeps; outside, what is read is read as the engine hf does.
-
-        The document is what is the same, token for token, before another question.
-        """
-        other = Prompt(prompt.prefix, f"\u2603 {prompt.question}", prompt.system)
-        self._border = shared_tokens(self._chat.encode(other), self._chat.encode(prompt)[:-1])
+        """Inside, this prompt is answered from what the method keeps; outside, what is read is read as the engine hf does."""
+        self._border = len(self._document(prompt, self._chat.encode(prompt)))
         try:
             yield
         finally:
@@ -153,7 +181,10 @@ class KvLLM(HfLLM):
             if self._left is not None:
                 self._left, self._cache, self._held = None, None, []
             return super()._keep_shared(ids)
-        text = ids[: self._border] if self._sees == "document" else ids
+        return self._find(ids[: self._border] if self._sees == "document" else ids)
+
+    def _find(self, text: list[int]) -> int:
+        """Cut back to what is left of this text, or was read of it; return how many of its tokens that stands for."""
         if self._left is not None and self._sees == "document" and self._left.ids == text:
             self._left.cut()
             self._cache, self._held = self._left.cache, text
@@ -164,6 +195,13 @@ class KvLLM(HfLLM):
             return 0
         return self._whole.begin_for(text, self._kv, least=int(self._sees == "question"))
 
+    def _begin_document(self, text: list[int]) -> tuple[Left, int]:
+        """What the method leaves of a document, and how many of its tokens had been read."""
+        known = self._find(text)
+        if self._left is None:
+            self._keep(text)
+        return cast("Left", self._left), known
+
     def _prefill(self, ids: list[int]) -> "torch.Tensor":
         if self._sees == "question":
             logits = self._whole.read_for(ids, self._kv)
@@ -171,29 +209,34 @@ class KvLLM(HfLLM):
             self._cache, self._held = self._left.cache, self._left.ids
             return logits
         if self._left is None and self._border:
-            ids = self._read_document(ids, self._border)
+            read = [] if self._kv.rereads else list(self._whole.ids)
+            self._keep([*read, *ids][: self._border])
+            ids = ids[self._border - len(read) :]
         with self._answering():
             return super()._prefill(ids)
 
-    def _read_document(self, ids: list[int], count: int) -> list[int]:
-        """Read what is new of a document of so many tokens, and keep what the method keeps; return what follows it."""
+    def _keep(self, text: list[int]) -> None:
+        """Read what is new of a document, and keep what the method keeps."""
         if self._kv.rereads:
-            self._left = self._whole.reread(ids[:count], self._kv, self._worker)
+            self._left = self._whole.reread(text, self._kv, self._worker)
         else:
-            count -= len(self._whole.ids)
-            if count:
-                self._whole.read_for(ids[:count], self._kv)
+            if new := text[len(self._whole.ids) :]:
+                self._whole.read_for(new, self._kv)
             self._left = self._whole.pressed(self._kv, self._worker)
         self._cache, self._held = self._left.cache, self._left.ids
-        return ids[count:]
 
     def _decode(self, logits: "torch.Tensor", writing: Writing) -> None:
         with self._answering():
             super()._decode(logits, writing)
 
-    def _answering(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
         """What is computed inside attends to what is left of the text."""
-        return self._left.attended(self._whole.attentions) if self._left else nullcontext()
+        if self._left is None:
+            yield
+        else:
+            with folded(self._model), self._left.attended(self._whole.attentions):
+                yield
 
     # -- what is held --------------------------------------------------------------------------------------------
 

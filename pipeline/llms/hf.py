@@ -177,15 +177,16 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
                 writings.append((place, self._unwritten(prompts[place], sampling)))
             except ContextOverflowError as error:
                 yield place, failed(error)
-        most = self.together
-        if most > 1:
-            self._strip.adopt(self._cache, self._held)
-            self._forget()
-            written = answer_side_by_side(self._strip, writings, most)
-        else:
-            written = self._answer_one_by_one(writings)
-        for place, writing in written:
+        for place, writing in self._written(writings):
             yield place, self._chat_answer(writing)
+
+    def _written(self, writings: list[tuple[int, Writing]]) -> Iterator[tuple[int, Writing]]:
+        """Write the answers, each with its place as it ends."""
+        if self.together == 1:
+            return self._answer_one_by_one(writings)
+        self._strip.adopt(self._cache, self._held)
+        self._forget()
+        return answer_side_by_side(self._strip, writings, self.together)
 
     def adapted(self, way: Way) -> LLM:
         """An engine over this one's model that reads and writes in another way: see `rlc.data.protocols.Adaptable`."""

@@ -51,10 +51,15 @@ class Left:
         """Note the size of what is left."""
         self.bytes = round(self.numbers * press.footprint(len(self.ids), model_bits).bits / 8)
 
-    def cut(self) -> None:
-        """Cut the cache back to what was left, without the question and the answer that were computed on it."""
+    def cut(self, after: int = 0) -> None:
+        """Cut the cache back to what was left, and so many tokens of what was computed on it."""
         for layer, length in zip(self.cache.layers, self.lengths, strict=True):
-            layer.keys, layer.values = layer.keys[..., :length, :], layer.values[..., :length, :]
+            layer.cut(length + after)
+
+    @property
+    def after(self) -> int:
+        """How many tokens the cache holds after the text."""
+        return int(self.cache.get_seq_length()) - self.lengths[0] if self.lengths else 0
 
     @property
     def beyond(self) -> int:
@@ -66,36 +71,40 @@ class Left:
         )
 
     @contextmanager
-    def attended(self, attentions: list[Any]) -> Iterator[None]:
-        """What is computed inside attends to what is left: layers may hold different numbers of tokens, and so may heads."""
+    def attended(self, attentions: list[Any], behind: "torch.Tensor | None" = None) -> Iterator[None]:
+        """What is computed inside attends to what is left: layers may hold different numbers of tokens, and so may heads.
+
+        `behind` is what is added to the scores of what stands after the text, [1, 1, new, after + new]; without it a token
+        sees all that stands before it. The model has to attend by `rlc.pipeline.llms.support.folded_attention`.
+        """
         with ExitStack() as hooks:
             for index, attention in enumerate(attentions):
-                hook = attention.register_forward_pre_hook(self._masking(index), with_kwargs=True)
+                hook = attention.register_forward_pre_hook(self._masking(index, behind), with_kwargs=True)
                 hooks.callback(hook.remove)
             yield
 
-    def _masking(self, index: int) -> Any:  # noqa: ANN401 - a hook
-        def mask(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
-            states = kwargs["hidden_states"]
-            new = states.shape[1]
+    def _masking(self, index: int, behind: "torch.Tensor | None") -> Any:  # noqa: ANN401 - a hook
+        def mask(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+            import torch
+
+            states, after = kwargs["hidden_states"], behind
+            new, length = states.shape[1], self.lengths[index]
             gone = self.given_up.get(index)
-            if new == 1 and gone is None:
+            if after is None and new == 1 and gone is None:
                 return args, kwargs | {"attention_mask": None}
-            held = self.cache.layers[index].get_seq_length()
-            lowest = states.new_tensor(float("-inf"))
-            rows = states.new_zeros(1, new, held + new).masked_fill(_later(states, held, new), lowest)
+            if after is None:
+                after = _causal(states, self.cache.layers[index].get_seq_length() - length)
+            text = after.new_zeros(1, 1 if gone is None else len(gone), 1, length)
             if gone is not None:
-                rows = rows.repeat(len(gone), 1, 1)
-                rows[..., : gone.shape[1]].masked_fill_(gone[:, None], lowest)
-                rows = rows.repeat_interleave(module.num_key_value_groups, dim=0)
-            return args, kwargs | {"attention_mask": rows[None]}
+                text.masked_fill_(gone[None, :, None], float("-inf"))
+            whole = [one.expand(1, text.shape[1], new, -1) for one in (text, after)]
+            return args, kwargs | {"attention_mask": torch.cat(whole, -1)}
 
         return mask
 
 
-def _later(states: "torch.Tensor", held: int, new: int) -> "torch.Tensor":
-    """Which of the keys stand after each of the new tokens, [1, new, held + new]."""
-    import torch
-
-    keys, rows = torch.arange(held + new, device=states.device), torch.arange(new, device=states.device)
-    return (keys > (rows + held)[:, None])[None]
+def _causal(states: "torch.Tensor", after: int) -> "torch.Tensor":
+    """What is added to scores where new tokens see what stands before them, [1, 1, new, after + new]."""
+    new = states.shape[1]
+    hidden = states.new_full((new, after + new), float("-inf"))
+    return hidden.triu(after + 1)[None, None]

@@ -5,9 +5,9 @@ the cache at every layer of every step, several times what the attention itself 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +32,7 @@ def folded_attention(
         query: [batch, query heads, queries, dimension].
         key: [batch, key heads, keys, dimension], as `value`.
         value: as `key`.
-        attention_mask: added to the scores, [batch, 1, queries, keys].
+        attention_mask: added to the scores, [batch, 1, queries, keys], or [batch, key heads, queries, keys].
         dropout: 0 in all that is only read, and here in its place since others call by places.
         scaling: of the scores.
         wishes: what else transformers hands over.
@@ -47,16 +47,37 @@ def folded_attention(
     groups = heads // key.shape[1]
     repeated, folded = 2 * heads * dimension, groups * queries  # numbers a key: of its copies, of the mask's
     odd = any(wishes.get(one) is not None for one in ("softcap", "position_bias"))
-    if attention_mask is None or groups == 1 or queries == 1 or folded > repeated or odd:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **wishes)
-    attended = scaled_dot_product_attention(
-        query.reshape(batch, key.shape[1], folded, dimension),
-        key,
-        value,
-        attn_mask=attention_mask.repeat(1, 1, groups, 1),
-        scale=scaling,
-    )
+    by_head = attention_mask is not None and 1 < attention_mask.shape[1] < heads
+    alone = queries == 1 and not by_head
+    if attention_mask is None or groups == 1 or alone or folded > repeated or odd:
+        mask = (
+            attention_mask.repeat_interleave(groups, 1)
+            if attention_mask is not None and by_head
+            else attention_mask
+        )
+        return sdpa_attention_forward(module, query, key, value, mask, dropout, scaling, **wishes)
+    with _few_queries(query):
+        attended = scaled_dot_product_attention(
+            query.reshape(batch, key.shape[1], folded, dimension),
+            key,
+            value,
+            attn_mask=attention_mask.repeat(1, 1, groups, 1),
+            scale=scaling,
+        )
     return attended.reshape(batch, heads, queries, -1).transpose(1, 2).contiguous(), None
+
+
+def _few_queries(query: "torch.Tensor") -> AbstractContextManager[None]:
+    """The kernels that are fit for a few queries.
+
+    Those of CUDA that take a mask let one block of threads go through all keys of a head: a long text keeps a few of a
+    GPU's processors busy, and the others wait. Plain products use them all.
+    """
+    if not query.is_cuda:
+        return nullcontext()
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    return cast("AbstractContextManager[None]", sdpa_kernel(SDPBackend.MATH))
 
 
 @contextmanager

@@ -87,7 +87,9 @@ def test_the_laws(engine, whole, name, sees):
     assert second.usage.cached_tokens > 200  # the document was read once
     assert heard(ask(llm, PROMPTS[::-1])) == told([second, first])  # the order of questions does not matter
     alone = ask(engine(changed, sees=sees, prefill_step=1000), PROMPTS[1:])
-    assert heard(alone) == told([second])  # nor what was asked before, nor the steps in which it was read
+    assert heard(alone) == told(
+        [second]
+    )  # nor what was asked before or beside, nor the steps in which it was read
     asked = second.usage.prompt_tokens
     read = asked if sees == "question" else second.usage.cached_tokens
     if type(changed).footprint is Evicting.footprint:  # what gives up tokens, and no more
