@@ -1,7 +1,7 @@
 """Prompts that stand in files: TOML beside the method that asks them, one file a language, any of them replaceable.
 
 A method names in `PROMPTS` its texts and the places that each must hold, such as `{"ask.question": ("question",)}`; a
-place that ends in `?` may be left out. Its setting `prompt` is a language that it ships, or the path of a user's file.
+text or a place that ends in `?` may be left out. Its setting `prompt` is a language that it ships, or the path of a user's file.
 """
 
 import re
@@ -123,10 +123,14 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 def _check(prompt: str, texts: Mapping[str, str], wanted: Mapping[str, Sequence[str]]) -> None:
     """Hold the texts against the places that a method fills."""
-    for name, places in wanted.items():
+    needed = [name for name in wanted if not name.endswith("?")]
+    for known_as, places in wanted.items():
+        name = known_as.removesuffix("?")
         if name not in texts:
+            if known_as not in needed:
+                continue
             raise SpecError(
-                f"the prompt file {prompt} has no text {name}; it needs {', '.join(wanted)} (copy the one that ships)"
+                f"the prompt file {prompt} has no text {name}; it needs {', '.join(needed)} (copy the one that ships)"
             )
         known = {place.removesuffix("?") for place in places}
         held = set(_PLACE.findall(texts[name]))

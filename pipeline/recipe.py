@@ -94,13 +94,17 @@ class Recipe:
             DataError: on one that cannot be read, or is not of the revision that the recipe names.
         """
         return {
-            name: _pinned(BUILDER.complete(self._written_out(spec, place), READER, place))
+            name: _pinned(BUILDER.complete(self.written_out(spec, place), READER, place))
             for name, spec in self.readers.items()
             for place in [f"readers.{name}"]
         }
 
-    def _written_out(self, spec: Spec, place: str) -> Any:  # noqa: ANN401 - plain data
-        """The spec with what its references stand for; a part is written out once and shared, not copied."""
+    def written_out(self, spec: Spec, place: str) -> Any:  # noqa: ANN401 - plain data
+        """A spec with what its references stand for, such as `@llm`; a part is written out once and shared, not copied.
+
+        Raises:
+            SpecError: on a reference to nothing, or in a circle.
+        """
         expanded = self._expand(spec, place, (place,), (), {})
         check_size(expanded)
         return expanded

@@ -1,4 +1,4 @@
-"""Recipe files: TOML tables of readers and their parts, with the data sets and the sweep that may stand beside them."""
+"""Recipe files: TOML tables of readers and their parts, with the data sets, the judge and the sweep that may stand beside them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +11,14 @@ from rlc.data.spec import (
 )
 from rlc.pipeline.recipe import Recipe, check_size
 
-BESIDE = ("dataset", "sweep")  # tables of a recipe file that are no part of the recipe
+BESIDE = ("dataset", "judge", "sweep")  # tables of a recipe file that are no part of the recipe
 
 
 def load_recipe(source: Path | str) -> Recipe:
     """Read a recipe file, or a text of that form.
 
-    A `[sweep]` table (`rlc.experiments.sweep.recipe`) and a `[dataset]` (`dataset_specs`) are no part of it.
+    A `[sweep]` table (`rlc.experiments.sweep.recipe`), a `[dataset]` (`dataset_specs`) and a `[judge]` (`judge_table`) are
+    no part of it.
 
     Raises:
         SpecError: if it cannot be read or is not a recipe.
@@ -38,6 +39,22 @@ def dataset_specs(source: Path | str) -> list[Spec]:
         if not isinstance(spec, Mapping) or "use" not in spec:
             raise SpecError(f'dataset: expected a table such as [dataset] use = "ruler", got {spec!r}')
     return [dict(spec) for spec in specs]
+
+
+def judge_table(source: Path | str) -> Spec | None:
+    """The judge of a recipe: its `[judge]` table, which may name the recipe's parts (`llm = "@judge"`); None without.
+
+    Raises:
+        SpecError: if it cannot be read, or names no judge.
+    """
+    tables = read_tables(source)
+    if (table := tables.get("judge")) is None:
+        return None
+    if not isinstance(table, Mapping) or "use" not in table:
+        raise SpecError(
+            f'judge: expected a table such as [judge] use = "correctness", llm = "@judge", got {table!r}'
+        )
+    return dict(Recipe({}, tables.get("parts", {})).written_out(dict(table), "judge"))
 
 
 def read_tables(source: Path | str) -> dict[str, Any]:

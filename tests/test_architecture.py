@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rlc.chunkers import CHUNKERS
+from rlc.experiments.judges import JUDGES
 from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.kv import KEPT
 from rlc.pipeline.llms import LLMS
@@ -30,6 +31,7 @@ ROOMS = (
     ("statistics",),
     ("metrics",),
     ("scorers",),
+    ("judges",),
     ("runs",),
     ("study",),
     ("sweep",),
@@ -43,6 +45,7 @@ FILES = [file for shelf in SHELVES for file in sorted((ROOT / shelf).rglob("*.py
 # Folders whose every file is a method, and the modules that the tables name.
 FAMILIES = (
     "chunkers",
+    "experiments/judges",
     "retrievers",
     "retrievers/encoders",
     "retrievers/prune",
@@ -57,6 +60,7 @@ FAMILIES = (
 )
 TABLES = (
     CHUNKERS,
+    JUDGES,
     RETRIEVERS,
     ENCODERS,
     SPARSE_ENCODERS,

@@ -11,7 +11,6 @@ from rlc.data.protocols import Attending, Prompt, attending
 from rlc.data.records import Document, Example
 from rlc.data.spec import Spec
 from rlc.data.text.escape import escape_controls, shorten
-from rlc.experiments.cli.choose import engine_spec
 from rlc.experiments.cli.options import EVIDENCE_ROOT, OUT, QUESTION, RUN
 from rlc.experiments.cli.words import say_line, tell
 from rlc.experiments.metrics.attn_trace import Span, attn_trace
@@ -20,6 +19,7 @@ from rlc.experiments.report.pages.question import open_question
 from rlc.experiments.runs.prompts import rebuild_prompts
 from rlc.experiments.runs.results import ResultRow, evidence_of, steps_of
 from rlc.pipeline.families import BUILDER, LLM
+from rlc.pipeline.llms.support.names import engine_spec
 from rlc.pipeline.readers.support.moves import pieces_of
 
 PIECE = 128  # tokens of a piece of what was read whole: about the 100 words of the authors' segments

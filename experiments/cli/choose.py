@@ -11,18 +11,18 @@ from rlc.data.records import Dataset
 from rlc.data.sets.recordings import recorded_models, recordings
 from rlc.data.spec import Spec
 from rlc.data.store import Store
-from rlc.experiments.cli.options import Arms, Questions
+from rlc.experiments.cli.options import Arms, Judging, Questions
+from rlc.experiments.judges.support.naming import judge_spec
 from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.selection import limit as limit_to
 from rlc.experiments.runs.selection import measured_by, where
 from rlc.pipeline.families import BUILDER, LLM, takes
 from rlc.pipeline.identity import identity
-from rlc.pipeline.llms import LLMS
 from rlc.pipeline.llms.support.forwarding import forward
-from rlc.pipeline.llms.support.names import local_or_hub
+from rlc.pipeline.llms.support.names import engine_spec
 from rlc.pipeline.llms.support.remembered import RememberedGenerations
 from rlc.pipeline.recipe import Recipe
-from rlc.pipeline.recipe_files import dataset_specs, load_recipe
+from rlc.pipeline.recipe_files import dataset_specs, judge_table, load_recipe
 from rlc.pipeline.recipe_settings import with_settings
 from rlc.pipeline.routers import ROUTERS
 
@@ -135,6 +135,19 @@ def changed(recipe: Recipe, settings: Sequence[str], seed: int) -> Recipe:
     return with_settings(recipe, [*seeds, *settings])
 
 
+def choose_judge(judging: Judging, recipe: Path | None) -> Spec | None:
+    """The judge of `--judge`, else that of the recipe; None for the rules.
+
+    Raises:
+        UsageError: if there is no such judge, criterion or setting, or no judge that they could be of.
+    """
+    if judging.judge is not None:
+        return judge_spec(judging.judge, judging.criteria, judging.judge_settings)
+    if judging.criteria or judging.judge_settings:
+        raise UsageError("--criteria and --judge-set belong to a judge: name it with --judge ENGINE:MODEL")
+    return judge_table(recipe_file(recipe))
+
+
 def completed_engine(model: str, settings: Sequence[str]) -> Spec:
     """`ENGINE:MODEL` with its settings (`KEY=VALUE`) as a completed spec.
 
@@ -155,19 +168,3 @@ def remembering_engine(model: str, settings: Sequence[str], folder: Path) -> Ite
         yield forward(BUILDER.build(spec, LLM, "engine"), RememberedGenerations(store), identity(spec, LLM))
     finally:
         store.close()
-
-
-def engine_spec(model: str) -> Spec:
-    """`ENGINE:MODEL` as a spec; a bare model belongs to `hf`.
-
-    Raises:
-        UsageError: if there is no such engine, or the name can be no model's.
-
-    >>> engine_spec("endpoint:my-model")
-    {'use': 'endpoint', 'model': 'my-model'}
-    """
-    engine, colon, name = model.partition(":")
-    if colon and engine in LLMS:
-        return {"use": engine, "model": name}
-    local_or_hub(model)
-    return {"use": "hf", "model": model}

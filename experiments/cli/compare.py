@@ -13,7 +13,7 @@ from rlc.data.errors import NoAnswerError, UsageError, unknown
 from rlc.data.lanes import Lanes
 from rlc.data.records import Dataset, Usage
 from rlc.data.trust import looking
-from rlc.experiments.cli.choose import choose_questions, choose_recipes
+from rlc.experiments.cli.choose import choose_judge, choose_questions, choose_recipes
 from rlc.experiments.cli.completion import named
 from rlc.experiments.cli.console import (
     as_table,
@@ -41,9 +41,11 @@ from rlc.experiments.cli.options import (
     TRACK,
     WHERE,
     Arms,
+    Judging,
     Output,
     Questions,
     in_records,
+    judge_options,
     lane_options,
 )
 from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
@@ -94,6 +96,7 @@ BANNER = (
 @WHERE
 @LIMIT
 @MEASURE
+@judge_options
 @SEED
 @click.option(
     "--price",
@@ -136,7 +139,12 @@ BANNER = (
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def compare(
-    questions: Questions, arms: Arms, output: Output, lanes: Lanes, documents_per_batch: int | None
+    questions: Questions,
+    arms: Arms,
+    judging: Judging,
+    output: Output,
+    lanes: Lanes,
+    documents_per_batch: int | None,
 ) -> None:
     """Let RAG, long context and routers answer the same questions, and tabulate what each won and cost.
 
@@ -149,7 +157,8 @@ def compare(
     if data.variant == "sample":
         tell(BANNER, "yellow")
     recipes = choose_recipes(arms, questions.seed, data)
-    planned = plan_run(data, recipes, arms.names, arms.routers, output.out)
+    judge = choose_judge(judging, arms.recipe)
+    planned = plan_run(data, recipes, arms.names, arms.routers, output.out, judge)
     sheet = read_prices(output.prices) if output.prices else {}
     _check_prices(planned, sheet)
     if output.dry_run:
@@ -164,7 +173,7 @@ def compare(
         lanes,
         documents_per_batch,
         logger,
-        on_round=lambda standing: tell_standing(standing, planned.labels),
+        on_round=lambda standing: tell_standing(standing, planned.labels, judged_later=judge is not None),
     )
     with _logged(logger):
         study = make_study(carry_out(planned, how), sheet, data)
@@ -280,7 +289,9 @@ def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
     title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
     models = None if names or output.wide else by_model(study)
     if models is not None:
-        print_table(table_of(replace(models, title=f"{title}scored by {scored_by(dataset)}")))
+        print_table(
+            table_of(replace(models, title=f"{title}scored by {scored_by(dataset, study.run.judge)}"))
+        )
         said = [*language_notes(study.run.specs, dataset), *notes(study)]
         say(
             [
@@ -296,7 +307,7 @@ def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
         return
     found = columns(study)
     shown = chosen(found, names, None if output.wide else width_of_terminal())
-    print_table(as_table(shown, f"{title}scored by {scored_by(dataset)}"))
+    print_table(as_table(shown, f"{title}scored by {scored_by(dataset, study.run.judge)}"))
     if is_sized(study.run.data) and (sized := list(reaches(study.run.frame))):
         print_table(lengths_table(sized, study.run.labels))
     left_out = [column.name for column in found if column not in shown]

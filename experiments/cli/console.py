@@ -158,10 +158,11 @@ def print_table(table: Table) -> None:
         say([f"in a wider terminal, or through a pipe: {names}"])
 
 
-def tell_standing(standing: Standing, labels: Mapping[str, str]) -> None:
+def tell_standing(standing: Standing, labels: Mapping[str, str], *, judged_later: bool = False) -> None:
     """Show on stderr, in at most 80 columns, how a comparison stands while it goes on."""
+    later = ", by the rules: the judge comes last" if judged_later else ""
     table = Table(
-        title=f"provisional: {standing.documents:,} of {standing.of:,} documents",
+        title=f"provisional: {standing.documents:,} of {standing.of:,} documents{later}",
         title_justify="left",
         box=SIMPLE_HEAD,
     )

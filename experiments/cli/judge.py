@@ -88,9 +88,9 @@ def llm(
     """Let a language model judge a stored RUN, and report how far it agrees with the rules."""
     from rlc.data.prompt_files import ENGLISH
     from rlc.experiments.cli.choose import completed_engine
+    from rlc.experiments.judges.base import MAX_TOKENS
+    from rlc.experiments.judges.support.second_opinion import second_opinion
     from rlc.experiments.runs.stored import open_run
-    from rlc.experiments.scorers.llm import MAX_TOKENS
-    from rlc.experiments.scorers.second_opinion import second_opinion
     from rlc.pipeline.families import BUILDER, LLM
 
     stored = open_run(run, output.out)

@@ -6,6 +6,7 @@ from rlc.chunkers import CHUNKERS
 from rlc.data.lazy import first_sentence
 from rlc.data.sets import SETS
 from rlc.data.weights import ALIASES
+from rlc.experiments.judges import JUDGES
 from rlc.experiments.runs.recipes import packaged_recipes, purpose
 from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.kv import KEPT
@@ -33,6 +34,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "looks": LOOKS,
     "readers": READERS,
     "routers": {**ROUTERS, "auto": ROUTERS[AUTO]},
+    "judges": JUDGES,
     "models": {alias: f"={weights.what}" for alias, weights in ALIASES.items()},
     "recipes": {name: f"={purpose(name)}" for name in packaged_recipes()},
 }

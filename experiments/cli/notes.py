@@ -3,6 +3,7 @@
 from rlc.experiments.runs.scope import scopes
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.caveats import caveats
+from rlc.experiments.study.judging import judge_sentences
 from rlc.experiments.study.noted import answer_notes
 from rlc.experiments.study.silences import silences
 from rlc.experiments.study.study import Study
@@ -13,7 +14,7 @@ FAILURES = 5  # kinds that are shown; the report has all
 def notes(study: Study) -> list[str]:
     """Sentences, the most general first, and where everything lies."""
     run = study.run
-    lines = [*_aliases(run), *scopes(run.specs), *caveats(study), *silences(study)]
+    lines = [*judge_sentences(run), *_aliases(run), *scopes(run.specs), *caveats(study), *silences(study)]
     for summary in study.summaries:
         spec = run.specs[summary["reader"]]
         if summary["cut_answers"] and "overflow" in spec:

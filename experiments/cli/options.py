@@ -117,6 +117,33 @@ GPUS = click.option(
 )
 
 
+JUDGE = click.option(
+    "--judge",
+    metavar="rules|ENGINE:MODEL|MODULE:FUNCTION",
+    help="Who says what is right: the rules, a language model, or a Python function of yours; the rules' verdicts stay "
+    "beside.  [default: the recipe's, else the rules]",
+)
+CRITERIA = click.option(
+    "--criteria",
+    default="",
+    metavar="NAME|FILE",
+    help="What the model is asked, of `rlc list judges`, in German or Chinese with .de or .zh, or a TOML file of yours.  "
+    "[default: correctness]",
+)
+JUDGE_SETTINGS = click.option(
+    "--judge-set",
+    "judge_settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the judge, or of its engine: max_tokens=64, allow_self=true, llm.window=8192.",
+)
+
+
+def judge_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that `Judging` holds."""
+    return JUDGE(CRITERIA(JUDGE_SETTINGS(command)))
+
+
 def lane_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that `Lanes` holds."""
     return WORKERS(CLUSTER(GPUS(command)))
@@ -187,6 +214,15 @@ class Arms:
 
 
 @dataclass(frozen=True)
+class Judging:
+    """Who judges, as options say it."""
+
+    judge: str | None = None
+    criteria: str = ""
+    judge_settings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Output:
     """Where results go, and what is printed of them."""
 
@@ -202,9 +238,10 @@ class Output:
     name: str | None = None
 
 
-RECORDS: dict[str, type[Questions | Arms | Output | Lanes]] = {
+RECORDS: dict[str, type[Questions | Arms | Judging | Output | Lanes]] = {
     "questions": Questions,
     "arms": Arms,
+    "judging": Judging,
     "output": Output,
     "lanes": Lanes,
 }

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from rlc.data.errors import StoreError
 from rlc.data.lanes import Lanes
-from rlc.experiments.cli.choose import changed, choose_questions, engine_spec
+from rlc.experiments.cli.choose import changed, choose_questions
 from rlc.experiments.cli.compare import BANNER, log_to_mlflow
 from rlc.experiments.cli.completion import recipes
 from rlc.experiments.cli.console import escape, print_table
@@ -47,6 +47,7 @@ from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.sweep.recipe import Sweep, sweep_of
 from rlc.experiments.sweep.sharing import Memory, SharingReading
 from rlc.experiments.sweep.sweep import SweepPlan, cheapest_first, cost, plan_sweep, ranking_frame, record
+from rlc.pipeline.llms.support.names import engine_spec
 from rlc.pipeline.recipe_files import load_recipe, read_tables
 
 

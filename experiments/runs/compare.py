@@ -1,18 +1,24 @@
 """Comparisons: readers of a recipe on a data set, answered, stored, scored, and read back as a run."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+
+import polars as pl
 
 from rlc.data.datasets import load_dataset
 from rlc.data.lanes import Lanes, Work
 from rlc.data.lazy import load
+from rlc.data.protocols import Checkable
 from rlc.data.records import Answer, Dataset
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
+from rlc.experiments.judges.support.naming import judge_spec
 from rlc.experiments.runs.forecast import Engines, expect, observe
+from rlc.experiments.runs.judged import Findings, RunJudge
 from rlc.experiments.runs.kept import held
 from rlc.experiments.runs.lanes import Reading, answer_in_lanes
 from rlc.experiments.runs.loop import Schedule, answer_in_turn, document_schedule
@@ -24,7 +30,7 @@ from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.pipeline.families import BUILDER, LLM, READER
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import Recipe
-from rlc.pipeline.recipe_files import load_recipe
+from rlc.pipeline.recipe_files import judge_table, load_recipe
 
 HERE = Lanes()  # one worker, this process
 
@@ -73,6 +79,7 @@ def compare(
     routers: Sequence[str] = (),
     out: Path | str = "runs",
     how: Execution = Execution(),
+    judge: Spec | str | None = None,
 ) -> StoredRun:
     """Compare readers on a data set, as `rlc compare` does; the same call again goes on where it was stopped.
 
@@ -86,6 +93,8 @@ def compare(
         routers: routers over the arms `rag` and `long`, `auto` among them.
         out: the folder of runs and answers.
         how: processes, batches, resuming.
+        judge: who fills the table: `rules`, `ENGINE:MODEL`, `package.module:function`, or a spec such as `{"use":
+            "groundedness", "llm": {"use": "endpoint", "model": "gpt-4o"}}`; None takes the recipe's, else the rules.
 
     Returns:
         The run: `frame` has a row per reader and question. `rlc.write_report(run.folder, out)` makes its report.
@@ -94,12 +103,16 @@ def compare(
         RlcError: with what the user can mend; what is answered is stored.
     """
     data = load_dataset(dataset) if isinstance(dataset, str) else dataset
+    if isinstance(judge, str):
+        judge = judge_spec(judge)
+    elif judge is None and isinstance(recipe, Path | str):
+        judge = judge_table(recipe_file(Path(recipe)))
     if isinstance(recipe, Path | str):
         recipe = load_recipe(recipe_file(Path(recipe)))
     elif recipe is None:
         recipe = load_recipe(recipe_file(None))
     recipes = {"": recipe} if isinstance(recipe, Recipe) else recipe
-    return carry_out(plan_run(data, recipes, arms, routers, Path(out)), how)
+    return carry_out(plan_run(data, recipes, arms, routers, Path(out), judge), how)
 
 
 def carry_out(run: Run, how: Execution = Execution()) -> StoredRun:
@@ -127,6 +140,9 @@ def _execute(run: Run, how: Execution) -> int:
         if not how.resume:
             run.renew(readers, store)
         missing = run.missing(readers)
+        judge = RunJudge(run.judge, run.dataset, run.specs) if run.judge else None
+        if judge and isinstance(engine := getattr(judge.judge, "llm", None), Checkable):
+            engine.check()  # before the answers that it is to judge are paid for
         check_engines(run, engines, missing)
         if how.watcher and any(missing.values()):
             how.watcher.start(run.folder)
@@ -143,12 +159,18 @@ def _execute(run: Run, how: Execution) -> int:
                 answering = ends.enter_context(contextlib.closing(arriving))
             # Files that tell of the whole run are not replaced by provisional ones.
             has_rounds = how.schedule is None and any(missing.values()) and not run.is_complete
-            run.execute(readers, progress.on_batch, answering, how.on_round if has_rounds else None)
+            judging = partial(_judge, judge, store, how) if judge else None
+            run.execute(readers, progress.on_batch, answering, how.on_round if has_rounds else None, judging)
         if not how.lanes.elsewhere:
             observe(run, engines, progress.pace)
         return total - sum(map(len, missing.values()))
     finally:
         store.close()
+
+
+def _judge(judge: RunJudge, store: Store, how: Execution, frames: Iterable[pl.DataFrame]) -> Findings:
+    """Let the judge look at all answers, in the lanes that gave them."""
+    return judge.find(frames, store, how.lanes, resume=how.resume)
 
 
 def check_engines(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]]) -> None:

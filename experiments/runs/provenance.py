@@ -19,6 +19,8 @@ LIBRARIES = (
     "langchain-core", "polars", "numpy", "scipy", "mlflow", "vllm",
 )  # fmt: skip
 
+JUDGED_BY = "judged_by"  # what tells of the judge, where others than the rules fill the table
+
 
 def provenance(dataset: Dataset, specs: Mapping[str, Spec]) -> dict[str, Any]:
     """A plain record of it, but for the models: their revisions are known once they are loaded."""

@@ -52,15 +52,19 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "answerable": (pl.Boolean, "whether the document holds the answer; null where unknown"),
     "prediction": (pl.String, "what the reader answered; empty where it failed"),
     "route": (pl.String, "the arm whose text this is"),
-    "correct": (pl.Boolean, "the judge's verdict; null where the answer failed or there is no gold answer"),
+    "correct": (pl.Boolean, "the rules' verdict; null where the answer failed or there is no gold answer"),
     "reason": (pl.String, "the rule that decided the verdict"),
-    "measure": (pl.String, "the scorer whose figure `value` is: a data set's own, or rule"),
+    "measure": (pl.String, "whose figure `value` is: a data set's scorer, rule, or the judge of --judge"),
     "value": (
         pl.Float64,
         "that figure, 0 to 1: what tables average; null where the answer failed or there is no gold",
     ),
     "parts": (pl.String, "what the scorer says beside it, as JSON"),
-    "note": (pl.String, "unparsed where the authors' code finds nothing to score or would crash; else empty"),
+    "note": (
+        pl.String,
+        "unparsed where the authors' code finds nothing to score or would crash; what the judge of --judge said, or not "
+        "judged and why; else empty",
+    ),
     "f1": (pl.Float64, "token F1 against the best gold answer, 0 to 1 (SQuAD normalisation)"),
     "contains": (pl.Boolean, "whether a normalised gold answer stands in the answer"),
     "abstained": (pl.Boolean, "whether the answer says that the text does not tell"),

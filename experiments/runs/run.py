@@ -1,6 +1,6 @@
 """A run: a comparison with its folder, so that it can be resumed, read and trusted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from rlc.data.records import Dataset, Example
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.data.weights import revision_read
+from rlc.experiments.judges.support.naming import completed_judge, identity_of
+from rlc.experiments.runs.judged import Findings
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
 from rlc.experiments.runs.loop import Answering, OnBatch, answer_in_turn, document_schedule, scored_rows
-from rlc.experiments.runs.provenance import provenance
+from rlc.experiments.runs.provenance import JUDGED_BY, provenance
 from rlc.experiments.runs.results import FIGURES, RESULTS, SO_FAR, Rows, read_results, write_results
 from rlc.experiments.runs.rounds import OnRound, Rounds, Standing
 from rlc.experiments.runs.scored_before import SCORED_BY, ScoredBefore, scoring_code
@@ -37,13 +39,15 @@ PROVISIONAL = "provisional"  # how many documents of how many, in the provenance
 class Run:
     """What is compared on what, and where it is kept.
 
-    `specs` are completed reader specs; `labels` say what aliases stand for (`auto` -> `auto (length)`).
+    `specs` are completed reader specs; `labels` say what aliases stand for (`auto` -> `auto (length)`). `judge` is the
+    completed spec of a judge whose verdicts fill the table in place of the rules' and the data set's measures.
     """
 
     dataset: Dataset
     specs: Mapping[str, Spec]
     labels: Mapping[str, str]
     out: Path
+    judge: Spec | None = None
 
     @property
     def id(self) -> str:
@@ -53,6 +57,8 @@ class Run:
         asked = [self.dataset.revision, examples, list(specs), specs]
         if self.dataset.measures:
             asked.append(dict(self.dataset.measures))
+        if self.judge is not None:
+            asked.append({"judge": identity_of(self.judge)})
         return f"{_slug(self.dataset.name)}-{self.dataset.variant}-{fingerprint(asked)[:10]}"
 
     @property
@@ -90,12 +96,14 @@ class Run:
         on_batch: OnBatch | None = None,
         answering: Answering | None = None,
         on_round: OnRound | None = None,
+        judging: Callable[[Iterable[pl.DataFrame]], Findings] | None = None,
     ) -> "Outcome":
         """Answer, score, and write `results.parquet`, `recipe.json`, `provenance.json` and `summary.json`.
 
         `answering` are the readers' answers from elsewhere; None lets them answer here, document by document. Where
         `on_round` is to be told how it stands, the files are written at every round, and their provenance says that
-        they are provisional; every row is then in `SO_FAR` at once, for those who watch.
+        they are provisional; every row is then in `SO_FAR` at once, for those who watch. `judging` is given the rows when
+        all are there, and its figures fill them; until then their values are what they are without a judge.
 
         Raises:
             StoreError: if the folder cannot be written; answers already given are safe in the store.
@@ -123,7 +131,8 @@ class Run:
         scorer = default_scorer(self.dataset.measures, ScoredBefore(self.folder / RESULTS))
         with Rows(self.folder / SO_FAR if on_round else None) as rows:
             scored_rows(answering, self.dataset, scorer, on_batch, on_rows, rows)
-            return Outcome(self, self._write(rows, readers, record), record)
+            findings = judging(rows.frames(list(readers))) if judging else None
+            return Outcome(self, self._write(rows, readers, record, findings=findings), record)
 
     @property
     def is_complete(self) -> bool:
@@ -132,10 +141,18 @@ class Run:
         return file.is_file() and PROVISIONAL not in parse_json(file.read_bytes())
 
     def _write(
-        self, rows: Rows, readers: Iterable[str], record: dict[str, Any], rounds: Rounds | None = None
+        self,
+        rows: Rows,
+        readers: Iterable[str],
+        record: dict[str, Any],
+        rounds: Rounds | None = None,
+        findings: Findings | None = None,
     ) -> list[dict[str, Any]]:
         """Write what was found, of the documents of these rounds alone where it goes on; return the summaries."""
         frames = rows.frames(list(readers))
+        if findings is not None:
+            frames = findings.fill(frames)
+            record[JUDGED_BY] = {"name": findings.judge, "spec": self.judge, **findings.record}
         if rounds is not None:
             done = rounds.documents
             frames = (frame.filter(pl.col("document_id").is_in(done)) for frame in frames)
@@ -167,15 +184,21 @@ class Outcome:
 
 
 def plan_run(
-    dataset: Dataset, recipes: Mapping[str, Recipe], arms: Sequence[str], routers: Sequence[str], out: Path
+    dataset: Dataset,
+    recipes: Mapping[str, Recipe],
+    arms: Sequence[str],
+    routers: Sequence[str],
+    out: Path,
+    judge: Spec | None = None,
 ) -> Run:
     """Choose arms and routers from a recipe, or from one recipe per language model; the one arm `all` stands for all arms.
 
-    Where there are several models, a reader's name is `model/arm`.
+    Where there are several models, a reader's name is `model/arm`. A `judge` is a spec as `judge_spec` makes it; None lets
+    the rules, or the data set's measures, fill the table.
 
     Raises:
         UsageError: if there is no question.
-        SpecError: on anything unknown in the recipe.
+        SpecError: on anything unknown in the recipe, or in the judge.
     """
     if not dataset.examples:
         raise UsageError(
@@ -195,7 +218,7 @@ def plan_run(
             for name in routers
             if completed[name]["use"] != name
         }
-    return Run(dataset, specs, labels, out)
+    return Run(dataset, specs, labels, out, judge and completed_judge(judge, dataset))
 
 
 def _with_router(recipe: Recipe, chosen: Recipe, router: str) -> Recipe:

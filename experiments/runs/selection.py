@@ -90,8 +90,10 @@ def measured_by(dataset: Dataset, name: str) -> Dataset:
     return replace(dataset, measures={example.task: name for example in dataset.examples})
 
 
-def scored_by(dataset: Dataset) -> str:
-    """Whose figures these are, for a table's head."""
+def scored_by(dataset: Dataset, judge: str = "") -> str:
+    """Whose figures these are, for a table's head: the judge's, where others than the rules fill the table."""
+    if judge:
+        return judge
     tasks = {example.task for example in dataset.examples}
     measures = sorted({measure for task, measure in dataset.measures.items() if task in tasks})
     judges = sorted({card_of(spec["use"]).judge for spec in dataset.settings} - {""})

@@ -16,6 +16,7 @@ from rlc.data.spec import Spec
 from rlc.data.text.escape import escape_controls
 from rlc.experiments.runs.kept import MEND, read_kept
 from rlc.experiments.runs.naming import folder_named
+from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.results import RESULTS, read_results
 from rlc.pipeline.former_names import present_names
 
@@ -40,6 +41,11 @@ class StoredRun:
         """What is known of the data set: `name`, `variant`, `revision`, ..."""
         found: Mapping[str, Any] = self.provenance.get("dataset", {})
         return found
+
+    @property
+    def judge(self) -> str:
+        """Who fills the table in place of the rules and the data set's measures; empty where nobody does."""
+        return str(self.provenance.get(JUDGED_BY, {}).get("name", ""))
 
     def dataset(self, data_root: Path | None = None) -> Dataset:
         """The data set with its documents: from `data_root`, else where it lay, else where its name leads.

@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from rlc.experiments.judges.base import NOT_JUDGED
 from rlc.experiments.metrics.amortised import Costs, costs_of
 from rlc.experiments.runs.results import by_reader
 from rlc.experiments.scorers.measured import UNPARSED
@@ -16,8 +17,8 @@ def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Per reader: accuracy overall and by task, each with n, failures, and what an answer cost on average.
 
     Accuracy is the mean `value` of the answers that have one (for the rule judge the share that is right), overall
-    with its 95% interval (`low`, `high`); failed answers are counted apart (`failures`), `unparsed` ones are among
-    them that count 0, and questions without a gold answer are not scored. Routers also have `shares`: route to share of the questions.
+    with its 95% interval (`low`, `high`); failed answers are counted apart (`failures`), so are those that a judge failed
+    on (`not_judged`), `unparsed` ones are among them that count 0, and questions without a gold answer are not scored. Routers also have `shares`: route to share of the questions.
     `cost` tells a document's first question from further ones (`rlc.experiments.metrics.amortised`), in computed
     tokens and in seconds; None where a run has none of them, or nothing was timed.
     """
@@ -42,6 +43,7 @@ def _summary(reader: str, part: pl.DataFrame, tasks: list[str]) -> dict[str, Any
         "reader": reader,
         "n": part.height,
         "failures": part.height - answered.height,
+        "not_judged": part.filter(pl.col("note").str.starts_with(NOT_JUDGED)).height,
         "unparsed": part.filter(pl.col("note") == UNPARSED).height,
         "accuracy": {**_accuracy(part), **_interval(part)},
         "tasks": {task: _accuracy(part.filter(pl.col("task") == task)) for task in tasks},

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import Any
 
 from rlc.data.plain import parse_json
-from rlc.data.records import Answer, Example
+from rlc.data.records import Answer, Example, Usage
 from rlc.data.spec import fingerprint
 from rlc.experiments.metrics.contradiction import answers_yes, contradiction
 from rlc.experiments.metrics.overlap import share
@@ -43,13 +43,14 @@ class Verdict:
     `correct` is None where it cannot say: no gold answer, or a judge model's reply that is neither yes nor no.
     `score` is the figure that was held against a threshold, in [0, 1]. `reason` names the rule that decided;
     `FAILED` marks an answer that never came, which is wrong here and can be counted apart. `source` is what a
-    judge needs to be identified by: its fit, or its model and prompt.
+    judge needs to be identified by: its fit, or its model and prompt; `usage` is what a model's verdict cost.
     """
 
     correct: bool | None
     score: float
     reason: str
     source: Mapping[str, str] = field(default_factory=dict)
+    usage: Usage = Usage()
 
 
 FAILED = "failed"

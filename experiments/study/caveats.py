@@ -20,7 +20,7 @@ def caveats(study: Study) -> list[str]:
     return [
         *provisional(study.run),
         *data.get("notes", ()),
-        *senses(data),
+        *senses(data, study.run.judge),
         *outside_collections(data),
         *_fits(study),
     ]
@@ -35,7 +35,7 @@ def provisional(run: StoredRun) -> list[str]:
     ]
 
 
-def senses(data: Mapping[str, Any]) -> list[str]:
+def senses(data: Mapping[str, Any], judge: str = "") -> list[str]:
     """A sentence for each sense that a comparison on these parts has other than the usual one, and who judges."""
     parts_of: dict[Sense, list[str]] = {}
     lines = []
@@ -45,10 +45,9 @@ def senses(data: Mapping[str, Any]) -> list[str]:
         for part in parts if isinstance(parts, list) else [parts]:
             if (sense := card.parts[part].sense) != "both":
                 parts_of.setdefault(sense, []).append(part)
-        if card.judge and not data.get("measures"):
+        if card.judge and not data.get("measures") and not judge:
             lines.append(
-                f"{card.title}: the figures are the rule judge's (its authors ask {card.judge}); ask one with "
-                "rlc judge llm"
+                f"{card.title}: the figures are the rule judge's (its authors ask {card.judge}); ask one with --judge"
             )
     lines += [f"{', '.join(dict.fromkeys(parts))}: {SENSES[sense]}" for sense, parts in parts_of.items()]
     return list(dict.fromkeys(lines))

@@ -9,18 +9,25 @@ import pytest
 
 from rlc.data.lazy import load
 from rlc.data.prompt_files import PromptFile, read_prompts, shipped_languages
+from rlc.experiments.judges.support.naming import CRITERIA, JUDGE
 from rlc.pipeline.families import BUILDER
 
 METHODS = {
-    f"{family.kind} {name}": target for family in BUILDER.families for name, target in family.table.items()
+    f"{family.kind} {name}": target
+    for family in (*BUILDER.families, JUDGE)
+    for name, target in family.table.items()
 }
+JUDGES = [f"judge {name}" for name in CRITERIA]
 
 
 def source(target):
     return Path(find_spec(target.partition(":")[0]).origin).read_text(encoding="utf-8")
 
 
-ASKING = sorted(name for name, target in METHODS.items() if "PROMPTS" in source(target))
+OWN = "judge rubric"  # whose file is always a user's
+ASKING = sorted(
+    {name for name, target in METHODS.items() if "PROMPTS" in source(target)}.union(JUDGES) - {OWN}
+)
 
 
 @pytest.mark.parametrize("name", ASKING)
@@ -43,7 +50,10 @@ def test_a_recipe_can_replace_them(name):
 KEPT = re.compile(
     r"NOTHING|ANSWER|ACTION|BACK|ASK EACH|ASK|QUESTION|PARAGRAPHS|IDS|SEARCH|GREP|OPEN|COUNT|RAG|LONG|Follow up:|So the (?:final )?answer is:|#1|<2>"
 )
-READING = [name for name in ASKING if name.startswith("reader ")] + ["chunker gist", "chunker tree"]
+READING = [name for name in ASKING if name.startswith(("reader ", "judge "))] + [
+    "chunker gist",
+    "chunker tree",
+]
 
 
 @pytest.mark.parametrize("name", READING)

@@ -202,7 +202,8 @@ def excerpts_of(
 def verdict_on(row: ResultRow) -> str:
     """The verdict on an answer, and why."""
     f1 = "" if row["f1"] is None else f", F1 {row['f1']:.2f}"
-    measure = "" if row["measure"] == RULE else f"by {row['measure']}; rule judge: "
+    said = f": {row['note']}" if row["note"] else ""
+    measure = "" if row["measure"] == RULE else f"by {row['measure']}{said}; rule judge: "
     return f"{verdict(row['value'])} ({measure}{row['reason']}{f1})"
 
 

@@ -17,6 +17,7 @@ from rlc.experiments.report.sections.extremes import extremes
 from rlc.experiments.report.sections.failures import failures
 from rlc.experiments.report.sections.frontier import frontier
 from rlc.experiments.report.sections.heat import length_and_depth
+from rlc.experiments.report.sections.judged import judged
 from rlc.experiments.report.sections.length import length
 from rlc.experiments.report.sections.measured import sections as study_sections
 from rlc.experiments.report.sections.origin import origin
@@ -35,6 +36,7 @@ from rlc.experiments.study.study import Study, make_study
 SECTIONS: Sequence[Callable[[Study], Section | None]] = (
     answer,
     compared,
+    judged,
     frontier,
     budgets,
     by_groups,

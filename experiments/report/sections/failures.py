@@ -56,7 +56,7 @@ def _by_reader(study: Study) -> Table:
             "failed counted as wrong",
         ),
         rows,
-        note="Not judged: answered, but there is no gold answer. Text cut: the document did not fit and lost a part. "
+        note="Not judged: answered, but there is no gold answer, or the judge gave no verdict. Text cut: the document did not fit and lost a part. "
         "Answer cut: the answer reached its limit of tokens.",
     )
 

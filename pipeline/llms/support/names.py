@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from rlc.data.errors import UsageError, unknown
+from rlc.data.spec import Spec
 from rlc.data.weights import resolve
 from rlc.pipeline.llms import LLMS
 
@@ -30,3 +31,19 @@ def local_or_hub(model: str) -> Path | str:
         f"{model!r} is no alias, no folder and no Hugging Face id (OWNER/NAME). For a model behind a server: "
         f"endpoint:{model}; for answers that came with the data: recorded:{model}"
     )
+
+
+def engine_spec(model: str) -> Spec:
+    """`ENGINE:MODEL` as a spec; a bare model belongs to `hf`.
+
+    Raises:
+        UsageError: if there is no such engine, or the name can be no model's.
+
+    >>> engine_spec("endpoint:my-model")
+    {'use': 'endpoint', 'model': 'my-model'}
+    """
+    engine, colon, name = model.partition(":")
+    if colon and engine in LLMS:
+        return {"use": engine, "model": name}
+    local_or_hub(model)
+    return {"use": "hf", "model": model}

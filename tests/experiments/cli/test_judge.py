@@ -57,3 +57,66 @@ def test_a_model_that_never_says_yes_or_no_is_compared_with_nothing(opinion):
     said = opinion("Perhaps.").stdout
     assert "- right of 0" in said
     assert "they cannot be compared" in said
+
+
+JUDGE = """
+[parts.judge]
+use = "scripted"
+name = "test/judge-model"
+answers = { "Who keeps" = "no", "When was" = "Perhaps", "" = "yes" }
+
+[judge]
+use = "correctness"
+llm = "@judge"
+"""
+
+
+def test_a_recipes_judge_fills_the_table(shell, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(recipe.read_text() + JUDGE)
+    words = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track")
+    said = " ".join(shell(*words, "--wide").stdout.split())
+    assert "scored by test/judge-model (correctness)" in said
+    assert "test/judge-model (correctness) judged 2 answers for" in said
+    assert "the rules' verdict is the same on 0.0% of 2 (kappa 0.00)" in said
+    assert (
+        "2 answers were not judged and are in no mean; the same command asks again: the reply is none of"
+        in said
+    )
+    [run] = (tmp_path / "runs").glob("mine-own-*")
+    page = (tmp_path / shell("report", run).stdout.strip()).with_suffix(".md").read_text()
+    assert "## The judge" in page
+    assert "| all | 2 | 0.0% | 0.00 | " in page
+    shown = " ".join(shell("show", run, "Who keeps", "--no-prompts").stdout.split())
+    assert "wrong (by test/judge-model (correctness): no; rule judge: words" in shown
+    rules = shell(*words, "--judge", "rules").stdout
+    assert "scored by the rule judge" in rules, "the option goes before the recipe"
+
+
+def test_a_function_of_ones_own_fills_the_table(shell, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "lamp_judge.py").write_text(
+        "def judge(question, gold, answer, read):\n    return 0.25 if 'Ada' in read else None\n"
+    )
+    words = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track", "--arms", "long")
+    refused = shell(*words, "--judge", "lamp_judge:judge", code=2).stderr
+    assert "--allow-code" in refused
+    said = shell(*words, "--judge", "lamp_judge:judge", RLC_ALLOW_CODE="1").stdout
+    assert "scored by lamp_judge:judge" in said
+    assert "25.0" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--criteria", "nuggets"], "belong to a judge"),
+        (["--judge", "scripted:x", "--criteria", "nugget"], "did you mean 'nuggets'"),
+        (["--judge", "scripted:x"], "no setting 'model'"),
+        (["--judge", "endpoint:x", "--judge-set", "max_token=3"], "did you mean 'max_tokens'"),
+        (["--judge", "endpoint:x", "--judge-set", "llm.windw=3"], "did you mean 'window'"),
+    ],
+)
+def test_a_judge_that_cannot_be_is_refused_before_anything_is_asked(shell, tmp_path, words, said):
+    asked = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track", *words)
+    assert said in " ".join(shell(*asked, code=2).stderr.split())
+    assert not (tmp_path / "runs").exists()

@@ -7,8 +7,8 @@ import pytest
 from rlc.data.errors import UsageError
 from rlc.data.lanes import Lanes
 from rlc.data.protocols import Generation
+from rlc.experiments.judges.support.second_opinion import second_opinion
 from rlc.experiments.runs.loop import answer_all
-from rlc.experiments.scorers.second_opinion import second_opinion
 from rlc.pipeline.families import BUILDER, LLM
 from rlc.pipeline.llms.scripted import ScriptedLLM
 

@@ -1,35 +1,26 @@
 """A second opinion on a stored run: a language model judges its rows, beside the rule judge's verdicts."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from rlc.data.child import ChildDiedError
-from rlc.data.errors import DataError, StoreError, describe
-from rlc.data.lanes import Lanes, Task
+from rlc.data.errors import DataError, StoreError
+from rlc.data.lanes import Lanes
 from rlc.data.plain import parse_json
 from rlc.data.prompt_files import ENGLISH
 from rlc.data.protocols import LLM
 from rlc.data.records import Answer, Document, Example
 from rlc.data.spec import Spec
-from rlc.experiments.scorers.llm import (
-    MAX_TOKENS,
-    NOT_JUDGED,
-    UNPARSED,
-    VERSION,
-    Kappa,
-    LLMJudge,
-    kappa,
-)
+from rlc.experiments.judges.base import MAX_TOKENS, NOT_JUDGED, UNPARSED, Case, check_self
+from rlc.experiments.judges.correctness import Correctness
+from rlc.experiments.judges.support.asking import AtHand, Judging, judged
 from rlc.experiments.scorers.rule import Verdict
-from rlc.pipeline.families import BUILDER
-from rlc.pipeline.families import LLM as ENGINE
+from rlc.experiments.statistics.agreement import Kappa, kappa
 
-BATCH = 32  # answers judged between two writes; a kill loses at most so many
 NEEDED = [
     "reader",
     "example_id",
@@ -66,27 +57,6 @@ class SecondOpinion:
     accepted: int | None = None
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A row of the run whose answer is to be judged, and the key of its verdict."""
-
-    row: Mapping[str, Any]
-    key: str
-
-
-@dataclass(frozen=True)
-class Judging:
-    """The work of judging in lanes: an engine's completed spec, and the judge's other settings."""
-
-    spec: Spec
-    settings: Mapping[str, Any]
-
-    def open(self, store: object = None) -> Callable[[str, Sequence[Asked]], list[Verdict]]:  # noqa: ARG002
-        """Make the judge; a batch is judged whatever it is called."""
-        judge = LLMJudge(BUILDER.build(self.spec, ENGINE, "judge"), **self.settings)
-        return lambda _, batch: _judged(judge, batch)
-
-
 def second_opinion(
     folder: Path,
     frame: pl.DataFrame,
@@ -111,71 +81,51 @@ def second_opinion(
         StoreError: if the folder cannot be written; verdicts already given are safe.
     """
     settings: dict[str, Any] = {
-        "evaluated": _evaluated(folder),
         "allow_self": allow_self,
         "max_tokens": max_tokens,
         "dataset": _dataset(folder),
         "prompt": prompt,
     }
-    judge = LLMJudge(llm, **settings)
+    judge = Correctness(llm, **settings)
+    check_self(judge, _evaluated(folder))
     file = folder / f"judge-{''.join(c if c.isalnum() or c in '-_.' else '-' for c in llm.name)}.jsonl"
     known = _read(file)
     # What is asked in the words that ship first has the keys of before there were others.
     worded = [] if prompt == ENGLISH else [judge.texts.digest]
-    all_asked = [Asked(row, _key(row, judge, worded)) for row in frame.select(NEEDED).iter_rows(named=True)]
-    missing = [asked for asked in all_asked if asked.key not in known]
-    batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
+    rows = {_key(row, judge, worded): row for row in frame.select(NEEDED).iter_rows(named=True)}
+    missing = [(key, _case(row)) for key, row in rows.items() if key not in known]
+    work: Judging | AtHand = AtHand(judge)
+    lanes = Lanes()
     if elsewhere:
         lanes, spec = elsewhere
-        arriving = _judged_in_lanes(lanes, Judging(spec, settings), batches)
-    else:
-        arriving = ((batch, _judged(judge, batch)) for batch in batches)
-    for batch, fresh in arriving:
-        given = [pair for pair in zip(batch, fresh, strict=True) if pair[1].reason != NOT_JUDGED]
-        _append(file, given)
-        known |= {asked.key: verdict for asked, verdict in zip(batch, fresh, strict=True)}
-    verdicts = {(asked.row["reader"], asked.row["example_id"]): known[asked.key] for asked in all_asked}
-    opinion = _compare(llm.name, file, frame, verdicts)
+        work = Judging({"use": "correctness", "llm": spec, **settings})
+    for batch, verdicts in judged(missing, work, lanes):
+        fresh = dict(zip((key for key, _ in batch), verdicts, strict=True))
+        _append(file, [(rows[key], key, one) for key, one in fresh.items() if one.reason != NOT_JUDGED])
+        known |= fresh
+    verdicts_by_row = {(row["reader"], row["example_id"]): known[key] for key, row in rows.items()}
+    opinion = _compare(llm.name, file, frame, verdicts_by_row)
     if judge.authors is None:
         return opinion
-    accepted = sum(verdict.source.get("authors_say") == "yes" for verdict in verdicts.values())
+    accepted = sum(verdict.source.get("authors_say") == "yes" for verdict in verdicts_by_row.values())
     return replace(opinion, prompts=judge.authors.upstream, accepted=accepted)
-
-
-def _judged(judge: LLMJudge, batch: Sequence[Asked]) -> list[Verdict]:
-    rows = [asked.row for asked in batch]
-    answers = [Answer(row["prediction"], row["route"], error=row["error"]) for row in rows]
-    return judge(list(map(_example, rows)), answers)
-
-
-def _judged_in_lanes(
-    lanes: Lanes, work: Judging, batches: Sequence[Sequence[Asked]]
-) -> Iterator[tuple[Sequence[Asked], list[Verdict]]]:
-    for _, batch, found in lanes.run(work, [Task(["judge"], batch) for batch in batches]):
-        if isinstance(found, ChildDiedError):
-            yield batch, [Verdict(None, 0.0, NOT_JUDGED, {"error": describe(found)})] * len(batch)
-        else:
-            yield batch, found
 
 
 def _compare(
     name: str, file: Path, frame: pl.DataFrame, verdicts: Mapping[tuple[str, str], Verdict]
 ) -> SecondOpinion:
-    rows = list(frame.select("reader", "example_id", "correct", "reason").iter_rows())
-    theirs = [verdicts[reader, example] for reader, example, _, _ in rows]
-    ours = [Verdict(correct, float(bool(correct)), reason or "") for _, _, correct, reason in rows]
+    rows = list(frame.select("reader", "example_id", "correct").iter_rows())
+    theirs = [verdicts[reader, example] for reader, example, _ in rows]
+    said = [verdict.correct for verdict in theirs]
+    ours = [correct for *_, correct in rows]
     by_reader: dict[str, tuple[float | None, int]] = {}
     for reader in dict.fromkeys(frame["reader"].to_list()):
-        said = [
-            v.correct
-            for (r, *_), v in zip(rows, theirs, strict=True)
-            if r == reader and v.correct is not None
-        ]
-        by_reader[reader] = (sum(said) / len(said) if said else None, len(said))
+        own = [x for (name, *_), x in zip(rows, said, strict=True) if name == reader and x is not None]
+        by_reader[reader] = (sum(own) / len(own) if own else None, len(own))
     unparsed = sum(verdict.reason == UNPARSED for verdict in theirs)
     problems = [str(verdict.source["error"]) for verdict in theirs if verdict.reason == NOT_JUDGED]
-    both = any(a.correct is not None and b.correct is not None for a, b in zip(ours, theirs, strict=True))
-    agreement = kappa(ours, theirs) if both else None
+    both = any(a is not None and b is not None for a, b in zip(ours, said, strict=True))
+    agreement = kappa(ours, said) if both else None
     problem = problems[0] if problems else ""
     judged = len(rows) - len(problems)
     return SecondOpinion(name, file, judged, unparsed, len(problems), problem, agreement, by_reader)
@@ -189,7 +139,7 @@ def _evaluated(folder: Path) -> set[str]:
         raise DataError(
             f"cannot read {folder / 'recipe.json'}: {error}; run `rlc compare` again to write it"
         ) from error
-    return set(_models(recipe))
+    return models_in(recipe)
 
 
 def _dataset(folder: Path) -> str:
@@ -202,42 +152,40 @@ def _dataset(folder: Path) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _models(value: Any) -> Iterator[str]:  # noqa: ANN401 - plain data
-    if isinstance(value, dict):
-        if isinstance(value.get("model"), str):
-            yield value["model"]
-        for inner in value.values():
-            yield from _models(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _models(inner)
+def models_in(value: object) -> set[str]:
+    """The names of all models that plain data tell of, wherever they stand."""
+    if isinstance(value, Mapping):
+        own = {value["model"]} if isinstance(value.get("model"), str) else set()
+        return own.union(*map(models_in, value.values()))
+    return set().union(*map(models_in, value)) if isinstance(value, list) else set()
 
 
-def _example(row: Mapping[str, Any]) -> Example:
+def _case(row: Mapping[str, Any]) -> Case:
     document = Document(id=row["document_id"], page_content="")  # a verdict needs no document
-    return Example(
-        row["example_id"], row["question"], document, tuple(row["answers"]), row["task"], row["answerable"]
-    )
+    answers = tuple(row["answers"])
+    example = Example(row["example_id"], row["question"], document, answers, row["task"], row["answerable"])
+    return Case(example, Answer(row["prediction"], row["route"], error=row["error"]))
 
 
-def _key(row: Mapping[str, Any], judge: LLMJudge, worded: Sequence[str]) -> str:
-    question = judge.prompt(_example(row), row["prediction"]).question
+def _key(row: Mapping[str, Any], judge: Correctness, worded: Sequence[str]) -> str:
+    [prompt] = judge.prompts(_case(row))
+    question = prompt.question
     return json.dumps([row["reader"], row["example_id"], row["error"], question, *worded], ensure_ascii=True)
 
 
-def _append(file: Path, judged: Sequence[tuple[Asked, Verdict]]) -> None:
+def _append(file: Path, given: Sequence[tuple[Mapping[str, Any], str, Verdict]]) -> None:
     lines = [
         json.dumps(
             {
-                "reader": asked.row["reader"],
-                "example_id": asked.row["example_id"],
+                "reader": row["reader"],
+                "example_id": row["example_id"],
                 "correct": verdict.correct,
                 "reason": verdict.reason,
                 "source": dict(verdict.source),
-                "key": asked.key,
+                "key": key,
             }
         )
-        for asked, verdict in judged
+        for row, key, verdict in given
     ]
     try:
         with file.open("a", encoding="utf-8") as sink:
@@ -259,7 +207,7 @@ def _read(file: Path) -> dict[str, Verdict]:
         except ValueError:
             continue
         # The first version kept an engine's failures under this reason.
-        if kept["reason"] == UNPARSED and kept["source"].get("version") != VERSION:
+        if kept["reason"] == UNPARSED and kept["source"].get("version") != str(Correctness.VERSION):
             continue
         found[kept["key"]] = Verdict(
             kept["correct"], float(bool(kept["correct"])), kept["reason"], kept["source"]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib import resources
 
 import pytest
@@ -9,14 +10,10 @@ from rlc.data.prompt_files import read_prompts, shipped_languages
 from rlc.data.protocols import Generation
 from rlc.data.records import Answer, Document, Example
 from rlc.data.spec import fingerprint
-from rlc.experiments.scorers.llm import (
-    VERSION,
-    LLMJudge,
-    kappa,
-    neutralise,
-    parse,
-)
-from rlc.experiments.scorers.rule import RuleJudge, Verdict
+from rlc.experiments.judges.base import Case, check_self, neutralise, word_of
+from rlc.experiments.judges.correctness import Correctness
+from rlc.experiments.scorers.rule import RuleJudge
+from rlc.experiments.statistics.agreement import kappa
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
 DOCUMENT = Document(id="d", page_content="Ann met Bob.")
@@ -26,11 +23,11 @@ SILENT = Example("2", "Who met Eve?", DOCUMENT, ("The text does not mention Eve.
 
 def judge_with(reply):
     llm = ScriptedLLM(reply if callable(reply) else {"": reply}, name="org/Judge-7B")
-    return LLMJudge(llm, evaluated=["reader"], max_tokens=64)
+    return Correctness(llm, max_tokens=64)
 
 
 def one(reply, text="Ann", example=QUESTION):
-    [verdict] = judge_with(reply)([example], [Answer(text, "rag")])
+    [verdict] = judge_with(reply)([Case(example, Answer(text, "rag"))])
     return verdict
 
 
@@ -56,14 +53,14 @@ def test_only_a_clear_yes_or_no_is_a_verdict(reply, correct, reason):
 
 
 @given(st.text())
-def test_parse_gives_one_of_three(reply):
-    assert parse(reply) in {"yes", "no", "unparsed"}
+def test_a_word_is_one_of_those_that_are_asked_for(reply):
+    assert word_of(reply, {"yes": "ja", "no": "nein"}) in {"yes", "no", None}
 
 
 def test_a_verdict_says_where_it_came_from():
     verdict, other = one("yes"), one("yes", text="Bob")
     assert verdict.source["judge"] == "org/Judge-7B"
-    assert verdict.source["version"] == VERSION
+    assert verdict.source["version"] == str(Correctness.VERSION)
     assert verdict.source["prompt"] == one("no").source["prompt"] != other.source["prompt"]
 
 
@@ -82,15 +79,17 @@ def test_answers_that_need_no_model_are_not_asked_about():
         Answer("Ann", "rag", error="timed out"),
         Answer("Ann", "rag"),
     ]
-    verdicts = judge([QUESTION, QUESTION, QUESTION, unscored], answers)
+    questions = [QUESTION, QUESTION, QUESTION, unscored]
+    verdicts = judge([Case(*pair) for pair in zip(questions, answers, strict=True)])
     assert [v.correct for v in verdicts] == [True, False, False, None]
     assert [v.reason for v in verdicts] == ["yes", "failed", "failed", "no gold answer"]
     assert [len(call.prompts) for call in judge.llm.calls] == [1]
-    assert judge([], []) == []
+    assert judge([]) == []
 
 
 def judge_prompt(example, candidate):
-    return judge_with("yes").prompt(example, candidate)
+    [prompt] = judge_with("yes").prompts(Case(example, Answer(candidate, "")))
+    return prompt
 
 
 def test_two_prompts_for_two_kinds_of_question():
@@ -149,85 +148,42 @@ def test_comparisons_survive():
 
 @pytest.mark.parametrize("evaluated", [["org/Judge-7B"], ["judge-7b"], ["reader", "other/JUDGE-7B"]])
 def test_no_model_judges_itself_unless_told(evaluated):
-    llm = ScriptedLLM({"": "yes"}, name="org/Judge-7B")
+    judge = judge_with("yes")
     with pytest.raises(UsageError, match="its own answers"):
-        LLMJudge(llm, evaluated=evaluated)
-    assert LLMJudge(llm, evaluated=evaluated, allow_self=True).name == "org/Judge-7B"
+        check_self(judge, evaluated)
+    check_self(judge, ["reader"])
+    check_self(replace(judge, allow_self=True), evaluated)
 
 
 def test_bad_settings():
-    llm = ScriptedLLM({"": "yes"})
-    with pytest.raises(TypeError, match="one string"):
-        LLMJudge(llm, evaluated="reader")
     with pytest.raises(ValueError, match="max_tokens"):
-        LLMJudge(llm, evaluated=[], max_tokens=0)
-    with pytest.raises(ValueError, match="zip"):
-        LLMJudge(llm, evaluated=[])([QUESTION], [])
-
-
-# --- kappa
-
-
-def verdicts(*values):
-    return [Verdict(value, 0.0, "") for value in values]
-
-
-def test_kappa_by_hand():
-    # 4 of 5 agree; right 3/5 and 4/5: expected 12/25 + 2/25 = 14/25
-    found = kappa(
-        verdicts(True, True, True, False, False, None), verdicts(True, True, True, True, False, True)
-    )
-    assert found.agreement == pytest.approx(0.8)
-    assert found.kappa == pytest.approx((20 / 25 - 14 / 25) / (1 - 14 / 25))
-    assert (found.n, found.left_out) == (5, 1)
-
-
-pairs = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1)
-
-
-@given(pairs)
-def test_kappa_is_scikit_learns(pairs):
-    metrics = pytest.importorskip("sklearn.metrics")
-    a, b = zip(*pairs, strict=True)
-    found = kappa(verdicts(*a), verdicts(*b))
-    if found.kappa is None:
-        assert len(set(a + b)) == 1
-    else:
-        assert found.kappa == pytest.approx(metrics.cohen_kappa_score(a, b))
-
-
-@given(st.lists(st.booleans(), min_size=1))
-def test_a_judge_agrees_with_itself(values):
-    assert kappa(verdicts(*values), verdicts(*values)).kappa in {None, 1.0}
-
-
-def test_kappa_needs_answers_that_both_judged():
-    with pytest.raises(ValueError, match="1 and 2"):
-        kappa(verdicts(True), verdicts(True, True))
-    with pytest.raises(ValueError, match="none among 1"):
-        kappa(verdicts(True), verdicts(None))
+        Correctness(ScriptedLLM({"": "yes"}), max_tokens=0)
 
 
 def test_the_two_judges_can_be_compared():
     answers = [Answer("Ann", "rag"), Answer("Eve", "rag")]
     said = judge_with(lambda prompt: "yes" if "<candidate>\nAnn\n" in prompt.question else "no")
-    found = kappa(RuleJudge()([QUESTION] * 2, answers), said([QUESTION] * 2, answers))
+    ours = RuleJudge()([QUESTION] * 2, answers)
+    theirs = said([Case(QUESTION, answer) for answer in answers])
+    found = kappa([one.correct for one in ours], [one.correct for one in theirs])
     assert (found.kappa, found.n) == (1.0, 2)
 
 
 def test_prompts_ship_in_three_languages_and_may_be_ones_own(tmp_path):
-    assert shipped_languages(LLMJudge) == ["de", "en", "zh"]
+    assert shipped_languages(Correctness) == ["de", "en", "zh"]
     words = {
-        language: read_prompts(LLMJudge, language).texts["reply.right"] for language in ("de", "en", "zh")
+        language: read_prompts(Correctness, language).texts["reply.right"] for language in ("de", "en", "zh")
     }
     assert words == {"de": "ja", "en": "yes", "zh": "是"}
     for language, reply in [("de", "Ja."), ("zh", "是。")]:
-        judge = LLMJudge(ScriptedLLM({"": reply}), evaluated=[], prompt=language, dataset="longmemeval")
-        [verdict] = judge([QUESTION], [Answer("Ann", "rag")])
+        judge = Correctness(ScriptedLLM({"": reply}), prompt=language, dataset="longmemeval")
+        [verdict] = judge([Case(QUESTION, Answer("Ann", "rag"))])
         assert (verdict.correct, verdict.reason) == (True, "yes")
         assert judge.authors is None, "a language of one's own goes before the authors' English"
     own = tmp_path / "mine.toml"
-    shipped = resources.files("rlc.experiments.scorers").joinpath("llm.en.toml").read_text(encoding="utf-8")
+    shipped = (
+        resources.files("rlc.experiments.judges").joinpath("correctness.en.toml").read_text(encoding="utf-8")
+    )
     own.write_text(shipped.replace("{candidate}", "{answer}"), encoding="utf-8")
     with pytest.raises(SpecError, match=r"ask.question must hold \{candidate\}"):
-        LLMJudge(ScriptedLLM({}), evaluated=[], prompt=str(own))
+        Correctness(ScriptedLLM({}), prompt=str(own))

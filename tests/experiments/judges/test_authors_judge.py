@@ -5,12 +5,13 @@ import re
 
 import pytest
 
-from rlc.data.records import Document, Example
+from rlc.data.records import Answer, Document, Example
 from rlc.data.sets import SETS
+from rlc.experiments.judges.base import Case
+from rlc.experiments.judges.correctness import Correctness
+from rlc.experiments.judges.support.second_opinion import second_opinion
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.scorers.authors_judge import FOLDER, authors_judge
-from rlc.experiments.scorers.llm import LLMJudge
-from rlc.experiments.scorers.second_opinion import second_opinion
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
 FILES = sorted(FOLDER.glob("*.toml"))
@@ -31,12 +32,13 @@ def test_a_file_of_prompts(file):
 def test_the_prompt_of_a_task_and_of_what_is_not_answered():
     document = Document(id="d", page_content="")
     example = Example("q", "When {reference}?", document, ("May",), "temporal-reasoning")
-    judge = LLMJudge(ScriptedLLM({}), evaluated=[], dataset="longmemeval")
-    prompt = judge.prompt(example, "In May.")
+    judge = Correctness(ScriptedLLM({}), dataset="longmemeval")
+    [prompt] = judge.prompts(Case(example, Answer("In May.", "")))
     assert "off-by-one" in prompt.prefix
     assert prompt.question.startswith("When {reference}?\n\nCorrect Answer: May\n\nModel Response: In May.")
     silent = Example("q", "When?", document, ("Never told.",), "temporal-reasoning", answerable=False)
-    assert "unanswerable" in judge.prompt(silent, "Unknown.").prefix
+    [prompt] = judge.prompts(Case(silent, Answer("Unknown.", "")))
+    assert "unanswerable" in prompt.prefix
 
 
 @pytest.mark.parametrize(

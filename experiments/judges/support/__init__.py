@@ -1,0 +1,1 @@
+"""What judges share: how they are named and stored, and a second opinion on a stored run."""

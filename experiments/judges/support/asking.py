@@ -1,0 +1,109 @@
+"""Verdicts from the store and from the judge: what was judged once is not judged again, and a failure is no verdict."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rlc.data.child import ChildDiedError
+from rlc.data.errors import describe
+from rlc.data.lanes import Lanes, Task
+from rlc.data.records import Answer
+from rlc.data.spec import Spec, fingerprint
+from rlc.data.store import Store
+from rlc.experiments.judges.base import NOT_JUDGED, UNPARSED, Case, Judge
+from rlc.experiments.judges.support.naming import JUDGE
+from rlc.experiments.scorers.rule import Verdict
+from rlc.pipeline.families import BUILDER
+
+BATCH = 32  # answers judged between two writes; a kill loses at most so many
+FAILURES = (NOT_JUDGED, UNPARSED)
+
+Keyed = tuple[str, Case]
+OnBatch = Callable[[Sequence[Verdict]], None]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """The work of judging in lanes: a judge's completed spec, or what it asks first of every question."""
+
+    spec: Spec
+    first: bool = False
+
+    def judge(self) -> Judge:
+        """Make the judge."""
+        made: Any = BUILDER.build(self.spec, JUDGE, "judge")
+        return made.first if self.first else made  # type: ignore[no-any-return]
+
+    def open(self, store: object = None) -> Callable[[str, Sequence[Keyed]], list[Verdict]]:  # noqa: ARG002
+        """Make what judges a batch, whatever it is called."""
+        return AtHand(self.judge()).open()
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """The work of judging with a judge of this process."""
+
+    judge: Judge
+
+    def open(self, store: object = None) -> Callable[[str, Sequence[Keyed]], list[Verdict]]:  # noqa: ARG002
+        """Judge a batch, whatever it is called."""
+        return lambda _, batch: self.judge([case for _, case in batch])
+
+
+def key_of(identity: str, case: Case) -> str:
+    """What a verdict is stored under: the judge, and all of the case that it is shown."""
+    example = case.example
+    asked = [example.question, list(example.answers), example.answerable, example.task]
+    return fingerprint([identity, *asked, case.answer.text, case.read, case.rival, list(case.facts)])
+
+
+def verdicts_of(
+    cases: Mapping[str, Case],
+    work: Judging,
+    store: Store,
+    lanes: Lanes,
+    *,
+    resume: bool = True,
+    on_batch: OnBatch = lambda _: None,
+) -> dict[str, Verdict]:
+    """A verdict for every case, by its key: what is stored is not asked for, and a new one is stored as it comes.
+
+    Where the judge failed nothing is stored, and the next time asks again.
+
+    Raises:
+        EngineUnavailableError: if the judge cannot answer at all; verdicts already given are safe.
+    """
+    known = {key: _verdict(one) for key, one in store.get(list(cases)).items()} if resume else {}
+    missing = [(key, case) for key, case in cases.items() if key not in known]
+    missing.sort(
+        key=lambda keyed: keyed[1].example.document_id
+    )  # what is read is a prompt's shared beginning
+    for batch, verdicts in judged(missing, work, lanes):
+        fresh = dict(zip((key for key, _ in batch), verdicts, strict=True))
+        store.put({key: _kept(one) for key, one in fresh.items() if one.reason not in FAILURES})
+        known |= fresh
+        on_batch(verdicts)
+    return known
+
+
+def judged(
+    missing: Sequence[Keyed], work: Judging | AtHand, lanes: Lanes
+) -> Iterator[tuple[Sequence[Keyed], list[Verdict]]]:
+    """Judge in batches, here or in lanes: each batch with its verdicts, as they arrive."""
+    batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
+    if not batches:
+        return
+    for _, batch, found in lanes.run(work, [Task(["judge"], batch) for batch in batches]):
+        if isinstance(found, ChildDiedError):
+            yield batch, [Verdict(None, 0.0, NOT_JUDGED, {"error": describe(found)})] * len(batch)
+        else:
+            yield batch, found
+
+
+def _kept(verdict: Verdict) -> Answer:
+    told = {"correct": verdict.correct, "score": verdict.score, "source": dict(verdict.source)}
+    return Answer(verdict.reason, "", usage=verdict.usage, details=told)
+
+
+def _verdict(kept: Answer) -> Verdict:
+    return Verdict(**kept.details, reason=kept.text, usage=kept.usage)
