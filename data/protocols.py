@@ -369,12 +369,28 @@ class SparseEncoder(Protocol):
     name: str
     dimension: int
 
-    def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:
+    def weigh_documents(self, texts: Sequence[str]) -> list[SparseVector]:
         """The terms of each text."""
         ...
 
-    def encode_queries(self, texts: Sequence[str]) -> list[SparseVector]:
+    def weigh_queries(self, texts: Sequence[str]) -> list[SparseVector]:
         """The terms of each text, as the model weighs those of queries."""
+        ...
+
+
+@runtime_checkable
+class MultiVectorEncoder(Protocol):
+    """Texts to a vector a token, compared by inner products. `name` identifies model, revision and settings."""
+
+    name: str
+    dimension: int
+
+    def encode_document_tokens(self, texts: Sequence[str]) -> list[Floats]:
+        """The vectors [tokens, dimension] of each text, at least one."""
+        ...
+
+    def encode_query_tokens(self, texts: Sequence[str]) -> list[Floats]:
+        """The vectors [tokens, dimension] of each text, at least one, as the model reads queries."""
         ...
 
 

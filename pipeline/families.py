@@ -28,7 +28,7 @@ from rlc.pipeline.readers.support.searching import Searcher
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import RETRIEVERS
 from rlc.retrievers.base import RetrieverFactory
-from rlc.retrievers.encoders import ENCODERS, SPARSE_ENCODERS
+from rlc.retrievers.encoders import ENCODERS, MULTI_VECTOR_ENCODERS, SPARSE_ENCODERS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.select import SELECTORS
@@ -39,6 +39,9 @@ RETRIEVER = Family("retriever", RETRIEVERS, [RetrieverFactory], constructor="fro
 STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompressor])
 ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
 SPARSE_ENCODER = Family("sparse encoder", SPARSE_ENCODERS, [protocols.SparseEncoder], shorthand="splade")
+MULTI_VECTOR_ENCODER = Family(
+    "multi-vector encoder", MULTI_VECTOR_ENCODERS, [protocols.MultiVectorEncoder], shorthand="colbert"
+)
 PRESS = Family("kv", KEPT, [Press])
 FUSION = Family("fusion", FUSIONS, [Fusion])
 LOOK = Family("looks", LOOKS, [Looks])
@@ -66,6 +69,7 @@ BUILDER = Builder(
         STEP,
         ENCODER,
         SPARSE_ENCODER,
+        MULTI_VECTOR_ENCODER,
         PRESS,
         FUSION,
         LOOK,

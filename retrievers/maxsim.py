@@ -1,41 +1,19 @@
-"""Late interaction: every token of the query looks for its nearest token of the passage."""
+"""Late interaction over the token states of an ordinary encoder."""
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
-from numpy.typing import NDArray
-from pydantic import Field
 
 from rlc.data.protocols import Encoder, Floats
-from rlc.retrievers.base import Retriever, Where, text_of, top_k
+from rlc.retrievers.base import text_of
 from rlc.retrievers.encoders.langchain import as_encoder
 from rlc.retrievers.encoders.sentence_transformer import unit
 from rlc.retrievers.index.collection import Collection
-
-HalfFloats = NDArray[np.float16]
-
-
-def maxsim(query: Floats, tokens: NDArray[Any], starts: NDArray[np.int64]) -> Floats:
-    """Score passages by their tokens.
-
-    score(q, d) = sum over query tokens i of max over passage tokens j of cos(q_i, d_j).
-
-    Args:
-        query: unit vectors [query tokens, dimension].
-        tokens: unit vectors [tokens, dimension] of all passages, one after the other; no passage is empty.
-        starts: where each passage begins in them, [passages].
-
-    Returns:
-        float32 [passages].
-
-    Source: Khattab and Zaharia, ColBERT, SIGIR 2020, doi:10.1145/3397271.3401075.
-    """
-    nearest = np.maximum.reduceat(tokens.astype(np.float32) @ query.T, starts, axis=0)
-    return np.asarray(nearest.sum(axis=1), dtype=np.float32)
+from rlc.retrievers.support.late_interaction import LateInteractionRetriever, one_after_the_other
 
 
 def token_states(encoder: Encoder, texts: Sequence[str]) -> list[Floats]:
@@ -63,19 +41,10 @@ def fitting(encoder: Encoder, text: str) -> list[str]:
     return [text[start:end] for start, end in pairwise(cuts)]
 
 
-class MaxSimRetriever(Retriever):
-    """Ranks passages by late interaction over the token states of an ordinary encoder, every passage compared.
+class MaxSimRetriever(LateInteractionRetriever):
+    """Ranks passages by late interaction over the token states of an ordinary encoder, every passage compared."""
 
-    Attributes:
-        tokens: float16 [tokens, dimension], all passages' unit token vectors, 2 bytes a number: about 400 kB for
-            512 tokens of 384 dimensions, so this is for one document or a few.
-        starts: int64 [passages], where each passage's begin.
-    """
-
-    collection: Collection = Field(repr=False)
     encoder: Encoder
-    tokens: HalfFloats = Field(repr=False)
-    starts: NDArray[np.int64] = Field(repr=False)
 
     @classmethod
     def from_documents(
@@ -90,18 +59,10 @@ class MaxSimRetriever(Retriever):
         encoder = as_encoder(encoder)
         collection = Collection.of(documents)
         states = token_states(encoder, [text_of(document) for document in documents])
-        starts = np.cumsum([0, *(len(vectors) for vectors in states[:-1])])
-        tokens = np.concatenate(states).astype(np.float16)
-        return cls(collection=collection, encoder=encoder, tokens=tokens, starts=starts, k=k)
+        tokens, starts = one_after_the_other(states)
+        return cls(
+            collection=collection, encoder=encoder, tokens=tokens.astype(np.float16), starts=starts, k=k
+        )
 
-    def search(
-        self, queries: Sequence[str], k: int | None = None, where: Where | None = None
-    ) -> list[list[Document]]:
-        wanted = self._wanted(k)
-        kept = np.arange(len(self.collection)) if where is None else self.collection.rows(where)
-        results = []
-        for query in token_states(self.encoder, queries):
-            scores = maxsim(query, self.tokens, self.starts)
-            best = kept[top_k(scores[kept], self.collection.ties[kept], wanted)]
-            results.append(self.collection.take(best, scores[best]))
-        return results
+    def query_vectors(self, queries: Sequence[str]) -> list[Floats]:
+        return token_states(self.encoder, queries)

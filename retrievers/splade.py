@@ -38,13 +38,13 @@ class SpladeRetriever(InvertedRetriever):
             DataError: if there is no document, or the encoder refuses a long one.
         """
         collection = Collection.of(documents)
-        vectors = encoder.encode_documents([text_of(document) for document in documents])
+        vectors = encoder.weigh_documents([text_of(document) for document in documents])
         return cls(
             collection=collection, encoder=encoder, postings=Postings.of(vectors, encoder.dimension), k=k
         )
 
     def query_terms(self, queries: Sequence[str]) -> Iterator[QueryTerms]:
-        for terms, weights in self.encoder.encode_queries(queries):
+        for terms, weights in self.encoder.weigh_queries(queries):
             yield QueryTerms(terms.tolist(), weights.tolist())
 
     def save(self, folder: Path | str) -> None:

@@ -143,26 +143,33 @@ llm = "@llm"
 """
 
 
-@pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory):
-    """A random two-layer BERT of 32 positions, saved as sentence-transformers saves it."""
-    import torch
-    from sentence_transformers import SentenceTransformer
+def tiny_tokenizer(*more, **special):
+    """A tokenizer of whole words: a BERT's, `WORDS`, and more."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
-    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    vocabulary = {word: i for i, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS, *more])}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     backend.normalizer = normalizers.Lowercase()
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=32, **special)
+    special |= {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=32, **special)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """A random two-layer BERT of 32 positions, saved as sentence-transformers saves it."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers import BertConfig, BertModel
+
+    tokenizer = tiny_tokenizer()
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(vocabulary),
+        vocab_size=len(tokenizer),
         hidden_size=16,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -190,8 +197,33 @@ def tiny_splade(tiny_folder, tmp_path_factory):
     raw, folder = tmp_path_factory.mktemp("raw-splade"), tmp_path_factory.mktemp("splade")
     torch.manual_seed(6)
     BertForMaskedLM(BertConfig.from_pretrained(tiny_folder, initializer_range=0.5)).save_pretrained(raw)
-    AutoTokenizer.from_pretrained(tiny_folder, model_max_length=32).save_pretrained(raw)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_folder, model_max_length=32)
+    tokenizer.backend_tokenizer.enable_truncation(16)  # as many a tokenizer.json has it
+    tokenizer.save_pretrained(raw)
     SparseEncoder(str(raw), device="cpu").save(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_colbert(tiny_folder, tmp_path_factory):
+    """A random ColBERT of 8 numbers a token, as Stanford's own code saves it: queries of 12 tokens, documents of 24."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("colbert")
+    tokenizer = tiny_tokenizer("[MASK]", "[unused0]", "[unused1]", ".", ",", mask_token="[MASK]")
+    config = BertConfig.from_pretrained(tiny_folder, vocab_size=len(tokenizer), initializer_range=0.5)
+    torch.manual_seed(7)
+    weights = {f"bert.{name}": value for name, value in BertModel(config).state_dict().items()}
+    weights["linear.weight"] = torch.randn(8, 16)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    tokenizer.save_pretrained(folder)
+    (folder / "config.json").write_text(
+        json.dumps({**config.to_dict(), "architectures": ["HF_ColBERT"], "model_type": "bert"})
+    )
+    told = {"query_token_id": "[unused0]", "doc_token_id": "[unused1]", "query_maxlen": 12, "doc_maxlen": 24}
+    (folder / "artifact.metadata").write_text(json.dumps({**told, "mask_punctuation": True}))
     return folder
 
 

@@ -19,7 +19,7 @@ from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import ROUTERS
 from rlc.retrievers import RETRIEVERS
-from rlc.retrievers.encoders import ENCODERS, SPARSE_ENCODERS
+from rlc.retrievers.encoders import ENCODERS, MULTI_VECTOR_ENCODERS, SPARSE_ENCODERS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.select import SELECTORS
@@ -64,6 +64,7 @@ TABLES = (
     RETRIEVERS,
     ENCODERS,
     SPARSE_ENCODERS,
+    MULTI_VECTOR_ENCODERS,
     PRUNERS,
     RERANKERS,
     SELECTORS,

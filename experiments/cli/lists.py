@@ -15,7 +15,7 @@ from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import AUTO, ROUTERS
 from rlc.retrievers import RETRIEVERS
-from rlc.retrievers.encoders import ENCODERS, SPARSE_ENCODERS
+from rlc.retrievers.encoders import ENCODERS, MULTI_VECTOR_ENCODERS, SPARSE_ENCODERS
 from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.select import SELECTORS
@@ -23,7 +23,7 @@ from rlc.retrievers.select import SELECTORS
 TABLES: Mapping[str, Mapping[str, str]] = {
     "datasets": SETS,
     "chunkers": CHUNKERS,
-    "encoders": {**ENCODERS, **SPARSE_ENCODERS},
+    "encoders": {**ENCODERS, **SPARSE_ENCODERS, **MULTI_VECTOR_ENCODERS},
     "retrievers": RETRIEVERS,
     "rerankers": RERANKERS,
     "pruners": PRUNERS,

@@ -138,6 +138,9 @@ def _within(spec: Spec, compared: set[str]) -> list[Spec]:
     return list(found.values())
 
 
+ENCODERS = {one.kind for one in (families.ENCODER, families.SPARSE_ENCODER, families.MULTI_VECTOR_ENCODER)}
+
+
 class UnloadedEncoder:
     """Stands where a reader holds an encoder, whose vectors no forecast needs; it is never asked for any."""
 
@@ -166,8 +169,7 @@ class UnloadedEncoder:
 
 def _unloaded(finish: Finish) -> Finish:
     def hook(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
-        unloaded = kind in (families.ENCODER.kind, families.SPARSE_ENCODER.kind)
-        return UnloadedEncoder() if unloaded else finish(make, kind, spec)
+        return UnloadedEncoder() if kind in ENCODERS else finish(make, kind, spec)
 
     return hook
 

@@ -22,7 +22,16 @@ from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import AnswerStore
 from rlc.experiments.runs.lanes import Reading
 from rlc.experiments.study.ranking import Stage
-from rlc.pipeline.families import ENCODER, LLM, READER, RETRIEVER, SEARCHER, SPARSE_ENCODER, STEP
+from rlc.pipeline.families import (
+    ENCODER,
+    LLM,
+    MULTI_VECTOR_ENCODER,
+    READER,
+    RETRIEVER,
+    SEARCHER,
+    SPARSE_ENCODER,
+    STEP,
+)
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.indexing import warm
@@ -222,5 +231,6 @@ WRAPPERS: Mapping[str, Callable[[Any, str, Memory], Any]] = {
     STEP.kind: Shared,
     ENCODER.kind: lambda encoder, identity, memory: RememberedEncoder(encoder, memory, identity),
     SPARSE_ENCODER.kind: lambda encoder, identity, memory: RememberedSparseEncoder(encoder, memory, identity),
+    MULTI_VECTOR_ENCODER.kind: lambda encoder, *_: encoder,  # too large to be remembered
     LLM.kind: lambda llm, identity, memory: forward(llm, memory, identity),
 }

@@ -11,7 +11,7 @@ from rlc.data.protocols import Floats, SparseVector, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.weights import revision_read
 from rlc.retrievers.encoders.support.forward import attention_mask, padded
-from rlc.retrievers.encoders.support.loading import checked_window, load_model
+from rlc.retrievers.encoders.support.loading import checked_window, load_model, uncut
 from rlc.retrievers.encoders.support.windows import batches, cut_texts, windows_of
 
 Task = Literal["query", "document"]
@@ -61,6 +61,7 @@ class SpladeEncoder:
             raise WeightsError(
                 f"{model!r} compares texts by {self._model.similarity_fn_name}, and an inverted index by inner products"
             )
+        self._tokenizers = {task: uncut(self._module(task).tokenizer) for task in get_args(Task)}
         self.window = checked_window(self._module("document"), window)
         self.long_text, self.batch_tokens, self.pooled = long_text, batch_tokens, 0
         prompts = fingerprint([self._prompt("query"), self._prompt("document")])[:8]
@@ -71,11 +72,11 @@ class SpladeEncoder:
         """The number of terms, found by reading one token."""
         return len(self._weights([[0]], "document")[0])
 
-    def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:
+    def weigh_documents(self, texts: Sequence[str]) -> list[SparseVector]:
         """The terms of each text."""
         return self._encode(texts, "document")
 
-    def encode_queries(self, texts: Sequence[str]) -> list[SparseVector]:
+    def weigh_queries(self, texts: Sequence[str]) -> list[SparseVector]:
         """The terms of each text, with the query prompt and by the query encoder, where the model has them."""
         return self._encode(texts, "query")
 
@@ -95,7 +96,7 @@ class SpladeEncoder:
             DataError: if a text is longer than the window and is to be refused.
         """
         module, prompt = self._module(task), self._prompt(task)
-        tokenizer = module.tokenizer.backend_tokenizer
+        tokenizer = self._tokenizers[task]
         if not hasattr(module, "model"):  # weights are looked up, so no length is too much
             read = tokenizer.encode_batch([prompt + text for text in texts], add_special_tokens=False)
             return [(i, one.ids) for i, one in enumerate(read)]

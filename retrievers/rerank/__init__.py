@@ -6,6 +6,7 @@ RERANKERS = {
     "attention": "rlc.retrievers.rerank.attention:AttentionReranker",
     "cross-encoder": "rlc.retrievers.rerank.cross_encoder:CrossEncoderReranker",
     "listwise": "rlc.retrievers.rerank.listwise:ListwiseReranker",
+    "colbert": "rlc.retrievers.rerank.colbert:ColBERTReranker",
     "maxsim": "rlc.retrievers.rerank.maxsim:MaxSimReranker",
 }
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from pydantic import field_validator
 
 from rlc.data.protocols import Encoder, Floats
 from rlc.retrievers.encoders.langchain import as_encoder
-from rlc.retrievers.maxsim import maxsim, token_states
+from rlc.retrievers.maxsim import token_states
 from rlc.retrievers.rerank.base import Reranker
+from rlc.retrievers.support.late_interaction import maxsim, one_after_the_other
 
 
 class MaxSimReranker(Reranker):
-    """Scores passages by `rlc.retrievers.maxsim.maxsim` over an encoder's token states."""
+    """Scores passages by late interaction over an encoder's token states."""
 
     encoder: Encoder
     _taken = field_validator("encoder", mode="before")(as_encoder)
@@ -20,5 +20,4 @@ class MaxSimReranker(Reranker):
     def scores(self, query: str, texts: Sequence[str]) -> Floats:
         """Sums of the query tokens' best cosines, float32 [texts]."""
         first, *states = token_states(self.encoder, [query, *texts])
-        starts = np.cumsum([0, *(len(vectors) for vectors in states[:-1])])
-        return maxsim(first, np.concatenate(states), starts)
+        return maxsim(first, *one_after_the_other(states))

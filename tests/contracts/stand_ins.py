@@ -23,6 +23,7 @@ NEEDED = {
     "llm": {"use": "scripted", "answers": {"": "a stand-in"}},
     "encoder": {"use": "langchain", "embeddings": "a stand-in", "window": 40},
     "sparse encoder": {"use": "splade", "model": "a stand-in"},
+    "multi-vector encoder": {"use": "colbert", "model": "a stand-in"},
     "tokenizer": "approximate",
     "chunker": {"use": "sentence", "size": 16},
     "retriever": "bm25",
@@ -60,13 +61,24 @@ class SparseLetterEncoder:
 
     name, dimension = "sparse letters", 26
 
-    def encode_documents(self, texts):
+    def weigh_documents(self, texts):
         counts = np.array([[text.count(chr(97 + i)) for i in range(26)] for text in texts], np.float32)
         rows = counts.reshape(-1, 26)
         found = [np.flatnonzero(row).astype(np.int32) for row in rows]
         return [SparseVector(terms, row[terms]) for terms, row in zip(found, rows, strict=True)]
 
-    encode_queries = encode_documents
+    weigh_queries = weigh_documents
+
+
+class MultiVectorLetterEncoder(LetterEncoder):
+    """The letters of every word."""
+
+    name = "letters of words"
+
+    def encode_document_tokens(self, texts):
+        return [self.encode_documents(text.split() or [""]) for text in texts]
+
+    encode_query_tokens = encode_document_tokens
 
 
 class ScoringEngine(ShowingLLM, WeighingLLM):
@@ -143,6 +155,7 @@ def build(family, name, answers="yes", weights=None, readers=(), **offered):
         key("llm"): engine,
         key("encoder"): LetterEncoder(),
         key("sparse encoder"): SparseLetterEncoder(),
+        key("multi-vector encoder"): MultiVectorLetterEncoder(),
     }
     objects |= {key("tokenizer", one): tokenizer for one, tokenizer in TOKENIZERS.items()}
     waiting = enumerate(readers)

@@ -1,14 +1,15 @@
-"""Every encoder's laws: a unit vector a text, whatever its company, and token states that lie in the text; or weights of terms."""
+"""Every encoder's laws: a unit vector a text, whatever its company, and token states that lie in the text; or weights of terms,
+or vectors of tokens alone."""
 
 import numpy as np
 import pytest
-from stand_ins import LetterEncoder, SparseLetterEncoder, build
+from stand_ins import LetterEncoder, MultiVectorLetterEncoder, SparseLetterEncoder, build
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Encoder, SparseEncoder, SparseVector
-from rlc.pipeline.families import ENCODER, SPARSE_ENCODER
+from rlc.data.protocols import Encoder, MultiVectorEncoder, SparseEncoder, SparseVector
+from rlc.pipeline.families import ENCODER, MULTI_VECTOR_ENCODER, SPARSE_ENCODER
 from rlc.retrievers import ENCODERS
-from rlc.retrievers.encoders import SPARSE_ENCODERS
+from rlc.retrievers.encoders import MULTI_VECTOR_ENCODERS, SPARSE_ENCODERS
 
 every_encoder = pytest.mark.parametrize("name", sorted(ENCODERS))
 TEXTS = ["the cat sat", "a dog", "net income rose and the bird sings", "the cat sat"]
@@ -82,7 +83,7 @@ def test_the_laws_catch_an_encoder_that_breaks_them(evil):
 
 def obey_sparsely(encoder):
     assert isinstance(encoder, SparseEncoder)
-    for encode in (encoder.encode_documents, encoder.encode_queries):
+    for encode in (encoder.weigh_documents, encoder.weigh_queries):
         found = encode(TEXTS)
         assert len(found) == len(TEXTS), "a vector a text"
         alone = [encode([text])[0] for text in TEXTS]
@@ -107,8 +108,8 @@ def test_the_stand_in_is_a_sparse_encoder():
 
 
 class Negative(SparseLetterEncoder):
-    def encode_documents(self, texts):
-        return [SparseVector(one.terms, one.weights - 1) for one in super().encode_documents(texts)]
+    def weigh_documents(self, texts):
+        return [SparseVector(one.terms, one.weights - 1) for one in super().weigh_documents(texts)]
 
 
 class Beyond(SparseLetterEncoder):
@@ -116,11 +117,53 @@ class Beyond(SparseLetterEncoder):
 
 
 class Crowd(SparseLetterEncoder):
-    def encode_documents(self, texts):
-        return [SparseVector(one.terms, one.weights * len(texts)) for one in super().encode_documents(texts)]
+    def weigh_documents(self, texts):
+        return [SparseVector(one.terms, one.weights * len(texts)) for one in super().weigh_documents(texts)]
 
 
 @pytest.mark.parametrize("evil", [Negative, Beyond, Crowd])
 def test_the_laws_catch_a_sparse_encoder_that_breaks_them(evil):
     with pytest.raises(AssertionError, match=r"a weight a term|company"):
         obey_sparsely(evil())
+
+
+def obey_token_by_token(encoder):
+    assert isinstance(encoder, MultiVectorEncoder)
+    for encode in (encoder.encode_document_tokens, encoder.encode_query_tokens):
+        found = encode([*TEXTS, ""])
+        assert len(found) == len(TEXTS) + 1, "vectors of every text"
+        for one, text in zip(found, [*TEXTS, ""], strict=True):
+            assert one.dtype == np.float32
+            assert one.shape == (len(one), encoder.dimension), "vectors of every text"
+            assert len(one) > 0, "vectors of every text"
+            np.testing.assert_allclose(one, encode([text])[0], atol=1e-4, err_msg="company")
+        assert list(encode([])) == [], "vectors of every text"
+
+
+@pytest.mark.parametrize("name", sorted(MULTI_VECTOR_ENCODERS))
+def test_every_multi_vector_encoder_embeds_tokens_whatever_the_company(name, weights):
+    folder = weights(MULTI_VECTOR_ENCODER, name)
+    obey_token_by_token(build(MULTI_VECTOR_ENCODER, name, weights=folder, device="cpu"))
+
+
+def test_the_stand_in_is_a_multi_vector_encoder():
+    obey_token_by_token(MultiVectorLetterEncoder())
+
+
+class Empty(MultiVectorLetterEncoder):
+    def encode_document_tokens(self, texts):
+        return [self.encode_documents(text.split()) for text in texts]
+
+
+class Padded(MultiVectorLetterEncoder):
+    """Every text has as many vectors as the longest beside it."""
+
+    def encode_document_tokens(self, texts):
+        longest = max((len(text.split()) for text in texts), default=0)
+        return [self.encode_documents([*text.split(), *" " * longest][: longest + 1]) for text in texts]
+
+
+@pytest.mark.parametrize("evil", [Empty, Padded])
+def test_the_laws_catch_a_multi_vector_encoder_that_breaks_them(evil):
+    with pytest.raises(AssertionError, match=r"vectors of every text|company"):
+        obey_token_by_token(evil())

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from rlc.data.errors import DataError
-from rlc.retrievers.maxsim import MaxSimRetriever, fitting, maxsim, token_states
+from rlc.retrievers.maxsim import MaxSimRetriever, fitting, token_states
 from rlc.retrievers.rerank.maxsim import MaxSimReranker
+from rlc.retrievers.support.late_interaction import maxsim
 
 
 def test_by_hand():

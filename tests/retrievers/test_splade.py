@@ -25,13 +25,13 @@ class Given:
 
     name, dimension = "given", 3
 
-    def encode_documents(self, texts):
+    def weigh_documents(self, texts):
         return [
             SparseVector(np.array([*found], np.int32), np.array([*found.values()], np.float32))
             for found in map(WEIGHTS.get, texts)
         ]
 
-    encode_queries = encode_documents
+    weigh_queries = weigh_documents
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def test_many_documents_use_dense_and_sparse_rows_alike():
     class Rows(Given):
         dimension = 50
 
-        def encode_documents(self, texts):
+        def weigh_documents(self, texts):
             rows = [table[int(text)] for text in texts]
             return [
                 SparseVector(np.flatnonzero(row).astype(np.int32), row[row > 0].astype(np.float32))
                 for row in rows
             ]
 
-        encode_queries = encode_documents
+        weigh_queries = weigh_documents
 
     documents = [Document(id=f"{i:03}", page_content=str(i)) for i in range(200)]
     retriever = SpladeRetriever.from_documents(documents, encoder=Rows(), k=200)

@@ -1,11 +1,14 @@
 """Loading models of sentence-transformers."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rlc.data.errors import WeightsError
 from rlc.data.plain import parse_json
 from rlc.data.weights import resolve
+
+if TYPE_CHECKING:
+    import tokenizers
 
 Kind = Literal["SentenceTransformer", "SparseEncoder", "MultiVectorEncoder"]
 
@@ -60,6 +63,16 @@ def _trained_as(place: str, revision: str | None) -> set[str]:
     if not read("modules.json") and any(name.endswith("ForMaskedLM") for name in architectures):
         kinds.add("SparseEncoder")  # SPLADE adds no layer to its language model
     return kinds
+
+
+def uncut(tokenizer: Any) -> "tokenizers.Tokenizer":  # noqa: ANN401 - transformers is loaded late
+    """A copy of a fast tokenizer that never truncates or pads, however the model's own is set and used."""
+    from tokenizers import Tokenizer
+
+    copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    copy.no_truncation()
+    copy.no_padding()
+    return copy
 
 
 def checked_window(module: Any, wanted: int | None) -> int:  # noqa: ANN401 - sentence-transformers is loaded late

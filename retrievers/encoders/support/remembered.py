@@ -52,13 +52,13 @@ class RememberedSparseEncoder:
         self._encoder, self._memory, self._identity = encoder, memory, identity
         self.name, self.dimension = encoder.name, encoder.dimension
 
-    def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:
+    def weigh_documents(self, texts: Sequence[str]) -> list[SparseVector]:
         """The terms of each text."""
-        return recall(self._memory, self._identity, "document", texts, self._encoder.encode_documents)
+        return recall(self._memory, self._identity, "document", texts, self._encoder.weigh_documents)
 
-    def encode_queries(self, texts: Sequence[str]) -> list[SparseVector]:
+    def weigh_queries(self, texts: Sequence[str]) -> list[SparseVector]:
         """The terms of each text, as the model weighs those of queries."""
-        return recall(self._memory, self._identity, "query", texts, self._encoder.encode_queries)
+        return recall(self._memory, self._identity, "query", texts, self._encoder.weigh_queries)
 
 
 def recall(

@@ -136,7 +136,7 @@ def test_chunker_retriever_and_steps_say_what_is_read(dataset):
     assert read == {"small": 5 * 8, "neighbours": 3 * 8, "pruned": 8, "closed": 0}
 
 
-@pytest.mark.parametrize("retriever", ["dense", "splade"])
+@pytest.mark.parametrize("retriever", ["dense", "splade", "colbert"])
 def test_no_encoder_is_loaded(dataset, retriever):
     rag = {
         "use": "rag",

@@ -90,7 +90,7 @@ class Counting:
         self.calls += 1
         return np.ones((len(texts), 2), np.float32)
 
-    encode_queries = encode_documents
+    encode_queries = weigh_documents = weigh_queries = encode_documents
 
 
 def test_a_document_is_cut_indexed_embedded_and_refined_once():
@@ -108,8 +108,8 @@ def test_a_document_is_cut_indexed_embedded_and_refined_once():
     for encode in (shared.encode_documents, shared.encode_documents, shared.encode_queries):
         assert encode(["Text."]).shape == (1, 2)
     sparse = RememberedSparseEncoder(encoder, memory, "sparse encoder")
-    for encode in (sparse.encode_documents, sparse.encode_documents, sparse.encode_queries):
-        assert [vector.tolist() for vector in encode(["Text."])] == [[1, 1]]
+    for weigh in (sparse.weigh_documents, sparse.weigh_documents, sparse.weigh_queries):
+        assert [vector.tolist() for vector in weigh(["Text."])] == [[1, 1]]
     assert [part.calls for part in (cutter, index, step, encoder)] == [1, 2, 2, 4]
     chunker.transform_documents([Document(id="a", page_content="Other.")])
     assert cutter.calls == 2

@@ -33,7 +33,7 @@ def test_weights_are_those_of_the_paper(splade, tiny_splade):
     )
     with torch.inference_mode():
         logits = model(**tokenizer("the cat sat", return_tensors="pt")).logits[0]
-    [found] = splade.encode_documents(["the cat sat"])
+    [found] = splade.weigh_documents(["the cat sat"])
     np.testing.assert_allclose(
         dense([found], splade.dimension)[0], logits.relu().log1p().amax(0), rtol=1e-5, atol=1e-6
     )
@@ -44,8 +44,8 @@ def test_weights_are_those_of_the_paper(splade, tiny_splade):
 def test_equals_sentence_transformers_where_nothing_is_long(splade, tiny_splade):
     peer = SparseEncoder(str(tiny_splade), device="cpu")
     for encode, expected in (
-        (splade.encode_documents, peer.encode_document(SHORT)),
-        (splade.encode_queries, peer.encode_query(SHORT)),
+        (splade.weigh_documents, peer.encode_document(SHORT)),
+        (splade.weigh_queries, peer.encode_query(SHORT)),
     ):
         np.testing.assert_allclose(
             dense(encode(SHORT), splade.dimension), expected.to_dense(), rtol=1e-5, atol=1e-6
@@ -57,12 +57,12 @@ def test_a_limit_of_terms_that_the_checkpoint_has_is_held(tiny_splade, tmp_path)
     model.save(str(tmp_path))
     limited = SpladeEncoder(str(tmp_path), device="cpu")
     np.testing.assert_allclose(
-        dense(limited.encode_documents(SHORT), limited.dimension),
+        dense(limited.weigh_documents(SHORT), limited.dimension),
         model.encode_document(SHORT).to_dense(),
         rtol=1e-5,
         atol=1e-6,
     )
-    assert [len(one.terms) for one in limited.encode_documents(SHORT)] == [3] * len(SHORT)
+    assert [len(one.terms) for one in limited.weigh_documents(SHORT)] == [3] * len(SHORT)
 
 
 def test_by_hand_the_largest_weight_of_each_term():
@@ -77,15 +77,15 @@ def test_a_long_text_is_read_whole_in_windows(tiny_splade):
     encoder = SpladeEncoder(str(tiny_splade), device="cpu")
     # 80 words in windows of 30: three of equal length.
     words = LONG.split()
-    windows = encoder.encode_documents([" ".join(words[a:b]) for a, b in ((0, 27), (27, 54), (54, 80))])
+    windows = encoder.weigh_documents([" ".join(words[a:b]) for a, b in ((0, 27), (27, 54), (54, 80))])
     assert encoder.pooled == 0
-    [found] = encoder.encode_documents([LONG])
+    [found] = encoder.weigh_documents([LONG])
     assert encoder.pooled == 1
     np.testing.assert_allclose(
         dense([found], encoder.dimension)[0], dense(windows, encoder.dimension).max(axis=0), rtol=1e-5
     )
     with pytest.raises(DataError, match="1 of 2 texts are longer than the window of 32 tokens, the first at"):
-        SpladeEncoder(str(tiny_splade), device="cpu", long_text="refuse").encode_documents(["a", LONG])
+        SpladeEncoder(str(tiny_splade), device="cpu", long_text="refuse").weigh_documents(["a", LONG])
 
 
 def test_queries_without_a_model(splade, tiny_splade, tmp_path):
@@ -101,11 +101,11 @@ def test_queries_without_a_model(splade, tiny_splade, tmp_path):
     SparseEncoder(modules=[router], similarity_fn_name="dot").save(str(tmp_path))
     encoder = SpladeEncoder(str(tmp_path), device="cpu")
     ids = both.tokenizer.convert_tokens_to_ids
-    query, long, empty = encoder.encode_queries(["cat the cat", LONG, ""])
+    query, long, empty = encoder.weigh_queries(["cat the cat", LONG, ""])
     assert dict(zip(query.terms, query.weights, strict=True)) == {ids(w): ids(w) for w in ("the", "cat")}
     assert long.terms.tolist() == sorted(ids(LONG.split()[:8]))
     assert empty.terms.tolist() == []
-    for mine, other in zip(encoder.encode_documents(SHORT), splade.encode_documents(SHORT), strict=True):
+    for mine, other in zip(encoder.weigh_documents(SHORT), splade.weigh_documents(SHORT), strict=True):
         np.testing.assert_allclose(
             dense([mine], splade.dimension), dense([other], splade.dimension), rtol=1e-5, atol=1e-6
         )
