@@ -32,6 +32,8 @@ LATER = (
     ("rope_factor", 1.0),
     ("looks", None),
     ("structured", "response_format"),
+    ("structured", None),
+    ("provider", None),
 )
 LATER_OF = (
     ("vote", "samples", 1),
@@ -45,12 +47,20 @@ LATER_OF = (
 LATER_SPEED = frozenset({"side_by_side"})
 FIRST_SPEED = {"prefill_step": 1024}
 
+# Settings that are found out where nobody sets them, and what was then written out at first.
+FIRST_DEFAULTS = {
+    "base_url": "http://localhost:8000/v1",
+    "api_key_env": "OPENAI_API_KEY",
+    "max_tokens_field": "max_tokens",
+}
+
 
 def first_names(value: Any) -> Any:  # noqa: ANN401 - plain data
     """A completed spec as it was written when the first answers were stored: former names, and no later settings."""
     if isinstance(value, Mapping):
         return {
-            "index" if key == "retriever" else key: FIRST_SPEED.get(key) or first_names(inner)
+            "index" if key == "retriever" else key: FIRST_SPEED.get(key)
+            or (FIRST_DEFAULTS.get(key) if inner is None else first_names(inner))
             for key, inner in value.items()
             if (key, inner) not in LATER
             and (value.get("use"), key, inner) not in LATER_OF

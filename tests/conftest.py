@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from rlc.data.records import Document, Example
+from rlc.pipeline.llms.support.dialect import LEARNED
 
 # A deadline would measure who else uses the machine, not the code.
 settings.register_profile("rlc", deadline=None)
@@ -57,6 +58,12 @@ WORDS = [
     "seven",
     "eight",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _unlearned():
+    """What a server of another test did not take is no lesson for the one that has its port now."""
+    LEARNED.clear()
 
 
 @pytest.fixture

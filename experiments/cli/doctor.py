@@ -9,6 +9,7 @@ from rlc.data.errors import MissingExtraError, require
 from rlc.data.formats.scan import recogniser
 from rlc.data.weights import ALIASES, cache_folder
 from rlc.experiments.runs.provenance import git_revision, processor, versions
+from rlc.pipeline.llms.support.providers import PROVIDERS
 
 
 def examine(out: Path) -> Iterator[tuple[str, str]]:
@@ -27,11 +28,21 @@ def examine(out: Path) -> Iterator[tuple[str, str]]:
     for alias in ALIASES:
         there = (cache / "models" / alias / "source.json").is_file()
         yield f"model {alias}", "fetched" if there else f"missing: rlc fetch model {alias}"
+    yield "keys", _keys()
     lara = os.environ.get("RLC_DATA")
     yield (
         "LaRA",
         f"RLC_DATA = {lara}" if lara else "RLC_DATA is not set; the cache or the bundled sample is read",
     )
+
+
+def _keys() -> str:
+    """The variables of providers' keys, set or not; never what they hold."""
+    names = dict.fromkeys(provider.key for provider in PROVIDERS.values())
+    there = [name for name in names if os.environ.get(name)]
+    absent = [name for name in names if name not in there]
+    told = [f"{words}: {', '.join(some)}" for words, some in (("set", there), ("not set", absent)) if some]
+    return "; ".join(told)
 
 
 def _installed(module: str) -> str:

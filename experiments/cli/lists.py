@@ -11,6 +11,7 @@ from rlc.experiments.runs.recipes import packaged_recipes, purpose
 from rlc.pipeline.fusion import FUSIONS
 from rlc.pipeline.kv import KEPT
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.llms.support.providers import PROVIDERS, in_words
 from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.readers import READERS
 from rlc.pipeline.routers import AUTO, ROUTERS
@@ -29,6 +30,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "pruners": PRUNERS,
     "selectors": SELECTORS,
     "engines": LLMS,
+    "providers": {name: f"={in_words(one)}" for name, one in PROVIDERS.items()},
     "kv": KEPT,
     "fusions": FUSIONS,
     "looks": LOOKS,

@@ -75,7 +75,8 @@ MODELS = click.option(
     "models",
     multiple=True,
     metavar="[ENGINE:]MODEL",
-    help="The language model of all arms: hf:smollm2, endpoint:NAME, recorded:gpt-4o, recorded:all; may be repeated.",
+    help="The language model of all arms: hf:smollm2, endpoint:NAME, anthropic:NAME (or another of `rlc list providers`), "
+    "recorded:gpt-4o, recorded:all; may be repeated.",
 )
 READERS = click.option("--reader", "readers", multiple=True, hidden=True)  # the old name of --model
 SEED = click.option("--seed", default=0, help="Seed of the draw and of sampling readers.")

@@ -1,5 +1,6 @@
 """A run: a comparison with its folder, so that it can be resumed, read and trusted."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import polars as pl
 from rlc.data.errors import StoreError, UsageError
 from rlc.data.plain import parse_json
 from rlc.data.protocols import Reader
-from rlc.data.records import Dataset, Example
+from rlc.data.records import Answer, Dataset, Example
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.data.weights import revision_read
@@ -121,6 +122,15 @@ class Run:
         rounds = Rounds(self.dataset.examples, len(readers))
         if on_round and not (self.folder / PROVENANCE).is_file():
             write_kept(self.folder / PROVENANCE, as_json(record | _provisional(rounds)))
+        noted: dict[str, Counter[str]] = {}
+
+        def on_answers(name: str, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
+            noted.setdefault(name, Counter()).update(
+                note for answer in answers if (note := answer.details.get("note"))
+            )
+            record["notes"] = {reader: dict(counts) for reader, counts in noted.items() if counts}
+            if on_batch:
+                on_batch(name, examples, answers)
 
         def on_rows(rows: Rows, examples: Sequence[Example]) -> None:
             if on_round and rounds.is_over(examples):
@@ -130,7 +140,7 @@ class Run:
 
         scorer = default_scorer(self.dataset.measures, ScoredBefore(self.folder / RESULTS))
         with Rows(self.folder / SO_FAR if on_round else None) as rows:
-            scored_rows(answering, self.dataset, scorer, on_batch, on_rows, rows)
+            scored_rows(answering, self.dataset, scorer, on_answers, on_rows, rows)
             findings = judging(rows.frames(list(readers))) if judging else None
             return Outcome(self, self._write(rows, readers, record, findings=findings), record)
 

@@ -1,9 +1,11 @@
-"""Any server that speaks the OpenAI chat protocol: vLLM, llama.cpp, Ollama, a gateway, a provider."""
+"""Any server of a language model: vLLM, llama.cpp, Ollama, a gateway, a provider, each asked in its own words."""
 
+import difflib
 import functools
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -13,12 +15,13 @@ from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedErro
 from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weights
 from rlc.data.spec import Spec, fingerprint
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.llms.support import hosts, wire
-from rlc.pipeline.llms.support.dialect import Dialect
+from rlc.pipeline.llms.support import hosts
+from rlc.pipeline.llms.support.dialect import LEARNED, Dialect, Lessons
 from rlc.pipeline.llms.support.engine import CompletingEngine
+from rlc.pipeline.llms.support.providers import OTHER, provider_at, provider_named
 from rlc.pipeline.llms.support.remote import ALIKE, PROBE, Streak, ask_by_prefix, estimate_tokens
 from rlc.pipeline.llms.support.replies import Replies, belongs_to_its_prompt
-from rlc.pipeline.llms.support.server import PassingError, RefusedError, Server
+from rlc.pipeline.llms.support.server import NoModelError, PassingError, RefusedError, Server
 from rlc.pipeline.llms.support.thought import ROOM
 
 LONGEST_BACKOFF = 60.0
@@ -27,18 +30,20 @@ CHECK_SECONDS = 10.0  # that a server gets to answer the question asked before a
 
 
 class EndpointLLM(CompletingEngine):
-    """A model behind `POST {base_url}/chat/completions`.
+    """A model behind a server: OpenAI's chat completions, or one of the protocols of `rlc list providers`.
 
-    A field of the request that the server refuses (temperature, seed, the name of the limit, the system role) is left
-    out or put otherwise from then on, and every answer says so in its note.
+    A field of the request that the server refuses (temperature, seed, the name of the limit, the system role, the way in
+    which a schema is given) is left out or put otherwise from then on, by every engine of this process that asks it for
+    this model, and every answer says so in its note.
 
     Args:
         model: the name that the server knows the model by.
         window: usable context length in tokens; None asks the server, some of which tell it.
         base_url: where the protocol's paths begin, `/v1` included; or several such places that serve the same model.
-            Each document then has its server, by a digest of the prompt's prefix, so that caches are not halved.
-        api_key_env: the environment variable that holds the key, ending in `_KEY` or `_TOKEN`. A server on this machine
-            gets the key `EMPTY` where the variable is not set.
+            Each document then has its server, by a digest of the prompt's prefix, so that caches are not halved. None
+            takes the provider's, and without a provider `http://localhost:8000/v1`.
+        api_key_env: the environment variable that holds the key, ending in `_KEY` or `_TOKEN`; None takes the provider's,
+            else `OPENAI_API_KEY`. A server on this machine gets the key `EMPTY` where the variable is not set.
         tokenizer: the model's, or an approximation; an object, or a name for `load_tokenizer`.
         concurrency: requests in flight, at each of the servers on average. The first question on a document goes before
             the others, so that the server's prefix cache can serve them.
@@ -50,12 +55,17 @@ class EndpointLLM(CompletingEngine):
         temperature: 0 is greedy; None (`"none"` in a recipe) leaves it to the server. A call's own goes before it.
         seed: whether the call's seed is sent.
         stream: stream the answer, which measures `first_token_seconds` (else what the server tells, or unknown).
-        max_tokens_field: what the server calls the limit; the other name is tried where it refuses this one.
-        thinking: True asks for a thought before the answer, False for none, by the chat template's `enable_thinking` or
-            else `reasoning_effort`; None leaves it to the server. The thought is no part of the answer.
+        provider: a name of `rlc list providers`, which says in which words the server is asked; None finds it by
+            `base_url`.
+        max_tokens_field: what the server calls the limit; None takes the provider's word. Another name is tried where it
+            refuses this one.
+        thinking: True asks for a thought before the answer, False for none, in the provider's words, else by the chat
+            template's `enable_thinking` or `reasoning_effort`; None leaves it to the server. The thought is no part of
+            the answer.
         thinking_tokens: room for the thought beside the answer's `max_tokens`, where `thinking` is True.
-        structured: how an answer is held to a schema: by `response_format`, or as the one `tool` that the model must call,
-            whose arguments are the answer.
+        structured: how an answer is held to a schema: by `response_format` (or the provider's word for it), or as the one
+            `tool` that the model must call, whose arguments are the answer. What is refused is asked for in the other
+            way; None begins with the provider's.
         extra_body: further fields of the request; they override ours.
 
     A count that the reply lacks, or that cannot be true, is made with `tokenizer`. A server that has read far fewer
@@ -66,6 +76,7 @@ class EndpointLLM(CompletingEngine):
 
     Raises:
         ValueError: on a setting out of range, a user name in `base_url`, or another name for `api_key_env`.
+        UsageError: if there is no such provider.
         EngineUnavailableError: if a server elsewhere needs a key and the variable is not set.
     """
 
@@ -80,8 +91,8 @@ class EndpointLLM(CompletingEngine):
         self,
         model: str,
         window: int | None = None,
-        base_url: str | Sequence[str] = "http://localhost:8000/v1",
-        api_key_env: str = "OPENAI_API_KEY",
+        base_url: str | Sequence[str] | None = None,
+        api_key_env: str | None = None,
         tokenizer: Tokenizer | Weights = "approximate",
         *,
         concurrency: int = 8,
@@ -92,28 +103,38 @@ class EndpointLLM(CompletingEngine):
         temperature: float | None = 0.0,
         seed: bool = True,
         stream: bool = False,
-        max_tokens_field: str = "max_tokens",
+        max_tokens_field: str | None = None,
         thinking: bool | None = None,
         thinking_tokens: int = ROOM,
-        structured: Literal["response_format", "tool"] = "response_format",
+        structured: Literal["response_format", "tool"] | None = None,
         extra_body: Mapping[str, Any] | None = None,
+        provider: str | None = None,
     ) -> None:
-        urls = [base_url] if isinstance(base_url, str) else list(base_url)
-        if not urls:
+        urls = [base_url] if isinstance(base_url, str) else base_url
+        if urls is not None and not urls:
             raise ValueError("base_url must name at least one place, got an empty list")
+        asked = OTHER if provider is None else provider_named(provider)
+        urls = [asked.base_url] if urls is None else list(urls)
         foreign = [host for host in map(hosts.host_of, urls) if not hosts.is_local(host)]
         if (window is not None and window < 1) or concurrency < 1 or retries < 0 or thinking_tokens < 0:
             raise ValueError(
                 "window and concurrency must be at least 1, retries and thinking_tokens at least 0, got "
                 f"window={window}, concurrency={concurrency}, retries={retries}, thinking_tokens={thinking_tokens}"
             )
-        hosts.check_key_name(api_key_env)
+        if provider is None:
+            asked = provider_at(urls[0])
+        if max_tokens_field is not None:
+            asked = replace(asked, names={**asked.names, "max_tokens": max_tokens_field})
+        if stream and asked.name_of("stream") is None:
+            raise ValueError(f"stream: what comes from {asked.what} is read whole; leave stream unset")
+        key_name = asked.key if api_key_env is None else api_key_env
+        hosts.check_key_name(key_name)
         self.name = model
         self.tokenizer: Tokenizer = load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
         self._window = window
         self._places = [url.rstrip("/") for url in urls]
-        key = hosts.key_for(api_key_env, os.environ.get(api_key_env), foreign)
-        self._server = Server(model, key, api_key_env, local=not foreign)
+        key = hosts.key_for(key_name, os.environ.get(key_name), foreign)
+        self._server = Server(model, key, key_name, asked.protocol, local=not foreign)
         self._concurrency = concurrency * len(urls)
         self._retries = retries
         self._backoff = backoff
@@ -122,12 +143,18 @@ class EndpointLLM(CompletingEngine):
         self.temperature = temperature
         self._seed = seed
         self._stream = stream
-        self._max_tokens_field = max_tokens_field
-        self._thinking = thinking
         self._room = thinking_tokens if thinking else 0
-        self._structured = structured
-        self._extra_body = dict(extra_body or {})
-        self._dialect = Dialect(thinking)
+        self._dialects = {
+            place: Dialect(
+                asked,
+                LEARNED.setdefault((place, asked.what, model, thinking), Lessons()),
+                thinking,
+                self._room,
+                structured,
+                extra_body,
+            )
+            for place in self._places
+        }
         self._replies = Replies(model, self.tokenizer, bool(thinking), self._server.words)
         self._streak = Streak()
 
@@ -156,7 +183,14 @@ class EndpointLLM(CompletingEngine):
         _ = self.window
         with self._server.client() as client:
             for place in self._places:
-                self._probe(client, f"{place}/chat/completions", CHECK_SECONDS, 16)
+                try:
+                    self._probe(client, place, CHECK_SECONDS, 16)
+                except NoModelError as error:
+                    served = self._server.models(client, place)
+                    near = difflib.get_close_matches(self.name, served, n=5, cutoff=0.3) or served[:5]
+                    raise NoModelError(
+                        f"{error} It serves {', '.join(near)}" if near else str(error)
+                    ) from None
 
     def generate_as_completed(
         self, prompts: Sequence[Prompt], sampling: Sampling
@@ -170,12 +204,11 @@ class EndpointLLM(CompletingEngine):
         """
         settings = self._settings(sampling)
         with self._server.client() as client:
-            ask = functools.partial(self._ask, client, settings, sampling.max_tokens)
+            ask = functools.partial(self._ask, client, settings, sampling)
             yield from ask_by_prefix(prompts, ask, self._concurrency)
 
     def _settings(self, sampling: Sampling) -> dict[str, Any]:
-        limit = sampling.max_tokens + self._room
-        settings: dict[str, Any] = {"model": self.name, self._max_tokens_field: limit}
+        settings: dict[str, Any] = {"model": self.name, "max_tokens": sampling.max_tokens + self._room}
         if self._seed:
             settings["seed"] = sampling.seed
         temperature = self.temperature if sampling.temperature is None else sampling.temperature
@@ -186,10 +219,10 @@ class EndpointLLM(CompletingEngine):
         if sampling.logprobs:
             settings["logprobs"] = True
         if sampling.schema is not None:
-            settings |= wire.structured(sampling.schema, self._structured)
+            settings["schema"] = sampling.schema
         if self._stream:
             settings |= {"stream": True, "stream_options": {"include_usage": True}}
-        return settings | self._extra_body
+        return settings
 
     # -- one prompt ----------------------------------------------------------------------------------------------
 
@@ -197,13 +230,13 @@ class EndpointLLM(CompletingEngine):
         self,
         client: httpx.Client,
         settings: Mapping[str, Any],
-        max_tokens: int,
+        sampling: Sampling,
         prompt: Prompt,
         stopped: threading.Event,
     ) -> Generation:
-        url = f"{self._server_of(prompt)}/chat/completions"
+        place = self._server_of(prompt)
         try:
-            generation = self._persistently(client, url, settings, max_tokens, prompt, stopped)
+            generation = self._persistently(client, place, settings, sampling, prompt, stopped)
         except PassingError as error:
             if not error.reached:
                 raise EngineUnavailableError(str(error)) from None
@@ -215,7 +248,7 @@ class EndpointLLM(CompletingEngine):
         said = generation.error
         failed = None if said is None or belongs_to_its_prompt(said) else said
         if self._streak.reaches_limit(failed):
-            self._stop_unless_others_pass(client, url, max_tokens, str(failed))
+            self._stop_unless_others_pass(client, place, sampling.max_tokens, str(failed))
         return generation
 
     def _server_of(self, prompt: Prompt) -> str:
@@ -227,9 +260,9 @@ class EndpointLLM(CompletingEngine):
     def _persistently(
         self,
         client: httpx.Client,
-        url: str,
+        place: str,
         settings: Mapping[str, Any],
-        max_tokens: int,
+        sampling: Sampling,
         prompt: Prompt,
         stopped: threading.Event,
     ) -> Generation:
@@ -237,7 +270,7 @@ class EndpointLLM(CompletingEngine):
         silence = self._timeout + self._timeout_per_1k * self.count(prompt) / 1000
         for attempt in range(self._retries + 1):
             try:
-                return self._negotiated(client, url, settings, max_tokens, prompt, silence)
+                return self._negotiated(client, place, settings, sampling, prompt, silence)
             except PassingError as error:
                 wanted = error.retry_after
                 pause = (
@@ -252,38 +285,36 @@ class EndpointLLM(CompletingEngine):
     def _negotiated(
         self,
         client: httpx.Client,
-        url: str,
+        place: str,
         settings: Mapping[str, Any],
-        max_tokens: int,
+        sampling: Sampling,
         prompt: Prompt,
         silence: float,
     ) -> Generation:
         """Ask in the way that the server takes; what it refuses is put otherwise while there is another way."""
+        dialect = self._dialects[place]
+        url = f"{place}/{dialect.protocol.path}"
         while True:
-            body = self._dialect.body(settings, prompt)
+            body = dialect.body(settings, prompt)
+            limit = next(
+                (body[name] for name in dialect.protocol.limits if type(body.get(name)) is int), ROOM
+            )
             try:
-                received = self._server.post(client, url, body, silence, self._limit_of(body))
+                received = self._server.post(client, url, body, silence, max(1, limit))
             except RefusedError as error:
-                if not self._dialect.learn(error.words, body):
-                    raise self._dialect.explained(error.words, str(error), body) from None
+                if not dialect.learn(error.words, body):
+                    raise dialect.explained(error.words, str(error), body) from None
             else:
-                return self._replies.generation(received, prompt, settings, max_tokens, self._dialect.note)
+                return self._replies.generation(received, prompt, body, sampling, dialect.note)
 
-    def _limit_of(self, body: Mapping[str, Any]) -> int:
-        """New tokens that the request allows; a setting of the user's may say another number."""
-        for field in (self._max_tokens_field, "max_tokens", "max_completion_tokens"):
-            if isinstance(body.get(field), int):
-                return max(1, int(body[field]))
-        return ROOM
-
-    def _stop_unless_others_pass(self, client: httpx.Client, url: str, max_tokens: int, error: str) -> None:
+    def _stop_unless_others_pass(self, client: httpx.Client, place: str, max_tokens: int, error: str) -> None:
         """Several prompts failed alike: ask a short question to learn whether any can pass.
 
         Raises:
             EngineUnavailableError: if that fails too.
         """
         try:
-            self._probe(client, url, self._timeout, max_tokens, patient=False)
+            self._probe(client, place, self._timeout, max_tokens, patient=False)
         except EngineError as probe:
             raise EngineUnavailableError(
                 f"{ALIKE} questions in a row failed alike, and a short one fails too: {error or probe}. Answers given "
@@ -292,12 +323,13 @@ class EndpointLLM(CompletingEngine):
         self._streak.pardon(error)
 
     def _probe(
-        self, client: httpx.Client, url: str, seconds: float, max_tokens: int, patient: bool = True
+        self, client: httpx.Client, place: str, seconds: float, max_tokens: int, patient: bool = True
     ) -> None:
         """Ask a question that every model can answer; a `patient` one forgives faults that may pass, and a cut answer."""
-        settings = self._settings(Sampling(max_tokens))
+        sampling = Sampling(max_tokens)
+        settings = self._settings(sampling)
         try:
-            answer = self._negotiated(client, url, settings, max_tokens, PROBE, min(seconds, self._timeout))
+            answer = self._negotiated(client, place, settings, sampling, PROBE, min(seconds, self._timeout))
         except PassingError:
             if not patient:
                 raise

@@ -468,3 +468,20 @@ def test_settings_of_speed_change_no_identity():
     plain = {"use": "long", "llm": {"use": "hf", "model": "smollm2", "prefill_step": 1024}}
     fast = {"use": "long", "llm": {**plain["llm"], "prefill_step": 4096, "side_by_side": 3}}
     assert first_names(fast) == plain == first_names(plain)
+
+
+def test_an_endpoint_is_what_it_was_before_there_were_providers():
+    first = {
+        "base_url": "http://localhost:8000/v1",
+        "api_key_env": "OPENAI_API_KEY",
+        "max_tokens_field": "max_tokens",
+    }
+    found = {
+        "base_url": None,
+        "api_key_env": None,
+        "max_tokens_field": None,
+        "provider": None,
+        "structured": None,
+    }
+    assert first_names({"use": "endpoint", **found}) == {"use": "endpoint", **first}
+    assert first_names({"provider": "openai"}) == {"provider": "openai"}

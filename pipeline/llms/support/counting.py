@@ -26,11 +26,12 @@ def usage_of(received: Received, prompt: Prompt, tokenizer: Tokenizer) -> tuple[
         and read + told.cached < SMALLEST_WINDOW < least_tokens(prompt, tokenizer) - SMALLEST_CUT
     ):
         read, doubt = None, "have prompt tokens that were counted here, for the server's count cannot be true"
-    written = told.completion_tokens
+    cached = told.cached or (received.reply.timings or wire.Timings()).cache_n or 0
+    written = told.written
     usage = replace(
         received.times,
         prompt_tokens=estimate_tokens(tokenizer, prompt) if read is None else read,
-        cached_tokens=told.cached if read is None else min(told.cached, read),
+        cached_tokens=cached if read is None else min(cached, read),
         output_tokens=tokenizer.count(said.content + said.thought) if written is None else written,
         thought_tokens=told.thought,
     )

@@ -1,30 +1,16 @@
-"""What a server takes of a request: found out by its refusals, once, and remembered."""
+"""What a server takes of a request: found out by its refusals, once, and remembered while the process lives."""
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from rlc.data.errors import EngineError, RlcError, UnsupportedError
 from rlc.data.protocols import Prompt
-from rlc.pipeline.llms.support import wire
+from rlc.pipeline.llms.support.providers import Provider
 
 DROPPABLE = {"temperature": "temperature", "seed": "seed", "stop": "", "stream_options": ""}
-"""Fields that can be left out, and what an answer without them must say; stop strings are cut off here as well."""
-
-LIMITS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-
-# How servers are told to think or not: vLLM's and SGLang's templates, then providers.
-WISHES: Mapping[bool, tuple[dict[str, Any], ...]] = {
-    False: (
-        {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}},
-        {"reasoning_effort": "none"},
-        {"reasoning_effort": "minimal"},
-    ),
-    True: (
-        {"chat_template_kwargs": {"enable_thinking": True, "thinking": True}},
-        {"reasoning_effort": "medium"},
-    ),
-}
+"""Settings that can be left out, and what an answer without them must say; stop strings are cut off here as well."""
 
 TOO_LONG = re.compile(
     r"context.?(?:length|window|size)|too (?:long|many tokens)|exceeds?.{0,40}(?:tokens|context)",
@@ -32,9 +18,11 @@ TOO_LONG = re.compile(
 )
 _REFUSES = re.compile(
     r"unsupported|n[o']?t.{0,12}support|n[o']?t.{0,6} (?:allowed|permitted|enabled|available|accepted)|unrecogni[sz]ed|unknown"
-    r"|unexpected|extra (?:inputs|fields)|forbidden|deprecated|invalid|incompatible|only the default|must be|cannot",
+    r"|unexpected|extra (?:inputs|fields)|forbidden|deprecated|invalid|incompatible|only (?:the default|be set)|must be|should be"
+    r"|cannot",
     re.IGNORECASE,
 )
+_OF_VALUE = re.compile(r"\b(?:value|range|maximum|at (?:most|least)|(?:less|greater) than)\b", re.IGNORECASE)
 _NO_SYSTEM = re.compile(
     r"system[ _-]?(?:role|message|prompt|instruction)|role.{0,60}\bsystem\b|\bsystem\b.{0,40}\brole"
     r"|developer instruction|roles must alternate|only user and assistant",
@@ -42,53 +30,143 @@ _NO_SYSTEM = re.compile(
 )
 
 
+@dataclass
+class Lessons:
+    """What the refusals of one server taught about one model.
+
+    Attributes:
+        dropped: Our settings that it does not take, in the order of the refusals.
+        renamed: What it calls the most new tokens, by the word that it refused.
+        wish: Which of the ways of asking for a thought, or for none, it takes.
+        ways: The ways of holding an answer to a schema that it does not take.
+        system_role: Whether it knows a system role.
+    """
+
+    dropped: dict[str, None] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    wish: int = 0
+    ways: dict[str, None] = field(default_factory=dict)
+    system_role: bool = True
+
+
+LEARNED: dict[tuple[str, str, str, bool | None], Lessons] = {}
+"""By base URL, provider, model and whether it is to think: a server takes other settings while its model thinks."""
+
+
 class Dialect:
     """Requests as one server takes them.
 
     Args:
-        thinking: asks for a thought before the answer, or for none; None asks for nothing.
+        provider: How it is asked.
+        lessons: What is known of it already; what it refuses is added.
+        thinking: Asks for a thought before the answer, or for none; None asks for nothing.
+        room: Tokens for a thought.
+        structured: The way in which an answer is held to a schema; None takes the provider's.
+        extra: Further fields of every request; they override ours.
     """
 
-    def __init__(self, thinking: bool | None = None) -> None:
-        self._wishes = () if thinking is None else WISHES[thinking]
-        self._wish = 0
-        self._dropped: dict[str, None] = {}  # in the order of the refusals
-        self._renamed: dict[str, str] = {}
-        self._system_role = True
+    def __init__(
+        self,
+        provider: Provider,
+        lessons: Lessons,
+        thinking: bool | None = None,
+        room: int = 0,
+        structured: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.protocol = provider.protocol
+        self._name_of = provider.name_of
+        self._lessons = lessons
+        self._wishes = () if thinking is None else provider.thinking(thinking, room)
+        others = [way for way in provider.structured if way != structured]
+        self._ways = [structured, *others] if structured else others
+        self._extra = extra or {}
+        self._lacking: dict[str, None] = {}  # what it has no word for, and was to be told
 
     def body(self, settings: Mapping[str, Any], prompt: Prompt) -> dict[str, Any]:
-        """The request for a prompt."""
-        wish = self._wishes[self._wish] if self._wish < len(self._wishes) else {}
-        said = {
-            self._renamed.get(key, key): value for key, value in settings.items() if key not in self._dropped
-        }
-        return {**wish, **said, "messages": wire.messages(prompt, self._system_role)}
+        """The request for a prompt.
+
+        Raises:
+            UnsupportedError: if log-probabilities are wanted, and there is no word for that.
+        """
+        known = self._lessons
+        wish = self._wishes[known.wish] if known.wish < len(self._wishes) else {}
+        said: dict[str, Any] = {}
+        for setting, value in settings.items():
+            name = self._named(setting)
+            if setting in ("model", "schema"):
+                said |= self._held_to(value) if setting == "schema" else {setting: value}
+            elif name is not None:
+                said[name] = value
+            elif setting in DROPPABLE:
+                self._lacking[setting] = None
+            else:
+                raise UnsupportedError(
+                    f"{settings.get('model')} is behind {self.protocol.path}, which has no {setting} there: take another "
+                    "server, or a method without them"
+                )
+        dropped = {self._named(setting) for setting in known.dropped}
+        said = {name: value for name, value in {**said, **self._extra}.items() if name not in dropped}
+        return self.protocol.shaped({**wish, **said, **self.protocol.asked(prompt, known.system_role)})
+
+    def _held_to(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        left = [way for way in self._ways if way not in self._lessons.ways]
+        return self.protocol.structured[(left or self._ways[-1:])[0]](schema)
+
+    def _named(self, setting: str) -> str | None:
+        name = self._name_of(setting)
+        return name and self._lessons.renamed.get(name, name)
 
     def learn(self, words: str, body: Mapping[str, Any]) -> bool:
         """Take a refusal in; whether the request can be made in another way now.
 
-        A server that refuses both ways in which thoughts are turned on or off leaves nothing to try.
+        A server that refuses all ways in which thoughts are turned on or off, or an answer is held to a schema, leaves
+        nothing to try.
         """
         if TOO_LONG.search(words):
             return False
-        if any(message["role"] == "system" for message in body["messages"]) and names_system_role(words):
-            self._system_role = False
+        if _has_system_role(body) and names_system_role(words):
+            self._lessons.system_role = False
             return True
         if not _REFUSES.search(words):
             return False
-        for field, other in LIMITS.items():
-            if field in body and _names(field, words) and other not in self._renamed:
-                self._renamed[field] = other
+        lessons = (self._another_limit, self._one_less, self._another_wish, self._another_way)
+        taught = (lesson(words, body) for lesson in lessons)
+        return next((found for found in taught if found is not None), False)
+
+    # Each says whether there is another way to ask; None where it was not this that is refused.
+
+    def _another_limit(self, words: str, body: Mapping[str, Any]) -> bool | None:
+        renamed = self._lessons.renamed
+        for name in self.protocol.limits:
+            others = [other for other in self.protocol.limits if other not in (name, *renamed)]
+            if name in body and _names(name, words) and others and not _OF_VALUE.search(words):
+                renamed[name] = others[0]
                 return True
-        for field in DROPPABLE:
-            if field in body and _names(field, words):
-                self._dropped[field] = None
+        return None
+
+    def _one_less(self, words: str, body: Mapping[str, Any]) -> bool | None:
+        for setting in DROPPABLE:
+            name = self._name_of(setting)
+            if name is not None and name in body and _names(name, words):
+                self._lessons.dropped[setting] = None
                 return True
+        return None
+
+    def _another_wish(self, words: str, body: Mapping[str, Any]) -> bool | None:
         for place, wish in enumerate(self._wishes):
-            if any(field in body and body[field] == wish[field] and _names(field, words) for field in wish):
-                self._wish = max(self._wish, place + 1)
-                return self._wish < len(self._wishes)
-        return False
+            if any(name in body and body[name] == wish[name] and _names(name, words) for name in wish):
+                self._lessons.wish = max(self._lessons.wish, place + 1)
+                return self._lessons.wish < len(self._wishes)
+        return None
+
+    def _another_way(self, words: str, body: Mapping[str, Any]) -> bool | None:
+        for way in self._ways:
+            fields = self.protocol.structured[way]({})
+            if fields.keys() <= body.keys() and any(_names(name, words) for name in fields):
+                self._lessons.ways[way] = None
+                return any(other not in self._lessons.ways for other in self._ways)
+        return None
 
     def explained(self, words: str, refusal: str, body: Mapping[str, Any]) -> RlcError:
         """What to do about a refusal to which there is no other way of asking.
@@ -101,10 +179,12 @@ class Dialect:
         Returns:
             An `UnsupportedError` where every question would be refused, else an `EngineError`.
         """
-        for field in ("response_format", "tools", "tool_choice", "logprobs"):
-            if field in body and field in words:
-                return UnsupportedError(f"the server refuses {field}: {refusal}")
-        if any(field in words for wish in self._wishes for field in wish):
+        held = {name: way for way in self._ways for name in self.protocol.structured[way]({})}
+        schema = bool(held.keys() & body.keys())
+        for name in (*held, "logprobs", "include"):
+            if name in words and (name in body or (schema and name in held)):
+                return UnsupportedError(f"the server refuses {name}: {refusal}")
+        if self._wishes and any(name in words for name in ("thinking", *self._wishes[-1])):
             return UnsupportedError(
                 f"the server turns thoughts neither on nor off in a way known here: {refusal}; leave thinking unset and "
                 "say it in its own words with extra_body"
@@ -118,15 +198,23 @@ class Dialect:
     @property
     def note(self) -> str:
         """What every answer must say of how it was asked; empty where nothing was changed."""
-        left = [name for field in self._dropped if (name := DROPPABLE[field])]
-        said = [f"were asked without {' and '.join(left)}, which the server refuses"] if left else []
-        if not self._system_role:
+        left = [name for setting in (*self._lessons.dropped, *self._lacking) if (name := DROPPABLE[setting])]
+        said = []
+        if left:
+            differ = ": asked again, they may differ" if "temperature" in left else ""
+            said.append(f"were asked without {' and '.join(left)}, which the server does not take{differ}")
+        if not self._lessons.system_role:
             said.append("had the system text in the user's turn, as the server takes no system role")
         return "; ".join(said)
 
 
-def _names(field: str, words: str) -> bool:
-    return re.search(rf"(?<![\w]){re.escape(field)}(?![\w])", words) is not None
+def _has_system_role(body: Mapping[str, Any]) -> bool:
+    turns = body.get("messages", body.get("input", ()))
+    return "system" in body or any(turn["role"] == "system" for turn in turns)
+
+
+def _names(name: str, words: str) -> bool:
+    return re.search(rf"(?<![\w]){re.escape(name)}(?![\w])", words) is not None
 
 
 def names_system_role(words: str) -> bool:

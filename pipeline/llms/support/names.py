@@ -7,6 +7,7 @@ from rlc.data.errors import UsageError, unknown
 from rlc.data.spec import Spec
 from rlc.data.weights import resolve
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.llms.support.providers import PROVIDERS
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -15,13 +16,18 @@ def local_or_hub(model: str) -> Path | str:
     """The folder of an alias or a path, or a Hugging Face id as it stands.
 
     Raises:
-        UsageError: if the name can be none of these: one for another engine (`openai:gpt-4o`), or without an owner.
+        UsageError: if the name can be none of these: one for a provider (`openai:gpt-4o`), or without an owner.
         WeightsError: if an alias has no weights.
     """
     place = resolve(model)
     if isinstance(place, Path) or _HUB_ID.fullmatch(place):
         return place
     engine, colon, rest = model.partition(":")
+    if colon and engine in PROVIDERS:
+        raise UsageError(
+            f"{model!r} is {PROVIDERS[engine].what}, and no weights: in a recipe "
+            f'{{use = "endpoint", provider = "{engine}", model = "{rest}"}}'
+        )
     if colon:
         raise UsageError(
             f"{unknown('engine', engine, LLMS)}. For a server that speaks the OpenAI protocol, did you mean "
@@ -34,7 +40,7 @@ def local_or_hub(model: str) -> Path | str:
 
 
 def engine_spec(model: str) -> Spec:
-    """`ENGINE:MODEL` as a spec; a bare model belongs to `hf`.
+    """`ENGINE:MODEL` as a spec, or `PROVIDER:MODEL` for an endpoint; a bare model belongs to `hf`.
 
     Raises:
         UsageError: if there is no such engine, or the name can be no model's.
@@ -45,5 +51,7 @@ def engine_spec(model: str) -> Spec:
     engine, colon, name = model.partition(":")
     if colon and engine in LLMS:
         return {"use": engine, "model": name}
+    if colon and engine in PROVIDERS:
+        return {"use": "endpoint", "provider": engine, "model": name}
     local_or_hub(model)
     return {"use": "hf", "model": model}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import Generation, Prompt, Tokenizer
+from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer
 from rlc.pipeline.llms.support import wire
 from rlc.pipeline.llms.support.counting import CUT, cut_by_server, usage_of
 from rlc.pipeline.llms.support.dialect import TOO_LONG
@@ -34,15 +34,20 @@ class Replies:
     words: Words
 
     def generation(
-        self, received: Received, prompt: Prompt, settings: Mapping[str, Any], max_tokens: int, note: str
+        self,
+        received: Received,
+        prompt: Prompt,
+        body: Mapping[str, Any],
+        sampling: Sampling,
+        note: str,
     ) -> Generation:
         """The answer, without its thought; one with an error where the reply is none.
 
         Args:
             received: the reply, and how long it took.
             prompt: what was asked.
-            settings: the fields of the request.
-            max_tokens: room for the answer, without that for a thought.
+            body: the request.
+            sampling: what was wished for; its limit holds no room for a thought.
             note: what must be said of how it was asked.
 
         Raises:
@@ -52,19 +57,20 @@ class Replies:
         choice = received.reply.choices[0]
         said = choice.message
         tokens = choice.logprobs.content if choice.logprobs else None
-        if settings.get("logprobs") and not tokens and said.content:
+        scoring = sampling.logprobs or bool(body.get("logprobs"))
+        if scoring and not tokens and said.content:
             raise UnsupportedError(
                 f"{received.url} sends no log-probabilities for {self.model!r}: take a server that does, or a method "
                 "without them"
             )
-        by_tool = settings.get("tool_choice") == wire.ANSWER_TOOL
+        by_tool = sampling.schema is not None and "tool_choice" in body
         content = said.arguments or said.content if by_tool else said.content
-        text, _ = cut_at_stop(content, settings.get("stop", ()))  # a server may have refused to
+        text, _ = cut_at_stop(content, sampling.stop)  # a server may have refused to
         called = by_tool and choice.finish_reason in ("tool_calls", "function_call")
         end = ending("stop" if called else choice.finish_reason, text)
         usage, doubt = usage_of(received, prompt, self.tokenizer)
         scored = None
-        if settings.get("logprobs"):
+        if scoring:
             pieces = [(token.spelled, token.logprob) for token in tokens or ()]
             scored = scored_pieces([piece for piece, _ in pieces], [value for _, value in pieces], text)
         raw = Generation(
@@ -79,12 +85,16 @@ class Replies:
             self.thinking and end.finish_reason == "length" and not said.thought and not usage.thought_tokens
         )
         generation = separate_thought(
-            raw, self.tokenizer, max_tokens, opened=cut and not part(text).thought, thought=said.thought
+            raw,
+            self.tokenizer,
+            sampling.max_tokens,
+            opened=cut and not part(text).thought,
+            thought=said.thought,
         )
         error = self._what_failed(received, generation, said, end, prompt)
-        by = "tools" if by_tool else "response_format"
-        if error is None and by in settings and not is_json(generation.text):
+        if error is None and sampling.schema is not None and not is_json(generation.text):
             given = self.words.excerpt(repr(generation.text[:80]))
+            by = "tools" if by_tool else "response_format"
             error = f"{received.url} was given a schema and sent no JSON: {given}; does it follow {by}?"
         return generation if error is None else replace(generation, finish_reason="error", error=error)
 

@@ -19,6 +19,7 @@ from rlc.data.errors import EngineError, EngineUnavailableError
 from rlc.data.records import Usage
 from rlc.pipeline.llms.support import wire
 from rlc.pipeline.llms.support.dialect import names_system_role
+from rlc.pipeline.llms.support.protocols import CHAT, Protocol
 from rlc.pipeline.llms.support.remote import within
 from rlc.pipeline.llms.support.wire import TooLongError
 from rlc.pipeline.llms.support.words import Words
@@ -29,6 +30,11 @@ MOST_BYTES = 16 << 20  # of a reply; a million tokens of text are a quarter of i
 MOST_ERROR_BYTES = 64 << 10  # of a refusal
 BYTES_A_TOKEN = 64
 SHORTEST_LIMIT = 4096  # characters of an answer, and of its thought, that are read in any case
+_NO_MODEL = re.compile(
+    r"\bmodel\b.{0,120}?(?:not exist|not found|not_found)|(?:invalid|unknown|no such) model\b|model_not_found|pulling it first",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_MONEY = re.compile(r"insufficient.{0,3}(?:quota|balance|credit)|credit balance is too low", re.IGNORECASE)
 ENCODINGS = ("", "identity", "gzip", "deflate")  # others unpack to thousands of times their size
 WINDOW_NAMES = ("max_model_len", "context_length", "context_window", "max_context_length")
 
@@ -40,6 +46,10 @@ class PassingError(EngineError):
         super().__init__(message)
         self.retry_after = retry_after
         self.reached = reached
+
+
+class NoModelError(EngineUnavailableError):
+    """A server that has no such model, or no such path."""
 
 
 class RefusedError(EngineError):
@@ -82,17 +92,21 @@ class Server:
 
     Args:
         model: what the server calls the model, for advice.
-        key: sent as a bearer token, never shown.
+        key: sent in the protocol's header, never shown.
         key_name: the environment variable that it is from, for advice.
+        protocol: the form of requests and replies.
         local: whether the server is this machine.
     """
 
-    def __init__(self, model: str, key: str, key_name: str, *, local: bool) -> None:
+    def __init__(
+        self, model: str, key: str, key_name: str, protocol: Protocol = CHAT, *, local: bool
+    ) -> None:
         self.words = Words(key)
+        self._protocol = protocol
         self._model = model
         self._key_name = key_name
         self._local = local
-        self._headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "gzip, deflate"}
+        self._headers = {**protocol.headers(key), "Accept-Encoding": "gzip, deflate"}
         self._reached: set[str] = set()
 
     def client(self) -> httpx.Client:
@@ -130,18 +144,28 @@ class Server:
         Raises:
             EngineUnavailableError: if nothing listens there, or it wants another key or path.
         """
+        for entry in self._listed(client, place):
+            if entry.get("id") == self._model:
+                told = [entry.get(name) for name in WINDOW_NAMES]
+                return next((int(value) for value in told if isinstance(value, int) and value > 0), None)
+        return None
+
+    def models(self, client: httpx.Client, place: str) -> list[str]:
+        """The models that the server says it has; none where it does not say."""
+        try:
+            return [str(entry["id"]) for entry in self._listed(client, place) if "id" in entry]
+        except EngineUnavailableError:
+            return []
+
+    def _listed(self, client: httpx.Client, place: str) -> list[dict[str, Any]]:
         url = f"{place}/models"
         try:
             raw = within(2 * CONNECT_SECONDS, functools.partial(self._get, client, url))
             listed = pydantic_core.from_json(raw)
         except (PassingError, RefusedError, ValueError, TimeoutError):
-            return None
+            return []
         entries = listed.get("data") if isinstance(listed, dict) else None
-        for entry in entries if isinstance(entries, list) else []:
-            if isinstance(entry, dict) and entry.get("id") == self._model:
-                told = [entry.get(name) for name in WINDOW_NAMES]
-                return next((int(value) for value in told if isinstance(value, int) and value > 0), None)
-        return None
+        return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
     def _get(self, client: httpx.Client, url: str) -> bytes:
         end = time.monotonic() + CONNECT_SECONDS
@@ -182,7 +206,7 @@ class Server:
             if body.get("stream"):
                 reply, first = wire.read_stream(lines_of(pieces), longest)
             else:
-                reply = wire.read_reply(b"".join(pieces))
+                reply = self._protocol.read(b"".join(pieces))
         said = reply.choices[0].message
         if len(said.content) + len(said.thought) > longest:
             raise EngineError(
@@ -230,13 +254,17 @@ class Server:
         advice = {
             401: f"the key in {self._key_name} was not accepted",
             403: f"the key in {self._key_name} may not do this",
-            404: f"is the model {self._model!r} served there, and does base_url end where the paths begin (/v1)?",
+            402: "the account has no money left",
         }
         if response.is_redirect:
             target = self.words.excerpt(response.headers.get("Location", "nowhere"))
             return EngineUnavailableError(f"{message}; it moved to {target}: set base_url accordingly")
-        if status in advice:
-            return EngineUnavailableError(f"{message}; {advice[status]}")
+        if status in advice or _NO_MONEY.search(raw):
+            return EngineUnavailableError(f"{message}; {advice.get(status, advice[402])}")
+        if status == httpx.codes.NOT_FOUND or (status < 500 and _NO_MODEL.search(raw)):
+            return NoModelError(
+                f"{message}; is the model {self._model!r} served there, and does base_url end where the paths begin (/v1)?"
+            )
         if status in (408, 425, 429) or (status >= 500 and not names_system_role(raw)):
             return PassingError(message, seconds_of(response.headers.get("Retry-After", "")))
         return RefusedError(message, raw)

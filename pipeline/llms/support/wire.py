@@ -26,7 +26,8 @@ MOST_TOKENS = 2**53  # beyond it no count is one
 LONGEST_MILLISECONDS = 1e9  # eleven days
 
 _PASSING = re.compile(
-    r"rate.?limit|too many requests|overload|unavailable|time.?out|timed out|capacity|try again|internal.?(server.?)?error",
+    r"rate.?limit|too many requests|overload|unavailable|time.?out|timed out|capacity|try again|server.?error"
+    r"|internal.?error",
     re.IGNORECASE,
 )
 
@@ -167,17 +168,34 @@ class TokenCounts(BaseModel):
 
     prompt_tokens: Count = None
     completion_tokens: Count = None
+    total_tokens: Count = None
+    prompt_cache_hit_tokens: Count = None  # DeepSeek's word for what was cached
+    reasoning_tokens: Count = None  # SGLang's place
     prompt_tokens_details: Annotated[PromptDetails | None, BeforeValidator(_table)] = None
     completion_tokens_details: Annotated[OutputDetails | None, BeforeValidator(_table)] = None
 
     @property
     def cached(self) -> int:
-        return (self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens) or 0
+        details = self.prompt_tokens_details or PromptDetails()
+        return details.cached_tokens or self.prompt_cache_hit_tokens or 0
+
+    @property
+    def beside(self) -> int:
+        """New tokens that stand in the total alone: some leave the thought out of the completion's, and bill it."""
+        if None in (self.prompt_tokens, self.completion_tokens, self.total_tokens):
+            return 0
+        return max(0, (self.total_tokens or 0) - (self.prompt_tokens or 0) - (self.completion_tokens or 0))
+
+    @property
+    def written(self) -> int | None:
+        """All new tokens, thought or not."""
+        return None if self.completion_tokens is None else self.completion_tokens + self.beside
 
     @property
     def thought(self) -> int:
         """New tokens that were thought."""
-        return (self.completion_tokens_details and self.completion_tokens_details.reasoning_tokens) or 0
+        details = self.completion_tokens_details or OutputDetails()
+        return details.reasoning_tokens or self.reasoning_tokens or self.beside
 
 
 class Timing(BaseModel):
@@ -188,8 +206,16 @@ class Timing(BaseModel):
     generation_time_ms: Milliseconds = None  # from the first token to the last
 
 
+class Timings(BaseModel):
+    """What llama.cpp's server tells: the prompt tokens that it had read before."""
+
+    cache_n: Count = None
+
+
 class Told(BaseModel):
     """What a server may tell beside its answer."""
+
+    timings: Annotated[Timings | None, BeforeValidator(_table)] = None
 
     usage: Annotated[TokenCounts | None, BeforeValidator(_table)] = None
     metrics: Annotated[Timing | None, BeforeValidator(_table)] = None

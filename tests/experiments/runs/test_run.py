@@ -10,6 +10,7 @@ import time
 import pytest
 
 from rlc.data.errors import SpecError, StoreError, UsageError
+from rlc.data.records import Answer
 from rlc.data.store import Store
 from rlc.experiments.runs.results import read_results
 from rlc.experiments.runs.run import plan_run
@@ -64,6 +65,15 @@ def test_files_and_headline(dataset, tmp_path):
         "long",
         "auto",
     ]
+
+
+def test_provenance_says_how_answers_were_asked_for(dataset, tmp_path):
+    run = run_of(dataset, tmp_path)
+    noted = Answer("yes", "", details={"note": "were asked without seed"})
+    answers = [("rag", dataset.examples, [noted] * 3 + [Answer("yes", "")])]
+    assert run.execute({"rag": None}, answering=answers).provenance["notes"] == {
+        "rag": {"were asked without seed": 3}
+    }
 
 
 def test_the_router_is_charged_what_its_arm_cost(dataset, tmp_path):

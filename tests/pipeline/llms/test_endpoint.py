@@ -1,14 +1,12 @@
 import json
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from serving import serving
 
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import LLM, Prompt, TokenLogprobs
@@ -18,52 +16,6 @@ from rlc.pipeline.llms.endpoint import EndpointLLM
 from rlc.pipeline.llms.support.server import seconds_of
 
 PROMPT = Prompt("Doc. ", "Q?", "Be brief.")
-
-
-class Server(ThreadingHTTPServer):
-    """Plays `replies` in order (the last one for ever): (status, headers, body), or a function of the request."""
-
-    daemon_threads = True
-
-    def __init__(self, *replies, port=0):
-        super().__init__(("127.0.0.1", port), Handler)
-        self.replies = list(replies)
-        self.requests = []
-        self.lock = threading.Lock()
-
-    def next_reply(self, path, headers, body):
-        with self.lock:
-            self.requests.append((path, headers, body))
-            return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        reply = self.server.next_reply(self.path, self.headers, body)
-        status, headers, content = reply(body) if callable(reply) else reply
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(content.encode())
-
-    def log_message(self, *arguments):
-        pass
-
-
-@contextmanager
-def serving(*replies, port=0):
-    server = Server(*replies, port=port)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def engine(server, **settings):

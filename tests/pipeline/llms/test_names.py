@@ -8,7 +8,7 @@ from rlc.pipeline.llms.support.names import local_or_hub
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("openai:gpt-4o", "no engine 'openai'; .*endpoint:gpt-4o"),
+        ("opnai:gpt-4o", "no engine 'opnai'; .*endpoint:gpt-4o"),
         ("endpont:m", "did you mean 'endpoint'"),
         ("llama3:8b", "no engine 'llama3'.*endpoint:8b"),
         ("gpt-4o", "endpoint:gpt-4o; .*recorded:gpt-4o"),
@@ -18,6 +18,13 @@ def test_names_of_no_model_are_told_before_a_hub_is_asked(name, words):
     for refuse in (local_or_hub, engine_spec):
         with pytest.raises(UsageError, match=words):
             refuse(name)
+
+
+def test_a_provider_is_an_engine_and_no_weights():
+    spec = {"use": "endpoint", "provider": "openai", "model": "gpt-4o"}
+    assert engine_spec("openai:gpt-4o") == spec
+    with pytest.raises(UsageError, match=r'provider = "openai", model = "gpt-4o"'):
+        local_or_hub("openai:gpt-4o")
 
 
 def test_names_that_may_be_models(tmp_path):
