@@ -104,6 +104,20 @@ def tabulate(
     return Clusters(summed(rows), summed(ones), nested_weights(cells))
 
 
+def summed_by(rows: Floats, clusters: Sequence[Hashable]) -> Floats:
+    """The columns of float64 [rows, columns] summed by cluster, [clusters, columns].
+
+    Raises:
+        ValueError: if there are not as many clusters as rows.
+    """
+    if len(rows) != len(clusters):
+        raise ValueError(f"every row needs its cluster, got {len(rows)} rows and {len(clusters)} clusters")
+    code, names = _codes(clusters)
+    sums = np.zeros((len(names), rows.shape[1]))
+    np.add.at(sums, code, rows)
+    return sums
+
+
 def nested_weights(cells: Sequence[tuple[Hashable, ...]]) -> Floats:
     """The weight of each cell in a mean of means, from the innermost key outwards.
 

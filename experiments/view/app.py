@@ -25,8 +25,8 @@ from rlc.data.errors import RlcError, UsageError, unknown
 from rlc.experiments.report.render import TEMPLATES as REPORT
 from rlc.experiments.report.render import draw, html_environment, inline
 from rlc.experiments.report.tables import FORMATS
+from rlc.experiments.runs.hand import ByHand, give_verdict
 from rlc.experiments.view import pages
-from rlc.experiments.view.hand import ByHand, give_verdict
 from rlc.experiments.view.shelf import NothingYetError, Shelf
 
 HERE = "127.0.0.1"

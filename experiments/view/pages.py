@@ -24,6 +24,7 @@ from rlc.experiments.report.sections.retrieved import retrieved
 from rlc.experiments.report.sections.routing import routing
 from rlc.experiments.report.sections.slices import by_groups, slices
 from rlc.experiments.report.tables import FORMATS, paper_table
+from rlc.experiments.runs.hand import WORDS, ByHand, read_verdicts
 from rlc.experiments.runs.listing import Listed
 from rlc.experiments.runs.results import evidence_of, verdict
 from rlc.experiments.runs.summary import mean_seconds
@@ -32,7 +33,6 @@ from rlc.experiments.study.readers import ReaderInfo, readers_of
 from rlc.experiments.study.router_scores import scores
 from rlc.experiments.study.study import Study
 from rlc.experiments.view.document import stretch
-from rlc.experiments.view.hand import WORDS, ByHand, read_verdicts
 from rlc.experiments.view.questions import PAGE, VERDICTS, Wanted, find, readers_wanted
 from rlc.experiments.view.shelf import Shelf
 from rlc.experiments.view.whatif import BUDGETS, WhatIf, what_if

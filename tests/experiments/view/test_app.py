@@ -8,9 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from rlc.data.errors import UsageError
+from rlc.experiments.runs.hand import FILE, ByHand, read_verdicts
 from rlc.experiments.view import app as view
 from rlc.experiments.view.app import HERE, STATIC, listen, make_app
-from rlc.experiments.view.hand import FILE, ByHand, read_verdicts
 from rlc.experiments.view.pages import SECTIONS
 from rlc.experiments.view.shelf import Shelf
 

@@ -5,7 +5,17 @@ import csv
 import pytest
 
 from rlc.data.errors import DataError, UsageError
-from rlc.experiments.view.hand import COLUMNS, FILE, LONGEST_NOTE, WORDS, ByHand, give_verdict, read_verdicts
+from rlc.experiments.runs.hand import (
+    COLUMNS,
+    FILE,
+    LONGEST_NOTE,
+    WORDS,
+    ByHand,
+    give_verdict,
+    keep_verdicts,
+    read_sheet,
+    read_verdicts,
+)
 
 
 def test_they_come_back_and_are_replaced_and_taken_back(tmp_path):
@@ -36,6 +46,19 @@ def test_another_file_is_named_and_left_as_it_is(tmp_path, text):
     with pytest.raises(DataError, match=rf"{FILE}"):
         give_verdict(tmp_path, "q", "rag", ByHand("yes"))
     assert (tmp_path / FILE).read_bytes() == before
+
+
+def test_other_spellings_are_words_and_what_is_none_is_named(tmp_path):
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("example_id,reader,right,answer\na,rag,TRUE,x\nb,rag,0,y\nc,rag,,z\n")
+    assert read_sheet(sheet) == {("a", "rag"): ByHand("yes"), ("b", "rag"): ByHand("no")}
+    keep_verdicts(tmp_path, read_sheet(sheet))
+    assert read_verdicts(tmp_path) == read_sheet(sheet)
+    sheet.write_text("example_id,reader,right\na,rag,perhaps\n")
+    with pytest.raises(
+        DataError, match="expected yes, no, unsure or nothing under right, got 'perhaps' for 'a'"
+    ):
+        read_sheet(sheet)
 
 
 def test_a_sheet_that_a_spreadsheet_wrote_is_read(tmp_path):

@@ -1,4 +1,4 @@
-"""Verdicts by hand, beside the run: `verdicts.csv`, which `rlc judge calibrate --human` reads too."""
+"""Verdicts by hand, beside the run: `verdicts.csv`, from `rlc view`, `rlc judge sheet` or any table of that form."""
 
 import csv
 import io
@@ -12,6 +12,14 @@ from rlc.experiments.runs.kept import write_whole
 FILE = "verdicts.csv"
 COLUMNS = ("example_id", "reader", "right", "note")
 WORDS = {"yes": "right", "no": "wrong", "unsure": "unsure"}
+SPELLINGS = {
+    "1": "yes",
+    "true": "yes",
+    "right": "yes",
+    "0": "no",
+    "false": "no",
+    "wrong": "no",
+}  # of other tools
 LONGEST_NOTE = 2_000
 
 
@@ -32,11 +40,17 @@ def read_verdicts(folder: Path) -> Verdicts:
     Raises:
         DataError: if the file is no such table; it is left as it is.
     """
-    file = folder / FILE
+    return read_sheet(folder / FILE) if (folder / FILE).exists() else {}
+
+
+def read_sheet(file: Path) -> Verdicts:
+    """The verdicts in a table of `COLUMNS`, others beside them being left out; rows that nobody has filled in are none.
+
+    Raises:
+        DataError: if it is no such table, or a verdict in it is none.
+    """
     try:
         text = file.read_bytes().decode("utf-8-sig")  # newlines within a note stay as they are
-    except FileNotFoundError:
-        return {}
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
     rows = csv.DictReader(io.StringIO(text, newline=""))
@@ -45,9 +59,18 @@ def read_verdicts(folder: Path) -> Verdicts:
             f"{file}: expected the columns {', '.join(COLUMNS)}, got {', '.join(rows.fieldnames or ()) or 'none'}; "
             "mend the file or move it away"
         )
-    return {
-        (row["example_id"], row["reader"]): ByHand(row["right"] or "", row.get("note") or "") for row in rows
-    }
+    found = {}
+    for row in rows:
+        said = (row["right"] or "").strip().casefold()
+        word = SPELLINGS.get(said, said)
+        if word not in {"", *WORDS}:
+            raise DataError(
+                f"{file}: expected {', '.join(WORDS)} or nothing under right, got {row['right']!r} for {row['example_id']!r} "
+                f"by {row['reader']!r}"
+            )
+        if word:
+            found[row["example_id"], row["reader"]] = ByHand(word, row.get("note") or "")
+    return found
 
 
 def give_verdict(folder: Path, example_id: str, reader: str, given: ByHand) -> None:
@@ -62,7 +85,17 @@ def give_verdict(folder: Path, example_id: str, reader: str, given: ByHand) -> N
         raise UsageError(f"expected {', '.join(WORDS)} or nothing as a verdict, got {given.right!r}")
     if len(given.note) > LONGEST_NOTE:
         raise UsageError(f"a note holds at most {LONGEST_NOTE:,} characters, got {len(given.note):,}")
-    known = {**read_verdicts(folder), (example_id, reader): given}
+    keep_verdicts(folder, {(example_id, reader): given})
+
+
+def keep_verdicts(folder: Path, given: Verdicts) -> None:
+    """Keep verdicts in place of earlier ones on the same answers.
+
+    Raises:
+        DataError: if what is there cannot be read.
+        StoreError: if it cannot be written.
+    """
+    known = {**read_verdicts(folder), **given}
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
