@@ -141,6 +141,8 @@ class Builder:
     def complete(self, spec: object, family: Family, path: str) -> Spec:
         """Write a spec out: shorthands expanded, defaults filled in, every name and key checked. Loads no model.
 
+        What a method leaves to the machine is written out by its `settled`, a function of its completed spec.
+
         Raises:
             SpecError: on an unknown name or key or a missing key; the message begins with the place.
         """
@@ -162,7 +164,8 @@ class Builder:
                 completed[key] = self._complete_value(parameter.annotation, value, f"{path}.{key}")
             if names_prompts(parameter.annotation) and key in completed and getattr(method, "PROMPTS", None):
                 read_prompts(method, completed[key])  # a bad file is refused before any work
-        return completed
+        settle: Callable[[Spec], Spec] | None = getattr(method, "settled", None)
+        return completed if settle is None else settle(completed)
 
     def family_of(self, annotation: object) -> Family | None:
         """The family that a setting of this annotation, or each of its items, is built from; None for plain data."""

@@ -60,13 +60,10 @@ def _devices() -> str:
         return str(error)
     import torch
 
-    from rlc.pipeline.llms.support.causal_model import faster_dtype
+    from rlc.data.precision import native_dtype
 
     cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    device = "cuda" if cards else "cpu"
-    return (
-        f"{', '.join(cards) or 'cpu'}; {str(faster_dtype(device)).removeprefix('torch.')} is the faster type"
-    )
+    return f"{', '.join(cards) or 'cpu'}; dtype = 'auto' is {native_dtype()}"
 
 
 def _existing(path: Path) -> Path:

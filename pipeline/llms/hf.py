@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
+from rlc.data import precision
 from rlc.data.errors import ContextOverflowError, UnsupportedError
 from rlc.data.protocols import LLM, Generation, Prompt, Sampling, Tokenizer, Way, Weights
 from rlc.data.spec import Spec
@@ -47,7 +48,7 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
     Args:
         model: alias, folder or Hugging Face id.
         window: usable context in tokens; by default the model's own number of positions.
-        dtype: `float32`, `bfloat16`, or `auto`, which takes bfloat16 where a short matrix product runs faster in it.
+        dtype: `float32`, `bfloat16`, `float16`, or `auto`: bfloat16 where the processor or GPU has instructions for it.
         prefill_step: prompt tokens computed at a time; bounds the memory of a long prompt. Of 1,834 and 4,960 tokens,
             4,096 at a time take 0.85 times the CPU seconds of 1,024.
         keep_prefix: whether to keep the cache between prompts.
@@ -70,6 +71,7 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
     NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     VERSION: ClassVar[int] = 1
 
+    settled = staticmethod(precision.settled)
     probed = True  # it is loaded into this process for the run anyway, and asked for nothing but time
 
     @classmethod

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 import numpy as np
 
 from rlc.data.errors import DataError
+from rlc.data.precision import IF_CLOSE, native_if_close, settled_if_close
 from rlc.data.protocols import Floats, TokenEmbeddings, Tokenizer, Weights
 from rlc.data.spec import fingerprint
 from rlc.data.tokens import FastTokenizer
 from rlc.data.weights import revision_read
 from rlc.retrievers.encoders.support.forward import attention_mask, padded
 from rlc.retrievers.encoders.support.loading import checked_window, load_model
-from rlc.retrievers.encoders.support.probe import Dtype, faster_dtype, random_tokens
+from rlc.retrievers.encoders.support.probe import random_tokens
 from rlc.retrievers.encoders.support.windows import Window, batches, cut_texts, windows_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-DtypeSetting = Literal["auto", "float32", "bfloat16"]
+Dtype = Literal["auto", "float32", "bfloat16", "bfloat16-if-close"]
 LongText = Literal["pool", "refuse"]
 
 
@@ -36,7 +37,8 @@ class SentenceEncoder:
         window: tokens that the model reads at once, special tokens included. None takes as many as the model has
             positions for: all-MiniLM-L6-v2 has 512 but ships cut to 256, which drops more than half of a
             600-token chunk and cost 5 points of recall@5 on LaRA.
-        dtype: `float32`, `bfloat16`, or `auto`: the faster by a short probe (see `probed_dtype`).
+        dtype: `float32`, `bfloat16`; `bfloat16-if-close` where it keeps cosines (see `is_close`), else float32; or
+            `auto`, which is the last where the processor or GPU has instructions for bfloat16, else float32.
         long_text: `pool` or `refuse`.
         query_prompt: put before every query; None takes the model's own, if it has one.
         document_prompt: put before every document; None takes the model's own.
@@ -51,20 +53,22 @@ class SentenceEncoder:
     NEEDS: ClassVar[tuple[str, ...]] = ("torch", "sentence_transformers")
     VERSION: ClassVar[int] = 1
 
+    settled = staticmethod(settled_if_close)
+
     def __init__(
         self,
         model: Weights,
         *,
         revision: str | None = None,
         window: int | None = None,
-        dtype: DtypeSetting = "auto",
+        dtype: Dtype = "auto",
         long_text: LongText = "pool",
         query_prompt: str | None = None,
         document_prompt: str | None = None,
         batch_tokens: int | None = None,
         device: str | None = None,
     ) -> None:
-        for setting, value, known in (("dtype", dtype, DtypeSetting), ("long_text", long_text, LongText)):
+        for setting, value, known in (("dtype", dtype, Dtype), ("long_text", long_text, LongText)):
             if value not in get_args(known):
                 raise ValueError(f"{setting} must be one of {', '.join(get_args(known))}, got {value!r}")
         self._model = load_model("SentenceTransformer", model, revision, device)
@@ -79,7 +83,9 @@ class SentenceEncoder:
         self.document_prompt = document_prompt if document_prompt is not None else own.get("document") or ""
         self.batch_tokens = batch_tokens or (2048 if self._model.device.type == "cpu" else 65536)
         self.pooled = 0
-        self.dtype = probed_dtype(self._model, self.window) if dtype == "auto" else dtype
+        wanted = native_if_close(self._model.device.type) if dtype == "auto" else dtype
+        close = wanted != IF_CLOSE or is_close(self._model, self.window)
+        self.dtype = wanted.removesuffix("-if-close") if close else "float32"
         if self.dtype == "bfloat16":
             self._model[0].bfloat16()
         prompts = fingerprint([self.query_prompt, self.document_prompt])[:8]
@@ -150,16 +156,13 @@ def forward(model: "SentenceTransformer", ids: Sequence[Sequence[int]], wanted: 
     return states.cpu().numpy()
 
 
-def probed_dtype(model: "SentenceTransformer", window: int) -> Dtype:
-    """What a float32 model runs faster in; bfloat16 must keep every cosine to float32 at 0.999 or above."""
+def is_close(model: "SentenceTransformer", window: int) -> bool:
+    """Whether a float32 model keeps all its vectors in bfloat16, of random tokens, at a cosine of 0.999 or above."""
     half = copy.deepcopy(model)
     half[0].bfloat16()
     batch = random_tokens(len(model.tokenizer), min(128, window))
-    return faster_dtype(
-        lambda: unit(forward(model, batch, "sentence_embedding")),
-        lambda: unit(forward(half, batch, "sentence_embedding")),
-        lambda exact, other: float((exact * other).sum(axis=1).min()) >= 0.999,
-    )
+    exact, other = (unit(forward(one, batch, "sentence_embedding")) for one in (model, half))
+    return float((exact * other).sum(axis=1).min()) >= 0.999
 
 
 def unit(vectors: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """Reranking by a cross-encoder: one model reads query and passage together."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -9,10 +9,12 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from rlc.data.errors import DataError, WeightsError
+from rlc.data.precision import IF_CLOSE, native_if_close, settled_if_close
 from rlc.data.protocols import Floats, Weights
+from rlc.data.spec import Spec
 from rlc.data.weights import resolve
 from rlc.retrievers.encoders.support.forward import attention_mask, padded
-from rlc.retrievers.encoders.support.probe import Dtype, faster_dtype, random_tokens
+from rlc.retrievers.encoders.support.probe import random_tokens
 from rlc.retrievers.encoders.support.windows import batches, cut_texts, pair_windows
 from rlc.retrievers.rerank.base import Reranker
 
@@ -28,19 +30,21 @@ class CrossEncoderReranker(Reranker):
         revision: the commit of a Hugging Face id; the newest where None.
         window: tokens read at once; None takes as many as tokenizer and model allow.
         long_text: `pool` or `refuse`.
-        dtype: `float32`, `bfloat16`, or `auto`: the faster by a short probe of random tokens (see `probe`), where
-            bfloat16 must keep every logit within 0.1, which moves a probability by at most 0.025.
+        dtype: `float32`, `bfloat16`; `bfloat16-if-close` where it keeps logits (see `is_close`), else float32; or
+            `auto`, which is the last where the processor or GPU has instructions for bfloat16, else float32.
         batch_tokens: tokens in one forward pass, padding included.
         device: `cpu`, `cuda`, ...; None takes the best there is.
     """
 
     NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
+    settled: ClassVar[Callable[[Spec], Spec]] = staticmethod(settled_if_close)
+
     model: Weights
     revision: str | None = None
     window: int | None = Field(default=None, ge=8)
     long_text: Literal["pool", "refuse"] = "pool"
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "bfloat16-if-close"] = "auto"
     batch_tokens: int = Field(default=4096, ge=1)
     device: str | None = None
     _pooled: int = PrivateAttr(default=0)
@@ -111,7 +115,8 @@ class CrossEncoderReranker(Reranker):
             )
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         model = model.to(device).eval()
-        if self.dtype == "auto" and probed_dtype(model, tokenizer) == "bfloat16":
+        wanted = native_if_close(device) if self.dtype == "auto" else self.dtype
+        if wanted == IF_CLOSE and is_close(model, tokenizer):
             model = model.bfloat16()
         return model, tokenizer
 
@@ -135,14 +140,11 @@ def forward(
     return logits[:, 0].float().cpu().numpy()
 
 
-def probed_dtype(model: Any, tokenizer: Any) -> Dtype:  # noqa: ANN401 - transformers is loaded late
-    """What a float32 model runs faster in, by eight stretches of random tokens."""
+def is_close(model: Any, tokenizer: Any) -> bool:  # noqa: ANN401 - transformers is loaded late
+    """Whether a float32 model keeps its logits in bfloat16 within 0.1: a probability moves by at most 0.025."""
     half = copy.deepcopy(model).bfloat16()
     length = int(min(128, getattr(model.config, "max_position_embeddings", 128), tokenizer.model_max_length))
     batch = random_tokens(len(tokenizer), length)
     segments = [[0] * length] * len(batch)
-    return faster_dtype(
-        lambda: forward(model, tokenizer, batch, segments),
-        lambda: forward(half, tokenizer, batch, segments),
-        lambda exact, other: bool(np.abs(exact - other).max() <= 0.1),
-    )
+    exact, other = (forward(one, tokenizer, batch, segments) for one in (model, half))
+    return bool(np.abs(exact - other).max() <= 0.1)

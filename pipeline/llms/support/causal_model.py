@@ -1,15 +1,11 @@
 """Causal language models through transformers: weights on a device, and what their files say of them."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from rlc.data.errors import EngineUnavailableError
-from rlc.retrievers.encoders.support import probe
-
-if TYPE_CHECKING:
-    import torch
+from rlc.data.precision import native_dtype
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -30,7 +26,7 @@ def load_model(
         place: its folder or Hugging Face id.
         revision: a hub revision.
         device: a torch device; `auto` takes a GPU where there is one.
-        dtype: one of `DTYPES`; `auto` takes the faster one (`faster_dtype`).
+        dtype: one of `DTYPES`; `auto` is `native_dtype`.
         changes: entries of its configuration that are others here.
 
     Raises:
@@ -41,7 +37,7 @@ def load_model(
     from transformers import AutoConfig, AutoModelForCausalLM
 
     at = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-    precision = faster_dtype(at) if dtype == "auto" else getattr(torch, dtype)
+    precision = getattr(torch, native_dtype(at) if dtype == "auto" else dtype)
     try:
         config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
         for key, value in (changes or {}).items():
@@ -55,20 +51,6 @@ def load_model(
             f"cannot load the language model {name!r}: {error}; name another, or see `rlc doctor` for what this "
             "machine has"
         ) from error
-
-
-def faster_dtype(device: str) -> "torch.dtype":
-    """bfloat16 where a matrix product runs at least 1.2 times as fast in it as in float32, else float32."""
-    import torch
-
-    if device.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    products = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        left, right = torch.ones(512, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
-        products[dtype] = partial(torch.matmul, left, right)
-    faster = probe.faster_dtype(products[torch.float32], products[torch.bfloat16], lambda *_: True)
-    return torch.bfloat16 if faster == "bfloat16" else torch.float32
 
 
 def end_tokens(model: Any, codec: Any) -> frozenset[int]:  # noqa: ANN401 - of transformers

@@ -1,6 +1,7 @@
 import json
 import shutil
-from itertools import count
+from itertools import accumulate, count
+from random import Random
 from types import SimpleNamespace
 
 import pytest
@@ -54,6 +55,23 @@ def test_an_answer_does_not_depend_on_its_company(engine, prompts, wishes):
     wanted = engine(1).generate(prompts, max_tokens=12, logprobs=True, **wishes)
     for most in (2, 8):
         same(engine(most, prefill_step=50).generate(prompts, max_tokens=12, logprobs=True, **wishes), wanted)
+
+
+def test_the_clock_changes_no_answer(tiny_llm_folder, monkeypatch):
+    """Who joins whom is the order of the prompts: in bfloat16 other company would show in the last digits."""
+    advance, steps, told = Strip.advance, [], []
+    monkeypatch.setattr(Strip, "advance", lambda *step: steps.append(step[2]) or advance(*step))
+    for seed in (1, 2):
+        clock = accumulate(Random(seed).expovariate(1) for _ in count())
+        monkeypatch.setattr(side_by_side.time, "perf_counter", clock.__next__)
+        llm = HfLLM(str(tiny_llm_folder), side_by_side=3, dtype="bfloat16", device="cpu")
+        told.append(llm.generate(MIXED, max_tokens=12, logprobs=True))
+    half = len(steps) // 2
+    assert steps[:half] == steps[half:]
+    for one, other in zip(*told, strict=True):
+        assert one.text == other.text
+        assert one.logprobs.values.tolist() == other.logprobs.values.tolist()
+        assert one.usage.seconds != other.usage.seconds
 
 
 def test_answers_that_end_at_different_times_make_room_for_others(engine):

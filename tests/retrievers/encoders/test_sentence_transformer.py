@@ -4,7 +4,8 @@ from sentence_transformers import SentenceTransformer
 
 from rlc.data.errors import DataError, WeightsError
 from rlc.data.protocols import Encoder
-from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, probed_dtype
+from rlc.retrievers.encoders import sentence_transformer
+from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, is_close
 from rlc.retrievers.encoders.support.loading import load_model
 
 SHORT = ["the cat sat", "a dog", "", "net income rose the bird sings"]
@@ -78,11 +79,18 @@ def test_no_texts(tiny):
     assert tiny.encode_documents([]).shape == (0, 16)
 
 
-def test_the_probe_names_a_type(tiny_folder):
-    assert probed_dtype(load_model("SentenceTransformer", str(tiny_folder), None, "cpu"), 32) in (
-        "float32",
-        "bfloat16",
-    )
+@pytest.mark.parametrize(("cosine", "dtype"), [(0.9995, "bfloat16"), (0.5, "float32")])
+def test_bfloat16_if_it_keeps_the_vectors(tiny_folder, monkeypatch, cosine, dtype):
+    turned = np.array([[cosine, (1 - cosine**2) ** 0.5]], np.float32)
+    made = iter([np.array([[1, 0]], np.float32), turned])
+    monkeypatch.setattr(sentence_transformer, "forward", lambda *_: next(made))
+    encoder = SentenceEncoder(str(tiny_folder), device="cpu", dtype="bfloat16-if-close")
+    assert encoder.dtype == dtype
+    assert f" dtype={dtype} " in encoder.name
+
+
+def test_a_model_against_itself_is_close(tiny_folder):
+    assert is_close(load_model("SentenceTransformer", str(tiny_folder), None, "cpu"), 32)
 
 
 @pytest.mark.parametrize(
