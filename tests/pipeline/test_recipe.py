@@ -388,10 +388,10 @@ def test_identities_of_older_releases_still_stand():
         "use": "rag", "chunker": "recursive", "index": {"use": "neighbours", "index": "bm25"},
         "llm": answers, "steps": [{"use": "top", "k": 2}],
     }  # fmt: skip
-    whole = long({"use": "hf", "model": "org/model", "revision": "abc"})
+    whole = long({"use": "hf", "model": "org/model", "revision": "abc", "dtype": "bfloat16"})
     specs = Recipe({"rag": rag, "whole": whole}).completed()
     assert identity(specs["rag"]) == "c591be1f0911374bfbfe41a74033066c"  # chunks are bounded by bytes since
-    assert identity(specs["whole"]) == "1e41258b0608f9805244cb31e2b9baed"  # thinking is a setting since
+    assert identity(specs["whole"]) == "6a2146c194d13b89ecd886df6889b7c5"  # its dtype is written out since
 
 
 def test_what_makes_a_retriever_may_still_be_called_index(recipe):
