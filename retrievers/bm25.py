@@ -1,12 +1,11 @@
-"""BM25, by bm25s or by rank-bm25."""
+"""BM25, scored as bm25s or as rank-bm25 scores it."""
 
 import json
-import os
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from langchain_core.documents import Document
@@ -22,10 +21,7 @@ from rlc.retrievers.index.postings import Postings
 from rlc.retrievers.index.storage import IndexReader, IndexWriter
 from rlc.retrievers.support.inverted import InvertedRetriever, QueryTerms
 
-# bm25s asks JAX for a top-k as it is imported, and JAX, where it is there, takes most of a GPU's memory at once.
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-
-TOGETHER = 1_000  # documents whose terms are text at once: a term takes 60 bytes, and its number 4
+TOGETHER = 1_000  # documents whose terms are text at once: a term takes 60 bytes, and its count 8
 
 
 class BM25Retriever(InvertedRetriever):
@@ -37,7 +33,7 @@ class BM25Retriever(InvertedRetriever):
     Source: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, doi:10.1561/1500000019.
     """
 
-    NEEDS: ClassVar[tuple[str, ...]] = ("bm25s", "rank_bm25", "Stemmer")
+    NEEDS: ClassVar[tuple[str, ...]] = ("rank_bm25", "scipy.sparse", "Stemmer")
     VERSION: ClassVar[int] = 2  # raised with the terms that a text gives: what was indexed is no longer found
 
     analyser: Analyser
@@ -61,7 +57,7 @@ class BM25Retriever(InvertedRetriever):
         Args:
             documents: at least one.
             k: how many documents a query gets.
-            engine: `bm25s` (Lucene's idf, ln(1 + (N - n + 0.5) / (n + 0.5)), never negative) or `rank-bm25`
+            engine: as `bm25s` (Lucene's idf, ln(1 + (N - n + 0.5) / (n + 0.5)), never negative) or as `rank-bm25`
                 (Okapi's idf with its floor of a quarter of the mean; for comparisons, it can rank a word of half
                 the documents as worth nothing).
             k1: how fast repetitions of a term stop counting.
@@ -81,14 +77,14 @@ class BM25Retriever(InvertedRetriever):
         analyser = Analyser(stopwords, stemmer, whole_numbers)
         collection = Collection.of(documents)
         vocabulary: dict[str, int] = {}
-        ids: list[array[int]] = []
-        for start in range(0, len(documents), TOGETHER):
-            texts = analyser.many([text_of(one) for one in documents[start : start + TOGETHER]])
-            ids += [
-                array("i", [vocabulary.setdefault(term, len(vocabulary)) for term in terms])
-                for terms in texts
+        counts = frequencies(
+            [
+                [vocabulary.setdefault(term, len(vocabulary)) for term in terms]
+                for terms in analyser.many([text_of(one) for one in documents[start : start + TOGETHER]])
             ]
-        postings = ENGINES[engine](ids, len(vocabulary), k1, b) if vocabulary else no_postings(len(documents))
+            for start in range(0, len(documents), TOGETHER)
+        )
+        postings = ENGINES[engine](counts, k1, b) if vocabulary else no_postings(len(documents))
         return cls(collection=collection, analyser=analyser, vocabulary=vocabulary, postings=postings, k=k)
 
     def query_terms(self, queries: Sequence[str]) -> Iterator[QueryTerms]:
@@ -128,28 +124,62 @@ class BM25Retriever(InvertedRetriever):
         )
 
 
-def lucene(texts: Sequence[Sequence[int]], terms: int, k1: float, b: float) -> Postings:
-    """Impacts as bm25s computes them, with Lucene's idf."""
-    import bm25s
+def frequencies(batches: Iterable[Sequence[Sequence[int]]]) -> Any:  # noqa: ANN401 - scipy is untyped
+    """How often each document holds each term: a float32 `csr_array` [documents, terms], terms ascending in a row.
 
-    engine = bm25s.BM25(k1=k1, b=b, method="lucene")
-    index = engine.build_index_from_ids(range(terms), texts, show_progress=False)
+    Args:
+        batches: the documents' terms by number, some documents at a time.
+    """
+    import scipy.sparse as sparse
+
+    rows = []
+    for texts in batches:
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        terms = np.fromiter(chain.from_iterable(texts), np.int32, ends[-1])
+        ones = np.ones(len(terms), np.float32)
+        rows.append(sparse.csr_array((ones, terms, ends), shape=(len(texts), terms.max(initial=-1) + 1)))
+        rows[-1].sum_duplicates()
+    widest = max(row.shape[1] for row in rows)
+    for row in rows:
+        row.resize(row.shape[0], widest)
+    return sparse.vstack(rows, format="csr")
+
+
+def lucene(counts: Any, k1: float, b: float) -> Postings:  # noqa: ANN401 - scipy is untyped
+    """Impacts with Lucene's idf, bit for bit those of bm25s, from `frequencies`, which become them.
+
+    Source: Lu, BM25S: Orders of magnitude faster lexical search via eager sparse scoring, 2024, arXiv:2407.03618.
+    """
+    documents, terms = counts.shape
+    lengths = counts.sum(axis=1, dtype=np.float64)
+    damping = k1 * ((1 - b) + b * lengths / lengths.mean())
+    holding = np.bincount(counts.indices, minlength=terms)
+    idf = np.log(1 + (documents - holding + 0.5) / (holding + 0.5)).astype(np.float32)
+    for start in range(0, documents, TOGETHER):  # in float64, so not all at once
+        ends = counts.indptr[start : start + TOGETHER + 1]
+        some = slice(ends[0], ends[-1])
+        damped = np.repeat(damping[start : start + TOGETHER], np.diff(ends)) + counts.data[some]
+        counts.data[some] = idf[counts.indices[some]] * (counts.data[some] / damped)
+    by_term = counts.tocsc()
     return Postings(
-        index["data"], index["indices"].astype(np.int32), index["indptr"].astype(np.int64), len(texts)
+        by_term.data, by_term.indices.astype(np.int32, copy=False), by_term.indptr.astype(np.int64), documents
     )
 
 
-def okapi(texts: Sequence[Sequence[int]], terms: int, k1: float, b: float) -> Postings:
-    """Impacts as rank-bm25's `BM25Okapi` computes them."""
+def okapi(counts: Any, k1: float, b: float) -> Postings:  # noqa: ANN401 - scipy is untyped
+    """Impacts from `frequencies` as rank-bm25's `BM25Okapi` computes them."""
     import rank_bm25
 
+    repeated = np.repeat(counts.indices, counts.data.astype(np.int64))
+    ends = np.concatenate([[0], np.cumsum(counts.sum(axis=1, dtype=np.int64))])
+    texts = [repeated[start:stop].tolist() for start, stop in pairwise(ends)]
     engine = rank_bm25.BM25Okapi(texts, k1=k1, b=b)
     vectors = []
-    for frequencies, length in zip(engine.doc_freqs, engine.doc_len, strict=True):
+    for found, length in zip(engine.doc_freqs, engine.doc_len, strict=True):
         damping = k1 * (1 - b + b * length / engine.avgdl)
-        impacts = [engine.idf[term] * f * (k1 + 1) / (f + damping) for term, f in frequencies.items()]
-        vectors.append(SparseVector(np.array(list(frequencies), np.int32), np.array(impacts, np.float32)))
-    return Postings.of(vectors, terms)
+        impacts = [engine.idf[term] * f * (k1 + 1) / (f + damping) for term, f in found.items()]
+        vectors.append(SparseVector(np.array(list(found), np.int32), np.array(impacts, np.float32)))
+    return Postings.of(vectors, counts.shape[1])
 
 
 def no_postings(documents: int) -> Postings:
@@ -157,7 +187,7 @@ def no_postings(documents: int) -> Postings:
     return Postings(np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(1, np.int64), documents)
 
 
-ENGINES: Mapping[str, Callable[[Sequence[Sequence[int]], int, float, float], Postings]] = {
+ENGINES: Mapping[str, Callable[[Any, float, float], Postings]] = {
     "bm25s": lucene,
     "rank-bm25": okapi,
 }

@@ -1,10 +1,12 @@
 """What a comparison costs beside its model: seconds an answer, peak memory, bytes kept, seconds of every look at it.
 
-    python experiments/bench/load.py OUT.json [--questions 1000 10000 100000] [--text-mb 20 200] [--plot OUT.svg]
+    python experiments/bench/load.py OUT.json [--questions 1000 10000 100000] [--documents 1000 10000]
+        [--text-mb 20 200] [--plot OUT.svg]
 
 The scripted engine answers at once, so that all time is rlc's own. A hundred questions stand on each document of a
 thousand words; `rag` (BM25) and `long` answer every one. Every command is a process of its own; its peak memory is what
 the system counted. `data` only reads the questions: what is above it is the comparison's.
+A folder of so many documents, with a question each, is read, and a comparison on it forecast (`--dry-run`).
 A text of so many MB is read from a folder, cut, and indexed by BM25; memory is in bytes a byte of text.
 """
 
@@ -72,15 +74,15 @@ def words(draw: random.Random, count: int) -> str:
     return " ".join(word + "." * (i % 12 == 11) for i, word in enumerate(chosen))
 
 
-def write_questions(folder: Path, questions: int) -> None:
+def write_questions(folder: Path, questions: int, per_document: int = PER_DOCUMENT) -> None:
     """A folder of documents with so many questions."""
     draw = random.Random(1)  # noqa: S311 - no secret
     folder.mkdir()
     with (folder / "questions.jsonl").open("w", encoding="utf-8") as file:
-        for first in range(0, questions, PER_DOCUMENT):
-            name = f"text-{first // PER_DOCUMENT:05}.txt"
+        for first in range(0, questions, per_document):
+            name = f"text-{first // per_document:05}.txt"
             (folder / name).write_text(words(draw, 1_000), encoding="utf-8")
-            for number in range(first, min(first + PER_DOCUMENT, questions)):
+            for number in range(first, min(first + per_document, questions)):
                 asked = f"How high is the tower {number} of {words(draw, 5)}?"
                 file.write(
                     f'{{"id": "q{number}", "question": "{asked}", "document": "{name}", "answer": "42 m"}}\n'
@@ -114,6 +116,18 @@ def comparison(questions: int, place: Path) -> Figures:
     figures["milliseconds_an_answer"] = 1000 * figures["compare"]["cpu_seconds"] / answers
     say(f"{questions:,} bytes: {figures['bytes']}; {figures['milliseconds_an_answer']:.2f} CPU ms an answer")
     return figures
+
+
+def documents(count: int, place: Path) -> Figures:
+    """A folder of so many documents with a question each: reading it, and the forecast of a comparison."""
+    write_questions(place / "own", count, per_document=1)
+    (place / "r.toml").write_text(RECIPE, encoding="utf-8")
+    reading = "from rlc.data.datasets import load_dataset; load_dataset('own')"
+    forecast = [*RLC, "compare", "--dataset", "own", "--recipe", "r.toml", "--no-track", "--dry-run"]
+    return {
+        name: _told(f"{count:,} documents, {name}", measured(command, place))
+        for name, command in {"data": [sys.executable, "-c", reading], "dry-run": forecast}.items()
+    }
 
 
 def text(megabytes: int, place: Path) -> Figures:
@@ -168,12 +182,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--questions", type=int, nargs="*", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--documents", type=int, nargs="*", default=[1_000, 10_000])
     parser.add_argument("--text-mb", type=int, nargs="*", default=[20, 200])
     parser.add_argument("--plot", type=Path, help="draw the growth with the questions here")
     given = parser.parse_args()
     record = BenchRecord(given.out)
     for one, sizes, name in (
         (comparison, given.questions, "questions"),
+        (documents, given.documents, "documents"),
         (text, given.text_mb, "text-mb"),
     ):
         for size in sizes:

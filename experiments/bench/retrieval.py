@@ -29,7 +29,7 @@ from rlc.data.tokens import load_tokenizer
 from rlc.data.weights import resolve
 from rlc.experiments.bench.base import BenchRecord, Figures, peak_memory, peer, race, say
 from rlc.retrievers.base import RetrieverFactory, top_k
-from rlc.retrievers.bm25 import BM25Retriever, lucene
+from rlc.retrievers.bm25 import BM25Retriever, frequencies, lucene
 from rlc.retrievers.dense import DenseRetriever, IndexKind, build_candidates, nearest
 from rlc.retrievers.encoders.cached import CachedEncoder
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder, unit
@@ -74,11 +74,11 @@ def bm25(examples: Sequence[Example]) -> Figures:
         rivals[backend] = bm25s.BM25(k1=1.5, b=0.75, method="lucene", backend=backend)
         rivals[backend].index(texts, show_progress=False)
     okapi = rank_bm25.BM25Okapi(texts)
-    postings = lucene(ids, len(vocabulary), 1.5, 0.75)
+    postings = lucene(frequencies([ids]), 1.5, 0.75)
     ties = np.arange(len(texts))
 
     def ours() -> list[Any]:
-        return [top_k(postings.scores(query), ties, K) for query in asked]
+        return [top_k(postings.scores(query), ties, K, postings.nothing) for query in asked]
 
     def theirs(backend: str) -> Any:  # noqa: ANN401 - bm25s is untyped
         return rivals[backend].retrieve(queries, k=K, show_progress=False, n_threads=1)[0]

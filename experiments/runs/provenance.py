@@ -15,7 +15,7 @@ from rlc.experiments.runs.scope import documents_outside
 from rlc.experiments.scorers.rule import RuleJudge, default_fit
 
 LIBRARIES = (
-    "rlc", "torch", "transformers", "tokenizers", "sentence-transformers", "faiss-cpu", "bm25s", "rank-bm25",
+    "rlc", "torch", "transformers", "tokenizers", "sentence-transformers", "faiss-cpu", "rank-bm25",
     "langchain-core", "polars", "numpy", "scipy", "mlflow", "vllm",
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import regex
 
@@ -54,8 +55,8 @@ class Analyser:
     def many(self, texts: Sequence[str]) -> list[list[str]]:
         """The terms of each text; every distinct word is stemmed once."""
         found = [self._words(fold(text)) for text in texts]
-        terms = {word: self._term(word) for words in found for word in words}
-        return [[term for word in words if (term := terms[word])] for words in found]
+        terms = {word: self._term(word) for word in dict.fromkeys(chain.from_iterable(found))}
+        return [[term for term in map(terms.__getitem__, words) if term] for words in found]
 
     def _words(self, folded: str) -> list[str]:
         pattern = _WHOLE_NUMBERS if self.whole_numbers else _WORDS

@@ -62,6 +62,8 @@ class Postings:
     def scores(self, terms: Sequence[int], weights: Sequence[float] | None = None) -> Floats:
         """The score of every document, float32 [documents]; a repeated term counts again.
 
+        A document that holds none of the terms has `nothing`, and the others more.
+
         Args:
             terms: of the query.
             weights: one a term, by which its impacts are multiplied; None leaves them as they are.
@@ -72,24 +74,21 @@ class Postings:
             if (row := self._dense_rows.get(term)) is not None:
                 total += row if weight is None else row * weight
             else:
-                start, stop = self.starts[term], self.starts[term + 1]
-                impacts = self.impacts[start:stop]
-                # One pass: `total[...] += ...` reads, adds and writes, and takes twice the time.
-                np.add.at(total, self.documents[start:stop], impacts if weight is None else impacts * weight)
+                some = slice(self.starts[term], self.starts[term + 1])
+                impacts = self.impacts[some] if weight is None else self.impacts[some] * weight
+                # One pass: `total[...] += ...` reads, adds and writes; and places of another type take twice the time.
+                np.add.at(total, self.documents[some].astype(np.intp), impacts)
+        if self.nothing < 0:
+            found = np.zeros(self.count, dtype=bool)
+            for term in terms:
+                found[self.documents[self.starts[term] : self.starts[term + 1]]] = True
+            total[~found] = self.nothing
         return total
 
-    def holding(self, terms: Sequence[int], scores: Floats) -> NDArray[np.bool_]:
-        """Which documents hold at least one of the terms, bool [documents]."""
-        if self._all_positive:
-            return scores > 0
-        found = np.zeros(self.count, dtype=bool)
-        for term in terms:
-            found[self.documents[self.starts[term] : self.starts[term + 1]]] = True
-        return found
-
     @cached_property
-    def _all_positive(self) -> bool:
-        return bool(np.all(self.impacts > 0))
+    def nothing(self) -> float:
+        """The score of a document that holds no term: 0, or minus infinity where a term may add 0 or less."""
+        return 0.0 if self.impacts.min(initial=1) > 0 else -np.inf
 
     @cached_property
     def _dense_rows(self) -> Mapping[int, Floats]:

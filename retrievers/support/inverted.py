@@ -4,7 +4,6 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 from langchain_core.documents import Document
 from pydantic import Field
 
@@ -45,14 +44,13 @@ class InvertedRetriever(Retriever):
         """`search`, for terms that are at hand."""
         wanted = self._wanted(k)
         kept = None if where is None else self.collection.rows(where)
+        ties = self.collection.ties if kept is None else self.collection.ties[kept]
         results = []
         for terms, weights in queries:
             scores = self.postings.scores(terms, weights)
-            scores[~self.postings.holding(terms, scores)] = -np.inf
             if kept is None:
-                best = top_k(scores, self.collection.ties, wanted)
+                best = top_k(scores, ties, wanted, self.postings.nothing)
             else:
-                best = kept[top_k(scores[kept], self.collection.ties[kept], wanted)]
-            best = best[np.isfinite(scores[best])]
+                best = kept[top_k(scores[kept], ties, wanted, self.postings.nothing)]
             results.append(self.collection.take(best, scores[best]))
         return results

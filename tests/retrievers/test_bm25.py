@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 from rank_bm25 import BM25Okapi
 
 from rlc.data.errors import DataError, StoreError
-from rlc.retrievers.bm25 import BM25Retriever
+from rlc.retrievers.bm25 import BM25Retriever, frequencies, lucene
 from rlc.retrievers.index.storage import manifest_digest
 
 ENGINES = ["bm25s", "rank-bm25"]
@@ -104,6 +104,35 @@ def test_many_documents_use_dense_and_sparse_rows_alike():
         found = retriever.invoke(query)
         scores = [document.metadata["relevance_score"] for document in found]
         np.testing.assert_allclose(scores, np.sort(expected)[::-1][: len(found)], rtol=1e-5)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 30), max_size=30), min_size=1, max_size=40).filter(any),
+    st.sampled_from([(1.5, 0.75), (0.9, 0.4), (0.0, 1.0)]),
+    st.integers(1, 40),
+)
+def test_impacts_are_those_of_bm25s_to_the_bit(texts, settings, batch):
+    import bm25s
+
+    numbers = {}
+    texts = [[numbers.setdefault(term, len(numbers)) for term in text] for text in texts]
+    k1, b = settings
+    peer = bm25s.BM25(method="lucene", k1=k1, b=b)
+    expected = peer.build_index_from_ids(range(len(numbers)), texts, show_progress=False)
+    batches = [texts[start : start + batch] for start in range(0, len(texts), batch)]
+    postings = lucene(frequencies(batches), k1, b)
+    np.testing.assert_array_equal(postings.impacts, expected["data"])
+    np.testing.assert_array_equal(postings.documents, expected["indices"])
+    np.testing.assert_array_equal(postings.starts, expected["indptr"])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_shares_no_term_is_not_found_however_many_are_wanted(engine):
+    texts = ["common word"] * 70 + ["rare"] + ["common other"] * 70
+    retriever = BM25Retriever.from_documents(docs(*texts), engine=engine)
+    for k in (1, 5, 141, 1000):
+        assert ids(retriever.invoke("rare", k=k)) == ["d70"]
+    assert len(retriever.invoke("common", k=1000)) == 140
 
 
 def test_filter(documents):

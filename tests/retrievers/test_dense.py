@@ -66,6 +66,39 @@ def test_approximate_indexes_mostly_agree_with_flat(index):
     assert recall > 0.8
 
 
+@pytest.mark.parametrize("index", KINDS)
+def test_where_equal_vectors_straddle_the_cut_every_vector_is_compared(index):
+    """A hundred copies of one boilerplate among others: the ten of the first ids, in any index."""
+    vectors = unit(np.random.default_rng(0).normal(size=(500, 8)).astype(np.float32))
+    vectors[200:300] = vectors[200]
+    ties = np.arange(500)[::-1].copy()
+    asked = vectors[[200, 7]]
+    (boilerplate, _), (other, _) = nearest(asked, vectors, ties, 10, build_candidates(vectors, index))
+    assert boilerplate.tolist() == list(range(299, 289, -1))
+    assert other[0] == 7
+
+
+@pytest.mark.parametrize("index", KINDS[1:])
+def test_an_index_is_the_same_again_and_smaller_than_its_vectors(index):
+    faiss = pytest.importorskip("faiss")
+    vectors = unit(np.random.default_rng(0).normal(size=(2000, 128)).astype(np.float32))
+    once, again = (faiss.serialize_index(build_candidates(vectors, index)) for _ in range(2))
+    np.testing.assert_array_equal(once, again)
+    assert once.nbytes < vectors.nbytes
+
+
+@pytest.mark.parametrize("kept", [[3, 4, 5, 6], [1, 4, 9]])
+def test_a_filter_on_one_stretch_or_on_scattered_documents_is_the_order_of_those_alone(kept, words):
+    vectors = unit(np.random.default_rng(0).normal(size=(12, 64)).astype(np.float32))
+    documents = with_vectors(vectors)
+    for row in kept:
+        documents[row].metadata["part"] = "kept"
+    words.encode_queries = lambda texts: vectors[:1]
+    found = DenseRetriever.from_documents(documents, encoder=words, k=3).invoke("x", where={"part": "kept"})
+    order = sorted(kept, key=lambda row: -float(vectors[0] @ vectors[row]))[:3]
+    assert [document.id for document in found] == [f"d{row}" for row in order]
+
+
 def test_vectors_made_elsewhere_are_taken_as_they_are(words):
     vectors = np.eye(64)[:3]
     documents = with_vectors(vectors, embedding_model="words")
