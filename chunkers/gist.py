@@ -66,6 +66,8 @@ class GistChunker(Chunker):
             raise ValueError(
                 f"expected 0 < least_words <= most_words, got {self.least_words} and {self.most_words}"
             )
+        if self.gist_tokens < 1:
+            raise ValueError(f"gist_tokens must be at least 1, got {self.gist_tokens}")
 
     @cached_property
     def _texts(self) -> PromptTexts:

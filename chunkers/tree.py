@@ -72,6 +72,8 @@ class TreeChunker(Chunker):
         check_encoder(self.encoder)
         if self.children < 2:
             raise ValueError(f"a node has at least 2 children, got children={self.children}")
+        if self.summary_tokens < 1:
+            raise ValueError(f"summary_tokens must be at least 1, got {self.summary_tokens}")
         if self.encoder is not None:
             load_mixtures()
 

@@ -42,15 +42,42 @@ class Compresses(Protocol):
 
         `hidden_states`, [1, tokens, width], are what the layer's attention was given for the text's last `window`
         tokens, or for all; keys (turned by their positions) and values are [1, kv heads, length, dimension], and so is
-        what comes back. `kwargs` holds `position_embeddings`, the cosines and sines of the hidden states' positions. A
-        method whose heads keep different tokens names what they give up in `module.masked_key_indices`, as kvpress does.
+        what comes back. `kwargs` holds `position_embeddings`, the cosines and sines of the hidden states' positions,
+        and `known` what was found in this layer of the text before (`rlc.pipeline.kv.support.states.once`). A method whose heads keep different tokens names what they give up in `module.masked_key_indices`, as kvpress does.
         """
         ...
 
 
+LEAST = {
+    "sinks": 0,
+    "recent": 0,
+    "residual": 0,
+    "observed": 1,
+    "kernel": 1,
+    "stretch": 1,
+    "short": 1,
+    "block": 1,
+    "lag": 1,
+    "piece": 1,
+    "group": 1,
+    "future": 1,
+    "sampled": 1,
+    "sketch": 1,
+    "hashes": 1,
+    "beta": 1,
+    "turn": 1,
+}
+"""The least value of settings, which mean the same in every method that has them."""
+SHARES = ("safe", "lazy")
+"""Settings in [0, 1]."""
+
+
 @dataclass(frozen=True)
 class Press(ABC):
-    """The settings of a method. Subclasses that need nothing else compress themselves."""
+    """The settings of a method. Subclasses that need nothing else compress themselves.
+
+    Settings out of range are refused here, by `LEAST` and `SHARES`, and not by a library when a text has been read.
+    """
 
     NEEDS: ClassVar[tuple[str, ...]] = ("torch", "transformers")
     VERSION: ClassVar[int] = 2
@@ -58,6 +85,14 @@ class Press(ABC):
     """When it can be applied: to the document before any question is known, or with the question in sight."""
     rereads: ClassVar[bool] = False
     """Whether it reads the document once more by itself, in one step, as kvpress's context manager has it."""
+
+    def __post_init__(self) -> None:
+        for name, least in LEAST.items():
+            if (value := getattr(self, name, least)) < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        for name in SHARES:
+            if not 0 <= (value := getattr(self, name, 0)) <= 1:
+                raise ValueError(f"{name} is a share, in [0, 1]; got {value}")
 
     @property
     def window(self) -> int | None:
@@ -84,6 +119,7 @@ class Evicting(Press):
     ratio: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.ratio < 1:
             raise ValueError(f"ratio is the share that is given up, in [0, 1); got {self.ratio}")
 

@@ -45,11 +45,6 @@ class DuoAttention(Evicting):
     recent: int = 256
     fit: str = ""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if min(self.sinks, self.recent) < 0:
-            raise ValueError(f"sinks and recent must not be negative, got {self.sinks} and {self.recent}")
-
     def footprint(self, length: int, bits: int = 16) -> Footprint:
         return Footprint(max(self.budget(length), min(length, self.sinks + self.recent)) / length, bits)
 

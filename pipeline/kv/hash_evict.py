@@ -25,11 +25,6 @@ class HashEvict(Scored):
     hashes: int = 16
     seed: int = 0
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hashes < 1:
-            raise ValueError(f"hashes must be at least 1, got {self.hashes}")
-
     def scores(
         self,
         module: Any,  # noqa: ANN401

@@ -36,12 +36,9 @@ class KIVI(Press):
     keys: str = "channel"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.bits not in BITS:
             raise ValueError(f"bits must be one of {', '.join(map(str, BITS))}; got {self.bits}")
-        if self.group < 1 or self.residual < 0:
-            raise ValueError(
-                f"group must be at least 1 and residual not negative, got {self.group} and {self.residual}"
-            )
         if self.keys not in ("channel", "token"):
             raise ValueError(f"keys are rounded by 'channel' or by 'token', got {self.keys!r}")
 

@@ -23,11 +23,6 @@ class KVMerger(Evicting):
 
     observed: int = 32
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.observed < 1:
-            raise ValueError(f"observed must be at least 1, got {self.observed}")
-
     @property
     def window(self) -> int:
         return self.observed

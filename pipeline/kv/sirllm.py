@@ -40,8 +40,6 @@ class SirLLM(Evicting):
         super().__post_init__()
         if not 0 < self.decay <= 1:
             raise ValueError(f"decay is a factor in (0, 1], got {self.decay}")
-        if self.turn < 1:
-            raise ValueError(f"turn must be at least 1, got {self.turn}")
 
     @contextmanager
     def __call__(self, model: Any) -> Iterator[None]:  # noqa: ANN401 - a transformers model

@@ -69,6 +69,11 @@ class EntropyChunkKV(Wrapper):
     stretch: int = 10
     short: int = 4
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.short >= self.stretch:
+            raise ValueError(f"short must be below stretch, {self.stretch}; got {self.short}")
+
     def press(self, kvpress: Any) -> Any:  # noqa: ANN401
         made = kvpress.EntropyGatedChunkKVPress(self.scorer.press(kvpress))
         made.chunk_length, made.low_entropy_chunk_length = self.stretch, self.short

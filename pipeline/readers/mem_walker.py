@@ -80,6 +80,8 @@ class MemWalker(Strategy):
             raise ValueError(
                 f"expected at least 2 children and 1 move, got children={self.children}, moves={self.moves}"
             )
+        if self.summary_tokens < 1:
+            raise ValueError(f"summary_tokens must be at least 1, got {self.summary_tokens}")
         if self.choice == "weighed" and self.children > MOST_WEIGHED:
             raise ValueError(
                 f"a choice that is weighed is one of at most {MOST_WEIGHED} children (1 would weigh as much as all numbers that "

@@ -72,6 +72,8 @@ class ReadAgent(Strategy):
                 f"expected 0 < least_words <= most_words and pages of at least 1, got {self.least_words}, "
                 f"{self.most_words} and {self.pages}"
             )
+        if self.gist_tokens < 1:
+            raise ValueError(f"gist_tokens must be at least 1, got {self.gist_tokens}")
 
     def talk(self, example: Example) -> Talk[Answer]:
         pages = yield from once(example.document, "gists", self._remember(example))

@@ -58,3 +58,5 @@ def test_without_a_gist_nothing_is_indexed(said):
 def test_settings_that_make_no_sense():
     with pytest.raises(ValueError, match="least_words <= most_words"):
         GistChunker(ScriptedLLM({}), least_words=9, most_words=3)
+    with pytest.raises(ValueError, match="gist_tokens must be at least 1, got 0"):
+        GistChunker(ScriptedLLM({}), gist_tokens=0)

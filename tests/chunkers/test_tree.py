@@ -115,7 +115,14 @@ def test_pieces_are_joined_over_white_space_alone():
     assert union("ab cd  ef", [(7, 9), (0, 2)]) == [(0, 2), (7, 9)]
 
 
-@pytest.mark.parametrize(("settings", "said"), [({"segment": 0}, "size=0"), ({"children": 1}, "children=1")])
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"segment": 0}, "size=0"),
+        ({"children": 1}, "children=1"),
+        ({"summary_tokens": 0}, "summary_tokens must be at least 1, got 0"),
+    ],
+)
 def test_settings_that_make_no_sense(settings, said):
     with pytest.raises(ValueError, match=said):
         TreeChunker(ScriptedLLM({}), **settings)

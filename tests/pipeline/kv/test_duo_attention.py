@@ -52,7 +52,7 @@ def test_scores_of_a_file(tmp_path):
     file.write_text("{}")
     with pytest.raises(UsageError, match="cannot read scores of heads"):
         read_scores(file, model)
-    with pytest.raises(ValueError, match="must not be negative"):
+    with pytest.raises(ValueError, match="at least 0, got -1"):
         DuoAttention(sinks=-1)
     assert of_keys(np.array([[1, 2, 3, 4]], np.float32), 1).tolist() == [[4]]
 

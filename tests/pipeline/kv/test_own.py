@@ -10,9 +10,8 @@ from transformers import DynamicCache
 from rlc.pipeline.kv.hash_evict import agreement
 from rlc.pipeline.kv.kivi import KIVI, rounded
 from rlc.pipeline.kv.lacache import LaCache
-from rlc.pipeline.kv.merger import KVMerger, gaussian_weights, runs_of
-from rlc.pipeline.kv.mikv import MiKV
-from rlc.pipeline.kv.q_filters import QFilters, main_directions
+from rlc.pipeline.kv.merger import gaussian_weights, runs_of
+from rlc.pipeline.kv.q_filters import main_directions
 from rlc.pipeline.kv.sirllm import SirLLM, entropies
 from rlc.pipeline.kv.support.states import attention_sums, queries
 
@@ -39,14 +38,6 @@ def test_numbers_that_are_all_alike_come_back_in_their_type(dtype):
     back = rounded(alike, 2, 3)
     assert back.dtype is dtype
     assert back.equal(alike)
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: MiKV(group=0), lambda: QFilters(sampled=0), lambda: KVMerger(observed=0)]
-)
-def test_nothing_is_taken_in_portions_of_none(make):
-    with pytest.raises(ValueError, match="must be at least 1, got 0"):
-        make()
 
 
 def test_kivi_rounds_keys_over_tokens_and_values_over_channels():

@@ -103,3 +103,5 @@ def test_a_choice_that_is_weighed_is_not_written(make_example):
     assert answer.text == "from summaries"
     with pytest.raises(ValueError, match="at most 9 children"):
         replace(told, children=10, choice="weighed")
+    with pytest.raises(ValueError, match="summary_tokens must be at least 1, got 0"):
+        replace(told, summary_tokens=0)

@@ -79,3 +79,5 @@ def test_pages_of_a_text_without_spaces(make_example):
 def test_settings_that_make_no_sense():
     with pytest.raises(ValueError, match="least_words <= most_words"):
         ReadAgent(ScriptedLLM({}), least_words=9, most_words=3)
+    with pytest.raises(ValueError, match="gist_tokens must be at least 1, got 0"):
+        ReadAgent(ScriptedLLM({}), gist_tokens=0)
