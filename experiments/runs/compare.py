@@ -148,7 +148,7 @@ def _execute(run: Run, how: Execution) -> int:
             how.watcher.start(run.folder)
         schedule = how.schedule
         if schedule is None:
-            expect(run, engines, missing, together)
+            expect(run, engines, missing, together, measured=not how.lanes.elsewhere)
             schedule = document_schedule(readers, in_rounds(run.dataset.examples), together)
         total = len(run.dataset.examples) * len(readers)
         with Progress(missing, total, work=how.work) as progress, contextlib.ExitStack() as ends:

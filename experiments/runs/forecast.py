@@ -246,15 +246,25 @@ class Engines:
         return self.made[key]
 
 
-def expect(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]], together: int = 1) -> None:
-    """Write the estimate, unless it is there or nothing is to be asked; `together` documents are asked at a time."""
+def expect(
+    run: Run,
+    engines: Engines,
+    missing: Mapping[str, frozenset[str]],
+    together: int = 1,
+    *,
+    measured: bool = True,
+) -> None:
+    """Write the estimate, unless it is there or nothing is to be asked; `together` documents are asked at a time.
+
+    Where other processes answer, engines are not `measured`: they would be loaded for that alone.
+    """
     file = run.folder / FILE
     asked = {name: spec for name, spec in run.specs.items() if missing.get(name)}
     found = [] if file.is_file() else forecasts(asked, run.dataset, engines.finish)
     if not found:
         return
     probed = {one.reader: one.engine for one in found if one.engine and getattr(one.engine, "probed", False)}
-    speeds = measure_speeds(probed)
+    speeds = measure_speeds(probed) if measured else {}
     readers = {one.reader: one.figures(speeds.get(one.reader)) for one in found if one.loads is not None}
     machine = machine_installed()
     try:

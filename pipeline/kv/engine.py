@@ -116,8 +116,7 @@ class KvLLM(HfLLM):
         if sees not in kv.sights:
             raise UnsupportedError(f"{type(kv).__name__} works with sees = {kv.sights[0]!r} only")
         self._kv, self._sees = kv, sees
-        # What the method before has left is no text that was read: nothing may go on from it.
-        self._left, self._cache, self._held = None, None, []
+        self._let_go()
         self.__dict__.pop("_worker", None)
 
     def logprob(self, prompt: Prompt, answer: str) -> float:
@@ -179,7 +178,7 @@ class KvLLM(HfLLM):
     def _keep_shared(self, ids: list[int]) -> int:
         if self._border is None:
             if self._left is not None:
-                self._left, self._cache, self._held = None, None, []
+                self._let_go()
             return super()._keep_shared(ids)
         return self._find(ids[: self._border] if self._sees == "document" else ids)
 
@@ -189,7 +188,8 @@ class KvLLM(HfLLM):
             self._left.cut()
             self._cache, self._held = self._left.cache, text
             return len(text)
-        self._left, self._cache, self._held = None, None, []
+        self._let_go()
+        self._whole.hand_to(self._let_go)
         self._whole.step = self._step
         if self._kv.rereads or not text:
             return 0
@@ -239,6 +239,10 @@ class KvLLM(HfLLM):
                 yield
 
     # -- what is held --------------------------------------------------------------------------------------------
+
+    def _let_go(self) -> None:
+        """Give up what the method has left: it is no text that was read, and nothing may go on from it."""
+        self._left, self._cache, self._held = None, None, []
 
     def _kv_bytes(self) -> int:
         return super()._kv_bytes() if self._left is None else self._left.bytes + self._left.beyond

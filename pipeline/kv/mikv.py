@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rlc.pipeline.kv.base import Evicting, Footprint, States, best
 from rlc.pipeline.kv.kivi import BITS, SCALE_BITS, rounded
-from rlc.pipeline.kv.support.states import attention_sums, queries
+from rlc.pipeline.kv.support.states import attention_sums, once, queries
 
 if TYPE_CHECKING:
     import torch
@@ -37,8 +37,6 @@ class MiKV(Evicting):
         super().__post_init__()
         if self.bits not in BITS:
             raise ValueError(f"bits must be one of {', '.join(map(str, BITS))}; got {self.bits}")
-        if self.group < 1:
-            raise ValueError(f"group must be at least 1, got {self.group}")
 
     @property
     def window(self) -> None:
@@ -65,7 +63,7 @@ class MiKV(Evicting):
             return keys, values
         turns = kwargs["position_embeddings"]
         heads, length = keys.shape[1:3]
-        sums = attention_sums(module, hidden_states, keys, turns)
+        sums = once(kwargs, "attention", lambda: attention_sums(module, hidden_states, keys, turns))
         matters = torch.zeros_like(sums, dtype=torch.bool)
         matters.scatter_(2, best(sums, self.budget(length)), value=True)
         tail = slice(-256, None)  # enough queries to see which channels are large

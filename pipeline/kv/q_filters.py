@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rlc.pipeline.kv.base import Scored
-from rlc.pipeline.kv.support.states import queries
+from rlc.pipeline.kv.support.states import once, queries
 
 if TYPE_CHECKING:
     import torch
@@ -24,11 +24,6 @@ class QFilters(Scored):
 
     sampled: int = 3000
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.sampled < 1:
-            raise ValueError(f"sampled must be at least 1, got {self.sampled}")
-
     @property
     def window(self) -> None:
         return None
@@ -42,10 +37,14 @@ class QFilters(Scored):
         kwargs: Mapping[str, Any],
     ) -> "torch.Tensor":
         """What each key has of its head's direction."""
-        some = slice(None, None, max(1, hidden_states.shape[1] // self.sampled))
-        cosines, sines = kwargs["position_embeddings"]
-        asked = queries(module, hidden_states[:, some], (cosines[:, some], sines[:, some]))[0]
-        filters = main_directions(asked).view(keys.shape[1], -1, keys.shape[3]).mean(1)
+
+        def directions() -> "torch.Tensor":
+            some = slice(None, None, max(1, hidden_states.shape[1] // self.sampled))
+            cosines, sines = kwargs["position_embeddings"]
+            asked = queries(module, hidden_states[:, some], (cosines[:, some], sines[:, some]))[0]
+            return main_directions(asked).view(keys.shape[1], -1, keys.shape[3]).mean(1)
+
+        filters = once(kwargs, f"directions of {self.sampled}", directions)
         along: torch.Tensor = (keys.float() * filters[None, :, None]).sum(-1)
         return along
 

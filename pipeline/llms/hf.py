@@ -19,7 +19,7 @@ from rlc.pipeline.llms.support.causal_model import (
     layers_that_forget,
     load_model,
 )
-from rlc.pipeline.llms.support.chat import Chat
+from rlc.pipeline.llms.support.chat import shared_chat
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.names import local_or_hub
@@ -118,7 +118,7 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
         self._keep_prefix = keep_prefix
         self._side_by_side = side_by_side
         self.temperature = temperature
-        self._chat = Chat(model, self._place, revision, template, thinking)
+        self._chat = shared_chat(model, self._place, revision, template, thinking)
         self._thinking_tokens = thinking_tokens
         self._device = device
         self._window = window

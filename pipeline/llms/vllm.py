@@ -18,7 +18,7 @@ from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.gpu_cost import Decoder, GpuPlan, Settings, plan
 from rlc.pipeline.gpu_machine import Machine
 from rlc.pipeline.llms.support.batching import Link, apart, chained, charged, covered, documents, in_documents
-from rlc.pipeline.llms.support.chat import Chat
+from rlc.pipeline.llms.support.chat import shared_chat
 from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.engine import Engine
 from rlc.pipeline.llms.support.names import local_or_hub
@@ -134,7 +134,7 @@ class VllmLLM(Engine):
         self.temperature = temperature
         self._settings = settings
         self._place = local_or_hub(model)
-        self._chat = Chat(model, self._place, revision, template, thinking)
+        self._chat = shared_chat(model, self._place, revision, template, thinking)
         self._child: Child | None = None
         self._deaths = 0
         self._foreseen = 0  # the most questions on one document that a plan was asked for

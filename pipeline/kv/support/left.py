@@ -77,30 +77,42 @@ class Left:
         `behind` is what is added to the scores of what stands after the text, [1, 1, new, after + new]; without it a token
         sees all that stands before it. The model has to attend by `rlc.pipeline.llms.support.folded_attention`.
         """
+        made: _Masks = {}
         with ExitStack() as hooks:
             for index, attention in enumerate(attentions):
-                hook = attention.register_forward_pre_hook(self._masking(index, behind), with_kwargs=True)
+                hook = attention.register_forward_pre_hook(
+                    self._masking(index, behind, made), with_kwargs=True
+                )
                 hooks.callback(hook.remove)
             yield
 
-    def _masking(self, index: int, behind: "torch.Tensor | None") -> Any:  # noqa: ANN401 - a hook
+    def _masking(self, index: int, behind: "torch.Tensor | None", made: "_Masks") -> Any:  # noqa: ANN401 - a hook
         def mask(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
-            import torch
-
-            states, after = kwargs["hidden_states"], behind
-            new, length = states.shape[1], self.lengths[index]
-            gone = self.given_up.get(index)
-            if after is None and new == 1 and gone is None:
+            states, gone = kwargs["hidden_states"], self.given_up.get(index)
+            held, new = self.cache.layers[index].get_seq_length(), states.shape[1]
+            if behind is None and new == 1 and gone is None:
                 return args, kwargs | {"attention_mask": None}
-            if after is None:
-                after = _causal(states, self.cache.layers[index].get_seq_length() - length)
-            text = after.new_zeros(1, 1 if gone is None else len(gone), 1, length)
-            if gone is not None:
-                text.masked_fill_(gone[None, :, None], float("-inf"))
-            whole = [one.expand(1, text.shape[1], new, -1) for one in (text, after)]
-            return args, kwargs | {"attention_mask": torch.cat(whole, -1)}
+            key = (gone is None, self.lengths[index], held, new)
+            if gone is not None or key not in made:
+                after = _causal(states, held - self.lengths[index]) if behind is None else behind
+                made[key] = _behind_text(after, self.lengths[index], gone)
+            return args, kwargs | {"attention_mask": made[key]}
 
         return mask
+
+
+_Masks = dict[tuple[bool, int, int, int], "torch.Tensor"]
+"""Masks by what they depend on: whether all heads see the text, its length, the length with what stands after it, the new."""
+
+
+def _behind_text(after: "torch.Tensor", length: int, gone: "torch.Tensor | None") -> "torch.Tensor":
+    """What is added to scores, [1, 1 or kv heads, new, length + after + new], where heads have given up some of the text."""
+    import torch
+
+    text = after.new_zeros(1, 1 if gone is None else len(gone), 1, length)
+    if gone is not None:
+        text.masked_fill_(gone[None, :, None], float("-inf"))
+    return torch.cat([one.expand(1, text.shape[1], after.shape[2], -1) for one in (text, after)], -1)
 
 
 def _causal(states: "torch.Tensor", after: int) -> "torch.Tensor":

@@ -1,11 +1,24 @@
 """What a layer's attention computes of hidden states, for methods that look at queries."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from rlc.pipeline.llms.support.llama_like import of_queries, turned
+from rlc.pipeline.llms.support.llama_like import turned
 
 if TYPE_CHECKING:
     import torch
+
+
+def once(kwargs: Mapping[str, Any], name: str, make: "Callable[[], torch.Tensor]") -> "torch.Tensor":
+    """What a method finds in a layer of a text whatever its budget: made once for all methods that want it.
+
+    `kwargs` are those of `rlc.pipeline.kv.base.Compresses`; `known`, where it is among them, holds what was found.
+    """
+    known = kwargs.get("known", {})
+    if name not in known:
+        known[name] = make()
+    found: torch.Tensor = known[name]
+    return found
 
 
 def queries(
@@ -37,18 +50,20 @@ def attention_sums(
 ) -> "torch.Tensor":
     """The attention that every key gets, summed over the hidden states' queries of all its heads, [1, kv heads, length].
 
-    The hidden states are those of the text's last tokens. Only `block` rows of attention are held at a time.
+    The hidden states are those of the text's last tokens. Only `block` rows of attention are held at a time, and of them
+    only what is not later than all of the rows.
     """
     import torch
 
-    length, asking = keys.shape[2], hidden_states.shape[1]
-    wide = of_queries(keys, module.num_key_value_groups).transpose(2, 3)
-    total = torch.zeros((*wide.shape[:2], length), device=keys.device)
-    places = torch.arange(length, device=keys.device)
+    heads, length, asking = keys.shape[1], keys.shape[2], hidden_states.shape[1]
+    total = torch.zeros((1, heads, length), device=keys.device)
     for start in range(0, asking, block):
-        rows = slice(start, start + block)
+        rows = slice(start, min(start + block, asking))
         asked = queries(module, hidden_states[:, rows], (turns[0][:, rows], turns[1][:, rows]))
-        logits = (asked @ wide).float() * module.scaling
-        own = places[length - asking :][rows]
-        total += logits.masked_fill(places > own[:, None], float("-inf")).softmax(-1).sum(2)
-    return total.reshape(*keys.shape[:2], -1, length).sum(2)
+        count, seen = asked.shape[2], length - asking + rows.stop
+        folded = (asked * module.scaling).reshape(1, heads, -1, asked.shape[3])
+        logits = (folded @ keys[:, :, :seen].mT).view(1, heads, -1, count, seen)
+        later = torch.ones(count, count, dtype=torch.bool, device=keys.device).triu(1)
+        logits[..., seen - count :].masked_fill_(later, float("-inf"))
+        total[..., :seen] += logits.softmax(-1, dtype=torch.float32).sum((2, 3))
+    return total

@@ -1,9 +1,10 @@
 """A text that is read whole, once for all presses over the same weights: its cache, and what presses want to look at."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
 
 from rlc.pipeline.kv.base import Compresses, Press
 from rlc.pipeline.kv.support.left import Left
@@ -21,11 +22,13 @@ class Whole(Reading):
 
     Without `keeps_all` they are those of the last tokens, as many as a press asks for; with it, which a press sets that
     needs the hidden states of the whole text, they are all, at the price of their memory in all layers. Steps and one pass come
-    to the same, for presses work on what has been read.
+    to the same, for presses work on what has been read. `known`, by layer, is what they found in it whatever their budget.
     """
 
     keeps_all: bool = False
     hidden: "list[list[torch.Tensor]]" = field(default_factory=list)
+    known: "list[dict[str, torch.Tensor]]" = field(default_factory=list)
+    let_go: "WeakMethod[Callable[[], None]] | None" = None
 
     def __post_init__(self) -> None:
         for attention in self.attentions:
@@ -41,6 +44,17 @@ class Whole(Reading):
         """Let go of all that was read."""
         self.cache, self.place, self.ids = growing_cache(), 0, []
         self.hidden = [[] for _ in self.attentions]
+        self.known = [{} for _ in self.attentions]
+
+    def hand_to(self, let_go: Callable[[], None]) -> None:
+        """Note who answers from the text now: of dozens of engines over the same weights one at a time holds a part of it.
+
+        Who did before lets go of it, by the method that it has given here.
+        """
+        before = self.let_go and self.let_go()
+        if before is not None and before != let_go:
+            before()
+        self.let_go = WeakMethod(let_go)
 
     def begin_for(self, ids: Sequence[int], press: Press, least: int) -> int:
         """Cut back to what was read of `ids` already; return how many tokens that is.
@@ -64,6 +78,8 @@ class Whole(Reading):
     def cut(self, tokens: int) -> None:
         """Take the last tokens back."""
         super().cut(tokens)
+        if tokens:
+            self.known = [{} for _ in self.known]
         for states in self.hidden:
             back = tokens
             while back and states:
@@ -74,6 +90,7 @@ class Whole(Reading):
 
     def read_for(self, ids: Sequence[int], press: Press) -> "torch.Tensor":
         """Read on under the eyes of a press; logits [vocabulary] after the last of these tokens."""
+        self.known = [{} for _ in self.known]
         with self._watched(press.window):
             return self.read(ids)[-1]
 
@@ -105,6 +122,7 @@ class Whole(Reading):
                 "hidden_states": states,
                 "position_embeddings": self.model.model.rotary_emb(states, places[None]),
                 "cache_position": places,
+                "known": self.known[index],
             }
             layer = self.cache.layers[index]
             keys, values = layer.keys.clone(), layer.values.clone()  # a press may write into what it is given

@@ -3,7 +3,7 @@
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -258,3 +258,11 @@ class Chat:
         return str(
             self.codec.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **wish)
         )
+
+
+@cache
+def shared_chat(
+    name: str, place: Path | str, revision: str | None, template: str, thinking: bool | None
+) -> Chat:
+    """One `Chat` for all engines that speak to a model alike: a document is cut into tokens once, however many read it."""
+    return Chat(name, place, revision, template, thinking)

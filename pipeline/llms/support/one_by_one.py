@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rlc.data.errors import ContextOverflowError
 from rlc.data.records import Usage
 from rlc.pipeline.llms.support.batching import shared_tokens
+from rlc.pipeline.llms.support.reading import sent
 from rlc.pipeline.llms.support.writing import Writing
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class OneByOne:
 
         start = len(self._held)  # the position in the text, whatever the cache still holds of it
         return self._model(
-            input_ids=torch.tensor([ids], device=self._model.device),
+            input_ids=sent([ids], self._model.device),
             position_ids=torch.arange(start, start + len(ids), device=self._model.device)[None],
             past_key_values=self._cache_or_new(),
             use_cache=True,

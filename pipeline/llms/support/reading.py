@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     import torch
 
 
+def sent(rows: Sequence[Sequence[int]], device: "torch.device") -> "torch.Tensor":
+    """Token ids or positions on a device, int64 [rows, tokens], which is not waited for."""
+    import torch
+
+    return torch.tensor(rows).to(device, non_blocking=True)
+
+
 @dataclass
 class Reading:
     """A transformers model, its cache, and the place in the text at which the next token stands.
@@ -39,7 +46,7 @@ class Reading:
             part = list(ids[start : start + self.step])
             places = torch.arange(self.place, self.place + len(part), device=self.model.device)
             made = self.model(
-                input_ids=torch.tensor([part], device=self.model.device),
+                input_ids=sent([part], self.model.device),
                 position_ids=places[None],
                 past_key_values=self.cache,
                 use_cache=True,

@@ -100,6 +100,7 @@ def _step(strip: Strip, running: Sequence[_Running]) -> None:
     started = time.perf_counter()
     try:
         logits = strip.advance([one.path for one in running], [one.writing.tokens[-1] for one in running])
+        logits = logits.cpu()  # one wait for the device for all of them
     except (RuntimeError, MemoryError) as error:
         if len(running) == 1:
             running[0].writing.error = error

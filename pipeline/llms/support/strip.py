@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rlc.pipeline.llms.support.batching import shared_tokens
 from rlc.pipeline.llms.support.folded_attention import folded
 from rlc.pipeline.llms.support.growing_cache import growing_cache
+from rlc.pipeline.llms.support.reading import sent
 
 if TYPE_CHECKING:
     import torch
@@ -214,12 +215,10 @@ class Strip:
         keep: int = 1,
     ) -> "torch.Tensor":
         """Logits, float32 [keep, vocabulary], after the last `keep` of these tokens."""
-        import torch
-
         device = self._model.device
         output = self._model(
-            input_ids=torch.tensor([list(ids)], device=device),
-            position_ids=torch.tensor([list(positions)], device=device),
+            input_ids=sent([list(ids)], device),
+            position_ids=sent([list(positions)], device),
             attention_mask=mask,
             past_key_values=cache,
             use_cache=True,
@@ -242,7 +241,7 @@ class Strip:
         visible = torch.cat((seen.expand(len(among), -1), among), dim=1)
         dtype = self._model.dtype
         hidden = torch.zeros(visible.shape, dtype=dtype).masked_fill_(~visible, torch.finfo(dtype).min)
-        return hidden[None, None].to(self._model.device)
+        return hidden[None, None].to(self._model.device, non_blocking=True)
 
     def _live(self, paths: Sequence[Path]) -> "torch.Tensor":
         """The columns of these paths, ascending."""

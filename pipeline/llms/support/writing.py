@@ -63,6 +63,7 @@ class Writing:
         """
         import torch
 
+        logits = logits.cpu()  # one wait for the device, not one for every question that is asked of them
         if logits.max().isnan():
             raise RuntimeError(
                 "the model's logits are no numbers (NaN), as where its arithmetic overflows: set dtype = 'float32'"

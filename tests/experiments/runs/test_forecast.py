@@ -93,6 +93,10 @@ def test_an_engine_of_this_process_is_timed_first(run, tiny_llm_folder, monkeypa
     found = read_estimate(run.folder)["readers"]["long"]
     assert [type(engine) for engine in asked[0].values()] == [HfLLM]
     assert found["seconds"] == found["computed_tokens"] / 10 + found["output_tokens"] / 2
+    (run.folder / FILE).unlink()
+    expect(run, Engines(), {"long": frozenset(["a1"])}, measured=False)
+    assert read_estimate(run.folder)["readers"]["long"] == found | {"seconds": None}
+    assert len(asked) == 1, "nothing is loaded for it"
 
 
 def test_arithmetic_that_the_planner_does_not_know_stops_no_run(run, monkeypatch):

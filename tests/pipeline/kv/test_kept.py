@@ -1,6 +1,7 @@
 """Laws over every row of the table, on a random model: what is kept, when, and what it is read from."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ from rlc.data import errors
 from rlc.data.errors import MissingExtraError, SpecError, UnsupportedError
 from rlc.data.protocols import LLM, Prompt
 from rlc.pipeline import families
-from rlc.pipeline.kv import KEPT
-from rlc.pipeline.kv.base import Evicting, Scored
+from rlc.pipeline.kv import H2O, KEPT, EntropyChunkKV, MiKV, SnapKV, h2o, mikv
+from rlc.pipeline.kv.base import LEAST, SHARES, Evicting, Scored
 from rlc.pipeline.kv.engine import KvLLM
 from rlc.pipeline.kv.fetched import Fetched
 from rlc.pipeline.kv.kivi import KIVI
+from rlc.pipeline.kv.support.states import attention_sums
 from rlc.pipeline.llms.hf import HfLLM
 
 DOCUMENT = "The cat saw the other theme. Nobody knows the weather there. " * 5
@@ -104,6 +106,23 @@ def test_a_share_that_is_none_is_refused(name):
     if isinstance(one, Evicting):
         with pytest.raises(ValueError, match="ratio"):
             type(one)(ratio=1.0)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_settings_out_of_range_are_refused_before_a_text_is_read(name):
+    made = method(name)
+    outside = {setting: least - 1 for setting, least in LEAST.items() if hasattr(made, setting)}
+    outside |= {setting: 1.5 for setting in SHARES if hasattr(made, setting)}
+    for setting, value in outside.items():
+        with pytest.raises(ValueError, match=f"{setting} .*{value}"):
+            replace(made, **{setting: value})
+
+
+def test_settings_that_do_not_go_together():
+    with pytest.raises(ValueError, match="odd, got 4"):
+        SnapKV(kernel=4)
+    with pytest.raises(ValueError, match="below stretch, 4; got 4"):
+        EntropyChunkKV(stretch=4)
 
 
 @pytest.mark.parametrize("name", [name for name in KEPT if name != "random"])
@@ -214,6 +233,40 @@ def test_engines_over_the_same_weights_share_them_and_what_was_read(engine):
     [made] = ask(second, PROMPTS[:1])
     assert made.usage.cached_tokens > 200
     assert heard([made]) == told(ask(engine(Oldest(ratio=0.7)), PROMPTS[:1]))
+
+
+def test_one_engine_at_a_time_holds_what_its_method_has_left(engine):
+    first, second = engine(Oldest(ratio=0.5), sees="document"), engine(Oldest(ratio=0.7), sees="document")
+    [before] = ask(first, PROMPTS[:1])
+    assert first._left is not None
+    ask(second, PROMPTS[:1])
+    assert (first._left, first._cache, first._held) == (None, None, [])
+    [after] = ask(first, PROMPTS[:1])
+    assert after.usage.cached_tokens > 200, "the text was not read again"
+    assert heard([after]) == told([before])
+
+
+def test_a_document_is_cut_into_tokens_once_for_all_engines(engine):
+    first, second = engine(Oldest(ratio=0.5)), engine(Oldest(ratio=0.7), prefill_step=100)
+    assert first._chat is second._chat
+    assert engine(Oldest(), template="plain")._chat is not first._chat
+
+
+def test_what_does_not_depend_on_the_budget_is_computed_once_a_text(engine, monkeypatch):
+    """The attention that H2O sums up, for two budgets and for MiKV."""
+    summed = []
+    for place in (h2o, mikv):
+        monkeypatch.setattr(place, "attention_sums", lambda *args: summed.append(1) or attention_sums(*args))
+    methods = [H2O(ratio=0.5), H2O(ratio=0.8), MiKV(ratio=0.5)]
+    made = [ask(engine(one, sees="document"), PROMPTS[:1]) for one in methods]  # each reads for itself
+    assert len(summed) == 3 * 2  # layers
+    llm = engine(methods[0], sees="document")
+    for one, wanted in zip(methods, made, strict=True):
+        llm.evict_by(one)
+        assert heard(ask(llm, PROMPTS[:1])) == told(wanted)
+    assert len(summed) == 4 * 2
+    ask(llm, [Prompt(DOCUMENT.upper(), "Why?", "sys")])
+    assert len(summed) == 5 * 2
 
 
 @pytest.mark.parametrize("sees", ["document", "question"])
