@@ -53,8 +53,8 @@ class VllmLLM(Engine):
         gpu_memory: share of the GPU's memory that weights, working space and cache may take.
         kv_cache_dtype: by vLLM's name for it; `auto` is the model's own, `fp8` holds twice as many documents.
         kv_offload_gib: host memory for cached documents that fell out of the GPU's, in GiB; 0 is none.
-        kv_folder: a folder for those that fall out of the host's memory, too: a document that was read once is read
-            from there by every later engine of the same settings. Needs `kv_offload_gib`, which it passes through.
+        kv_folder: a folder for those that fall out of the host's memory, too, of which later engines of the same settings
+            take what they find in time; measured, that was one document of six. Needs `kv_offload_gib`, which it passes through.
         keep_prefix: whether documents are kept in the cache at all.
         cascade: compute attention to a document once for all questions that are decoded beside each other. None does so
             where it pays, which takes a vLLM that can (0.25.1; 0.32 cannot) and as many questions a document as
