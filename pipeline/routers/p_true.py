@@ -25,7 +25,7 @@ class PTrue(Strategy):
 
     P(true) = p("true") / (p("true") + p("false")), both after the passages, the question and the answer. Below `least` the
     document is read: Self-Route with a curve in place of its one point, as `least` goes from 0 (after refusals alone) to
-    1. Answers that refuse, fail, or do not show what they were read from are asked again, unweighed. Nothing is
+    1. Answers that refuse, fail, or do not show what they were read from are asked again, unweighed: their P(true) is None. Nothing is
     written for the choice, and the document is not read for it.
 
     Source: P(True), Kadavath et al., Language Models (Mostly) Know What They Know, arXiv 2207.05221, section 3; there the
@@ -38,6 +38,7 @@ class PTrue(Strategy):
         least: P(true) at which an answer stands, 0 to 1.
     """
 
+    VERSION: ClassVar[int] = 2  # answers that are not weighed say so
     role: ClassVar[Role] = "router"
     pays: ClassVar[Pays] = "all"
     PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
@@ -60,14 +61,14 @@ class PTrue(Strategy):
 
     def talk(self, example: Example) -> Talk[Answer]:
         first = yield from read(self.rag, example, name="rag")
-        true = 0.0
+        true: float | None = None
         if first.error is None and not abstains(first.text) and (passages := _passages(example, first)):
             options = [self._texts.fill(f"option.{word}") for word in ("true", "false")]
             prompt = self._fitted(example, passages, first.text)
             values = yield from weigh(self.llm, prompt, options, name="doubt")
             likely = np.exp(values - values.max())
             true = float(likely[0] / likely.sum())
-        stands = true > 0 and true >= self.least
+        stands = true is not None and true >= self.least
         answer = first if stands else (yield from read(self.long, example, name="long"))
         return replace(answer, steps=(), details={**answer.details, "p_true": true})
 
