@@ -33,7 +33,7 @@ def attn_trace(
 ) -> Attribution:
     """Attribute an answer to the texts of its prompt.
 
-    The answer is put into the model's mouth. What its tokens pay to a token of the prompt is their mean over all layers
+    The answer is put into the model's mouth, behind what stood there. What its tokens pay to a token of the prompt is their mean over all layers
     and heads; a text's score is the mean of its `tokens` most looked-at tokens. Since attention is shared among all that
     says the same, this is done for random subsets of the texts, and a text's score is the mean over those that hold it. A
     text that no subset held has 0.
@@ -70,9 +70,8 @@ def attn_trace(
     for number in range(1, 1 + (subsets if size < len(texts) else 1)):
         held = np.sort(generator.permutation(len(texts))[:size])
         asked, spans = only(prompt, texts, set(held.tolist()))
-        layers, usage = llm.watch(
-            replace(asked, reply=answer), _per_token(spans), since=len(asked.prefix + asked.question)
-        )
+        said = replace(asked, reply=asked.reply + answer)
+        layers, usage = llm.watch(said, _per_token(spans), since=len(asked.text))
         costs.append(replace(usage, calls=1, rounds=1))
         paid = [np.mean(np.stack(of_text), axis=0) for of_text in zip(*layers, strict=True)]
         sums[held] += [_mean_of_highest(text, tokens) for text in paid]

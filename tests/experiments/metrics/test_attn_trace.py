@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from showing import ShowingLLM
@@ -25,6 +27,14 @@ def test_all_texts_at_once_by_hand():
     assert len(llm.watched) == usage.calls == 1
     assert llm.watched[0].reply == "It is blue"
     assert usage.prompt_tokens == llm.count(llm.watched[0])
+
+
+def test_what_stood_in_the_models_mouth_stays_there_and_is_not_the_answer():
+    llm = ShowingLLM({}, blue)
+    said = replace(PROMPT, reply="It is ")
+    scores, _ = attn_trace(llm, said, TEXTS, "blue", tokens=1, share=1)
+    assert llm.watched[0].text == said.text + "blue"
+    assert scores == pytest.approx([1 / 30, 9 / 30, 1 / 30], rel=1e-5), 'the row of "blue" alone'
 
 
 def test_subsets_hold_some_of_the_texts_and_are_the_same_again():
