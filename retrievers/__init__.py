@@ -10,6 +10,7 @@ from rlc.retrievers.select import SELECTORS
 
 RETRIEVERS = {
     "bm25": "rlc.retrievers.bm25:BM25Retriever",
+    "rm3": "rlc.retrievers.rm3:RM3Retriever",
     "splade": "rlc.retrievers.splade:SpladeRetriever",
     "dense": "rlc.retrievers.dense:DenseRetriever",
     "hybrid": "rlc.retrievers.hybrid:HybridRetriever",

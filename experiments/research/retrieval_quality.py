@@ -33,6 +33,7 @@ from rlc.retrievers.encoders.cached import CachedEncoder
 from rlc.retrievers.encoders.sentence_transformer import SentenceEncoder
 from rlc.retrievers.hybrid import HybridRetriever
 from rlc.retrievers.index.analyse import Analyser
+from rlc.retrievers.rm3 import RM3Retriever
 
 KS = (1, 3, 5, 10)
 SIZES = (600, 300, 200, 120)  # of the recipes to choose from; all divide 600
@@ -98,6 +99,7 @@ def searching(encoder: Encoder) -> dict[str, Rank]:
     members: list[RetrieverFactory] = [BM25Retriever.from_documents, dense]
     return {
         "BM25": by(BM25Retriever.from_documents),
+        "BM25, RM3": by(partial(RM3Retriever.from_documents, retriever=BM25Retriever.from_documents)),
         "dense": by(dense),
         "hybrid": by(partial(HybridRetriever.from_documents, members=members)),
         "hybrid, RRF": by(partial(HybridRetriever.from_documents, members=members, fusion="rrf")),
