@@ -70,7 +70,7 @@ def chunks(
     from rlc.experiments.chunk_lab.quality import Curve, joined, table
     from rlc.experiments.chunk_lab.quality import questions as location_questions
     from rlc.experiments.cli.choose import choose_dataset
-    from rlc.experiments.cli.compare import BANNER
+    from rlc.experiments.cli.comparing import BANNER
     from rlc.experiments.cli.console import print_report
     from rlc.experiments.report.sections.chunk_quality import as_data, page, write_page
     from rlc.experiments.runs.selection import where

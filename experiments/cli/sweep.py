@@ -13,7 +13,7 @@ from rich.table import Table
 from rlc.data.errors import StoreError
 from rlc.data.lanes import Lanes
 from rlc.experiments.cli.choose import changed, choose_questions
-from rlc.experiments.cli.compare import BANNER, log_to_mlflow
+from rlc.experiments.cli.comparing import BANNER, log_to_mlflow
 from rlc.experiments.cli.completion import recipes
 from rlc.experiments.cli.console import escape, print_table
 from rlc.experiments.cli.options import (

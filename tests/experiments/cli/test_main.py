@@ -184,7 +184,7 @@ def test_an_internal_error_is_one_message_and_debug_shows_all(shell, monkeypatch
     def broken(*_):
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("rlc.experiments.cli.compare.choose_questions", broken)
+    monkeypatch.setattr("rlc.experiments.cli.comparing.choose_questions", broken)
     result = shell("compare", code=1)
     assert re.search(r"ZeroDivisionError: oops \(at \S*test_main:\d+\); --debug", result.stderr)
     assert isinstance(CliRunner().invoke(main, ["--debug", "compare"]).exception, ZeroDivisionError)

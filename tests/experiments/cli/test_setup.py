@@ -73,9 +73,10 @@ def test_the_script_asks_rlc(shell):
     assert "_RLC_COMPLETE" in result.stdout
 
 
-def test_help_imports_nothing_heavy():
+@pytest.mark.parametrize("asked", [["--help"], ["compare", "--help"]], ids=" ".join)
+def test_help_imports_nothing_heavy(asked):
     code = (
-        "import sys; from rlc.experiments.cli.main import main; main(['--help'], standalone_mode=False); "
+        f"import sys; from rlc.experiments.cli.main import main; main({asked}, standalone_mode=False); "
         "heavy = {'polars', 'torch', 'langchain_core', 'pydantic', 'scipy', 'numpy'}; sys.exit(len(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], env={**os.environ}, capture_output=True, check=False)

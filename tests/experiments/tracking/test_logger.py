@@ -93,7 +93,7 @@ def test_a_process_of_its_own_says_in_one_message_why_it_failed(run, monkeypatch
 
 def test_the_comparison_itself_never_loads_mlflow():
     code = (
-        "import sys, rlc.experiments.cli.compare, rlc.experiments.cli.track; print('mlflow' in sys.modules)"
+        "import sys, rlc.experiments.cli.comparing, rlc.experiments.cli.track; print('mlflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

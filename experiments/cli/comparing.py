@@ -1,0 +1,263 @@
+"""What `rlc compare` does: readers of a recipe on the questions of a data set, and what they found, told."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rlc.data.errors import NoAnswerError, UsageError, unknown
+from rlc.data.lanes import Lanes
+from rlc.data.records import Dataset, Usage
+from rlc.data.trust import looking
+from rlc.experiments.cli.choose import choose_judge, choose_questions, choose_recipes
+from rlc.experiments.cli.console import (
+    as_table,
+    chosen,
+    columns,
+    lengths_table,
+    print_table,
+    tell_standing,
+)
+from rlc.experiments.cli.notes import notes
+from rlc.experiments.cli.options import Arms, Judging, Output, Questions
+from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
+from rlc.experiments.cli.words import say, say_line, tell, width_of_terminal
+from rlc.experiments.metrics.cost import Price, read_prices
+from rlc.experiments.report.sections.amortised import cost_sentences
+from rlc.experiments.report.sections.answer import by_model, sentences
+from rlc.experiments.report.terminal import table_of
+from rlc.experiments.runs.compare import Execution, carry_out
+from rlc.experiments.runs.forecast import forecasts, measure_speeds
+from rlc.experiments.runs.languages import language_notes
+from rlc.experiments.runs.naming import give_name
+from rlc.experiments.runs.progress import clock
+from rlc.experiments.runs.run import Run, plan_run
+from rlc.experiments.runs.scope import searched
+from rlc.experiments.runs.selection import scored_by
+from rlc.experiments.study.caveats import caveats
+from rlc.experiments.study.lengths import is_sized, reaches
+from rlc.experiments.study.readers import readers_of
+from rlc.experiments.study.study import Study, make_study
+from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
+from rlc.experiments.tracking.place import TrackingError, is_tracked
+from rlc.pipeline.gpu_cost import Planned
+from rlc.pipeline.gpu_machine import machine_here
+
+BANNER = (
+    "This is the bundled sample, not LaRA: its figures show that the pipeline works and say nothing about the "
+    "benchmark.\nFor LaRA: `rlc fetch dataset lara`, or --data-root with a clone of its repository."
+)
+
+
+def carry_out_and_tell(
+    questions: Questions,
+    arms: Arms,
+    judging: Judging,
+    output: Output,
+    lanes: Lanes,
+    documents_per_batch: int | None,
+) -> None:
+    """Carry a comparison out, or say what it would read; print what it found.
+
+    Raises:
+        RlcError: with what the user can mend; what is answered is stored.
+    """
+    data = choose_questions(questions, arms.recipe)
+    if data.variant == "sample":
+        tell(BANNER, "yellow")
+    recipes = choose_recipes(arms, questions.seed, data)
+    judge = choose_judge(judging, arms.recipe)
+    planned = plan_run(data, recipes, arms.names, arms.routers, output.out, judge)
+    sheet = read_prices(output.prices) if output.prices else {}
+    _check_prices(planned, sheet)
+    if output.dry_run:
+        with looking():
+            _print_forecast(planned, output.as_json, sheet)
+        return
+    if output.name is not None:
+        give_name(planned.folder, output.name)
+    logger = RunLogger(output.out, output.system_metrics) if output.track else None
+    how = Execution(
+        output.resume,
+        lanes,
+        documents_per_batch,
+        logger,
+        on_round=lambda standing: tell_standing(standing, planned.labels, judged_later=judge is not None),
+    )
+    with _logged(logger):
+        study = make_study(carry_out(planned, how), sheet, data)
+        if output.as_json:
+            _print_json(study)
+        else:
+            _print_run(study, data, output)
+        if logger:
+            logger.study = study
+            if not (logger.started or is_tracked(study.run, output.out)):
+                logger.start(study.run.folder)  # nothing was asked, but MLflow lacks it
+    _warn_of_price(arms, study)
+    _refuse_silence(study)
+
+
+def _refuse_silence(study: Study) -> None:
+    """Fail after all is shown where a reader has no answer: a script must not take such a table for a result.
+
+    Raises:
+        NoAnswerError: naming the readers.
+    """
+    silent = [one["reader"] for one in study.summaries if one["failures"] == one["n"]]
+    if silent:
+        raise NoAnswerError(
+            f"{', '.join(silent)}: no question was answered, all failed; the errors stand above and in the results"
+        )
+
+
+def log_to_mlflow(study: Study, out: Path) -> None:
+    """Log what a run found to MLflow, unless it is there unchanged; where MLflow fails, say so and go on."""
+    if is_tracked(study.run, out):
+        return
+    from rlc.experiments.tracking.log import log_study
+
+    with _warned():
+        log_study(study, out)
+
+
+@contextmanager
+def _logged(logger: RunLogger | None) -> Iterator[None]:
+    """End the comparison's MLflow run in the way that the block ends."""
+    status = FAILED
+    try:
+        yield
+        status = FINISHED
+    except KeyboardInterrupt:
+        status = KILLED
+        raise
+    finally:
+        if logger and logger.started and status == FINISHED:
+            tell("logging to MLflow; the results are on disk already")
+        with _warned():
+            if logger:
+                logger.end(status)
+
+
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Where MLflow fails, say so and go on: the comparison is on disk."""
+    try:
+        yield
+    except TrackingError as error:
+        tell(f"warning: {error}", "yellow")
+
+
+def _check_prices(run: Run, sheet: Mapping[str, Price]) -> None:
+    """Refuse a sheet that lacks a model before anything is asked, not after."""
+    if not sheet:
+        return
+    for reader in readers_of(list(run.specs), run.specs, run.labels):
+        for model in reader.models:
+            if model not in sheet:
+                raise UsageError(
+                    f"{unknown('price for model', model, sheet)}; add it to the file of --prices"
+                )
+
+
+def _warn_of_price(arms: Arms, study: Study) -> None:
+    """Say so where a price or a budget keeps every question from long context: it may have been meant as money."""
+    if not arms.price and arms.budget is None:
+        return
+    for routing in study.routings:
+        if routing.shares.get(study.reader(routing.router.arms[1]).short, 0.0) > 0:
+            continue
+        given = (
+            f"--budget {arms.budget} is prompt tokens a question"
+            if arms.budget is not None
+            else f"--price {arms.price:g} asks {100 * (arms.price or 0):g} points of accuracy for 1,000 more tokens"
+        )
+        tell(
+            f"warning: {routing.router.label} sent no question to long context: {given}, not money; dollars come with "
+            "--prices FILE",
+            "yellow",
+        )
+
+
+def _print_json(study: Study) -> None:
+    run = study.run
+    found = {
+        "run": str(run.folder),
+        "labels": dict(run.labels),
+        "searched": {name: searched(spec) for name, spec in run.specs.items()},
+        "answer": sentences(study),
+        "costs": cost_sentences(study),
+        "caveats": caveats(study),
+        "readers": study.summaries,
+    }
+    click.echo(json.dumps(found))
+
+
+def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
+    names = [name.strip() for name in output.columns.split(",") if name.strip()]
+    title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
+    models = None if names or output.wide else by_model(study)
+    if models is not None:
+        print_table(
+            table_of(replace(models, title=f"{title}scored by {scored_by(dataset, study.run.judge)}"))
+        )
+        said = [*language_notes(study.run.specs, dataset), *notes(study)]
+        say(
+            [
+                "a row a reader, with tokens, seconds and tasks: --wide",
+                "",
+                *sentences(study),
+                "",
+                *cost_sentences(study),
+                "",
+                *said,
+            ]
+        )
+        return
+    found = columns(study)
+    shown = chosen(found, names, None if output.wide else width_of_terminal())
+    print_table(as_table(shown, f"{title}scored by {scored_by(dataset, study.run.judge)}"))
+    if is_sized(study.run.data) and (sized := list(reaches(study.run.frame))):
+        print_table(lengths_table(sized, study.run.labels))
+    left_out = [column.name for column in found if column not in shown]
+    more = [f"more columns with --wide: {', '.join(left_out)}"] if left_out and not names else []
+    said = [*language_notes(study.run.specs, dataset), *notes(study)]
+    say([*more, "", *sentences(study), "", *cost_sentences(study), "", *said])
+
+
+def _print_forecast(run: Run, as_json: bool, sheet: Mapping[str, Price]) -> None:
+    """Say what would be read; an engine that can be planned is not loaded, any other is timed."""
+    found = forecasts(run.specs, run.dataset)
+    gpu = machine_here() if any(isinstance(one.engine, Planned) for one in found) else None
+    if gpu is not None:
+        print_plans(found, gpu, as_json)
+        return
+    speeds = measure_speeds({one.reader: one.engine for one in found if one.engine and one.loads})
+    rows = [one.figures(speeds.get(one.reader)) for one in found]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    models = {reader.name: reader.models for reader in readers_of(list(run.specs), run.specs, run.labels)}
+    for row in rows:
+        if row["prompt_tokens"] is None:
+            say_line(f"{row['reader']}: {NOT_ESTIMATED}")
+            continue
+        price = sheet[models[row["reader"]][0]] if sheet and models[row["reader"]] else None
+        say(
+            [
+                f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "
+                f"({row['computed_tokens']:,} to compute) and {row['output_tokens']:,} new ones; "
+                f"at most about {clock(row['seconds'])} at the speed just measured"
+                + ("" if price is None else f"; at most ${_most(row, price):,.2f}, nothing cached")
+                + (f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else "")
+            ]
+        )
+
+
+def _most(row: Mapping[str, Any], price: Price) -> float:
+    """Dollars where every prompt token is paid in full."""
+    return price.of(Usage(prompt_tokens=row["prompt_tokens"], output_tokens=row["output_tokens"]))
