@@ -385,7 +385,8 @@ def _shares(answered: pl.DataFrame, arms: Sequence[ReaderInfo]) -> dict[str, flo
     counts: dict[str, int] = {arm.short: 0 for arm in arms}
     names = {arm.name: arm.short for arm in arms}
     for route, count in answered["route"].value_counts(sort=True).iter_rows():
-        name = names.get(route, route)
+        behind = route.rpartition("/")[2]
+        name = names.get(route, behind if behind in counts else route)
         counts[name] = counts.get(name, 0) + count
     total = answered.height
     return {name: count / total if total else 0.0 for name, count in counts.items()}

@@ -25,14 +25,14 @@ class BuyThenChoose(LearnedRouter):
     The first stage holds P(long alone is right), seen after the RAG answer, against the price of reading; the second
     is `learned-after-both`. At price 0 every long answer is bought. A RAG answer that failed is always asked again.
     Settings and details are those of `LearnedRouter`; where the long answer was bought they are the second stage's, and
-    `bought` says whether it was.
+    `bought` says whether it was, and `worth` is what the first stage held against the price.
 
     Attributes:
         chooser: The fit of the second stage. Its curve says where a `budget` leads.
         price: As there; at first the one that reads somewhat less than half of what long context alone reads.
     """
 
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     pays: ClassVar[Pays] = "all"
 
     fit: str = SHIPPED_AFTER_RAG
@@ -90,7 +90,7 @@ class BuyThenChoose(LearnedRouter):
         return [
             replace(
                 kept[i],
-                details={**kept[i].details, "bought": i in paid_for}
+                details={**kept[i].details, "bought": i in paid_for, "worth": choice.details["p_long"]}
                 | {name: choice.details[name] for name in ("price", "extra_tokens")},  # those of the purchase
             )
             for i, choice in enumerate(choices)

@@ -34,7 +34,7 @@ class Priced:
 
 def choose(scored: Scored, price: float) -> Mask:
     """Which questions are read whole at a price per 1,000 extra tokens, every token counted in full."""
-    return worth_it(scored.gains, scored.long_tokens - scored.rag_tokens, price)
+    return worth_it(scored.worth, scored.long_tokens - scored.rag_tokens, price)
 
 
 def priced(scored: Scored, price: float) -> Priced:
@@ -45,14 +45,14 @@ def priced(scored: Scored, price: float) -> Priced:
         price,
         float(whole.mean()),
         float((bought + np.where(whole, scored.long_tokens, 0.0)).mean()),
-        estimate(np.where(whole, scored.long, scored.rag), scored.documents),
+        estimate(np.where(whole, scored.kept, scored.rag), scored.documents),
     )
 
 
 def curve(scored: Scored) -> list[Priced]:
-    """From no price to one at which nothing is read whole."""
+    """From no price, or that of the run, to one at which nothing is read whole."""
     found = []
-    for price in PRICES:
+    for price in (scored.least, *(price for price in PRICES if price > scored.least)):
         found.append(priced(scored, price))
         if not found[-1].whole:
             break
@@ -96,7 +96,7 @@ def price_table(all_scored: Sequence[Scored]) -> Table:
         ("router", "of long context's tokens, at most", "price", "read whole", "prompt tokens", "accuracy"),
         rows,
         note="Price: points of accuracy asked of 1,000 extra tokens, every token counted in full, the lowest that keeps "
-        "to the budget. It is found on these very questions, which flatters it a little.",
+        "to the budget; of a router of two stages none below that of the run. It is found on these very questions, which flatters it a little.",
     )
 
 

@@ -7,7 +7,7 @@ from rlc.experiments.report.figures.calibration import calibration_plot, calibra
 from rlc.experiments.report.figures.pricing import price_plot, price_table
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.statistics.intervals import Difference
-from rlc.experiments.study.router_scores import scores
+from rlc.experiments.study.router_scores import Scored, scores
 from rlc.experiments.study.study import Routing, Study
 
 
@@ -16,6 +16,7 @@ def routing(study: Study) -> Section | None:
     if not study.routings:
         return None
     scored, silent = scores(study)
+    with_price = [one for one in scored if one.has_price]
     return Section(
         "routers",
         "Routers and the oracle",
@@ -26,8 +27,12 @@ def routing(study: Study) -> Section | None:
             "fitted on questions of this data (see What was compared) looks better here than it is, its curve and its "
             "calibration too.",
             *((_why_silent(silent),) if silent else ()),
+            *((why_no_price(scored),) if len(with_price) < len(scored) else ()),
         ),
-        plots=(price_plot(study, scored), calibration_plot(scored)) if scored else (),
+        plots=(
+            *((price_plot(study, with_price),) if with_price else ()),
+            *((calibration_plot(scored),) if scored else ()),
+        ),
         tables=(
             Table(
                 "Routers",
@@ -49,7 +54,8 @@ def routing(study: Study) -> Section | None:
                 "percent, regret being oracle minus router. Gap closed is the gain as a share of oracle minus better "
                 "arm: 0% is the better arm itself, below 0% worse than always taking it.",
             ),
-            *((price_table(scored), calibration_table(scored)) if scored else ()),
+            *((price_table(with_price),) if with_price else ()),
+            *((calibration_table(scored),) if scored else ()),
         ),
     )
 
@@ -58,6 +64,15 @@ def _why_silent(routers: Sequence[str]) -> str:
     return (
         f"No curve and no calibration for {', '.join(routers)}: it keeps no expected gain beside its answers, so there is "
         "nothing to hold against a price or against what was seen."
+    )
+
+
+def why_no_price(scored: Sequence[Scored]) -> str:
+    """Which routers no price can be tried on, and why."""
+    names = ", ".join(one.name for one in scored if not one.has_price)
+    return (
+        f"No curve for {names}: a router that always reads both answers has no price, and one of two stages that ran under an "
+        "earlier version did not keep what it held against its price; run the same command again."
     )
 
 

@@ -78,7 +78,7 @@ def reader(name, right, *, evidence=None, tokens=100, details=None, text="said",
             read,
             Usage(prompt_tokens=tokens),
             error="EngineError: it broke" if verdict is None else None,
-            details={"expected_gain": details(i)} if details else {},
+            details=details(i) if details else {},
         )
         score = Score(correct=verdict, reason="words", f1=float(bool(verdict)), abstained=abstained)
         found.append(row(name, example, answer, score if verdict is not None else Score()))
@@ -210,6 +210,8 @@ SCORED = Scored(
     long_tokens=np.full(4, 1100.0),
     documents=["a", "b", "c", "d"],
     pays_both=False,
+    worth=np.array([0.5, 0.2, -0.1, -0.3]),
+    kept=np.array([1.0, 1.0, 0.0, 0.0]),
 )
 
 
@@ -228,6 +230,41 @@ def test_a_price_by_hand():
     assert [row[4].text for row in rows] == ["100", "600"]
 
 
+def test_a_price_of_two_stages_by_hand():
+    """It ran at 0.1: the first two were bought, of the second it kept the RAG answer; below 0.1 nobody knows."""
+    staged = replace(
+        SCORED,
+        worth=np.array([0.4, 0.2, 0.0, 0.0]),
+        kept=np.array([1.0, 1.0, 0.0, 0.0]),
+        least=0.1,
+        pays_both=True,
+    )
+    at = curve(staged)
+    assert at[0].price == 0.1
+    assert (at[0].whole, at[0].tokens, at[0].accuracy.value) == (0.5, 650.0, 1.0)
+    assert priced(staged, 0.3).whole == 0.25
+
+
+def test_what_two_stages_kept_is_read_off_their_details():
+    """The router buys the first ten, and keeps what is right of both; long is right on the first five."""
+
+    def details(i):
+        return {"expected_gain": 0.2, "bought": i < 10, "worth": 0.5 if i < 10 else 0.0, "price": 0.01}
+
+    arms = (reader("rag", lambda i: i >= 5), reader("long", lambda i: i < 5, tokens=1000))
+    given = study(*arms, reader("auto", lambda i: True, details=details))
+    [scored], _ = scores(given)
+    assert (scored.least, scored.has_price) == (0.01, True)
+    assert priced(scored, 0.01).whole == 0.5
+    assert priced(scored, 0.01).accuracy.value == given.overall["auto"].value == 1.0
+    assert scored.long[:10].tolist() == [1.0] * 5 + [0.0] * 5
+
+    older = study(*arms, reader("auto", lambda i: True, details=lambda i: {**details(i), "worth": None}))
+    section = routing(older)
+    assert [plot.name for plot in section.plots] == ["router-calibration"]
+    assert "run the same command again" in section.texts[-1]
+
+
 def test_calibration_by_hand():
     found = calibrated(SCORED)
     assert [(one.predicted, one.seen.value) for one in found] == [
@@ -242,7 +279,7 @@ def test_calibration_by_hand():
 
 def test_scores_come_from_the_routers_details():
     def gain(i):
-        return 0.1 if i < 10 else -0.1
+        return {"expected_gain": 0.1 if i < 10 else -0.1}
 
     arms = (reader("rag", lambda i: True), reader("long", lambda i: i < 10, tokens=1000))
     given = study(*arms, reader("auto", lambda i: None if i == 3 else True, details=gain))
@@ -254,6 +291,18 @@ def test_scores_come_from_the_routers_details():
     section = routing(given)
     assert section is not None
     assert [plot.name for plot in section.plots] == ["router-price", "router-calibration"]
+
+
+def test_routers_of_which_none_is_told_apart_are_told_in_a_sentence():
+    specs, parts = {}, []
+    for model in ("m1", "m2"):
+        rag, long = ({**spec, "llm": {"use": "hf", "model": model}} for spec in (RAG, LONG))
+        specs |= {f"{model}/rag": rag, f"{model}/long": long}
+        specs[f"{model}/auto"] = {"use": "learned", "rag": rag, "long": long}
+        parts += [reader(f"{model}/{one}", lambda i: i % 2 == 0) for one in ("rag", "long", "auto")]
+    run = StoredRun(Path("a-run"), to_frame([one for part in parts for one in part]), specs)
+    told = sentences(make_study(run))[2]
+    assert "ahead for none, behind for none, and not told apart for 2 (m1, m2)." in told
 
 
 def test_a_router_without_scores_is_named():

@@ -215,6 +215,8 @@ def test_what_is_bought_is_what_it_may_pay_for(examples):
     whole = LearnedAfterBothRouter(Arm("rag"), Arm("long"), reader="gpt-4o")(examples)
     bought = BuyThenChoose(Arm("rag"), Arm("long"), **free)(examples)
     assert [a.details["bought"] for a in bought] == [True, True], "nothing costs anything"
+    first = LearnedAfterRagRouter(Arm("rag"), Arm("long"), reader="gpt-4o")(examples)
+    assert [a.details["worth"] for a in bought] == [a.details["p_long"] for a in first]
     assert [(a.route, a.usage) for a in bought] == [(a.route, a.usage) for a in whole]
     long = Arm("long")
     kept = BuyThenChoose(Arm("rag"), long, **dear)(examples)
