@@ -13,6 +13,7 @@ DATA = (
     "data/sample/datasets/query",
     "experiments/recipes/default.toml",
     "experiments/scorers/rule_fit.json",
+    "experiments/view/templates/view.js",
     "pipeline/routers/lara-1.json",
     "retrievers/prune/weights/provence-mini.safetensors",
 )

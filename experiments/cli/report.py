@@ -16,6 +16,13 @@ from rlc.experiments.cli.options import EVIDENCE_ROOT, OUT, QUESTION, RUN
     help="A price sheet: TOML or JSON, dollars per million tokens by model.",
 )
 @EVIDENCE_ROOT
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "latex", "csv", "markdown"]),
+    default="html",
+    help="The report, or on stdout the paper's table alone.",
+)
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), help="Write here, not into the run.")
 @click.option(
     "--study",
@@ -29,10 +36,19 @@ def report(
     out: Path,
     prices: Path | None,
     data_root: Path | None,
+    form: str,
     to: Path | None,
     studies: tuple[Path, ...],
 ) -> None:
-    """Write the report of RUN (a run's folder, or its name): HTML, Markdown and plots."""
+    """Write the report of RUN (a run's folder, or its name): HTML, Markdown and plots; or print the paper's table."""
+    if form != "html":
+        from rlc.experiments.report.tables import FORMATS, paper_table
+        from rlc.experiments.runs.stored import open_run
+        from rlc.experiments.study.study import make_study
+
+        _, write, _ = FORMATS[form]
+        click.echo(write(paper_table(make_study(open_run(run, out)))), nl=False)
+        return
     from rlc.experiments.report.pages.run import write_report
 
     click.echo(write_report(run, out, prices, data_root, to, studies))

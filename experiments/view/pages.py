@@ -21,7 +21,7 @@ from rlc.experiments.report.sections.failures import failures
 from rlc.experiments.report.sections.frontier import frontier
 from rlc.experiments.report.sections.origin import origin
 from rlc.experiments.report.sections.retrieved import retrieved
-from rlc.experiments.report.sections.routing import routing
+from rlc.experiments.report.sections.routing import routing, why_no_price
 from rlc.experiments.report.sections.slices import by_groups, slices
 from rlc.experiments.report.tables import FORMATS, paper_table
 from rlc.experiments.runs.hand import WORDS, ByHand, read_verdicts
@@ -278,7 +278,8 @@ def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
 
 def router_page(shelf: Shelf, run: Listed, address: Address) -> Values:
     """What each router would have done at this price, within this budget."""
-    scored, silent = shelf.made(run, "scores", scores, documents=False)
+    found, _ = shelf.made(run, "scores", scores, documents=False)
+    scored = [one for one in found if one.has_price]
     known = [one.name for one in scored]
     router = address.get("router", "") if address.get("router") in known else known[0] if known else ""
     step = _step(address.get("price", ""), len(PRICES), 0)
@@ -287,7 +288,7 @@ def router_page(shelf: Shelf, run: Listed, address: Address) -> Values:
     values = {
         **_head(shelf, run, "what-if"),
         "routers": known,
-        "silent": silent,
+        "why": why_no_price(found) if len(scored) < len(found) else "",
         "router": router,
         "step": step,
         "steps": len(PRICES) - 1,

@@ -28,7 +28,7 @@ class WhatIf:
 
 def what_if(scored: Scored, price: float = 0.0, budget: float = 1.0) -> WhatIf:
     """The router at a price per 1,000 extra tokens, or at the lowest higher one that keeps within a share of long context's tokens."""
-    full = float(scored.long_tokens.mean())
+    full, price = float(scored.long_tokens.mean()), max(price, scored.least)
     asked = [priced(scored, price), *(one for one in curve(scored) if one.price > price)]
     found = next((one for one in asked if one.tokens <= budget * full), asked[-1])
     return WhatIf(

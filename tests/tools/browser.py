@@ -57,10 +57,10 @@ class Page:
         self.comes(*texts)
 
     def comes(self, *texts):
-        """Wait until the page shows these texts."""
+        """Wait until the page is there whole and shows these texts."""
 
         def missing():
-            shown = self.run("document.body ? document.body.innerText : ''") or ""
+            shown = self.run("document.readyState === 'complete' ? document.body.innerText : ''") or ""
             return [text for text in texts if text not in shown]
 
         until(lambda: not missing(), f"{self.run('location.href')} without {missing()}")

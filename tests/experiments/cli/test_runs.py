@@ -2,6 +2,7 @@
 
 from rlc.experiments.cli.runs import line
 from rlc.experiments.runs.listing import read_listed
+from rlc.experiments.view.app import listen
 
 COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track")
 
@@ -24,3 +25,20 @@ def test_runs_are_listed_with_what_was_right(shell, tmp_path):
 def test_a_broken_run_is_named(tmp_path):
     (tmp_path / "summary.json").write_text("{")
     assert "cannot be read" in line(read_listed(tmp_path))
+
+
+def test_the_papers_table_is_printed_in_every_format(shell):
+    shell(*COMPARE, "--name", "first")
+    assert r"rag & 50.0\% (" in shell("report", "first", "--format", "latex").stdout
+    assert shell("report", "first", "--format", "csv").stdout.startswith("reader,all,all: detail\nrag,50.0%,")
+    assert shell("report", "first", "--format", "markdown").stdout.startswith(
+        "| reader | all |\n| --- | ---: |\n"
+    )
+
+
+def test_a_port_that_is_taken_is_told_and_runs_that_are_not_there_are_named(shell):
+    with listen(0) as place:
+        taken = place.getsockname()[1]
+        told = shell("view", "--no-browser", "--port", taken, code=2).stderr
+    assert f"port {taken} cannot be had" in told
+    assert "no run 'x'" in shell("view", "x", "--no-browser", code=2).stderr
