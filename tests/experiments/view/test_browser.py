@@ -5,8 +5,8 @@ import threading
 import pytest
 import uvicorn
 
+from rlc.experiments.runs.hand import FILE, ByHand, read_verdicts
 from rlc.experiments.view.app import listen, make_app
-from rlc.experiments.view.hand import FILE, ByHand, read_verdicts
 
 pytestmark = pytest.mark.slow
 
