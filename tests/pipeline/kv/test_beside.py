@@ -12,6 +12,7 @@ from rlc.pipeline.kv.base import Scored
 from rlc.pipeline.kv.duo_attention import DuoAttention
 from rlc.pipeline.kv.engine import KvLLM
 from rlc.pipeline.kv.support.beside import Beside
+from rlc.pipeline.llms.support import folded_attention as folded_module
 from rlc.pipeline.llms.support.folded_attention import folded_attention
 
 DOCUMENT = "The cat saw the other theme. Nobody knows the weather there. " * 4
@@ -120,8 +121,11 @@ def test_what_fails_together_is_done_apart_and_what_fails_alone_fails_alone(engi
 
 
 @pytest.mark.parametrize("queries", [1, 3, 40])
-def test_a_mask_by_key_heads_holds_for_the_query_heads_that_share_them(queries):
-    """Whether folded (few queries) or with keys repeated (many)."""
+@pytest.mark.parametrize("cuda", [False, True])
+def test_a_mask_by_key_heads_holds_for_the_query_heads_that_share_them(queries, cuda, monkeypatch):
+    """Whether folded (few queries) or with keys repeated (many), by the kernels of the processor and those taken on CUDA."""
+    kernels = folded_module._few_queries
+    monkeypatch.setattr(folded_module, "_few_queries", lambda _: kernels(SimpleNamespace(is_cuda=cuda)))
     generator = torch.Generator().manual_seed(0)
     query, key, value = (
         torch.randn(1, heads, length, 4, generator=generator)
