@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from langchain_core.documents import Document
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rlc.retrievers.base import Where, search, text_of
 from rlc.retrievers.bm25 import BM25Retriever
@@ -33,6 +33,16 @@ class RM3Retriever(NestedRetriever):
     feedback: int = Field(default=10, ge=1)
     terms: int = Field(default=10, ge=1)
     original: float = Field(default=0.5, ge=0, le=1)
+
+    @field_validator("retriever", mode="before")
+    @classmethod
+    def _has_terms(cls, retriever: object) -> object:
+        if not isinstance(retriever, BM25Retriever):
+            raise ValueError(  # noqa: TRY004 - what pydantic reports as a bad field
+                f"feedback adds terms to a search by BM25, got {type(retriever).__name__}: name bm25, with its settings, "
+                "and mix the two in a hybrid"
+            )
+        return retriever
 
     def search(
         self, queries: Sequence[str], k: int | None = None, where: Where | None = None

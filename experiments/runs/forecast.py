@@ -17,7 +17,7 @@ from rlc.chunkers.base import Chunker
 from rlc.data.errors import DataError, UnsupportedError
 from rlc.data.loads import Foreseeable, PromptLoad
 from rlc.data.plain import parse_json
-from rlc.data.protocols import LLM, Floats, Prompt, TokenEmbeddings, together
+from rlc.data.protocols import LLM, Prompt, together
 from rlc.data.records import Dataset, Example, Usage
 from rlc.data.spec import Builder, Finish, Spec, fingerprint
 from rlc.data.tokens import ApproximateTokenizer
@@ -147,7 +147,7 @@ class UnloadedEncoder:
     name, dimension, window, pooling = "unloaded", 1, 512, "mean"
     tokenizer = ApproximateTokenizer()
 
-    def encode_documents(self, texts: Sequence[str]) -> Floats:
+    def encode_documents(self, texts: Sequence[str]) -> Any:  # noqa: ANN401 - as any encoder's
         """Refuse to embed: a forecast loads no encoder.
 
         Raises:
@@ -155,16 +155,9 @@ class UnloadedEncoder:
         """
         raise UnsupportedError(f"a forecast has no vectors, and {len(texts)} texts were to have some")
 
-    def encode_queries(self, texts: Sequence[str]) -> Floats:
-        return self.encode_documents(texts)
-
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenEmbeddings]:
-        """Refuse to embed, as for documents.
-
-        Raises:
-            UnsupportedError: always.
-        """
-        raise UnsupportedError(f"a forecast has no vectors, and {len(texts)} texts were to have some")
+    encode_queries = encode_tokens = encode_documents
+    encode_document_tokens = encode_query_tokens = encode_documents  # of a multi-vector encoder
+    weigh_documents = weigh_queries = encode_documents  # of a sparse one
 
 
 def _unloaded(finish: Finish) -> Finish:

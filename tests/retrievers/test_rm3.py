@@ -103,7 +103,7 @@ def test_bad_settings(settings, message):
 
 
 def test_only_bm25_feeds_back():
-    with pytest.raises(ValueError, match="BM25Retriever"):
+    with pytest.raises(ValueError, match="to a search by BM25, got RM3Retriever: name bm25"):
         RM3Retriever.from_documents(
             documents(),
             retriever=lambda given: RM3Retriever.from_documents(

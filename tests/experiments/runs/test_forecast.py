@@ -148,8 +148,9 @@ def test_no_encoder_is_loaded(dataset, retriever):
         "retriever": {"use": retriever, "encoder": "./nowhere"},
         "llm": {"use": "scripted", "answers": {"": "yes"}},
     }
-    [found] = forecasts(Recipe({"rag": rag}).completed(), dataset, weightless(10**6))
-    assert found.loads
+    reranked = {**rag, "steps": [{"use": "colbert", "encoder": "./nowhere"}]}
+    specs = Recipe({"rag": rag, "reranked": reranked}).completed()
+    assert all(found.loads for found in forecasts(specs, dataset, weightless(10**6)))
 
 
 def test_a_reader_that_cannot_say_is_listed(run, monkeypatch):
