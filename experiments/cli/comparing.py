@@ -1,7 +1,7 @@
 """What `rlc compare` does: readers of a recipe on the questions of a data set, and what they found, told."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +26,14 @@ from rlc.experiments.cli.notes import notes
 from rlc.experiments.cli.options import Arms, Judging, Output, Questions
 from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
 from rlc.experiments.cli.words import say, say_line, tell, width_of_terminal
+from rlc.experiments.judges.support.naming import label_of, model_of
 from rlc.experiments.metrics.cost import Price, read_prices
 from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import by_model, sentences
 from rlc.experiments.report.terminal import table_of
 from rlc.experiments.runs.compare import Execution, carry_out
 from rlc.experiments.runs.forecast import forecasts, measure_speeds
+from rlc.experiments.runs.judge_forecast import judge_forecast
 from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.naming import give_name
 from rlc.experiments.runs.progress import clock
@@ -156,12 +158,18 @@ def _check_prices(run: Run, sheet: Mapping[str, Price]) -> None:
     """Refuse a sheet that lacks a model before anything is asked, not after."""
     if not sheet:
         return
-    for reader in readers_of(list(run.specs), run.specs, run.labels):
-        for model in reader.models:
-            if model not in sheet:
-                raise UsageError(
-                    f"{unknown('price for model', model, sheet)}; add it to the file of --prices"
-                )
+    for model in [model for models in _paid(run).values() for model in models]:
+        if model not in sheet:
+            raise UsageError(f"{unknown('price for model', model, sheet)}; add it to the file of --prices")
+
+
+def _paid(run: Run) -> dict[str, Sequence[str]]:
+    """Whose tokens are paid for: the models of every reader and of the judge, by what they are called."""
+    readers = readers_of(list(run.specs), run.specs, run.labels)
+    paid: dict[str, Sequence[str]] = {reader.name: reader.models for reader in readers}
+    if run.judge and (model := model_of(run.judge)):
+        paid[label_of(run.judge)] = [model]
+    return paid
 
 
 def _warn_of_price(arms: Arms, study: Study) -> None:
@@ -232,6 +240,7 @@ def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
 def _print_forecast(run: Run, as_json: bool, sheet: Mapping[str, Price]) -> None:
     """Say what would be read; an engine that can be planned is not loaded, any other is timed."""
     found = forecasts(run.specs, run.dataset)
+    found += judge_forecast(run, found)
     gpu = machine_here() if any(isinstance(one.engine, Planned) for one in found) else None
     if gpu is not None:
         print_plans(found, gpu, as_json)
@@ -241,7 +250,7 @@ def _print_forecast(run: Run, as_json: bool, sheet: Mapping[str, Price]) -> None
     if as_json:
         click.echo(json.dumps(rows))
         return
-    models = {reader.name: reader.models for reader in readers_of(list(run.specs), run.specs, run.labels)}
+    models = _paid(run)
     for row in rows:
         if row["prompt_tokens"] is None:
             say_line(f"{row['reader']}: {NOT_ESTIMATED}")

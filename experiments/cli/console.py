@@ -160,7 +160,7 @@ def print_table(table: Table) -> None:
 
 def tell_standing(standing: Standing, labels: Mapping[str, str], *, judged_later: bool = False) -> None:
     """Show on stderr, in at most 80 columns, how a comparison stands while it goes on."""
-    later = ", by the rules: the judge comes last" if judged_later else ""
+    later = ", judged by the rules so far" if judged_later else ""
     table = Table(
         title=f"provisional: {standing.documents:,} of {standing.of:,} documents{later}",
         title_justify="left",

@@ -1,7 +1,7 @@
 """`rlc judge`: how far the judge can be trusted."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +128,70 @@ def llm(
         f"with the rule judge: kappa {'-' if found.kappa is None else f'{found.kappa:.2f}'}, "
         f"same verdict on {100 * found.agreement:.1f}% of {found.n}; {found.left_out} left out"
     )
+
+
+@judge.command()
+@RUN
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The CSV file to write.",
+)
+@click.option("--count", type=click.IntRange(min=1), default=60, show_default=True, help="Answers to judge.")
+@click.option("--seed", default=0, help="Seed of the draw.")
+@OUT
+def sheet(run: str, to: Path, count: int, seed: int, out: Path) -> None:
+    """Draw answers of RUN for a person to judge, as a CSV file: fill in the column right with yes, no or unsure."""
+    from rlc.experiments.runs.kept import write_whole
+    from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.study.sheet import as_csv
+    from rlc.experiments.study.sheet import sheet as drawn
+
+    table = drawn(open_run(run, out), count, seed)
+    write_whole(to, as_csv(table))
+    questions = table["example_id"].n_unique()
+    say_line(f"{table.height} answers to {questions} questions: {to}")
+    say_line(f"fill in the column right (yes, no, unsure), then: rlc judge calibrate {run} --human {to}")
+
+
+@judge.command()
+@RUN
+@click.option(
+    "--human",
+    metavar="FILE|mlflow",
+    help="Human verdicts: a CSV file with the columns example_id, reader, right, note, or the feedback that people gave in "
+    "MLflow.  [default: those that were kept beside the run, as by rlc view]",
+)
+@OUT
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def calibrate(run: str, human: str | None, out: Path, as_json: bool) -> None:
+    """Hold the judges of RUN against human verdicts, and correct its accuracies for the judge's errors."""
+    from rlc.experiments.cli.console import print_table
+    from rlc.experiments.cli.words import say
+    from rlc.experiments.report.sections.judged import corrected_table
+    from rlc.experiments.report.terminal import table_of
+    from rlc.experiments.runs.hand import keep_verdicts, read_sheet
+    from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.study.calibration import calibration, corrected_rows, trust_sentences
+    from rlc.experiments.study.study import make_study
+
+    stored = open_run(run, out)
+    if human == "mlflow":
+        from rlc.experiments.tracking.feedback import human_feedback
+
+        keep_verdicts(stored.folder, human_feedback(stored, out))
+    elif human is not None:
+        keep_verdicts(stored.folder, read_sheet(Path(human)))
+    found = calibration(make_study(stored))
+    if found is None or not found.verdicts:
+        raise UsageError(
+            f"there are no human verdicts on the answers of {stored.folder.name}: draw some with rlc judge sheet, fill them "
+            "in, and give them with --human FILE"
+        )
+    if as_json:
+        click.echo(json.dumps({**asdict(replace(found, corrected=[])), "corrected": corrected_rows(found)}))
+        return
+    if (table := corrected_table(found)).rows:
+        print_table(table_of(table))
+    say([*trust_sentences(found), f"kept beside the run, for its report: rlc report {stored.folder}"])

@@ -14,7 +14,7 @@ FAILURES = 5  # kinds that are shown; the report has all
 def notes(study: Study) -> list[str]:
     """Sentences, the most general first, and where everything lies."""
     run = study.run
-    lines = [*judge_sentences(run), *_aliases(run), *scopes(run.specs), *caveats(study), *silences(study)]
+    lines = [*judge_sentences(study), *_aliases(run), *scopes(run.specs), *caveats(study), *silences(study)]
     for summary in study.summaries:
         spec = run.specs[summary["reader"]]
         if summary["cut_answers"] and "overflow" in spec:

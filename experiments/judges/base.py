@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from rlc.data.errors import UsageError
 from rlc.data.prompt_files import ENGLISH, PromptFile, PromptTexts, read_prompts
@@ -43,6 +43,13 @@ class Case:
     read: str = ""
     rival: str = ""
     facts: tuple[str, ...] = ()
+
+
+class Bounds(NamedTuple):
+    """The most tokens of an arm's answer to a question, and of what it reads for it."""
+
+    answer: int
+    read: int
 
 
 @runtime_checkable
@@ -116,6 +123,17 @@ class ModelJudge(ABC):
     @abstractmethod
     def grade(self, case: Case, replies: Sequence[str]) -> tuple[float | None, str]:
         """Read the replies, thoughts left out: a figure in [0, 1] and its reason; None where they cannot be read."""
+
+    def loads(self, example: Example, arms: Sequence[Bounds]) -> list[int]:
+        """The tokens of the prompts about the arms' answers to a question, at most, before there are any.
+
+        Each is a prompt about an empty answer, and what the answer and the text that was read may add to it.
+        """
+        empty = self._tokens(Case(example, Answer("", "")))
+        return [empty + arm.answer + arm.read * self.reads for arm in arms]
+
+    def _tokens(self, case: Case) -> int:
+        return sum(map(self.llm.count, self.prompts(case)))
 
     def settled(self, case: Case) -> Verdict | None:
         """The verdict that needs no model, if there is one."""

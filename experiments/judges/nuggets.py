@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import ClassVar
 
 from rlc.data.protocols import Prompt
-from rlc.data.records import Answer
-from rlc.experiments.judges.base import UNPARSED, Case, ModelJudge, neutralise, reference_of
+from rlc.data.records import Answer, Example
+from rlc.experiments.judges.base import UNPARSED, Bounds, Case, ModelJudge, neutralise, reference_of
 from rlc.experiments.scorers.rule import Verdict
 
 FACTS = "facts"  # where they stand in the verdict's source, as JSON
@@ -76,6 +76,11 @@ class Nuggets(ModelJudge):
     def first(self) -> FactList:
         """What must be asked once a question before any answer is judged."""
         return FactList(self.llm, self.prompt, self.max_tokens, self.allow_self)
+
+    def loads(self, example: Example, arms: Sequence[Bounds]) -> list[int]:
+        """The list of facts, then every answer beside a list of the greatest length."""
+        listing = self.first.loads(example, [Bounds(0, 0)])
+        return [*listing, *(tokens + self.max_tokens for tokens in super().loads(example, arms))]
 
     def prompts(self, case: Case) -> list[Prompt]:
         """One prompt an answer, with the facts numbered from 1."""

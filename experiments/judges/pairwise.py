@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import ClassVar
 
 from rlc.data.protocols import Prompt
-from rlc.experiments.judges.base import UNPARSED, Case, ModelJudge, neutralise, reference_of, word_of
+from rlc.data.records import Answer, Example
+from rlc.experiments.judges.base import UNPARSED, Bounds, Case, ModelJudge, neutralise, reference_of, word_of
 from rlc.experiments.scorers.rule import Verdict
 
 WON, LOST, TIE = 1.0, 0.0, 0.5
@@ -34,6 +36,12 @@ class Pairwise(ModelJudge):
     }
     prefers: ClassVar[bool] = True
     needs_gold: ClassVar[bool] = False
+
+    def loads(self, example: Example, arms: Sequence[Bounds]) -> list[int]:
+        """Two prompts a pair of arms, each with both answers."""
+        empty = self.llm.count(self.prompts(Case(example, Answer("", "")))[0])
+        pairs = combinations(arms, 2)
+        return [empty + one.answer + other.answer for one, other in pairs for _ in range(2)]
 
     def settled(self, case: Case) -> Verdict | None:
         """Equal answers are as good as each other."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from rlc.experiments.metrics.amortised import Costs, break_even
 from rlc.experiments.statistics.ceiling import better_arm, oracle_outcomes
+from rlc.experiments.statistics.corrected import corrected_mean, kappa_estimate
 from rlc.experiments.statistics.intervals import Estimate, difference, estimate, ratio
 from rlc.experiments.statistics.resample import Floats, tabulate
 from rlc.experiments.statistics.selection import chosen_elsewhere
@@ -23,6 +24,11 @@ from rlc.experiments.statistics.selection import chosen_elsewhere
 WORLD = 300
 SETTINGS = 12  # of a sweep
 SPREAD = 0.8  # of the documents' difficulty, in logits
+HUMAN = 40  # answers that a human saw
+SENSITIVE, LENIENT = (
+    2.2,
+    -2.2,
+)  # in logits: a judge that is wrong on a tenth of the right answers, and of the wrong ones
 Limits = tuple[float | None, float | None]
 """Low and high; None where the interval is left out."""
 
@@ -74,7 +80,8 @@ LAYOUTS: Mapping[str, Sequence[Cell]] = {
 class Draw:
     """One run: outcomes of two arms and a router, prompt tokens, and whether a document is new, by question.
 
-    `settings` are equally good ones, [SETTINGS, questions]: that one of them comes out best is luck alone.
+    `settings` are equally good ones, [SETTINGS, questions]: that one of them comes out best is luck alone. `judged` is
+    what a judge with errors makes of the RAG arm's outcomes, `human` those that a human saw, None elsewhere.
     """
 
     rag: Floats
@@ -85,6 +92,8 @@ class Draw:
     settings: Floats
     documents: list[str]
     cells: list[tuple[str, str, str]]
+    judged: Floats
+    human: list[float | None]
 
 
 def draw(layout: Sequence[Cell], rng: np.random.Generator, times: int = 1) -> Draw:
@@ -107,6 +116,11 @@ def draw(layout: Sequence[Cell], rng: np.random.Generator, times: int = 1) -> Dr
     base = np.array([level for *_, level, _ in rows]) + shared + rng.normal(0, 1, len(rows))
     rag, long = (_happens(base + shift, rng) for shift in (0.0, 0.3 + 0.5 * apart))
     knows = rng.random(len(rows)) < 0.6
+    [judge] = rng.spawn(1)
+    judged = np.where(
+        rag == 1, _happens(np.full(len(rows), SENSITIVE), judge), _happens(np.full(len(rows), LENIENT), judge)
+    )
+    shown = set(judge.permutation(len(rows))[:HUMAN].tolist())
     router = np.where(knows, np.maximum(rag, long), np.minimum(rag, long))
     return Draw(
         rag,
@@ -117,6 +131,8 @@ def draw(layout: Sequence[Cell], rng: np.random.Generator, times: int = 1) -> Dr
         settings=np.stack([_happens(base, rng) for _ in range(SETTINGS)]),
         documents=documents,
         cells=[(task, group, name) for task, group, name, _, _ in rows],
+        judged=judged,
+        human=[float(right) if i in shown else None for i, right in enumerate(rag)],
     )
 
 
@@ -149,6 +165,11 @@ def _load(costs: Costs) -> float:
 def _meeting(one: Draw) -> Limits:
     found = break_even(*_break_even_costs(one))
     return found.low, found.high
+
+
+def _kappa(one: Draw) -> Limits:
+    seen = [i for i, right in enumerate(one.human) if right is not None]
+    return _limits(kappa_estimate(one.rag[seen], one.judged[seen], [one.documents[i] for i in seen]))
 
 
 def _gained(one: Draw) -> Floats:
@@ -210,6 +231,12 @@ STATISTICS: Mapping[str, Statistic] = {
         lambda d: float(d.settings.mean()),
     ),
     "break-even": Statistic(_meeting, _crossing),
+    f"accuracy corrected by {HUMAN} human verdicts": Statistic(
+        lambda d: _limits(corrected_mean(d.judged, d.human, d.documents)), lambda d: float(d.rag.mean())
+    ),
+    f"kappa with {HUMAN} human verdicts": Statistic(
+        _kappa, lambda d: kappa_estimate(d.rag, d.judged, d.documents).value or 0.0
+    ),
 }
 
 

@@ -22,7 +22,7 @@ from rlc.experiments.runs.judged import Findings, RunJudge
 from rlc.experiments.runs.kept import held
 from rlc.experiments.runs.lanes import Reading, answer_in_lanes
 from rlc.experiments.runs.loop import Schedule, answer_in_turn, document_schedule
-from rlc.experiments.runs.progress import Progress
+from rlc.experiments.runs.progress import Lines, Progress
 from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.rounds import OnRound, in_rounds
 from rlc.experiments.runs.run import Run, plan_run
@@ -170,7 +170,7 @@ def _execute(run: Run, how: Execution) -> int:
 
 def _judge(judge: RunJudge, store: Store, how: Execution, frames: Iterable[pl.DataFrame]) -> Findings:
     """Let the judge look at all answers, in the lanes that gave them."""
-    return judge.find(frames, store, how.lanes, resume=how.resume)
+    return judge.find(frames, store, how.lanes, resume=how.resume, on_batch=Lines("verdicts"))
 
 
 def check_engines(run: Run, engines: Engines, missing: Mapping[str, frozenset[str]]) -> None:

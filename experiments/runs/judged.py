@@ -112,7 +112,7 @@ class RunJudge:
         lanes: Lanes,
         *,
         resume: bool = True,
-        on_batch: OnBatch = lambda _: None,
+        on_batch: OnBatch = lambda *_: None,
     ) -> Findings:
         """Judge all rows that hold an answer; equal answers from equal texts are one case, and asked about once.
 

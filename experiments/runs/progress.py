@@ -107,6 +107,24 @@ class Progress:
             self._stream.flush()
 
 
+class Lines:
+    """Tells of a count on stderr, a line now and then, with the time left at the pace so far; `what` is counted."""
+
+    def __init__(self, what: str, stream: TextIO | None = None) -> None:
+        self._what = what
+        self._stream = stream or sys.stderr
+        self._began = self._told = time.monotonic()
+
+    def __call__(self, done: int, of: int) -> None:
+        """So many are there, of so many."""
+        now = time.monotonic()
+        if now - self._told >= LINE_EVERY or done == of:
+            self._told = now
+            left = (now - self._began) * (of - done) / done
+            self._stream.write(f"{done:,}/{of:,} {self._what}, {clock(left)} left\n")
+            self._stream.flush()
+
+
 def clock(seconds: float | None) -> str:
     """Write seconds as people do: 45 s, or 3 min 05 s."""
     if seconds is None:

@@ -1,14 +1,19 @@
 """A run's judge beside the rules: where both have a verdict, how often it is the same, and what the judge left open."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 
+from rlc.data.records import Usage
 from rlc.experiments.judges.base import NOT_JUDGED, RIGHT_FROM
+from rlc.experiments.judges.support.naming import model_of
+from rlc.experiments.metrics.cost import Price
 from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import tasks_of
 from rlc.experiments.statistics.agreement import Kappa, kappa
+from rlc.experiments.study.study import Study
 
 ALL = "all"
 
@@ -34,16 +39,14 @@ def left_open(run: StoredRun) -> dict[str, int]:
     return dict(failed.sort(["len", "note"], descending=[True, False]).iter_rows())
 
 
-def judge_sentences(run: StoredRun) -> Iterator[str]:
+def judge_sentences(study: Study) -> Iterator[str]:
     """What must be said of a run's judge; nothing where the rules or a data set's measures fill the table."""
-    told: Mapping[str, object] = run.provenance.get(JUDGED_BY, {})
+    run = study.run
+    told: Mapping[str, Any] = run.provenance.get(JUDGED_BY, {})
     if not told:
         return
     agreement = beside_rules(run).get(ALL)
-    spent = f" for {told['prompt_tokens']:,} tokens read and {told['output_tokens']:,} written" * bool(
-        told["calls"]
-    )
-    judged = f"{run.judge} judged {told['judged']:,} answers{spent}"
+    judged = f"{run.judge} judged {told['judged']:,} answers{_spent(told, study.prices)}"
     if agreement is None:
         yield f"{judged}; the rules judged none of them."
     else:
@@ -54,3 +57,13 @@ def judge_sentences(run: StoredRun) -> Iterator[str]:
         yield (
             f"{sum(open_.values()):,} answers were not judged and are in no mean; the same command asks again: {first}"
         )
+
+
+def _spent(told: Mapping[str, Any], prices: Mapping[str, Price]) -> str:
+    """What a model's verdicts cost, those of earlier runs with them; nothing of a function's."""
+    if not told["calls"]:
+        return ""
+    usage = Usage(prompt_tokens=told["prompt_tokens"], output_tokens=told["output_tokens"])
+    price = prices.get(model_of(told["spec"]))
+    money = "" if price is None else f", ${price.of(usage):,.2f}, which are no reader's"
+    return f" for {usage.prompt_tokens:,} tokens read and {usage.output_tokens:,} written{money}"

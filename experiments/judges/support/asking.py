@@ -19,7 +19,8 @@ BATCH = 32  # answers judged between two writes; a kill loses at most so many
 FAILURES = (NOT_JUDGED, UNPARSED)
 
 Keyed = tuple[str, Case]
-OnBatch = Callable[[Sequence[Verdict]], None]
+OnBatch = Callable[[int, int], None]
+"""Told how many of the missing verdicts are there, and how many there are to be."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def verdicts_of(
     lanes: Lanes,
     *,
     resume: bool = True,
-    on_batch: OnBatch = lambda _: None,
+    on_batch: OnBatch = lambda *_: None,
 ) -> dict[str, Verdict]:
     """A verdict for every case, by its key: what is stored is not asked for, and a new one is stored as it comes.
 
@@ -78,11 +79,13 @@ def verdicts_of(
     missing.sort(
         key=lambda keyed: keyed[1].example.document_id
     )  # what is read is a prompt's shared beginning
+    done = 0
     for batch, verdicts in judged(missing, work, lanes):
         fresh = dict(zip((key for key, _ in batch), verdicts, strict=True))
         store.put({key: _kept(one) for key, one in fresh.items() if one.reason not in FAILURES})
         known |= fresh
-        on_batch(verdicts)
+        done += len(batch)
+        on_batch(done, len(missing))
     return known
 
 

@@ -107,7 +107,12 @@ def label_of(spec: Spec) -> str:
     """
     if spec["use"] == "function":
         return str(spec["function"])
-    llm = spec["llm"]
     own = str(spec["prompt"]).endswith(".toml")
     asked = Path(spec["prompt"]).name if own else str(spec["use"])
-    return f"{llm.get('model') or llm.get('name') or llm['use']} ({asked})"
+    return f"{model_of(spec)} ({asked})"
+
+
+def model_of(spec: Spec) -> str:
+    """The model of a judge, as price sheets name it; empty for a function."""
+    llm: Spec = spec.get("llm", {})
+    return str(llm.get("model") or llm.get("name") or llm.get("use", ""))

@@ -1,34 +1,87 @@
-"""The judge: who fills the table, and how far its verdicts are the rules'."""
+"""The judge: who fills the table, how far its verdicts are the rules', and how far both are those of people."""
 
-from rlc.experiments.report.cells import count, name, number, percent_text
+from rlc.experiments.report.cells import count, name, number, percent, percent_text
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.statistics.agreement import Kappa
+from rlc.experiments.statistics.intervals import Estimate
+from rlc.experiments.study.calibration import Calibration, calibration, trust_sentences
 from rlc.experiments.study.judging import beside_rules, judge_sentences, left_open
 from rlc.experiments.study.study import Study
 
 
 def judged(study: Study) -> Section | None:
-    """The judge beside the rules, by task; None where the rules or a data set's measures fill the table."""
-    if not study.run.judge:
+    """The judge beside the rules, by task, and both beside human verdicts; None where there are neither."""
+    found = calibration(study)
+    if not study.run.judge and found is None:
         return None
     agreement = Table(
         "The judge and the rules, on answers that both judged",
         ("task", "answers", "same verdict", "kappa", "left out"),
-        [_row(task, found) for task, found in beside_rules(study.run).items()],
+        [_row(task, one) for task, one in beside_rules(study.run).items() if study.run.judge],
         note="Kappa is agreement beyond chance (Cohen 1960): 1 is always, 0 no more than two judges who do not look. A verdict "
         "between 0 and 1 counts as right from a half on. Left out: one of the two had no verdict.",
     )
     problems = Table(
         "Answers that were not judged",
         ("why", "answers"),
-        [(Cell(why), count(found)) for why, found in left_open(study.run).items()],
+        [(Cell(why), count(number)) for why, number in left_open(study.run).items()],
         prose=True,
     )
     return Section(
         "judge",
         "The judge",
-        texts=list(judge_sentences(study.run)),
-        tables=[table for table in (agreement, problems) if table.rows],
+        texts=[*judge_sentences(study), *(trust_sentences(found) if found else ())],
+        tables=[
+            table
+            for table in (
+                agreement,
+                *((held_table(found), corrected_table(found)) if found else ()),
+                problems,
+            )
+            if table.rows
+        ],
+    )
+
+
+def held_table(found: Calibration) -> Table:
+    """Judges beside people."""
+    return Table(
+        "Judges and people, on answers that both judged",
+        ("judge", "same verdict", "kappa", "right where people say wrong", "wrong where they say right"),
+        [
+            (
+                name(one.judge),
+                percent(one.same),
+                number(one.kappa.value, 2, _range(one.kappa)),
+                Cell(f"{one.passed:,} of {one.wrong:,}"),
+                Cell(f"{one.failed:,} of {one.right:,}"),
+            )
+            for one in found.held
+        ],
+        note="Intervals are clustered by document.",
+    )
+
+
+def corrected_table(found: Calibration) -> Table:
+    """Accuracies by the judge, and as people would find them."""
+    return Table(
+        "Accuracy, corrected for the judge's errors",
+        ("reader", "by the judge", "as people would find it"),
+        [
+            (name(one.reader.label), percent(one.judged), percent(one.corrected))
+            for one in found.corrected
+            if one.corrected is not None
+        ],
+        note="From the judge's verdicts on all answers and people's on some (prediction-powered inference, arXiv:2311.01453); n "
+        "counts the latter there. It holds where those were drawn without regard to what was answered, as by rlc judge sheet.",
+    )
+
+
+def _range(value: Estimate) -> str:
+    return (
+        ""
+        if value.low is None or value.high is None
+        else f"{value.low:.2f} to {value.high:.2f}".replace("-", "−")
     )
 
 

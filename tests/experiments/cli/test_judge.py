@@ -120,3 +120,35 @@ def test_a_judge_that_cannot_be_is_refused_before_anything_is_asked(shell, tmp_p
     asked = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track", *words)
     assert said in " ".join(shell(*asked, code=2).stderr.split())
     assert not (tmp_path / "runs").exists()
+
+
+def test_people_calibrate_the_judge(shell, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(recipe.read_text() + JUDGE)
+    shell("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track")
+    [run] = (tmp_path / "runs").glob("mine-own-*")
+    assert "draw some with rlc judge sheet" in shell("judge", "calibrate", run, code=2).stderr
+    said = shell("judge", "sheet", run, "--to", "sheet.csv", "--count", "10").stdout
+    assert "to 3 questions: sheet.csv" in said
+    sheet = (tmp_path / "sheet.csv").read_text(encoding="utf-8-sig")
+    (tmp_path / "sheet.csv").write_text(sheet.replace(",rag,,", ",rag,yes,"))
+    said = " ".join(shell("judge", "calibrate", run, "--human", "sheet.csv").stdout.split())
+    assert "human verdicts on 2 documents" in said
+    assert "test/judge-model (correctness): the humans' verdict on" in said
+    figures = json.loads(shell("judge", "calibrate", run, "--json").stdout)
+    assert {one["reader"] for one in figures["corrected"]} == {"rag", "long"}
+    page = (tmp_path / shell("report", run).stdout.strip()).with_suffix(".md").read_text()
+    assert "Judges and people, on answers that both judged" in page
+    (tmp_path / "sheet.csv").write_text("example_id,reader,right\na,long,maybe\n")
+    assert "got 'maybe'" in shell("judge", "calibrate", run, "--human", "sheet.csv", code=1).stderr
+    assert "cannot be read" in shell("judge", "calibrate", run, "--human", "none.csv", code=1).stderr
+
+
+def test_a_dry_run_counts_the_judge(shell, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(recipe.read_text() + JUDGE)
+    (tmp_path / "prices.toml").write_text("[scripted]\nprompt = 1.0\noutput = 1.0\n")
+    words = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track", "--dry-run")
+    said = shell(*words).stdout
+    assert "test/judge-model (correctness): 3 questions, at most" in said
+    assert "test/judge-model" in shell(*words, "--prices", "prices.toml", code=2).stderr

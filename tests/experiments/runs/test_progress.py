@@ -5,7 +5,7 @@ import io
 import pytest
 
 from rlc.data.records import Answer
-from rlc.experiments.runs.progress import Pace, Progress, clock
+from rlc.experiments.runs.progress import Lines, Pace, Progress, clock
 
 
 def test_pace_counts_only_what_was_missing():
@@ -73,3 +73,14 @@ def test_failures_are_counted(dataset):
     with Progress({"rag": frozenset()}, total=4, stream=stream) as progress:
         progress.on_batch("rag", dataset.examples, answers)
     assert stream.getvalue() == "4/4 answers, 1 failed, 0 s left\n"
+
+
+def test_a_count_ends_with_a_line(monkeypatch):
+    stream = io.StringIO()
+    lines = Lines("verdicts", stream)
+    lines(1, 3)
+    monkeypatch.setattr("rlc.experiments.runs.progress.LINE_EVERY", 0.0)
+    monkeypatch.setattr("time.monotonic", lambda began=lines._began: began + 4.0)
+    lines(2, 3)
+    lines(3, 3)
+    assert stream.getvalue() == "2/3 verdicts, 2 s left\n3/3 verdicts, 0 s left\n"
