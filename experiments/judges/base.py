@@ -135,7 +135,7 @@ class ModelJudge(ABC):
     def _tokens(self, case: Case) -> int:
         return sum(map(self.llm.count, self.prompts(case)))
 
-    def settled(self, case: Case) -> Verdict | None:
+    def without_asking(self, case: Case) -> Verdict | None:
         """The verdict that needs no model, if there is one."""
         if case.answer.error or not case.answer.text.strip():
             return Verdict(False, 0.0, FAILED)
@@ -149,7 +149,7 @@ class ModelJudge(ABC):
         Raises:
             EngineUnavailableError: if the engine cannot answer at all.
         """
-        settled = [self.settled(case) for case in cases]
+        settled = [self.without_asking(case) for case in cases]
         asked = [[] if known else self.prompts(case) for case, known in zip(cases, settled, strict=True)]
         flat = [prompt for prompts in asked for prompt in prompts]
         replies = iter(self.llm.generate(flat, max_tokens=self.max_tokens) if flat else [])

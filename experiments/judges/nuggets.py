@@ -31,9 +31,9 @@ class FactList(ModelJudge):
         "reference.one_of": ("reference",),
     }
 
-    def settled(self, case: Case) -> Verdict | None:
+    def without_asking(self, case: Case) -> Verdict | None:
         """Only a question without a gold answer needs no list: there is no answer here."""
-        return super().settled(replace(case, answer=Answer("-", "")))
+        return super().without_asking(replace(case, answer=Answer("-", "")))
 
     def prompts(self, case: Case) -> list[Prompt]:
         """One prompt a question, whatever was answered."""

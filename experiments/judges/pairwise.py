@@ -43,11 +43,11 @@ class Pairwise(ModelJudge):
         pairs = combinations(arms, 2)
         return [empty + one.answer + other.answer for one, other in pairs for _ in range(2)]
 
-    def settled(self, case: Case) -> Verdict | None:
+    def without_asking(self, case: Case) -> Verdict | None:
         """Equal answers are as good as each other."""
         if case.answer.text == case.rival:
             return Verdict(True, TIE, "tie")
-        return super().settled(case)
+        return super().without_asking(case)
 
     def prompts(self, case: Case) -> list[Prompt]:
         """The answer first, then its rival first."""
