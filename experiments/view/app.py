@@ -56,6 +56,7 @@ def make_app(shelf: Shelf) -> Starlette:
         Route("/", web.runs),
         Route("/static/{file}", web.static),
         Route("/run/{run}", web.arms),
+        Route("/run/{run}/state", web.state),
         Route("/run/{run}/questions", web.questions),
         Route("/run/{run}/question", web.question),
         Route("/run/{run}/what-if", web.what_if),
@@ -86,6 +87,9 @@ class _Web:
 
     def arms(self, request: Request) -> Response:
         return self.of_run("arms.html.j2", request, pages.run_page)
+
+    def state(self, request: Request) -> Response:
+        return self.of_run("of_run.html.j2", request, pages.state_page)
 
     def questions(self, request: Request) -> Response:
         return self.of_run("questions_of.html.j2", request, pages.questions_page)

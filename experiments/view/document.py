@@ -25,10 +25,11 @@ class Stretch:
 def stretch(text: str, gold: Sequence[Span], read: Sequence[Span], at: int = 0) -> Stretch:
     """The window of a place: gold evidence is gold, what was read is `kept`.
 
-    The places are those of the gold evidence; without any, those that were read, or one window after the other. Places that fit
-    into one window are one.
+    The places are those of the gold evidence and of the passages that were read; without any, what was read whole, or one
+    window after the other. Places that fit into one window are one.
     """
-    stops = _windows(sorted(gold or read), len(text))
+    passages = [span for span in read if span[1] - span[0] <= WINDOW]
+    stops = _windows(sorted({*gold, *passages} or read), len(text))
     at = min(max(at, 0), len(stops) - 1)
     start, end = stops[at]
     marked = [

@@ -101,6 +101,11 @@ def _headline(run: Listed) -> list[tuple[str, Any]]:
     ]
 
 
+def state_page(shelf: Shelf, run: Listed, _address: Address) -> Values:
+    """How far a run is, alone: a page whose figures take long asks for no more while it goes on."""
+    return _head(shelf, run, "state")
+
+
 def run_page(shelf: Shelf, run: Listed, _address: Address) -> Values:
     """A run's arms: right answers overall and by task, and what they cost."""
     return {**_head(shelf, run, "arms"), "table": _arms(shelf, run), "formats": FORMATS}

@@ -55,7 +55,11 @@ for (const place of document.querySelectorAll("[data-load]")) {
   });
 }
 
-setInterval(() => {
-  if (document.hidden || !document.querySelector("[data-live]")) return;
-  refresh(location.href).then(() => gone(false), () => gone(true));
-}, EVERY);
+const look = async () => {
+  const live = document.querySelector("[data-live]"), begun = performance.now();
+  if (live && !document.hidden) {
+    await refresh(live.dataset.live || location.href).then(() => gone(false), () => gone(true));
+  }
+  setTimeout(look, Math.max(EVERY, 10 * (performance.now() - begun)));  // a long page is made less often
+};
+setTimeout(look, EVERY);

@@ -1,12 +1,15 @@
 """A run to look at: two arms and a router on two documents, one answer hostile, one failed."""
 
 import json
+import threading
 
 import pytest
+import uvicorn
 
 from rlc.data.datasets import load_dataset
 from rlc.experiments.runs.compare import Execution, carry_out
 from rlc.experiments.runs.run import plan_run
+from rlc.experiments.view.app import listen, make_app
 from rlc.experiments.view.shelf import Shelf
 from rlc.pipeline.recipe_files import load_recipe
 
@@ -60,3 +63,22 @@ def run(shelf):
     """The one that is there."""
     [found] = shelf.runs()
     return found
+
+
+@pytest.fixture
+def serve():
+    """Serves a shelf by a thread, for a browser; gives the address."""
+    running = []
+
+    def start(shelf):
+        place = listen(0)
+        server = uvicorn.Server(uvicorn.Config(make_app(shelf), log_level="error", lifespan="off", ws="none"))
+        thread = threading.Thread(target=server.run, args=([place],), daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{place.getsockname()[1]}"
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(30)

@@ -1,12 +1,8 @@
 """The pages in a browser, clicked through from the first to the last."""
 
-import threading
-
 import pytest
-import uvicorn
 
 from rlc.experiments.runs.hand import FILE, ByHand, read_verdicts
-from rlc.experiments.view.app import listen, make_app
 
 pytestmark = pytest.mark.slow
 
@@ -14,15 +10,9 @@ WIDTHS = ((1200, "light"), (1200, "dark"), (390, "light"), (390, "dark"))
 
 
 @pytest.fixture
-def address(shelf):
-    """The pages, served by a thread."""
-    place = listen(0)
-    server = uvicorn.Server(uvicorn.Config(make_app(shelf), log_level="error", lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, args=([place],), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{place.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(30)
+def address(serve, shelf):
+    """Where the pages are."""
+    return serve(shelf)
 
 
 def click(page, text):

@@ -17,7 +17,7 @@ def test_a_short_document_is_shown_whole_with_marks():
 
 def test_places_of_gold_evidence_one_after_the_other():
     gold = [(20_000, 20_008), (20_100, 20_108), (39_992, 40_000)]
-    found = [stretch(TEXT, gold, [(0, 8)], at) for at in range(3)]
+    found = [stretch(TEXT, gold, [(0, 40_000)], at) for at in range(3)]
     assert [(one.start, one.end, one.at, one.places) for one in found] == [
         (20_000 - AROUND, 20_000 - AROUND + WINDOW, 0, 2),
         (40_000 - WINDOW, 40_000, 1, 2),
@@ -29,6 +29,11 @@ def test_places_of_gold_evidence_one_after_the_other():
     )
     for one in found:
         assert "".join(piece.text for piece in one.pieces) == TEXT[one.start : one.end]
+
+
+def test_passages_that_were_read_are_places_beside_gold_evidence():
+    found = [stretch(TEXT, [(20_000, 20_008)], [(30_000, 30_100), (0, 8)], at) for at in range(3)]
+    assert [(one.start, one.places) for one in found] == [(0, 3), (20_000 - AROUND, 3), (30_000 - AROUND, 3)]
 
 
 def test_without_gold_it_goes_to_what_was_read_and_without_both_through_the_whole():

@@ -78,6 +78,21 @@ def answer(process, count):
     process.stdin.flush()
 
 
+@pytest.mark.slow
+def test_a_page_that_is_open_shows_them_without_being_loaded_anew(writer, tmp_path, serve, page):
+    shelf = Shelf(tmp_path / "runs")
+    [run] = until(shelf.runs)
+    answer(writer, 1)
+    until(lambda: shelf.run(run.id).so_far and (run.folder / SO_FAR).is_file())
+    page.shows(f"{serve(shelf)}/run/{run.id}/questions", "1 of 12 answers", "1 question")
+    page.run("window.still = 1")
+    answer(writer, 4)
+    page.comes("5 of 12 answers", "3 questions")
+    writer.kill()
+    page.comes("Stopped after 5 of 12 answers: whoever wrote it is gone")
+    assert page.run("window.still") == 1
+
+
 def test_rows_appear_as_they_are_answered_and_a_writer_that_is_gone_is_told(writer, tmp_path):
     shelf = Shelf(tmp_path / "runs")
     [run] = until(shelf.runs)
@@ -103,7 +118,8 @@ def test_rows_appear_as_they_are_answered_and_a_writer_that_is_gone_is_told(writ
         assert client.get(f"{at}/questions").text.count('class="verdict right"') == 3
         answer(writer, 2)
         shows(at, "5 of 12 answers")
-        shows(f"{at}/report/costs", "5 of 12 answers", "Tokens a question")
+        shows(f"{at}/report/costs", "5 of 12 answers", "Tokens a question", f'data-live="{at}/state"')
+        shows(f"{at}/state", "5 of 12 answers")
 
         writer.kill()
         writer.wait()
