@@ -6,6 +6,7 @@ KEPT = {
     "random": "rlc.pipeline.kv.library:Random",
     "streaming-llm": "rlc.pipeline.kv.library:StreamingLLM",
     "snapkv": "rlc.pipeline.kv.library:SnapKV",
+    "spec-kv": "rlc.pipeline.kv.spec_kv:SpecKV",
     "pyramidkv": "rlc.pipeline.kv.library:PyramidKV",
     "tova": "rlc.pipeline.kv.library:TOVA",
     "finch": "rlc.pipeline.kv.library:Finch",

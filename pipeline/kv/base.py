@@ -66,6 +66,7 @@ LEAST = {
     "hashes": 1,
     "beta": 1,
     "turn": 1,
+    "ahead": 1,
 }
 """The least value of settings, which mean the same in every method that has them."""
 SHARES = ("safe", "lazy")
@@ -98,6 +99,11 @@ class Press(ABC):
     def window(self) -> int | None:
         """The last tokens whose hidden states it looks at; None where it needs those of the whole text."""
         return 1
+
+    @property
+    def drafts(self) -> bool:
+        """Whether it looks from a draft of what follows the text, too, which what it begins writes: `draft(ids)`."""
+        return False
 
     @abstractmethod
     def footprint(self, length: int, bits: int = 16) -> Footprint:

@@ -24,7 +24,7 @@ def once(kwargs: Mapping[str, Any], name: str, make: "Callable[[], torch.Tensor]
 def queries(
     module: Any,  # noqa: ANN401 - a layer's attention, of transformers
     hidden_states: "torch.Tensor",
-    turns: "tuple[torch.Tensor, torch.Tensor]",
+    turns: "tuple[torch.Tensor, ...]",
 ) -> "torch.Tensor":
     """The queries of all heads, turned by their positions, [1, heads, tokens, dimension].
 
@@ -39,6 +39,28 @@ def queries(
     if hasattr(module, "q_norm"):  # Qwen3
         made = module.q_norm(made)
     return turned(made, *(one.unsqueeze(1) for one in turns))
+
+
+def attention(
+    module: Any,  # noqa: ANN401
+    hidden_states: "torch.Tensor",
+    keys: "torch.Tensor",
+    turns: "tuple[torch.Tensor, ...]",
+) -> "torch.Tensor":
+    """The attention of a text's last tokens, float32 [1, kv heads, query heads of each, tokens, length].
+
+    The hidden states are theirs, and each token sees the keys up to its own.
+    """
+    import torch
+
+    heads, length, count = keys.shape[1], keys.shape[2], hidden_states.shape[1]
+    asked = queries(module, hidden_states, turns) * module.scaling
+    folded = asked.reshape(1, heads, -1, asked.shape[3])
+    logits = (folded @ keys.mT).view(1, heads, -1, count, length)
+    later = torch.ones(count, count, dtype=torch.bool, device=keys.device).triu(1)
+    logits[..., length - count :].masked_fill_(later, float("-inf"))
+    paid: torch.Tensor = logits.softmax(-1, dtype=torch.float32)
+    return paid
 
 
 def attention_sums(
@@ -59,11 +81,7 @@ def attention_sums(
     total = torch.zeros((1, heads, length), device=keys.device)
     for start in range(0, asking, block):
         rows = slice(start, min(start + block, asking))
-        asked = queries(module, hidden_states[:, rows], (turns[0][:, rows], turns[1][:, rows]))
-        count, seen = asked.shape[2], length - asking + rows.stop
-        folded = (asked * module.scaling).reshape(1, heads, -1, asked.shape[3])
-        logits = (folded @ keys[:, :, :seen].mT).view(1, heads, -1, count, seen)
-        later = torch.ones(count, count, dtype=torch.bool, device=keys.device).triu(1)
-        logits[..., seen - count :].masked_fill_(later, float("-inf"))
-        total[..., :seen] += logits.softmax(-1, dtype=torch.float32).sum((2, 3))
+        seen = length - asking + rows.stop
+        some = tuple(one[:, rows] for one in turns)
+        total[..., :seen] += attention(module, hidden_states[:, rows], keys[:, :, :seen], some).sum((2, 3))
     return total

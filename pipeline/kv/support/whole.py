@@ -110,11 +110,20 @@ class Whole(Reading):
                 hooks.callback(hook.remove)
             yield
 
-    def pressed(self, press: Press, worker: Compresses) -> Left:
+    def pressed(self, press: Press, worker: Any) -> Left:  # noqa: ANN401 - a `Compresses`, or one that drafts
         """What a press leaves of the text; the text itself stays as it is."""
+        left = Left(list(self.ids))
+        draft = worker.draft(left.ids) if press.drafts else []
+        if draft:
+            self.read_for(draft, press)
+        self._press(press, worker, left)
+        self.cut(len(draft))
+        left.weigh(press, self.model.dtype.itemsize * 8)
+        return left
+
+    def _press(self, press: Press, worker: Compresses, left: Left) -> None:
         import torch
 
-        left = Left(list(self.ids))
         for index, attention in enumerate(self.attentions):
             states = torch.cat(self.hidden[index], 1)[:, -(press.window or len(self.ids)) :]
             places = torch.arange(len(self.ids) - states.shape[1], len(self.ids), device=states.device)
@@ -127,8 +136,6 @@ class Whole(Reading):
             layer = self.cache.layers[index]
             keys, values = layer.keys.clone(), layer.values.clone()  # a press may write into what it is given
             left.add(index, attention, *worker.compress(attention, states, keys, values, None, told))
-        left.weigh(press, self.model.dtype.itemsize * 8)
-        return left
 
     def reread(self, ids: Sequence[int], press: Press, worker: Any) -> Left:  # noqa: ANN401 - a press of kvpress
         """What is left by a press that goes over the text more than once, in passes of its own."""

@@ -7,13 +7,18 @@ import pytest
 import torch
 from transformers import DynamicCache
 
+from rlc.data.errors import UnsupportedError
+from rlc.pipeline.kv import spec_kv
 from rlc.pipeline.kv.hash_evict import agreement
 from rlc.pipeline.kv.kivi import KIVI, rounded
 from rlc.pipeline.kv.lacache import LaCache
 from rlc.pipeline.kv.merger import gaussian_weights, runs_of
 from rlc.pipeline.kv.q_filters import main_directions
 from rlc.pipeline.kv.sirllm import SirLLM, entropies
+from rlc.pipeline.kv.spec_kv import SpecKV
 from rlc.pipeline.kv.support.states import attention_sums, queries
+from rlc.pipeline.llms.hf import HfLLM
+from rlc.pipeline.llms.scripted import ScriptedLLM
 
 NUMBERS = torch.randn(1, 2, 70, 8, generator=torch.Generator().manual_seed(0))
 
@@ -138,3 +143,45 @@ def test_unexpected_tokens_stay_and_old_ones_fade(tiny_llm_folder):
     unlikely = sorted([0, 1, *(1 + i for i in likely.argsort().tolist() if i)][:12])
     assert kept(SirLLM(ratio=0.75, sinks=2)) == unlikely
     assert kept(SirLLM(ratio=0.75, sinks=2, decay=0.1, turn=1)) == [0, 1, *range(40, 50)]  # the latest
+
+
+def test_what_the_draft_looks_at_stays_and_the_draft_goes(monkeypatch):
+    rows = [
+        [0.0, 0.1, 0.0, 0.0, 0.9, 0.0, 0.0],  # the text's last token
+        [
+            0.3,
+            0.0,
+            0.2,
+            0.0,
+            0.0,
+            0.1,
+            0.4,
+        ],  # two of the draft's, which pay the most where the text has not looked
+        [0.0, 0.0, 0.6, 0.0, 0.0, 0.2, 0.2],
+    ]
+    monkeypatch.setattr(spec_kv, "attention", lambda *given: torch.tensor(rows)[None, None, None])
+    keys = torch.arange(7.0).view(1, 1, 7, 1)
+    turns = {"position_embeddings": (torch.zeros(1, 9, 1), torch.zeros(1, 9, 1))}
+
+    def kept(**settings):
+        worker = spec_kv.Drafted(spec_kv.SpecKV(ratio=0.4, observed=1, **settings), None, count=2)
+        left, _ = worker.compress(None, torch.zeros(1, 9, 1), keys, keys, None, turns)
+        return left.flatten().tolist()
+
+    assert kept(kernel=1) == [0, 2, 4]  # 0.3 and 0.6, and the last
+    assert kept(kernel=3) == [1, 3, 4]  # neighbours of 0.9 and of 0.6 have their scores, the earlier first
+
+
+def test_a_drafter_speaks_the_model_s_tokens(tiny_llm_folder, monkeypatch):
+    engine = HfLLM(str(tiny_llm_folder), dtype="float32", device="cpu", side_by_side=1)
+    model = engine._model
+    drafts = [SpecKV(drafter=one, ahead=5).begin(model).draft([5, 6, 7]) for one in (None, engine)]
+    assert drafts[0] == drafts[1]
+    assert len(drafts[0]) == 5
+    monkeypatch.setattr(engine._chat.codec, "get_vocab", dict)
+    with pytest.raises(UnsupportedError, match="their tokens are others"):
+        SpecKV(drafter=engine).begin(model)
+    with pytest.raises(UnsupportedError, match="drafting for spec-kv"):
+        SpecKV(drafter=ScriptedLLM(["a"])).begin(model)
+    with pytest.raises(ValueError, match="odd"):
+        SpecKV(kernel=2)
