@@ -196,6 +196,8 @@ class ExpectedAttention(LibraryEvicting):
 class KNorm(LibraryEvicting):
     """Keep the shortest keys: those of great length get little attention.
 
+    In the lowest layer a token's keys are equally long wherever it stands, so the last bits decide which of them stay.
+
     Source: Devoto et al., EMNLP 2024, arXiv 2406.11430.
     """
 
