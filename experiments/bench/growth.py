@@ -140,7 +140,7 @@ def built(row: str, count: int, folder: Path) -> Figures:
         seconds = time.process_time()
         retriever.save(folder)
         figures["save_cpu_seconds"] = time.process_time() - seconds
-        figures["bytes"] = {file.name.partition("-")[0]: file.stat().st_size for file in folder.iterdir()}
+        figures["bytes"] = sum(file.stat().st_size for file in folder.iterdir())
     return figures
 
 
@@ -193,10 +193,7 @@ def row_of(row: str, count: int, place: Path) -> Figures:
             [sys.executable, __file__, str(out), "--step", step, row, str(count), str(place / "index")], place
         )
         figures |= json.loads(out.read_text(encoding="utf-8"))
-    say(
-        f"{row} {count:,}: "
-        + ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "bytes")
-    )
+    say(f"{row} {count:,}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
     return figures
 
 
