@@ -55,6 +55,12 @@ class GateOpenError(RlcError):
     exit_code = 5
 
 
+class SpentError(RlcError):
+    """What may be spent is spent: the run stops, and what is done stays stored."""
+
+    exit_code = 6
+
+
 class UnsupportedError(RlcError):
     """A wish that this engine or method cannot fulfil and does not pretend to."""
 
@@ -79,6 +85,7 @@ class LimitError(RlcError):
 STOPPING = (
     EngineUnavailableError,
     MissingExtraError,
+    SpentError,
     StoreError,
     UnsupportedError,
     UsageError,

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from rlc.data.child import messages
 from rlc.data.errors import RlcError
-from rlc.data.lanes import Done, Keep, Known, Stop, Wanted, Work
+from rlc.data.lanes import Done, Keep, Known, Promise, Settle, Stop, Wanted, Work
+from rlc.data.purse import Purse
 from rlc.data.records import Answer
 from rlc.data.store import seal
 
@@ -25,7 +26,7 @@ class Connection(Protocol):
 
 
 class DistantStore:
-    """A lane's view of the store: it asks for what is known and hands on what it would write."""
+    """A lane's view of the store, and of the purse beside it: it asks for what is known and hands on what it would write."""
 
     def __init__(self, connection: Connection) -> None:
         self.renewed: set[str] = set()
@@ -52,6 +53,19 @@ class DistantStore:
         rows = {key: seal(key, answer) for key, answer in answers.items()}
         self._ask(Keep(rows))
         self.renewed.difference_update(rows)
+
+    @property
+    def purse(self) -> Purse:
+        """What calls are paid from, where the run has a purse."""
+        return self
+
+    def promise(self, dollars: float) -> bool:
+        """Set aside what a call may cost at the most; False where it is no longer there."""
+        return bool(self._ask(Promise(dollars)))
+
+    def settle(self, promised: float, cost: float) -> None:
+        """Pay what a call has cost out of what was promised for it."""
+        self._ask(Settle(promised, cost))
 
     def _ask(self, message: object) -> Any:  # noqa: ANN401 - the reply
         with self._alone:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rlc.data.child import ChildDiedError
-from rlc.data.errors import EngineUnavailableError, RlcError
+from rlc.data.errors import EngineUnavailableError, RlcError, SpentError
 from rlc.data.lazy import load
 
 if TYPE_CHECKING:  # options of commands are these lanes, and `rlc --help` waits for no store
@@ -84,6 +84,21 @@ class Keep:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """May a call cost so many dollars? The reply is yes or no."""
+
+    dollars: float
+
+
+@dataclass(frozen=True)
+class Settle:
+    """A call has cost so much of what was promised; the reply says that it is paid."""
+
+    promised: float
+    cost: float
+
+
+@dataclass(frozen=True)
 class Done:
     """The finding of a batch."""
 
@@ -142,6 +157,11 @@ class Lane:
                 self._line.send(Known(known.get(said.keys), known.renewed.intersection(said.keys)))
             elif known is not None and isinstance(said, Keep):
                 known.write(said.rows)
+                self._line.send(None)
+            elif known is not None and known.purse is not None and isinstance(said, Promise):
+                self._line.send(known.purse.promise(said.dollars))
+            elif known is not None and known.purse is not None and isinstance(said, Settle):
+                known.purse.settle(said.promised, said.cost)
                 self._line.send(None)
             elif isinstance(said, Stop):
                 raise said.error
@@ -218,6 +238,7 @@ class _Loop:
     lanes: list[Lane] = field(default_factory=list)
     idle: list[Lane] = field(default_factory=list)
     running: "dict[Future[Any], tuple[Lane, Task]]" = field(default_factory=dict)
+    spent: SpentError | None = None
 
     def run(self) -> Iterator[tuple[str, Sequence[Any], Any]]:
         """Hand out the tasks, and take what is found as it arrives."""
@@ -230,12 +251,18 @@ class _Loop:
                 except ChildDiedError as death:
                     yield from self._after(death, task)
                     continue
-                if task.names[1:]:
+                except SpentError as error:  # what other lanes are at is paid for, and awaited
+                    self.spent = error
+                    self.waiting.clear()
+                    continue
+                if self.spent is None and task.names[1:]:
                     self._ask(lane, replace(task, names=task.names[1:]))
                 else:
                     self.idle.append(lane)
                     self._hand_out()
                 yield task.names[0], task.batch, found
+        if self.spent is not None:
+            raise self.spent
 
     def _hand_out(self) -> bool:
         """Give every lane something to do; whether any is at work."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from rlc.data.errors import DataError, StoreError
+from rlc.data.purse import Purse
 from rlc.data.records import Answer, Evidence, Step, Usage
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT NOT NULL) WITHOUT ROWID"
@@ -36,6 +37,11 @@ Record = TypeVar("Record", Answer, Usage, Evidence, Step)
 
 class AnswerStore(Protocol):
     """What keeps answers by key: a folder's file, or a lane's view of it (`rlc.data.lanes`)."""
+
+    @property
+    def purse(self) -> Purse | None:
+        """What answers are paid from; None where nobody counts."""
+        ...
 
     @property
     def renewed(self) -> Set[str]:
@@ -72,6 +78,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "answers.sqlite"
+        self.purse: Purse | None = None
         self.unreadable: set[str] = set()
         self._renewed: set[str] = set()
         self._alone = threading.RLock()

@@ -1,7 +1,5 @@
 """`rlc compare`: its options; what it does is imported when it does it, so that its help answers at once."""
 
-from pathlib import Path
-
 import click
 
 from rlc.data.lanes import Lanes
@@ -15,11 +13,13 @@ from rlc.experiments.cli.options import (
     MEASURE,
     MODELS,
     OUT,
+    PRICES,
     READERS,
     RECIPE,
     RESUME,
     SEED,
     SETTINGS,
+    SPEND,
     TRACK,
     WHERE,
     Arms,
@@ -82,12 +82,8 @@ from rlc.experiments.cli.options import (
     help="Call the run so in `rlc runs`, in MLflow, and wherever a command takes a RUN.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
-@click.option(
-    "--prices",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Dollars per million tokens, by model: a column of dollars, and dollars in --dry-run.",
-)
+@PRICES
+@SPEND
 @click.option("--wide", is_flag=True, help="Show every column, whatever the terminal's width.")
 @click.option(
     "--columns", default="", metavar="A,B", help="Show these columns: reader,right,tokens,seconds,..."

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rlc.data.errors import NoAnswerError, UsageError, unknown
+from rlc.data.errors import NoAnswerError, SpentError
 from rlc.data.lanes import Lanes
 from rlc.data.records import Dataset, Usage
 from rlc.data.trust import looking
@@ -26,8 +26,9 @@ from rlc.experiments.cli.notes import notes
 from rlc.experiments.cli.options import Arms, Judging, Output, Questions
 from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
 from rlc.experiments.cli.words import say, say_line, tell, width_of_terminal
-from rlc.experiments.judges.support.naming import label_of, model_of
-from rlc.experiments.metrics.cost import Price, read_prices
+from rlc.experiments.judges.support.naming import JUDGE, label_of, model_of
+from rlc.experiments.metrics.cost import Price, read_prices, shipped_prices
+from rlc.experiments.metrics.pricing import Sheet, engines_of
 from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import by_model, sentences
 from rlc.experiments.report.terminal import table_of
@@ -37,11 +38,15 @@ from rlc.experiments.runs.judge_forecast import judge_forecast
 from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.naming import give_name
 from rlc.experiments.runs.progress import clock
+from rlc.experiments.runs.results import RESULTS
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.scope import searched
 from rlc.experiments.runs.selection import scored_by
+from rlc.experiments.runs.spending import Spending
+from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.caveats import caveats
 from rlc.experiments.study.lengths import is_sized, reaches
+from rlc.experiments.study.pricing import prices_of
 from rlc.experiments.study.readers import readers_of
 from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
@@ -74,11 +79,11 @@ def carry_out_and_tell(
     recipes = choose_recipes(arms, questions.seed, data)
     judge = choose_judge(judging, arms.recipe)
     planned = plan_run(data, recipes, arms.names, arms.routers, output.out, judge)
-    sheet = read_prices(output.prices) if output.prices else {}
-    _check_prices(planned, sheet)
+    sheet = read_prices(output.prices) if output.prices else None
+    prices = _prices(planned, sheet)
     if output.dry_run:
         with looking():
-            _print_forecast(planned, output.as_json, sheet)
+            _print_forecast(planned, output.as_json, prices)
         return
     if output.name is not None:
         give_name(planned.folder, output.name)
@@ -89,9 +94,14 @@ def carry_out_and_tell(
         documents_per_batch,
         logger,
         on_round=lambda standing: tell_standing(standing, planned.labels, judged_later=judge is not None),
+        spending=None if output.spend is None else Spending(output.spend, sheet or shipped_prices()),
     )
     with _logged(logger):
-        study = make_study(carry_out(planned, how), sheet, data)
+        try:
+            study = make_study(carry_out(planned, how), sheet, data)
+        except SpentError:
+            _print_so_far(planned, sheet, output)
+            raise
         if output.as_json:
             _print_json(study)
         else:
@@ -102,6 +112,19 @@ def carry_out_and_tell(
                 logger.start(study.run.folder)  # nothing was asked, but MLflow lacks it
     _warn_of_price(arms, study)
     _refuse_silence(study)
+
+
+def _print_so_far(run: Run, sheet: Sheet | None, output: Output) -> None:
+    """The table of the documents that all readers have answered, of a run that was stopped for what it costs."""
+    if run.is_complete or not (run.folder / RESULTS).is_file():
+        return
+    study = make_study(open_run(str(run.folder), run.out), sheet)
+    done = set(study.run.frame["document_id"])
+    if output.as_json:
+        _print_json(study)
+    else:
+        _print_run(study, run.dataset.where(lambda example: example.document_id in done), output)
+    tell(f"stopped after {len(done):,} of {len(run.dataset.asked):,} documents")
 
 
 def _refuse_silence(study: Study) -> None:
@@ -134,7 +157,7 @@ def _logged(logger: RunLogger | None) -> Iterator[None]:
     try:
         yield
         status = FINISHED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SpentError):
         status = KILLED
         raise
     finally:
@@ -154,13 +177,15 @@ def _warned() -> Iterator[None]:
         tell(f"warning: {error}", "yellow")
 
 
-def _check_prices(run: Run, sheet: Mapping[str, Price]) -> None:
-    """Refuse a sheet that lacks a model before anything is asked, not after."""
-    if not sheet:
-        return
-    for model in [model for models in _paid(run).values() for model in models]:
-        if model not in sheet:
-            raise UsageError(f"{unknown('price for model', model, sheet)}; add it to the file of --prices")
+def _prices(run: Run, sheet: Sheet | None) -> dict[str, Price]:
+    """Prices by model of all that is paid for.
+
+    Raises:
+        UsageError: if the user's sheet lacks a model: before anything is asked, not after.
+    """
+    judge = {"judge": run.judge} if run.judge else {}
+    engines = [*engines_of(run.specs).values(), *engines_of(judge, JUDGE).values()]
+    return prices_of([model for models in _paid(run).values() for model in models], engines, sheet)
 
 
 def _paid(run: Run) -> dict[str, Sequence[str]]:
@@ -237,7 +262,7 @@ def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
     say([*more, "", *sentences(study), "", *cost_sentences(study), "", *said])
 
 
-def _print_forecast(run: Run, as_json: bool, sheet: Mapping[str, Price]) -> None:
+def _print_forecast(run: Run, as_json: bool, prices: Mapping[str, Price]) -> None:
     """Say what would be read; an engine that can be planned is not loaded, any other is timed."""
     found = forecasts(run.specs, run.dataset)
     found += judge_forecast(run, found)
@@ -255,7 +280,7 @@ def _print_forecast(run: Run, as_json: bool, sheet: Mapping[str, Price]) -> None
         if row["prompt_tokens"] is None:
             say_line(f"{row['reader']}: {NOT_ESTIMATED}")
             continue
-        price = sheet[models[row["reader"]][0]] if sheet and models[row["reader"]] else None
+        price = next((prices[model] for model in models[row["reader"]] if model in prices), None)
         say(
             [
                 f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "

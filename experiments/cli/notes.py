@@ -1,6 +1,8 @@
 """What must be said under the table of a comparison."""
 
+from rlc.data.purse import spent_in
 from rlc.experiments.runs.scope import scopes
+from rlc.experiments.runs.spending import FILE
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.caveats import caveats
 from rlc.experiments.study.judging import judge_sentences
@@ -32,6 +34,8 @@ def notes(study: Study) -> list[str]:
             f"{run.reused:,} of {run.frame.height:,} answers were stored before: they keep the tokens and seconds of when they "
             "were made; --no-resume asks again"
         )
+    if (run.folder / FILE).is_file():
+        lines.append(f"this run has cost ${spent_in(run.folder / FILE):,.4f} so far (`--spend`)")
     lines += answer_notes(run.frame)
     errors = run.frame.drop_nulls("error")
     counted = errors.group_by("reader", "error").len().sort("reader", "error").head(FAILURES)

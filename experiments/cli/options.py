@@ -170,6 +170,20 @@ TRACK = click.option(
     help="Log what is found to MLflow, where it is installed.",
 )
 
+# What it costs.
+PRICES = click.option(
+    "--prices",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Dollars per million tokens, by model, in place of those that come with rlc.",
+)
+SPEND = click.option(
+    "--spend",
+    type=click.FloatRange(min=0),
+    metavar="DOLLARS",
+    help="Stop before the run has cost more in all; with a higher sum the same command goes on.",
+)
+
 # Of a stored run.
 RUN = click.argument("run", shell_complete=runs)
 QUESTION = click.argument("question", shell_complete=questions)
@@ -234,6 +248,7 @@ class Output:
     dry_run: bool = False
     as_json: bool = False
     prices: Path | None = None
+    spend: float | None = None
     wide: bool = False
     columns: str = ""
     name: str | None = None

@@ -4,17 +4,13 @@ from pathlib import Path
 
 import click
 
-from rlc.experiments.cli.options import EVIDENCE_ROOT, OUT, QUESTION, RUN
+from rlc.experiments.cli.options import EVIDENCE_ROOT, OUT, PRICES, QUESTION, RUN
 
 
 @click.command()
 @RUN
 @OUT
-@click.option(
-    "--prices",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A price sheet: TOML or JSON, dollars per million tokens by model.",
-)
+@PRICES
 @EVIDENCE_ROOT
 @click.option(
     "--format",

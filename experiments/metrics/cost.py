@@ -1,19 +1,23 @@
-"""What answers cost: tokens, seconds, and money where the user gives a price sheet.
+"""What answers cost: tokens, seconds, and money where a price is known.
 
-A price sheet is a TOML or JSON file of dollars per million tokens. There is no built-in one, for prices change:
+A price sheet is a TOML or JSON file of dollars per million tokens; `prices.toml` beside this file is one, with its date and its
+source, and a user's own takes its place:
 
-    ["my-model"]                # the name that the run's tables show
+    ["my-model"]                # the name that the run's tables show, or "provider/my-model"
     prompt = 2.0
     cached = 0.5                # prompt tokens that the provider had cached; the price of `prompt` where left out
     output = 8.0
+
+LiteLLM's `model_prices_and_context_window.json` is read as well. Of its entries those are left out whose price depends on the
+prompt's length.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rlc.data.errors import DataError, UsageError, unknown
+from rlc.data.errors import DataError
 from rlc.data.plain import parse_json, parse_toml
 from rlc.data.records import Usage
 
@@ -21,6 +25,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+SHIPPED = Path(__file__).with_name("prices.toml")
+PER_TOKEN = {
+    "prompt": "input_cost_per_token",
+    "cached": "cache_read_input_token_cost",
+    "output": "output_cost_per_token",
+}
 PRICED = ("prompt_tokens", "cached_tokens", "output_tokens", "index_tokens")
 Tokens = TypeVar("Tokens", float, "pl.Expr")
 
@@ -65,7 +75,27 @@ def read_prices(path: Path) -> dict[str, Price]:
         raise DataError(f"{path}: cannot be read as a price sheet ({error})") from error
     if not isinstance(sheet, dict):
         raise DataError(f"{path}: expected a table of models, got {type(sheet).__name__}")
+    if any(isinstance(entry, dict) and PER_TOKEN["prompt"] in entry for entry in sheet.values()):
+        return _litellm(path, sheet)
     return {model: _price(f"{path}: {model}", entry) for model, entry in sheet.items()}
+
+
+def shipped_prices() -> dict[str, Price]:
+    """The price sheet that comes with the package."""
+    return read_prices(SHIPPED)
+
+
+def _litellm(path: Path, sheet: Mapping[str, Any]) -> dict[str, Price]:
+    """The flat prices of a table of LiteLLM's, which are per token."""
+    found = {}
+    for model, entry in sheet.items():
+        flat = isinstance(entry, dict) and not any("_above_" in name and "token" in name for name in entry)
+        if flat and {PER_TOKEN["prompt"], PER_TOKEN["output"]} <= entry.keys():
+            per_million = {
+                ours: round(entry[theirs] * 1e6, 6) for ours, theirs in PER_TOKEN.items() if theirs in entry
+            }
+            found[model] = _price(f"{path}: {model}", per_million)
+    return found
 
 
 def _price(place: str, entry: object) -> Price:
@@ -82,14 +112,3 @@ def _price(place: str, entry: object) -> Price:
         return Price(**{"cached": entry["prompt"], **entry})
     except ValueError as error:
         raise DataError(f"{place}: {error}") from error
-
-
-def dollars(usage: Usage, model: str, prices: Mapping[str, Price]) -> float:
-    """What one usage of a model costs.
-
-    Raises:
-        UsageError: if the sheet has no such model.
-    """
-    if model not in prices:
-        raise UsageError(f"{unknown('price for model', model, prices)}; add it to the price sheet")
-    return prices[model].of(usage)

@@ -17,6 +17,7 @@ from rlc.data.records import Answer, Dataset
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.experiments.judges.support.naming import judge_spec
+from rlc.experiments.metrics.pricing import Sheet, paid
 from rlc.experiments.runs.forecast import Engines, expect, observe
 from rlc.experiments.runs.judged import Findings, RunJudge
 from rlc.experiments.runs.kept import held
@@ -26,6 +27,7 @@ from rlc.experiments.runs.progress import Lines, Progress
 from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.rounds import OnRound, in_rounds
 from rlc.experiments.runs.run import Run, plan_run
+from rlc.experiments.runs.spending import Spending
 from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.pipeline.families import BUILDER, LLM, READER
 from rlc.pipeline.llms import LLMS
@@ -58,6 +60,7 @@ class Execution:
         reading: The work of lanes, made of the readers' specs.
         take: Makes answers of what that work finds.
         on_round: Told how the comparison stands, a few times while it goes on.
+        spending: What may be spent in all, in dollars; None does not count.
     """
 
     resume: bool = True
@@ -70,6 +73,12 @@ class Execution:
     reading: Callable[[Mapping[str, Spec]], Work] = Reading
     take: Callable[[Any], list[Answer]] = list
     on_round: OnRound = lambda _: None
+    spending: Spending | None = None
+
+    @property
+    def sheet(self) -> Sheet:
+        """The prices of what is paid."""
+        return self.spending.sheet if self.spending else {}
 
 
 def compare(
@@ -133,14 +142,15 @@ def execute(run: Run, how: Execution = Execution()) -> int:
 
 def _execute(run: Run, how: Execution) -> int:
     store = Store(run.out)
-    engines = Engines(how.finish)
-    together = how.documents_per_batch or documents_together(run.specs)
     try:
+        store.purse = how.spending.purse(run, store) if how.spending else None
+        engines = Engines(paid(how.finish, how.sheet, store.purse))
+        together = how.documents_per_batch or documents_together(run.specs)
         readers = run.readers(store, engines.finish)
         if not how.resume:
             run.renew(readers, store)
         missing = run.missing(readers)
-        judge = RunJudge(run.judge, run.dataset, run.specs) if run.judge else None
+        judge = RunJudge(run.judge, run.dataset, run.specs, how.sheet) if run.judge else None
         if judge and isinstance(engine := getattr(judge.judge, "llm", None), Checkable):
             engine.check()  # before the answers that it is to judge are paid for
         check_engines(run, engines, missing)
@@ -154,7 +164,7 @@ def _execute(run: Run, how: Execution) -> int:
         with Progress(missing, total, work=how.work) as progress, contextlib.ExitStack() as ends:
             answering = answer_in_turn(readers, schedule)
             if how.lanes.elsewhere:
-                work = how.reading(run.specs)
+                work = Reading(run.specs, how.sheet) if how.spending else how.reading(run.specs)
                 arriving = answer_in_lanes(how.lanes, work, readers, schedule, missing, store, how.take)
                 answering = ends.enter_context(contextlib.closing(arriving))
             # Files that tell of the whole run are not replaced by provisional ones.

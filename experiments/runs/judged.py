@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from rlc.experiments.judges.pairwise import LOST, WON
 from rlc.experiments.judges.support.asking import FAILURES, Judging, OnBatch, key_of, verdicts_of
 from rlc.experiments.judges.support.naming import identity_of, label_of
 from rlc.experiments.judges.support.second_opinion import models_in
+from rlc.experiments.metrics.pricing import Sheet
 from rlc.experiments.runs.results import SCHEMA, evidence_of
 from rlc.experiments.scorers.measured import RULE
 from rlc.experiments.scorers.rule import Verdict
@@ -80,11 +81,12 @@ class Findings:
 
 @dataclass(frozen=True)
 class RunJudge:
-    """The judge of a run: its completed spec, the data, and the readers' completed specs, whose answers it judges."""
+    """The judge of a run: its completed spec, the data, the readers' completed specs, whose answers it judges, and prices."""
 
     spec: Spec
     dataset: Dataset
     readers: Mapping[str, Spec]
+    sheet: Sheet = field(default_factory=dict)
 
     @cached_property
     def judge(self) -> Judge:
@@ -126,7 +128,10 @@ class RunJudge:
         usage = Usage()
         if hasattr(self.judge, "first"):
             questions = {row: replace(case, answer=NOTHING) for row, case in cases.items()}
-            lists = ask({self._key(one): one for one in questions.values()}, Judging(self.spec, first=True))
+            lists = ask(
+                {self._key(one): one for one in questions.values()},
+                Judging(self.spec, first=True, sheet=self.sheet),
+            )
             told = {row: lists[self._key(one)] for row, one in questions.items()}
             found |= {row: _found([one]) for row, one in told.items() if one.correct is None}
             cases = {
@@ -140,7 +145,8 @@ class RunJudge:
         else:
             compared = {row: [(case, False)] for row, case in cases.items()}
         verdicts = ask(
-            {self._key(case): case for own in compared.values() for case, _ in own}, Judging(self.spec)
+            {self._key(case): case for own in compared.values() for case, _ in own},
+            Judging(self.spec, sheet=self.sheet),
         )
         for row, own in compared.items():
             given = [verdicts[self._key(case)] for case, _ in own]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +12,7 @@ from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Example
 from rlc.data.spec import Finish, Spec
 from rlc.data.store import AnswerStore, Store
+from rlc.experiments.metrics.pricing import Sheet, paid
 from rlc.experiments.runs.loop import Schedule, answer_each
 from rlc.pipeline.families import BUILDER
 from rlc.pipeline.recipe import build_readers
@@ -22,13 +23,14 @@ Answerer = Callable[[str, Sequence[Example]], list[Answer]]
 
 @dataclass(frozen=True)
 class Reading:
-    """The work of answering: the readers of completed specs, each lane with its own."""
+    """The work of answering: the readers of completed specs, each lane with its own, and what their models cost."""
 
     specs: Mapping[str, Spec]
+    sheet: Sheet = field(default_factory=dict)
 
     def open(self, store: AnswerStore, finish: Finish = BUILDER.finish) -> Answerer:
         """Make the readers; a batch is answered by the one of the name."""
-        readers = build_readers(self.specs, store, finish)
+        readers = build_readers(self.specs, store, paid(finish, self.sheet, store.purse))
         mistakes: Counter[str] = Counter()
         return lambda name, batch: answer_each(readers[name], batch, mistakes)
 

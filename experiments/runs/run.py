@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from rlc.data.errors import StoreError, UsageError
+from rlc.data.errors import SpentError, StoreError, UsageError
 from rlc.data.plain import parse_json
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Dataset, Example
@@ -107,6 +107,7 @@ class Run:
         all are there, and its figures fill them; until then their values are what they are without a judge.
 
         Raises:
+            SpentError: if what may be spent is spent; the files then tell of the documents that all readers have answered.
             StoreError: if the folder cannot be written; answers already given are safe in the store.
         """
         try:
@@ -133,15 +134,20 @@ class Run:
                 on_batch(name, examples, answers)
 
         def on_rows(rows: Rows, examples: Sequence[Example]) -> None:
-            if on_round and rounds.is_over(examples):
+            if rounds.is_over(examples) and on_round:
                 on_round(
                     Standing(self._write(rows, readers, record, rounds), len(rounds.documents), rounds.of)
                 )
 
         scorer = default_scorer(self.dataset.measures, ScoredBefore(self.folder / RESULTS))
         with Rows(self.folder / SO_FAR if on_round else None) as rows:
-            scored_rows(answering, self.dataset, scorer, on_answers, on_rows, rows)
-            findings = judging(rows.frames(list(readers))) if judging else None
+            try:
+                scored_rows(answering, self.dataset, scorer, on_answers, on_rows, rows)
+                findings = judging(rows.frames(list(readers))) if judging else None
+            except SpentError:
+                if rounds.documents:
+                    self._write(rows, readers, record, rounds)
+                raise
             return Outcome(self, self._write(rows, readers, record, findings=findings), record)
 
     @property

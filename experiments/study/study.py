@@ -19,6 +19,7 @@ from rlc.data.errors import DataError
 from rlc.data.records import Dataset, Evidence, Example, evidence_in
 from rlc.experiments.metrics.cost import Price
 from rlc.experiments.metrics.evidence import first_rank, places, silver
+from rlc.experiments.metrics.pricing import engines_of
 from rlc.experiments.runs.results import by_reader, evidence_of
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
@@ -26,6 +27,7 @@ from rlc.experiments.statistics.ceiling import Ceiling, RouterScore, ceiling, sc
 from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.fits import MARK, Question, Sight, is_fitted, sight
+from rlc.experiments.study.pricing import prices_of
 from rlc.experiments.study.readers import ROLES, ReaderInfo, readers_of
 from rlc.pipeline.routers.support.decide import HELD_OUT
 
@@ -322,9 +324,10 @@ def make_study(
     dataset: Dataset | None = None,
     absence: str = "",
 ) -> Study:
-    """Arrange a run's rows by reader and question.
+    """Arrange a run's rows by reader and question; without prices of the user's, those of providers that are known count.
 
     Raises:
+        UsageError: if the user's prices lack a model.
         DataError: if there is no row, or a question stands twice for one reader.
     """
     frame = run.frame
@@ -357,7 +360,9 @@ def make_study(
             name: _by_question(examples, part, pl.when(failed).then(0.0).otherwise(pl.col("value")))
             for name, part in rows.items()
         },
-        prices=prices or {},
+        prices=prices_of(
+            [model for reader in readers for model in reader.models], engines_of(run.specs).values(), prices
+        ),
         dataset=dataset,
         absence=absence,
         sights=sights,

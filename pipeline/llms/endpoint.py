@@ -144,6 +144,8 @@ class EndpointLLM(CompletingEngine):
         self._seed = seed
         self._stream = stream
         self._room = thinking_tokens if thinking else 0
+        self._limits = asked.protocol.limits
+        self._extra_body = dict(extra_body or {})
         self._dialects = {
             place: Dialect(
                 asked,
@@ -151,7 +153,7 @@ class EndpointLLM(CompletingEngine):
                 thinking,
                 self._room,
                 structured,
-                extra_body,
+                self._extra_body,
             )
             for place in self._places
         }
@@ -170,6 +172,11 @@ class EndpointLLM(CompletingEngine):
     def count(self, prompt: Prompt) -> int:
         """The prompt's tokens by `tokenizer`, plus `remote.TEMPLATE_TOKENS` for the server's chat template."""
         return estimate_tokens(self.tokenizer, prompt)
+
+    def limit(self, max_tokens: int) -> int:
+        """The most new tokens of a request for an answer of `max_tokens`, those of a thought among them."""
+        own = [value for name in self._limits if type(value := self._extra_body.get(name)) is int]
+        return max([max_tokens + self._room, *own])
 
     def check(self) -> None:
         """Ask every server one short question: whether it is there, and how it takes a request.

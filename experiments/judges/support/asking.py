@@ -1,17 +1,19 @@
 """Verdicts from the store and from the judge: what was judged once is not judged again, and a failure is no verdict."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlc.data.child import ChildDiedError
 from rlc.data.errors import describe
 from rlc.data.lanes import Lanes, Task
+from rlc.data.purse import Purse
 from rlc.data.records import Answer
 from rlc.data.spec import Spec, fingerprint
-from rlc.data.store import Store
+from rlc.data.store import AnswerStore, Store
 from rlc.experiments.judges.base import NOT_JUDGED, UNPARSED, Case, Judge
 from rlc.experiments.judges.support.naming import JUDGE
+from rlc.experiments.metrics.pricing import Sheet, paid
 from rlc.experiments.scorers.rule import Verdict
 from rlc.pipeline.families import BUILDER
 
@@ -25,19 +27,21 @@ OnBatch = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Judging:
-    """The work of judging in lanes: a judge's completed spec, or what it asks first of every question."""
+    """The work of judging in lanes: a judge's completed spec, or what it asks first of every question; and what models cost."""
 
     spec: Spec
     first: bool = False
+    sheet: Sheet = field(default_factory=dict)
 
-    def judge(self) -> Judge:
-        """Make the judge."""
-        made: Any = BUILDER.build(self.spec, JUDGE, "judge")
+    def judge(self, purse: Purse | None = None) -> Judge:
+        """Make the judge, paid from a purse where there is one."""
+        builder = replace(BUILDER, finish=paid(BUILDER.finish, self.sheet, purse))
+        made: Any = builder.build(self.spec, JUDGE, "judge")
         return made.first if self.first else made  # type: ignore[no-any-return]
 
-    def open(self, store: object = None) -> Callable[[str, Sequence[Keyed]], list[Verdict]]:  # noqa: ARG002
+    def open(self, store: AnswerStore | None = None) -> Callable[[str, Sequence[Keyed]], list[Verdict]]:
         """Make what judges a batch, whatever it is called."""
-        return AtHand(self.judge()).open()
+        return AtHand(self.judge(None if store is None else store.purse)).open()
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def verdicts_of(
         key=lambda keyed: keyed[1].example.document_id
     )  # what is read is a prompt's shared beginning
     done = 0
-    for batch, verdicts in judged(missing, work, lanes):
+    for batch, verdicts in judged(missing, work, lanes, store):
         fresh = dict(zip((key for key, _ in batch), verdicts, strict=True))
         store.put({key: _kept(one) for key, one in fresh.items() if one.reason not in FAILURES})
         known |= fresh
@@ -90,13 +94,13 @@ def verdicts_of(
 
 
 def judged(
-    missing: Sequence[Keyed], work: Judging | AtHand, lanes: Lanes
+    missing: Sequence[Keyed], work: Judging | AtHand, lanes: Lanes, store: Store | None = None
 ) -> Iterator[tuple[Sequence[Keyed], list[Verdict]]]:
     """Judge in batches, here or in lanes: each batch with its verdicts, as they arrive."""
     batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
     if not batches:
         return
-    for _, batch, found in lanes.run(work, [Task(["judge"], batch) for batch in batches]):
+    for _, batch, found in lanes.run(work, [Task(["judge"], batch) for batch in batches], store):
         if isinstance(found, ChildDiedError):
             yield batch, [Verdict(None, 0.0, NOT_JUDGED, {"error": describe(found)})] * len(batch)
         else:

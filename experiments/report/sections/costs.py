@@ -3,7 +3,7 @@
 import polars as pl
 
 from rlc.data.records import Usage
-from rlc.experiments.metrics.cost import PRICED, dollars
+from rlc.experiments.metrics.cost import PRICED
 from rlc.experiments.report.cells import name, number
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.sections.amortised import first_and_further
@@ -56,16 +56,12 @@ def costs(study: Study) -> Section:
 
 
 def price_per_question(study: Study, reader: ReaderInfo) -> float | None:
-    """Dollars for an answered question; None if nothing was answered or the reader asks several models.
-
-    Raises:
-        UsageError: if the price sheet lacks the model.
-    """
+    """Dollars for an answered question; None if nothing was answered, or the reader asks several models or one without a price."""
     answered = study.answered(reader)
-    if answered.is_empty() or len(reader.models) != 1:
+    if answered.is_empty() or len(reader.models) != 1 or reader.models[0] not in study.prices:
         return None
     total = Usage(**{key: int(answered[key].sum()) for key in PRICED})
-    return dollars(total, reader.models[0], study.prices) / answered.height
+    return study.prices[reader.models[0]].of(total) / answered.height
 
 
 def _rows(study: Study, columns: list[str], digits: int) -> list[tuple[Cell, ...]]:
@@ -93,5 +89,6 @@ def _money(study: Study) -> Table:
             for reader in study.readers
             for price in [prices[reader.name]]
         ],
-        note="By the price sheet given; a reader that asks several models, or none, has no price.",
+        note="By the price sheet given, else by the one that comes with rlc; a reader that asks several models, or none, has no "
+        "price.",
     )

@@ -171,15 +171,15 @@ class TemperedLLM(Forwarding, CompletingEngine):
 def forward(llm: LLM, memory: GenerationMemory, identity: str = "") -> ForwardingLLM:
     """Let an engine take generations from a memory first."""
     kind = CompletingLLM if isinstance(llm, GeneratesAsCompleted) else ForwardingLLM
-    return _all_that(llm, kind)(llm, memory, identity)
+    return all_that(llm, kind)(llm, memory, identity)
 
 
 def at_temperature(llm: LLM, temperature: float) -> TemperedLLM:
     """Let an engine write at a temperature that is not its own."""
-    return _all_that(llm, TemperedLLM)(llm, temperature)
+    return all_that(llm, TemperedLLM)(llm, temperature)
 
 
-def _all_that(llm: LLM, kind: type[Wrapper]) -> type[Wrapper]:
+def all_that(llm: LLM, kind: type[Wrapper]) -> type[Wrapper]:
     """The kind of wrapper that is a `Scorer` where the engine is one, and so on for every engine protocol.
 
     What is not `generate` goes to the engine as it stands.

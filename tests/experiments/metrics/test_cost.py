@@ -1,8 +1,11 @@
+import json
+
 import pytest
 
-from rlc.data.errors import DataError, UsageError
+from rlc.data.errors import DataError
 from rlc.data.records import Usage
-from rlc.experiments.metrics.cost import Price, dollars, read_prices
+from rlc.experiments.metrics.cost import Price, read_prices, shipped_prices
+from rlc.pipeline.llms.support.providers import PROVIDERS
 
 USAGE = Usage(prompt_tokens=1_000_000, cached_tokens=400_000, output_tokens=100_000, index_tokens=200_000)
 
@@ -18,16 +21,33 @@ def test_price_of_a_sum_is_the_sum_of_prices():
 
 
 def test_sheets_in_toml_and_json(tmp_path):
-    toml, json = tmp_path / "prices.toml", tmp_path / "prices.json"
+    toml, other = tmp_path / "prices.toml", tmp_path / "prices.json"
     toml.write_text('["org/model"]\nprompt = 2\noutput = 8.0\n')
-    json.write_text('{"org/model": {"prompt": 2, "cached": 0.5, "output": 8}}')
+    other.write_text('{"org/model": {"prompt": 2, "cached": 0.5, "output": 8}}')
     assert read_prices(toml) == {"org/model": Price(2, 2, 8.0)}  # cached costs as much as fresh
-    assert dollars(USAGE, "org/model", read_prices(json)) == pytest.approx(2.6)
+    assert read_prices(other)["org/model"].of(USAGE) == pytest.approx(2.6)
 
 
-def test_unknown_model_names_the_nearest():
-    with pytest.raises(UsageError, match="did you mean 'model'"):
-        dollars(USAGE, "modle", {"model": Price(1, 1, 1)})
+def test_litellms_table_is_a_sheet_but_for_prices_by_length(tmp_path):
+    flat = {
+        "input_cost_per_token": 2e-06,
+        "cache_read_input_token_cost": 5e-07,
+        "output_cost_per_token": 8e-06,
+        "mode": "chat",
+    }
+    table = {
+        "sample_spec": {"mode": "one of: chat"},
+        "m": flat,
+        "long": {**flat, "input_cost_per_token_above_200k_tokens": 4e-06},
+    }
+    (tmp_path / "t.json").write_text(json.dumps(table))
+    assert read_prices(tmp_path / "t.json") == {"m": Price(2, 0.5, 8)}
+
+
+def test_the_sheet_that_ships_names_providers_that_are_known():
+    sheet = shipped_prices()
+    assert {name.partition("/")[0] for name in sheet} <= PROVIDERS.keys()
+    assert all(price.cached <= price.prompt for price in sheet.values())
 
 
 @pytest.mark.parametrize(

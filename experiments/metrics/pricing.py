@@ -1,0 +1,87 @@
+"""Which price an engine has, and engines that are paid."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rlc.data.errors import UsageError
+from rlc.data.purse import Purse
+from rlc.data.spec import Family, Finish, Spec, fingerprint
+from rlc.experiments.metrics.cost import Price
+from rlc.pipeline.families import BUILDER, LLM, READER
+from rlc.pipeline.llms.support.paying import paying
+from rlc.pipeline.llms.support.providers import PROVIDERS, provider_at
+
+FREE = ("hf", "hf-kv", "vllm", "scripted")  # they compute here
+
+Sheet = Mapping[str, Price]
+
+
+def engines_of(specs: Mapping[str, Spec], family: Family = READER) -> dict[str, Spec]:
+    """The language models in completed specs, each once, by the first place where it stands."""
+    found: dict[str, tuple[str, Spec]] = {}
+    for name, spec in specs.items():
+        if (
+            spec.get("use") in family.table
+        ):  # a stored run's reader may be another package's, which is not here
+            for inner, place, engine in BUILDER.walk(spec, family, name):
+                if inner is LLM:
+                    found.setdefault(fingerprint(engine), (place, engine))
+    return dict(found.values())
+
+
+def model_of(engine: Spec) -> str:
+    """What the model of an engine's completed spec is called."""
+    arguments = engine.get("arguments") or {}
+    return str(engine.get("model") or arguments.get("model") or engine.get("target") or engine["use"])
+
+
+def price_of(engine: Spec, sheet: Sheet) -> Price | None:
+    """The price of an engine's model, at its provider or wherever it is; None where the sheet has none."""
+    model = model_of(engine)
+    names = [f"{name}/{model}" for name in _providers(engine)]
+    return next((sheet[name] for name in (*names, model) if name in sheet), None)
+
+
+def _providers(engine: Spec) -> list[str]:
+    """The names that a provider's models may stand under; it may have several protocols."""
+    if engine["use"] != "endpoint":
+        return []
+    url = engine.get("base_url")
+    at = provider_at(url[0] if isinstance(url, list) else url) if url else None
+    named = PROVIDERS.get(str(engine.get("provider")), at)
+    return [name for name, row in PROVIDERS.items() if named and row.base_url == named.base_url]
+
+
+def unpriced(engines: Mapping[str, Spec], sheet: Sheet) -> list[str]:
+    """The models of engines, by their places, that cost something and have no price, each with its place."""
+    return [
+        f"{model_of(engine)} ({place})"
+        for place, engine in engines.items()
+        if engine["use"] not in FREE and price_of(engine, sheet) is None
+    ]
+
+
+def check_priced(engines: Mapping[str, Spec], sheet: Sheet) -> None:
+    """Hold that everything that costs something has a price.
+
+    Raises:
+        UsageError: naming the models that have none.
+    """
+    if missing := unpriced(engines, sheet):
+        raise UsageError(
+            f"what may be spent is counted by prices, and there is none for {', '.join(missing)}: add "
+            '["model"] with prompt and output to the file of --prices (0 for a server of your own)'
+        )
+
+
+def paid(finish: Finish, sheet: Sheet, purse: Purse | None) -> Finish:
+    """Have every engine that has a price be paid from a purse; without one they are what they are."""
+    if purse is None:
+        return finish
+
+    def pay(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
+        made = finish(make, kind, spec)
+        price = price_of(spec, sheet) if kind == LLM.kind else None
+        return made if price is None else paying(made, price.of, purse)
+
+    return pay
