@@ -205,7 +205,7 @@ def test_prices():
     report = report_of(arms(), {"m": Price(2.0, 1.0, 8.0)})
     table = section(report, "costs").tables[-1]
     assert cells(table, "rag")["dollars"] == f"{1000 * 100 * 2 / 1e6:.2f}"
-    with pytest.raises(UsageError, match="add it to the price sheet"):
+    with pytest.raises(UsageError, match="add it to the file of --prices"):
         report_of(arms(), {"another": Price(2.0, 1.0, 8.0)})
 
 
