@@ -67,8 +67,17 @@ class Listed:
 
 def listed(out: Path) -> list[Listed]:
     """The runs of a folder, newest first."""
-    files = {file.parent: file.stat().st_mtime for file in sorted(out.glob(f"*/{RECIPE}"))}
-    return [read_listed(folder) for folder in sorted(files, key=lambda folder: -files[folder])]
+    return [read_listed(folder) for folder in run_folders(out)]
+
+
+def run_folders(out: Path) -> list[Path]:
+    """The folders of runs that tell something of themselves, newest first."""
+    told = {
+        file.parent: file.stat().st_mtime
+        for name in (SUMMARY, PROVENANCE)
+        for file in sorted(out.glob(f"*/{name}"))
+    }
+    return sorted(told, key=lambda folder: (-told[folder], folder.name))
 
 
 def read_listed(folder: Path) -> Listed:

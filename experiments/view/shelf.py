@@ -11,9 +11,8 @@ import polars as pl
 from rlc.data.errors import DataError, RlcError, UsageError
 from rlc.data.records import Example
 from rlc.experiments.metrics.cost import Price
-from rlc.experiments.runs.listing import Listed, listed, read_listed
+from rlc.experiments.runs.listing import Listed, listed, read_listed, run_folders
 from rlc.experiments.runs.results import RESULTS, SO_FAR, read_results, rows_so_far, to_frame
-from rlc.experiments.runs.run import RECIPE
 from rlc.experiments.runs.stored import run_folder, stored_run
 from rlc.experiments.study.study import Study, make_study
 
@@ -78,7 +77,7 @@ class Shelf:
         Raises:
             UsageError: if there is none.
         """
-        known = self._named or {file.parent.name: file.parent for file in self.out.glob(f"*/{RECIPE}")}
+        known = self._named or {folder.name: folder for folder in run_folders(self.out)}
         if name not in known:
             raise UsageError(f"no run {name!r} here")
         return read_listed(known[name])

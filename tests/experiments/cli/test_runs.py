@@ -1,7 +1,7 @@
 """The list of runs."""
 
 from rlc.experiments.cli.runs import line
-from rlc.experiments.runs.listing import read_listed
+from rlc.experiments.runs.listing import listed
 from rlc.experiments.view.app import listen
 
 COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track")
@@ -22,9 +22,14 @@ def test_runs_are_listed_with_what_was_right(shell, tmp_path):
     assert "3 questions: rag 50.0%, long " in listed
 
 
-def test_a_broken_run_is_named(tmp_path):
-    (tmp_path / "summary.json").write_text("{")
-    assert "cannot be read" in line(read_listed(tmp_path))
+def test_a_broken_run_is_named_and_one_that_has_written_nothing_is_none(tmp_path):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "recipe.json").write_text("{}")
+    assert listed(tmp_path) == []
+    (folder / "summary.json").write_text("{")
+    [run] = listed(tmp_path)
+    assert "one: cannot be read" in line(run)
 
 
 def test_the_papers_table_is_printed_in_every_format(shell):
