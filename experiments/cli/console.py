@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape as escape_markup
 from rich.table import Table
 from rich.text import Text
@@ -120,7 +120,9 @@ def as_table(shown: Sequence[Column], title: str = "") -> Table:
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in shown:
         words = column.name in ("reader", "verdict", "route")
-        table.add_column(escape(column.head), justify="left" if words else "right", no_wrap=not words)
+        justify: JustifyMethod = "left" if words else "right"
+        # A name without spaces goes on in the next line: cut, those of one model's arms would all be the same.
+        table.add_column(escape(column.head), justify=justify, no_wrap=not words, overflow="fold")
     for row in zip(*(column.cells for column in shown), strict=True):
         table.add_row(*map(escape, row))
     return table
@@ -167,7 +169,8 @@ def tell_standing(standing: Standing, labels: Mapping[str, str], *, judged_later
         box=SIMPLE_HEAD,
     )
     for head in ("reader", "% right (95% interval)", "n", "failed", "tokens", "s"):
-        table.add_column(head, justify="left" if head == "reader" else "right")
+        name = head == "reader"
+        table.add_column(head, justify="left" if name else "right", no_wrap=not name, overflow="fold")
     for one in standing.summaries:
         table.add_row(
             escape(labels.get(one["reader"], one["reader"])),

@@ -9,7 +9,7 @@ from rich.table import Table
 from rlc.data.errors import UsageError
 from rlc.experiments.cli import console
 from rlc.experiments.cli import words as on_terminal
-from rlc.experiments.cli.console import as_table, chosen, columns, tell_standing, verdict
+from rlc.experiments.cli.console import Column, as_table, chosen, columns, tell_standing, verdict
 from rlc.experiments.cli.words import say
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.rounds import Standing
@@ -42,6 +42,15 @@ def test_every_cell_can_be_read(compared, width):
         assert all(cell in text for cell in column.cells)
     assert [column.name for column in shown][:2] == ["reader", "right"]
     assert {"tokens", "seconds", "verdict"} <= {column.name for column in shown}
+
+
+def test_a_long_name_goes_on_in_the_next_line():
+    names = [f"qwen2.5-72b-instruct-of-a-long-name/{arm}" for arm in ("rag", "long")]
+    columns = [Column("reader", "reader", names), Column("tokens", "tokens", ["1,000", "9,000"])]
+    lines = printed(columns, 30).splitlines()
+    assert max(map(len, lines)) <= 30
+    told = "".join("".join(line.split()[:1]) for line in lines)
+    assert all(name in told for name in names)
 
 
 def test_wider_terminals_hold_more(compared):
