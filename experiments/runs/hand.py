@@ -20,6 +20,7 @@ SPELLINGS = {
     "false": "no",
     "wrong": "no",
 }  # of other tools
+DELIMITERS = ",;\t"  # spreadsheets write what their country has
 LONGEST_NOTE = 2_000
 
 
@@ -52,16 +53,22 @@ def read_sheet(file: Path) -> Verdicts:
     try:
         text = file.read_bytes().decode("utf-8-sig")  # newlines within a note stay as they are
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read: {error}") from error
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    if not set(COLUMNS[:3]) <= set(rows.fieldnames or ()):
+        raise DataError(f"{file} cannot be read: {error}; a sheet is CSV in UTF-8") from error
+    head = text.partition("\n")[0]
+    delimiter = max(DELIMITERS, key=head.count)
+    try:
+        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
+        names, table = rows.fieldnames or (), list(rows)
+    except csv.Error as error:
+        raise DataError(f"{file} is no CSV file: {error}") from error
+    if not set(COLUMNS[:3]) <= set(names):
         raise DataError(
-            f"{file}: expected the columns {', '.join(COLUMNS)}, got {', '.join(rows.fieldnames or ()) or 'none'}; "
+            f"{file}: expected the columns {', '.join(COLUMNS)}, got {', '.join(names) or 'none'}; "
             "mend the file or move it away"
         )
     found = {}
-    for row in rows:
-        said = (row["right"] or "").strip().casefold()
+    for row in table:
+        said = row["right"].strip().casefold()
         word = SPELLINGS.get(said, said)
         if word not in {"", *WORDS}:
             raise DataError(
@@ -69,7 +76,7 @@ def read_sheet(file: Path) -> Verdicts:
                 f"by {row['reader']!r}"
             )
         if word:
-            found[row["example_id"], row["reader"]] = ByHand(word, row.get("note") or "")
+            found[row["example_id"], row["reader"]] = ByHand(word, row.get("note", ""))
     return found
 
 

@@ -39,7 +39,15 @@ def test_no_other_words_and_no_novels(tmp_path, given):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["", "question,verdict\nq,1\n", b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "question,verdict\nq,1\n",
+        b"\xff\xfe\x00",
+        f"example_id,reader,right,answer\nq,rag,yes,{'x' * 140_000}\n",
+    ],
+)
 def test_another_file_is_named_and_left_as_it_is(tmp_path, text):
     (tmp_path / FILE).write_bytes(text if isinstance(text, bytes) else text.encode())
     before = (tmp_path / FILE).read_bytes()
@@ -59,6 +67,13 @@ def test_other_spellings_are_words_and_what_is_none_is_named(tmp_path):
         DataError, match="expected yes, no, unsure or nothing under right, got 'perhaps' for 'a'"
     ):
         read_sheet(sheet)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_sheet_that_a_spreadsheet_wrote_is_read_whatever_stands_between_its_columns(tmp_path, delimiter):
+    lines = ["right|example_id|reader|gold answer", 'yes|q|rag|"a, b; c"', "|p", "no|r"]
+    (tmp_path / FILE).write_text("\n".join(lines).replace("|", delimiter), encoding="utf-8")
+    assert read_verdicts(tmp_path) == {("q", "rag"): ByHand("yes"), ("r", ""): ByHand("no")}
 
 
 def test_a_sheet_that_a_spreadsheet_wrote_is_read(tmp_path):
