@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rlc.data.errors import UsageError
 from rlc.experiments.runs.kept import write_whole
+from rlc.experiments.runs.run import RECIPE
 
 NAME = "name.txt"
 LONGEST = 80
@@ -18,8 +19,9 @@ def name_of(folder: Path) -> str:
 
 
 def folder_named(name: str, out: Path) -> Path | None:
-    """The run below `out` that was given this name."""
-    return next((file.parent for file in sorted(out.glob(f"*/{NAME}")) if name_of(file.parent) == name), None)
+    """The run below `out` that was given this name; a folder in which no run ever began is none."""
+    begun = (file.parent for file in sorted(out.glob(f"*/{RECIPE}")))
+    return next((folder for folder in begun if name_of(folder) == name), None)
 
 
 def give_name(folder: Path, name: str) -> None:
