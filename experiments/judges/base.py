@@ -209,10 +209,10 @@ def neutralise(text: str) -> str:
 
 
 def reference_of(texts: PromptTexts, example: Example) -> str:
-    """The gold answers as one text, several as alternatives."""
+    """The gold answers as one text, several as alternatives where the prompts have words for them."""
     if not example.answers:
-        return texts.texts["reference.none"]
-    several = len(example.answers) > 1
+        return texts.texts.get("reference.none", "")
+    several = len(example.answers) > 1 and "reference.one_of" in texts.texts
     return "\n".join(
         texts.fill("reference.one_of", reference=text) if several else text for text in example.answers
     )

@@ -8,6 +8,7 @@ from typing import ClassVar
 from rlc.data.errors import SpecError
 from rlc.data.protocols import Prompt
 from rlc.experiments.judges.base import UNPARSED, Case, ModelJudge, neutralise, reference_of, word_of
+from rlc.experiments.scorers.rule import UNSCORED, Verdict
 
 PLACES = ("question?", "reference?", "read?", "fences?")
 
@@ -17,8 +18,9 @@ class Rubric(ModelJudge):
     """What a file of your own asks about an answer, for yes or no or for a number.
 
     The file's places are {candidate}, which `ask.question` must hold, and as wanted {question}, {reference} (the gold
-    answers: without any there is no verdict), {read} (what the reader was given) and {fences}. Under `reply` stand either
-    the words `right` and `wrong`, or the numbers `lowest` and `highest`, between which a reply becomes a share.
+    answers), {read} (what the reader was given) and {fences}. A file that shows gold answers gives no verdict where there
+    are none; on questions that the text does not answer it does if `reference.none` says what stands there. Under `reply`
+    stand either the words `right` and `wrong`, or the numbers `lowest` and `highest`, between which a reply becomes a share.
     """
 
     PROMPTS: ClassVar[Mapping[str, Sequence[str]]] = {
@@ -48,6 +50,11 @@ class Rubric(ModelJudge):
     def needs_gold(self) -> bool:  # type: ignore[override] # as the file says
         """Whether the file shows the gold answers."""
         return self._shows("{reference}")
+
+    def without_asking(self, case: Case) -> Verdict | None:
+        """Where the file shows gold answers, and neither are there any nor words for that, there is no verdict."""
+        unknown = self.needs_gold and not case.example.answers and "reference.none" not in self.texts.texts
+        return super().without_asking(case) or (Verdict(None, 0.0, UNSCORED) if unknown else None)
 
     def _shows(self, place: str) -> bool:
         return any(place in self.texts.texts.get(f"ask.{part}", "") for part in ("prefix", "question"))

@@ -16,7 +16,7 @@ from rlc.experiments.judges.nuggets import FactList, Nuggets, facts_in
 from rlc.experiments.judges.pairwise import Pairwise
 from rlc.experiments.judges.rubric import Rubric
 from rlc.experiments.judges.support.naming import CRITERIA, judge_spec, label_of
-from rlc.experiments.scorers.rule import FAILED
+from rlc.experiments.scorers.rule import FAILED, UNSCORED
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
 # What a model replies that is as good a verdict, and as bad a one, as each judge takes, in two languages.
@@ -190,6 +190,21 @@ def test_a_scale_of_ones_own_becomes_a_share(tmp_path, case):
     assert judge.llm.calls[0].prompts[0].question == "Grade Ann. against Ann, in May."
     assert (judge.reads, judge.needs_gold) == (False, True)
     assert judge.grade(case, ["6"]) == judge.grade(case, ["-2"]) == (None, UNPARSED)
+
+
+def test_a_file_of_ones_own_need_not_say_how_several_answers_or_none_are_shown(tmp_path, case):
+    several = replace(case, example=replace(case.example, answers=("Ann", "Anna")))
+    untold = replace(case, example=replace(case.example, answers=(), answerable=False))
+    file = tmp_path / "mine.toml"
+    file.write_text(OWN)
+    judge = Rubric(ScriptedLLM({"": "4"}), prompt=str(file))
+    assert [one.reason for one in judge([several, untold])] == ["4", UNSCORED]
+    [prompt] = judge.llm.calls[0].prompts
+    assert prompt.question == "Grade Ann. against Ann\nAnna."
+    file.write_text(OWN + '[reference]\nnone = "nothing"')
+    judge = Rubric(ScriptedLLM({"": "4"}), prompt=str(file))
+    assert [one.score for one in judge([untold])] == [0.75]
+    assert judge.llm.calls[0].prompts[0].question == "Grade Ann. against nothing."
 
 
 @pytest.mark.parametrize(
