@@ -182,7 +182,13 @@ def calibrate(run: str, human: str | None, out: Path, as_json: bool) -> None:
 
         keep_verdicts(stored.folder, human_feedback(stored, out))
     elif human is not None:
-        keep_verdicts(stored.folder, read_sheet(Path(human)))
+        sheet = read_sheet(Path(human))
+        if sheet and sheet.keys().isdisjoint(stored.frame.select("example_id", "reader").iter_rows()):
+            raise UsageError(
+                f"none of the {len(sheet)} verdicts of {human} is on an answer of {stored.folder.name}, and the first is on "
+                f"{' by '.join(map(repr, next(iter(sheet))))}: give the run that the sheet was drawn from"
+            )
+        keep_verdicts(stored.folder, sheet)
     found = calibration(make_study(stored))
     if found is None or not found.verdicts:
         raise UsageError(

@@ -81,6 +81,7 @@ def calibration(study: Study, verdicts: Verdicts | None = None) -> Calibration |
     rows = study.run.frame.filter(pl.col("error").is_null()).select(
         "reader", "example_id", "document_id", "prediction", "value", rules=pl.col("correct").cast(pl.Float64)
     )
+    strangers = human.join(rows, on=("reader", "example_id"), how="anti")
     own = rows.join(human, on=("reader", "example_id"), how="left", maintain_order="left")
     seen = own.drop_nulls("human").unique(SAID, keep="first", maintain_order=True)
     # What is said of an answer is said of the router's row, too, that hands it on.
@@ -90,8 +91,8 @@ def calibration(study: Study, verdicts: Verdicts | None = None) -> Calibration |
     return Calibration(
         verdicts=seen.height,
         documents=seen["document_id"].n_unique(),
-        unsure=human["human"].null_count(),
-        strangers=human.join(rows, on=("reader", "example_id"), how="anti").height,
+        unsure=human["human"].null_count() - strangers["human"].null_count(),
+        strangers=strangers.height,
         held=[_held(name, seen.with_columns(said=said)) for name, said in judges.items()],
         corrected=[_corrected(study, reader, joined.filter(reader=reader.name)) for reader in study.readers],
     )

@@ -47,10 +47,12 @@ def judge_sentences(study: Study) -> Iterator[str]:
         return
     agreement = beside_rules(run).get(ALL)
     judged = f"{run.judge} judged {told['judged']:,} answers{_spent(told, study.prices)}"
-    if agreement is None:
+    if not told["judged"]:
+        yield f"{judged}."
+    elif agreement is None:
         yield f"{judged}; the rules judged none of them."
     else:
-        shown = "" if agreement.kappa is None else f" (kappa {agreement.kappa:.2f})"
+        shown = "" if agreement.kappa is None else f" (kappa {agreement.kappa:.2f})".replace("-", "−")
         yield f"{judged}; the rules' verdict is the same on {100 * agreement.agreement:.1f}% of {agreement.n:,}{shown}."
     if open_ := left_open(run):
         first = next(iter(open_)).removeprefix(f"{NOT_JUDGED}: ")

@@ -139,6 +139,12 @@ def test_people_calibrate_the_judge(shell, tmp_path):
     assert {one["reader"] for one in figures["corrected"]} == {"rag", "long"}
     page = (tmp_path / shell("report", run).stdout.strip()).with_suffix(".md").read_text()
     assert "Judges and people, on answers that both judged" in page
+    kept = (run / "verdicts.csv").read_bytes()
+    (tmp_path / "sheet.csv").write_text("example_id,reader,right\nzz,long,yes\n")
+    strange = " ".join(shell("judge", "calibrate", run, "--human", "sheet.csv", code=2).stderr.split())
+    assert "none of the 1 verdicts of sheet.csv is on an answer of mine-own-" in strange
+    assert "'zz' by 'long'" in strange
+    assert (run / "verdicts.csv").read_bytes() == kept
     (tmp_path / "sheet.csv").write_text("example_id,reader,right\na,long,maybe\n")
     assert "got 'maybe'" in shell("judge", "calibrate", run, "--human", "sheet.csv", code=1).stderr
     assert "cannot be read" in shell("judge", "calibrate", run, "--human", "none.csv", code=1).stderr

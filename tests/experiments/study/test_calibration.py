@@ -33,13 +33,14 @@ HUMAN = {
     ("a1", "wrong"): ByHand("no"),
     ("a2", "wrong"): ByHand("unsure"),
     ("zz", "wrong"): ByHand("no"),
+    ("zz", "right"): ByHand("unsure"),
 }
 
 
 def test_judges_are_held_against_people_by_hand(run):
     keep_verdicts(run.folder, HUMAN)
     found = calibration(make_study(run))
-    assert (found.verdicts, found.documents, found.unsure, found.strangers) == (3, 2, 1, 1)
+    assert (found.verdicts, found.documents, found.unsure, found.strangers) == (3, 2, 1, 2)
     model, rules = found.held
     assert (model.judge, model.same.value, model.same.n) == ("model", pytest.approx(2 / 3), 3)
     assert (model.passed, model.wrong, model.failed, model.right) == (1, 2, 0, 1)
@@ -50,7 +51,7 @@ def test_judges_are_held_against_people_by_hand(run):
     assert "right where they say wrong on 1 of 2, wrong where they say right on 0 of 1" in said
     assert "corrected from 20 human verdicts on a reader on, and there are: right 2, wrong 1" in said
     assert "Unsure, and counted for nothing: 1." in said
-    assert "On answers that this run does not hold, or that failed: 1." in said
+    assert "On answers that this run does not hold, or that failed: 2." in said
 
 
 def test_without_people_there_is_nothing_to_say(run):
