@@ -44,6 +44,7 @@ class FilePurse:
         self.spent = 0.0
         if file.is_file():
             self.spent = spent_in(file)
+            self._write(0.0, "\n")  # what follows shares no line with one that a kill cut off
         elif before:
             self._write(before)
 
@@ -60,11 +61,11 @@ class FilePurse:
         with self._alone:
             self._write(cost - promised)
 
-    def _write(self, dollars: float) -> None:
+    def _write(self, dollars: float, before: str = "") -> None:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("a", encoding="ascii") as opened:
-                opened.write(f"{dollars!r}\n")
+                opened.write(f"{before}{dollars!r}\n")
         except OSError as error:
             raise StoreError(
                 f"{self._file} cannot be written ({error}): nothing is spent without it"

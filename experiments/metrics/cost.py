@@ -91,9 +91,10 @@ def _litellm(path: Path, sheet: Mapping[str, Any]) -> dict[str, Price]:
     for model, entry in sheet.items():
         flat = isinstance(entry, dict) and not any("_above_" in name and "token" in name for name in entry)
         if flat and {PER_TOKEN["prompt"], PER_TOKEN["output"]} <= entry.keys():
-            per_million = {
-                ours: round(entry[theirs] * 1e6, 6) for ours, theirs in PER_TOKEN.items() if theirs in entry
-            }
+            told = {ours: entry[theirs] for ours, theirs in PER_TOKEN.items() if theirs in entry}
+            if not all(isinstance(one, int | float) for one in told.values()):
+                raise DataError(f"{path}: {model}: expected numbers, dollars per token, got {told!r}")
+            per_million = {name: round(one * 1e6, 6) for name, one in told.items()}
             found[model] = _price(f"{path}: {model}", per_million)
     return found
 

@@ -145,7 +145,7 @@ class Run:
                 scored_rows(answering, self.dataset, scorer, on_answers, on_rows, rows)
                 findings = judging(rows.frames(list(readers))) if judging else None
             except SpentError:
-                if rounds.documents:
+                if rounds.documents and not self.is_complete:
                     self._write(rows, readers, record, rounds)
                 raise
             return Outcome(self, self._write(rows, readers, record, findings=findings), record)

@@ -42,6 +42,9 @@ def test_litellms_table_is_a_sheet_but_for_prices_by_length(tmp_path):
     }
     (tmp_path / "t.json").write_text(json.dumps(table))
     assert read_prices(tmp_path / "t.json") == {"m": Price(2, 0.5, 8)}
+    (tmp_path / "t.json").write_text(json.dumps({"m": flat, "n": {**flat, "output_cost_per_token": "8e-06"}}))
+    with pytest.raises(DataError, match="n: expected numbers, dollars per token"):
+        read_prices(tmp_path / "t.json")
 
 
 def test_the_sheet_that_ships_names_providers_that_are_known():

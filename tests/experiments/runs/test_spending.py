@@ -95,6 +95,8 @@ def test_what_was_on_its_way_at_a_kill_counts_at_its_most(tmp_path):
     again = FilePurse(100, file)
     assert again.spent == pytest.approx(40)
     assert not again.promise(61)
+    assert again.promise(7)
+    assert FilePurse(100, file).spent == pytest.approx(47), "the cut line took nothing with it"
 
 
 def test_a_bound_holds_what_a_thought_and_extra_fields_allow(server, tmp_path):
@@ -174,6 +176,17 @@ def test_a_run_stops_shows_what_it_has_and_goes_on_with_a_higher_sum(compare, se
     assert "this run has cost $1,600.0000 so far" in done.stdout
     again = compare("--spend", "1600")
     assert again.exit_code == 0, "nothing is left to pay"
+
+
+def test_a_run_that_was_whole_stays_so_where_it_cannot_be_paid_again(compare, server, tmp_path):
+    assert compare().exit_code == 0
+    [results] = (tmp_path / "runs").glob("*/results.parquet")
+    before = results.read_bytes()
+    stopped = compare("--no-resume", "--spend", "2500")
+    assert stopped.exit_code == 6, stopped.output
+    assert 1600 < spent(tmp_path) <= 2500, "some of it was asked again"
+    assert results.read_bytes() == before
+    assert "provisional" not in (results.parent / "provenance.json").read_text()
 
 
 def test_stored_answers_of_a_run_without_a_sum_are_counted(compare, server, tmp_path):
