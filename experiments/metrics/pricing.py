@@ -5,9 +5,10 @@ from typing import Any
 
 from rlc.data.errors import UsageError
 from rlc.data.purse import Purse
+from rlc.data.records import Usage
 from rlc.data.spec import Family, Finish, Spec, fingerprint
 from rlc.experiments.metrics.cost import Price
-from rlc.pipeline.families import BUILDER, LLM, READER
+from rlc.pipeline.families import BUILDER, ENCODER, LLM, READER, STEP
 from rlc.pipeline.llms.support.paying import paying
 from rlc.pipeline.llms.support.providers import PROVIDERS, provider_at
 
@@ -17,16 +18,23 @@ Sheet = Mapping[str, Price]
 
 
 def engines_of(specs: Mapping[str, Spec], family: Family = READER) -> dict[str, Spec]:
-    """The language models in completed specs, each once, by the first place where it stands."""
+    """The models in completed specs that may be paid, each once, by the first place where it stands.
+
+    Those are language models, and encoders and rerankers behind a server.
+    """
     found: dict[str, tuple[str, Spec]] = {}
     for name, spec in specs.items():
         if (
             spec.get("use") in family.table
         ):  # a stored run's reader may be another package's, which is not here
             for inner, place, engine in BUILDER.walk(spec, family, name):
-                if inner is LLM:
+                if inner is LLM or _is_remote(inner.kind, engine):
                     found.setdefault(fingerprint(engine), (place, engine))
     return dict(found.values())
+
+
+def _is_remote(kind: str, spec: Spec) -> bool:
+    return kind in (ENCODER.kind, STEP.kind) and spec["use"] == "endpoint"
 
 
 def model_of(engine: Spec) -> str:
@@ -75,13 +83,16 @@ def check_priced(engines: Mapping[str, Spec], sheet: Sheet) -> None:
 
 
 def paid(finish: Finish, sheet: Sheet, purse: Purse | None) -> Finish:
-    """Have every engine that has a price be paid from a purse; without one they are what they are."""
+    """Have every model that has a price be paid from a purse; without one they are what they are."""
     if purse is None:
         return finish
 
     def pay(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401 - the builder's hook
         made = finish(make, kind, spec)
-        price = price_of(spec, sheet) if kind == LLM.kind else None
+        price = price_of(spec, sheet) if kind == LLM.kind or _is_remote(kind, spec) else None
+        if price is not None and kind != LLM.kind:
+            made.remote.pay(lambda tokens: price.of(Usage(prompt_tokens=tokens)), purse)
+            return made
         return made if price is None else paying(made, price.of, purse)
 
     return pay

@@ -11,21 +11,20 @@ from typing import Any, ClassVar, Literal
 
 import httpx
 
+from rlc.data import hosts
 from rlc.data.errors import EngineError, EngineUnavailableError, UnsupportedError
+from rlc.data.exchange import NoModelError, PassingError, RefusedError, persistently
 from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer, Weights
 from rlc.data.spec import Spec, fingerprint
 from rlc.data.tokens import load_tokenizer
-from rlc.pipeline.llms.support import hosts
 from rlc.pipeline.llms.support.dialect import LEARNED, Dialect, Lessons
 from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.providers import OTHER, provider_at, provider_named
 from rlc.pipeline.llms.support.remote import ALIKE, PROBE, Streak, ask_by_prefix, estimate_tokens
 from rlc.pipeline.llms.support.replies import Replies, belongs_to_its_prompt
-from rlc.pipeline.llms.support.server import NoModelError, PassingError, RefusedError, Server
+from rlc.pipeline.llms.support.server import Server
 from rlc.pipeline.llms.support.thought import ROOM
 
-LONGEST_BACKOFF = 60.0
-LONGEST_RETRY_AFTER = 300.0
 CHECK_SECONDS = 10.0  # that a server gets to answer the question asked before all others
 
 
@@ -273,21 +272,10 @@ class EndpointLLM(CompletingEngine):
         prompt: Prompt,
         stopped: threading.Event,
     ) -> Generation:
-        """Try again after faults that may pass; no jitter, so that two runs wait alike."""
+        """Ask again after faults that may pass."""
         silence = self._timeout + self._timeout_per_1k * self.count(prompt) / 1000
-        for attempt in range(self._retries + 1):
-            try:
-                return self._negotiated(client, place, settings, sampling, prompt, silence)
-            except PassingError as error:
-                wanted = error.retry_after
-                pause = (
-                    min(self._backoff * 2.0**attempt, LONGEST_BACKOFF)
-                    if wanted is None
-                    else min(wanted, LONGEST_RETRY_AFTER)
-                )
-                if attempt == self._retries or stopped.wait(pause):
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        ask = functools.partial(self._negotiated, client, place, settings, sampling, prompt, silence)
+        return persistently(ask, self._retries, self._backoff, stopped.wait)
 
     def _negotiated(
         self,

@@ -5,6 +5,7 @@ from rlc.data.lazy import lazy_attributes
 ENCODERS = {
     "sentence-transformer": "rlc.retrievers.encoders.sentence_transformer:SentenceEncoder",
     "langchain": "rlc.retrievers.encoders.langchain:LangChainEncoder",
+    "endpoint": "rlc.retrievers.encoders.endpoint:EndpointEncoder",
     "cached": "rlc.retrievers.encoders.cached:CachedEncoder",
 }
 

@@ -5,6 +5,7 @@ from rlc.data.lazy import lazy_attributes
 RERANKERS = {
     "attention": "rlc.retrievers.rerank.attention:AttentionReranker",
     "cross-encoder": "rlc.retrievers.rerank.cross_encoder:CrossEncoderReranker",
+    "endpoint": "rlc.retrievers.rerank.endpoint:EndpointReranker",
     "listwise": "rlc.retrievers.rerank.listwise:ListwiseReranker",
     "colbert": "rlc.retrievers.rerank.colbert:ColBERTReranker",
     "maxsim": "rlc.retrievers.rerank.maxsim:MaxSimReranker",

@@ -1,6 +1,7 @@
 """Random weights for the methods that must have some: a method `x-y` finds them in the fixture `tiny_x_y`."""
 
 import pytest
+from serving import letters, serving
 from stand_ins import needs_weights
 
 from rlc.data.trust import ALLOWED
@@ -52,3 +53,10 @@ def tiny_vllm(tiny_llm_folder, place):
 def trusting(monkeypatch):
     """The examples of the tables name code of installed packages."""
     monkeypatch.setenv(ALLOWED, "1")
+
+
+@pytest.fixture
+def model_server():
+    """Where a server of vectors and scores listens."""
+    with serving(letters) as server:
+        yield f"http://127.0.0.1:{server.server_port}/v1"

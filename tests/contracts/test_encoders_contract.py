@@ -43,8 +43,9 @@ def obey(encoder):
 
 
 @every_encoder
-def test_every_encoder_gives_unit_vectors_whatever_the_company(name, weights):
-    obey(build(ENCODER, name, weights=weights(ENCODER, name), device="cpu", dtype="float32"))
+def test_every_encoder_gives_unit_vectors_whatever_the_company(name, weights, model_server):
+    settings = {"device": "cpu", "dtype": "float32", "base_url": model_server}
+    obey(build(ENCODER, name, weights=weights(ENCODER, name), **settings))
 
 
 def test_the_stand_in_is_an_encoder():

@@ -47,9 +47,9 @@ def obey(reranker, given):
 
 
 @every_reranker
-def test_every_reranker_gives_a_permutation(name, weights):
+def test_every_reranker_gives_a_permutation(name, weights, model_server):
     def make(**offered):
-        return build(STEP, name, "[3] > [1]", weights(STEP, name), **offered)
+        return build(STEP, name, "[3] > [1]", weights(STEP, name), base_url=model_server, **offered)
 
     given = documents()
     assert len(obey(make(), given)) == len(given)

@@ -16,6 +16,7 @@ from rlc.pipeline.families import BUILDER
 from rlc.pipeline.identity import identity
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.llms.support.names import engine_spec
+from rlc.pipeline.llms.support.providers import PROVIDERS
 from rlc.pipeline.recipe import Recipe
 from rlc.pipeline.recipe_settings import with_settings
 
@@ -61,7 +62,7 @@ def judge_spec(judge: str, criteria: str = "", settings: Sequence[str] = ()) -> 
 
 def _is_function(judge: str) -> bool:
     engine, _, name = judge.partition(":")
-    if engine in LLMS or not is_path(judge) or not name.isidentifier():
+    if engine in LLMS or engine in PROVIDERS or not is_path(judge) or not name.isidentifier():
         return False
     return find_spec(engine.partition(".")[0]) is not None
 

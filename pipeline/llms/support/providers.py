@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from rlc.data.errors import UsageError, unknown
-from rlc.pipeline.llms.support.hosts import is_local
+from rlc.data.hosts import is_local
 from rlc.pipeline.llms.support.protocols import CHAT, MESSAGES, RESPONSES, Protocol
 
 Wishes = tuple[dict[str, Any], ...]

@@ -1,20 +1,17 @@
 """What engines behind a connection share: in which order to ask, how to wait, and how an answer may end."""
 
-import math
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
-from queue import Empty, SimpleQueue
-from typing import NamedTuple, TypeVar, cast
+from queue import SimpleQueue
+from typing import NamedTuple
 
 from rlc.data.errors import UnsupportedError
 from rlc.data.plain import parse_json
 from rlc.data.protocols import Generation, Prompt, Tokenizer
-
-T = TypeVar("T")
+from rlc.data.waiting import take
 
 TEMPLATE_TOKENS = 32
 """Allowance for a chat template whose text the server keeps to itself: role marks, begin and end, a date line."""
@@ -24,9 +21,6 @@ PROBE = Prompt("", "What is 2 + 3? Answer with the number alone.")
 
 ALIKE = 5
 """Failures of one kind in a row after which an engine is asked `PROBE` before anything else."""
-
-TURN = 0.2
-"""Seconds that a thread waits at a stretch."""
 
 _STOPS = (
     "stop", "eos", "eos_token", "stop_token", "stop_sequence", "end_turn", "end_of_turn", "complete", "completed", "end",
@@ -131,47 +125,6 @@ def ask_by_prefix(
             yield i, result
     finally:
         stopped.set()
-
-
-def take(queue: SimpleQueue[T], seconds: float = math.inf) -> T:
-    """The next thing of a queue, waited for in short turns.
-
-    A Ctrl-C that comes just before a wait begins is heard only when the wait ends, so none is long.
-
-    Raises:
-        Empty: after so many seconds.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return queue.get(timeout=max(0.0, min(TURN, deadline - time.monotonic())))
-        except Empty:
-            if time.monotonic() >= deadline:
-                raise
-
-
-def within(seconds: float, call: Callable[[], T]) -> T:
-    """Call with a deadline: what is not back by then is left alone, whatever it is waiting for.
-
-    Raises:
-        TimeoutError: after so many seconds.
-    """
-    outcome: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
-
-    def work() -> None:
-        try:
-            outcome.put((call(), None))
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-            outcome.put((None, error))
-
-    threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
-    try:
-        result, error = take(outcome, seconds)
-    except Empty:
-        raise TimeoutError(f"not done in {seconds:.0f} s") from None
-    if error is not None:
-        raise error
-    return cast("T", result)
 
 
 class Streak:

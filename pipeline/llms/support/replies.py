@@ -6,6 +6,7 @@ from typing import Any
 
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Generation, Prompt, Sampling, Tokenizer
+from rlc.data.words import Words
 from rlc.pipeline.llms.support import wire
 from rlc.pipeline.llms.support.counting import CUT, cut_by_server, usage_of
 from rlc.pipeline.llms.support.dialect import TOO_LONG
@@ -14,7 +15,6 @@ from rlc.pipeline.llms.support.server import Received
 from rlc.pipeline.llms.support.spelling import scored_pieces
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.thought import part, separate_thought
-from rlc.pipeline.llms.support.words import Words
 
 
 @dataclass(frozen=True)

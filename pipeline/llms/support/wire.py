@@ -15,6 +15,7 @@ import pydantic_core
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from rlc.data.errors import EngineError
+from rlc.data.exchange import TooLongError
 from rlc.data.plain import parse_json
 from rlc.data.protocols import Prompt
 
@@ -30,10 +31,6 @@ _PASSING = re.compile(
     r"|internal.?error",
     re.IGNORECASE,
 )
-
-
-class TooLongError(EngineError):
-    """A reply that goes on past every limit."""
 
 
 def _count(value: object) -> int | None:

@@ -9,11 +9,11 @@ import pytest
 from serving import serving
 
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
+from rlc.data.exchange import seconds_of
 from rlc.data.protocols import LLM, Prompt, TokenLogprobs
 from rlc.experiments.runs.compare import documents_together
 from rlc.pipeline import families
 from rlc.pipeline.llms.endpoint import EndpointLLM
-from rlc.pipeline.llms.support.server import seconds_of
 
 PROMPT = Prompt("Doc. ", "Q?", "Be brief.")
 

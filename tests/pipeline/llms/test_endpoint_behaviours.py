@@ -16,8 +16,8 @@ import pytest
 
 from rlc.data.errors import EngineUnavailableError, UnsupportedError
 from rlc.data.protocols import Prompt
+from rlc.data.waiting import take
 from rlc.pipeline.llms.endpoint import EndpointLLM
-from rlc.pipeline.llms.support.remote import take
 
 # -- a server on loopback that sends the bytes it is told to ----------------------------------------------------
 

@@ -2,6 +2,7 @@ import pytest
 
 from rlc.data.errors import UsageError
 from rlc.experiments.cli.choose import engine_spec
+from rlc.experiments.judges.support.naming import judge_spec
 from rlc.pipeline.llms.support.names import local_or_hub
 
 
@@ -31,3 +32,7 @@ def test_names_that_may_be_models(tmp_path):
     assert local_or_hub("Qwen/Qwen3-8B") == "Qwen/Qwen3-8B"
     assert local_or_hub(str(tmp_path)) == tmp_path
     assert engine_spec("hf:Qwen/Qwen3-8B") == {"use": "hf", "model": "Qwen/Qwen3-8B"}
+
+
+def test_a_provider_is_a_judges_engine_though_a_package_has_its_name():
+    assert judge_spec("openai:o3")["llm"] == {"use": "endpoint", "provider": "openai", "model": "o3"}
