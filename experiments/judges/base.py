@@ -81,7 +81,8 @@ class ModelJudge(ABC):
     """Ask a language model about every answer, each for itself, all in one batch.
 
     Subclasses say what is asked and how a reply is read. A verdict's `source` holds the model's name, the version of
-    prompts and parsing, and the fingerprint of what was asked; `error` what the engine failed with.
+    prompts and parsing, and the fingerprint of what was asked; `error` what the engine failed with, `reply` what it said that
+    is no verdict.
 
     Args:
         llm: the engine that judges.
@@ -166,8 +167,10 @@ class ModelJudge(ABC):
             return Verdict(None, 0.0, NOT_JUDGED, {**source, "error": errors[0]}, usage)
         texts = [part(reply.text).answer for reply in replies]
         figure, reason = self.grade(case, texts)
-        correct = None if figure is None else figure >= RIGHT_FROM
-        return Verdict(correct, figure or 0.0, reason, {**source, **self.beside(texts)}, usage)
+        if figure is None:
+            return Verdict(None, 0.0, reason, {**source, **self.beside(texts), "reply": texts[0]}, usage)
+        correct = figure >= RIGHT_FROM
+        return Verdict(correct, figure, reason, {**source, **self.beside(texts)}, usage)
 
     def beside(self, replies: Sequence[str]) -> Mapping[str, str]:  # noqa: ARG002 - for those that have something
         """What belongs to a verdict's source beside who gave it."""

@@ -13,6 +13,7 @@ from rlc.data.lanes import Lanes
 from rlc.data.records import Answer, Dataset, Document, Example, Usage
 from rlc.data.spec import Spec
 from rlc.data.store import Store
+from rlc.data.text.escape import shorten
 from rlc.experiments.judges.base import NOT_JUDGED, Case, Judge, check_self
 from rlc.experiments.judges.nuggets import FACTS
 from rlc.experiments.judges.pairwise import LOST, WON
@@ -28,6 +29,8 @@ from rlc.pipeline.families import role_of
 NEEDED = ("reader", "example_id", "prediction", "route", "evidence", "error")
 READS_ALL = ("long", "both")  # without evidence it was the whole document
 NOTHING = Answer("", "")
+LONGEST_REPLY = 60  # characters of a reply that is no verdict
+NO_VERDICT = "the reply is no verdict"
 NOT_AT_HAND = f"{NOT_JUDGED}: a text that was read is not in the data set"
 
 Row = tuple[str, str]
@@ -237,7 +240,6 @@ def _found(verdicts: Sequence[Verdict]) -> Found:
         return Found(None, "no other answer")
     [first, *_] = verdicts
     if first.reason in FAILURES:
-        return Found(
-            None, f"{NOT_JUDGED}: {first.source.get('error', 'the reply is none of those asked for')}"
-        )
+        said = shorten(" ".join(first.source.get("reply", "").split()), LONGEST_REPLY)
+        return Found(None, f"{NOT_JUDGED}: {first.source.get('error', f'{NO_VERDICT}: {said!r}')}")
     return Found(None, first.reason)

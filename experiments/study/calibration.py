@@ -127,12 +127,12 @@ def _corrected(study: Study, reader: ReaderInfo, rows: pl.DataFrame) -> Correcte
     )
 
 
-def trust_sentences(found: Calibration) -> Iterator[str]:
-    """How far the judges can be trusted, from how many human verdicts."""
+def trust_sentences(found: Calibration, *, in_words: bool = True) -> Iterator[str]:
+    """How far the judges can be trusted, from how many human verdicts; not `in_words` where a table says how far."""
     if found.verdicts:
         verdicts, documents = "verdict" + "s" * (found.verdicts > 1), "document" + "s" * (found.documents > 1)
         yield f"Held against {found.verdicts:,} human {verdicts} on {found.documents:,} {documents}."
-    for one in found.held:
+    for one in found.held if in_words else ():
         if not one.same.n:
             yield f"{one.judge}: no verdict on any of them."
             continue

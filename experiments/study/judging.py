@@ -1,7 +1,7 @@
 """A run's judge beside the rules: where both have a verdict, how often it is the same, and what the judge left open."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -9,6 +9,7 @@ from rlc.data.records import Usage
 from rlc.experiments.judges.base import NOT_JUDGED, RIGHT_FROM
 from rlc.experiments.judges.support.naming import model_of
 from rlc.experiments.metrics.cost import Price
+from rlc.experiments.runs.judged import NO_VERDICT
 from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import tasks_of
@@ -33,10 +34,21 @@ def beside_rules(run: StoredRun) -> dict[str, Kappa]:
     }
 
 
-def left_open(run: StoredRun) -> dict[str, int]:
-    """Why the judge gave no verdict on an answer, with the number of answers, the most frequent first."""
-    failed = run.frame.filter(pl.col("note").str.starts_with(NOT_JUDGED)).group_by("note").len()
-    return dict(failed.sort(["len", "note"], descending=[True, False]).iter_rows())
+class LeftOpen(NamedTuple):
+    """Why the judge gave no verdict on so many answers, and the first of them in its own words."""
+
+    why: str
+    answers: int
+    first: str
+
+
+def left_open(run: StoredRun) -> list[LeftOpen]:
+    """Why the judge gave no verdict, the most frequent first; replies that are none are one kind, whatever they say."""
+    said = pl.col("note").str.strip_prefix(f"{NOT_JUDGED}: ")
+    why = pl.when(said.str.starts_with(NO_VERDICT)).then(pl.lit(NO_VERDICT)).otherwise(said)
+    failed = run.frame.filter(pl.col("note").str.starts_with(NOT_JUDGED)).select(why=why, said=said)
+    kinds = failed.group_by("why").agg(pl.len(), pl.col("said").min())
+    return [LeftOpen(*row) for row in kinds.sort(["len", "why"], descending=[True, False]).iter_rows()]
 
 
 def judge_sentences(study: Study) -> Iterator[str]:
@@ -55,10 +67,8 @@ def judge_sentences(study: Study) -> Iterator[str]:
         shown = "" if agreement.kappa is None else f" (kappa {agreement.kappa:.2f})".replace("-", "−")
         yield f"{judged}; the rules' verdict is the same on {100 * agreement.agreement:.1f}% of {agreement.n:,}{shown}."
     if open_ := left_open(run):
-        first = next(iter(open_)).removeprefix(f"{NOT_JUDGED}: ")
-        yield (
-            f"{sum(open_.values()):,} answers were not judged and are in no mean; the same command asks again: {first}"
-        )
+        count = sum(one.answers for one in open_)
+        yield f"{count:,} answers were not judged and are in no mean; the same command asks again: {open_[0].first}"
 
 
 def _spent(told: Mapping[str, Any], prices: Mapping[str, Price]) -> str:

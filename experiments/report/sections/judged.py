@@ -23,14 +23,14 @@ def judged(study: Study) -> Section | None:
     )
     problems = Table(
         "Answers that were not judged",
-        ("why", "answers"),
-        [(Cell(why), count(number)) for why, number in left_open(study.run).items()],
+        ("why", "answers", "the first of them"),
+        [(Cell(one.why), count(one.answers), Cell(one.first)) for one in left_open(study.run)],
         prose=True,
     )
     return Section(
         "judge",
         "The judge",
-        texts=[*judge_sentences(study), *(trust_sentences(found) if found else ())],
+        texts=[*judge_sentences(study), *(trust_sentences(found, in_words=False) if found else ())],
         tables=[
             table
             for table in (

@@ -80,7 +80,7 @@ def test_a_recipes_judge_fills_the_table(shell, tmp_path):
     assert "test/judge-model (correctness) judged 2 answers for" in said
     assert "the rules' verdict is the same on 0.0% of 2 (kappa 0.00)" in said
     assert (
-        "2 answers were not judged and are in no mean; the same command asks again: the reply is none of"
+        "2 answers were not judged and are in no mean; the same command asks again: the reply is no verdict: 'Perhaps'"
         in said
     )
     [run] = (tmp_path / "runs").glob("mine-own-*")

@@ -79,7 +79,7 @@ def test_failures_are_counted_apart_and_asked_again(judged):
     run = judged(judge({"Who keeps": "Perhaps.", "mill": "yes"}))  # the script knows no third: an error
     assert values(run) == {"a1": None, "a2": 1.0, "b1": None, "b2": None}
     notes = run.frame.filter(pl.col("reader") == "long")["note"].to_list()
-    assert notes[0] == "not judged: the reply is none of those asked for"
+    assert notes[0] == "not judged: the reply is no verdict: 'Perhaps.'"
     assert notes[2].startswith("not judged: the script has no answer")
     assert run.provenance["judged_by"]["not_judged"] == 6
     assert verdicts_kept(run) == 2
@@ -181,7 +181,7 @@ def test_nuggets_are_listed_once_a_question(judged):
     assert run.provenance["judged_by"]["calls"] == 6, "a list and a verdict for each of three questions"
     lost = judged(judge({"List the vital facts": "None come to mind.", "Which facts": "2"}, "nuggets"))
     assert set(lost.frame.filter(pl.col("example_id") != "b2")["note"]) == {
-        "not judged: the reply is none of those asked for"
+        "not judged: the reply is no verdict: 'None come to mind.'"
     }
 
 
