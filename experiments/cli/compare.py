@@ -86,7 +86,11 @@ from rlc.experiments.cli.options import (
 @SPEND
 @click.option("--wide", is_flag=True, help="Show every column, whatever the terminal's width.")
 @click.option(
-    "--columns", default="", metavar="A,B", help="Show these columns: reader,right,tokens,seconds,..."
+    "--columns",
+    default="",
+    show_default=False,
+    metavar="A,B",
+    help="Show these columns: reader,right,tokens,seconds,...",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def compare(

@@ -202,7 +202,12 @@ def fetch_model(name: str) -> None:
     help="A file, archive or folder that you brought, in place of the network.",
 )
 @click.option(
-    "--accept", "accepted", default="", metavar="TERMS", help="The terms of the data set, as it writes them."
+    "--accept",
+    "accepted",
+    default="",
+    show_default=False,
+    metavar="TERMS",
+    help="The terms of the data set, as it writes them.",
 )
 def fetch_dataset(name: str, origin: Path | None, accepted: str) -> None:
     """Fetch a public data set at its pinned revision, or take it from a file that you brought."""

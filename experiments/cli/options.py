@@ -127,6 +127,7 @@ JUDGE = click.option(
 CRITERIA = click.option(
     "--criteria",
     default="",
+    show_default=False,
     metavar="NAME|FILE",
     help="What the model is asked, of `rlc list judges`, in German or Chinese with .de or .zh, or a TOML file of yours.  "
     "[default: correctness]",

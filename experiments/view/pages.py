@@ -270,7 +270,7 @@ def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
         "words": WORDS,
         "read": read if chosen else "",
         "absence": absence,
-        "stretch": stretch(example.document.page_content, gold, spans, int(at) if at.isdecimal() else 0)
+        "stretch": stretch(text := example.document.page_content, gold, spans, _step(at, len(text), 0))
         if example
         else None,
         "has_gold": bool(gold),

@@ -89,6 +89,7 @@ def test_help_of_a_command_is_laid_out_for_80_columns(shell, name):
     told = shell(name, "--help").stdout
     assert "\\b" not in told
     assert max(map(len, told.splitlines())) <= 80
+    assert '[default: ""]' not in told
 
 
 def test_dry_run_reads_nothing(shell, tmp_path):

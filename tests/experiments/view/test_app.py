@@ -79,6 +79,9 @@ def test_a_question_with_answers_reasons_gold_and_evidence(client, at, asked):
     read = client.get(f"{at}/question", params={"id": asked["Who keeps the l"], "read": "rag"}).text
     assert "<ins>" in read.split('id="document"')[1]
     assert client.get(f"{at}/question", params={"id": "none"}).status_code == 400
+    for place in ("9" * 5000, "²", "-1"):
+        far = client.get(f"{at}/question", params={"id": asked["When was the gr"], "at": place})
+        assert far.status_code == 200
 
 
 def test_no_answer_question_or_document_becomes_markup(client, at, asked):
