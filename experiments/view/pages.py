@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from rlc.data.errors import UsageError, unknown
+from rlc.data.errors import DataError, UsageError, unknown
 from rlc.data.records import evidence_in
 from rlc.data.text.escape import shorten
 from rlc.experiments.report.cells import count, name, number, percent, percent_text
@@ -349,8 +349,16 @@ def _dollars(text: str) -> float | None:
 
 
 def _head(shelf: Shelf, run: Listed, here: str) -> Values:
-    """What stands above every page of a run: its name, state and tabs."""
+    """What stands above every page of a run: its name, state and tabs.
+
+    Raises:
+        DataError: if the run's rows or its small files cannot be read.
+    """
     study = shelf.study(run)
+    if run.broken:
+        raise DataError(
+            f"{run.id} cannot be read ({run.broken}); run the same `rlc compare` again to write it anew"
+        )
     asked = run.data.get("examples", 0) * len(run.specs)
     return {
         "run": run,

@@ -1,6 +1,7 @@
 """The pages over HTTP, in this process."""
 
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import quote
 
@@ -223,3 +224,16 @@ def test_runs_that_are_not_there_are_named(folder, tmp_path):
         Shelf(folder / "runs", ["x"])
     with TestClient(make_app(Shelf(tmp_path)), base_url=ADDRESS) as client:
         assert "holds no runs" in client.get("/").text
+
+
+@pytest.mark.parametrize("file", ["summary.json", "provenance.json", "recipe.json", "results.parquet"])
+def test_a_run_with_a_broken_file_says_which_and_what_to_do(run, tmp_path, file):
+    copied = shutil.copytree(run.folder, tmp_path / "runs" / "broken")
+    (copied / file).write_text('["x"]')
+    with TestClient(make_app(Shelf(tmp_path / "runs")), base_url=ADDRESS) as client:
+        assert "broken" in client.get("/").text
+        for page in ("", "/questions", "/report/answer"):
+            refused = client.get(f"/run/broken{page}")
+            assert refused.status_code == 500
+            assert "Not possible" in refused.text
+            assert "rlc compare" in refused.text or file in refused.text
