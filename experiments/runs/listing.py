@@ -52,9 +52,9 @@ class Listed:
         return found
 
     @property
-    def so_far(self) -> Mapping[str, int] | None:
+    def so_far(self) -> Mapping[str, Any] | None:
         """Of how many `documents` `of` how many its files tell; None where that is all."""
-        found: Mapping[str, int] | None = self.provenance.get(PROVISIONAL)
+        found: Mapping[str, Any] | None = self.provenance.get(PROVISIONAL)
         return found
 
     @property

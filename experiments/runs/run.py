@@ -15,7 +15,7 @@ from rlc.data.records import Answer, Dataset, Example
 from rlc.data.spec import Finish, Spec, fingerprint
 from rlc.data.store import Store
 from rlc.data.weights import revision_read
-from rlc.experiments.judges.support.naming import completed_judge, identity_of
+from rlc.experiments.judges.support.naming import completed_judge, identity_of, label_of
 from rlc.experiments.runs.judged import Findings
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
 from rlc.experiments.runs.loop import Answering, OnBatch, answer_in_turn, document_schedule, scored_rows
@@ -33,7 +33,8 @@ from rlc.pipeline.recipe import Recipe, build_readers
 RECIPE = "recipe.json"
 PROVENANCE = "provenance.json"
 SUMMARY = "summary.json"
-PROVISIONAL = "provisional"  # how many documents of how many, in the provenance of a run that goes on
+# In the provenance of a run that goes on: how many documents of how many, and the judge that has yet to judge.
+PROVISIONAL = "provisional"
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Run:
             answering = answer_in_turn(readers, document_schedule(readers, self.dataset.examples))
         rounds = Rounds(self.dataset.examples, len(readers))
         if on_round and not (self.folder / PROVENANCE).is_file():
-            write_kept(self.folder / PROVENANCE, as_json(record | _provisional(rounds)))
+            write_kept(self.folder / PROVENANCE, as_json(record | self._provisional(rounds)))
         noted: dict[str, Counter[str]] = {}
 
         def on_answers(name: str, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
@@ -172,7 +173,7 @@ class Run:
         if rounds is not None:
             done = rounds.documents
             frames = (frame.filter(pl.col("document_id").is_in(done)) for frame in frames)
-            record = record | _provisional(rounds)
+            record = record | self._provisional(rounds)
         write_results(frames, self.folder / RESULTS, {SCORED_BY: scoring_code()})
         summaries = summarise(read_results(self.folder / RESULTS, columns=FIGURES))
         record["models"] = self.models
@@ -180,9 +181,9 @@ class Run:
         write_kept(self.folder / SUMMARY, as_json(summaries))
         return summaries
 
-
-def _provisional(rounds: Rounds) -> dict[str, Any]:
-    return {PROVISIONAL: {"documents": len(rounds.documents), "of": rounds.of}}
+    def _provisional(self, rounds: Rounds) -> dict[str, Any]:
+        awaited = {"judge": label_of(self.judge)} if self.judge else {}
+        return {PROVISIONAL: {"documents": len(rounds.documents), "of": rounds.of, **awaited}}
 
 
 @dataclass(frozen=True)

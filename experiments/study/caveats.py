@@ -27,11 +27,13 @@ def caveats(study: Study) -> list[str]:
 
 
 def provisional(run: StoredRun) -> list[str]:
-    """A sentence where the run was stopped, or goes on, and its files tell of some documents only."""
+    """Sentences where the run was stopped, or goes on, and its files tell of some documents only, or of no judge yet."""
     if (so_far := run.provenance.get("provisional")) is None:
         return []
+    judge = so_far.get("judge")
     return [
-        f"Provisional: {so_far['documents']:,} of {so_far['of']:,} documents are answered for; the same rlc compare goes on."
+        f"Provisional: {so_far['documents']:,} of {so_far['of']:,} documents are answered for; the same rlc compare goes on.",
+        *([f"{judge} judges at the end: these figures are those without it."] if judge else ()),
     ]
 
 

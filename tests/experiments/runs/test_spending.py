@@ -189,6 +189,17 @@ def test_a_run_that_was_whole_stays_so_where_it_cannot_be_paid_again(compare, se
     assert "provisional" not in (results.parent / "provenance.json").read_text()
 
 
+def test_figures_that_the_judge_has_yet_to_give_are_not_said_to_be_its(compare, server, tmp_path):
+    assert compare().exit_code == 0
+    judge = ("--judge", "endpoint:m", "--judge-set", f"llm.base_url=http://127.0.0.1:{server.server_port}/v1")
+    settings = ("--judge-set", "llm.window=4000", "--judge-set", "allow_self=true")
+    stopped = compare(*judge, *settings, "--spend", "1600")
+    assert stopped.exit_code == 6, stopped.output
+    said = " ".join(stopped.stdout.split())
+    assert "Provisional: 4 of 4 documents are answered for" in said
+    assert "m (correctness) judges at the end: these figures are those without it." in said
+
+
 def test_stored_answers_of_a_run_without_a_sum_are_counted(compare, server, tmp_path):
     assert compare("--router", "length").exit_code == 0
     result = compare("--router", "length", "--spend", "100")
