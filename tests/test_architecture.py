@@ -131,6 +131,16 @@ def test_every_package_is_in_the_wheel():
     assert {f"rlc.{folder.replace('/', '.')}" for folder in folders.values()} | {"rlc"} == packages
 
 
+def test_no_page_holds_two_versions_of_itself():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    halves = [
+        page.name
+        for page in pages
+        if re.search(r"^(<{7}|>{7}) ", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert halves == [], "a merge that nobody ended"
+
+
 def test_help_loads_nothing_heavy():
     code = "import sys, rlc.experiments.cli.main as c; print([m for m in ('torch','mlflow','polars','numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
