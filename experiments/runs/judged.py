@@ -173,7 +173,7 @@ class RunJudge:
             (reader, example_id): [
                 (replace(case, answer=Answer(min(text, rival), ""), rival=max(text, rival)), text > rival)
                 for text in [case.answer.text]
-                for rival in sorted(said[_group(reader), example_id] - Counter([text]))
+                for rival in sorted((said[_group(reader), example_id] - Counter([text])).elements())
             ]
             for (reader, example_id), case in cases.items()
         }

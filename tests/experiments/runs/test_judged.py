@@ -174,6 +174,19 @@ def test_pairwise_is_how_often_an_answer_is_preferred(judged):
     assert run.provenance["judged_by"]["calls"] == 6, "three pairs in two orders"
 
 
+def test_an_answer_that_two_arms_give_counts_as_two_rivals(judged):
+    arm = '[readers.%s]\nuse = "closed"\nllm = { use = "scripted", answers = { "" = "%s" } }\n'
+    said = {"a": "Ada.", "b": "Bob.", "c": "Bob.", "d": "Cid."}
+    recipe = load_recipe("".join(arm % one for one in said.items()))
+    wins = {"<first>\nBob.": "first", "<second>\nBob.": "second", "": "tie"}
+    run = judged(judge(wins, "pairwise"), recipe=recipe, routers=(), arms=tuple(said))
+    assert values(run, "a")["a1"] == pytest.approx((0 + 0 + 0.5) / 3), (
+        "it loses against two arms, and ties with one"
+    )
+    assert values(run, "b")["a1"] == pytest.approx((1 + 0.5 + 1) / 3)
+    assert run.provenance["judged_by"]["calls"] == 4 * 3 * 2, "equal pairs are asked about once"
+
+
 def test_nuggets_are_listed_once_a_question(judged):
     spec = judge({"List the vital facts": "- one\n- two", "Which facts": "2"}, "nuggets")
     run = judged(spec)
