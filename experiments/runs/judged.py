@@ -29,7 +29,7 @@ from rlc.pipeline.families import role_of
 NEEDED = ("reader", "example_id", "prediction", "route", "evidence", "error")
 READS_ALL = ("long", "both")  # without evidence it was the whole document
 NOTHING = Answer("", "")
-LONGEST_REPLY = 60  # characters of a reply that is no verdict
+LONGEST_REPLY = 160  # characters of a reply that is no verdict
 NO_VERDICT = "the reply is no verdict"
 NOT_AT_HAND = f"{NOT_JUDGED}: a text that was read is not in the data set"
 

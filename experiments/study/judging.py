@@ -22,8 +22,10 @@ ALL = "all"
 def beside_rules(run: StoredRun) -> dict[str, Kappa]:
     """By task, `ALL` first, how far the judge and the rules agree on answers that both judged; tasks without any are left out.
 
-    A graded verdict counts as right from a half on.
+    A graded verdict counts as right from a half on. A preference of one answer over another has no counterpart in the rules.
     """
+    if run.provenance.get(JUDGED_BY, {}).get("spec", {}).get("use") == "pairwise":
+        return {}
     frame = run.frame.with_columns(said=pl.col("value") >= RIGHT_FROM)
     tasks = tasks_of(frame)
     parts = {ALL: frame, **{task: frame.filter(task=task) for task in tasks if len(tasks) > 1}}
@@ -59,10 +61,8 @@ def judge_sentences(study: Study) -> Iterator[str]:
         return
     agreement = beside_rules(run).get(ALL)
     judged = f"{run.judge} judged {told['judged']:,} answers{_spent(told, study.prices)}"
-    if not told["judged"]:
+    if agreement is None:
         yield f"{judged}."
-    elif agreement is None:
-        yield f"{judged}; the rules judged none of them."
     else:
         shown = "" if agreement.kappa is None else f" (kappa {agreement.kappa:.2f})".replace("-", "−")
         yield f"{judged}; the rules' verdict is the same on {100 * agreement.agreement:.1f}% of {agreement.n:,}{shown}."

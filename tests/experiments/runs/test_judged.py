@@ -13,6 +13,8 @@ from rlc.data.records import Document
 from rlc.experiments.runs.compare import Execution, compare
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.scorers.rule import UNSCORED
+from rlc.experiments.study.judging import judge_sentences
+from rlc.experiments.study.study import make_study
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.pipeline.recipe_files import load_recipe
 
@@ -172,6 +174,9 @@ def test_pairwise_is_how_often_an_answer_is_preferred(judged):
     notes = run.frame.filter(pl.col("reader") == "long")["note"].to_list()
     assert notes == ["tie", "not preferred", "not preferred", "not preferred"]
     assert run.provenance["judged_by"]["calls"] == 6, "three pairs in two orders"
+    [said] = judge_sentences(make_study(run))
+    assert said.startswith("judge (pairwise) judged 8 answers for"), said
+    assert "rules" not in said, "they prefer nothing"
 
 
 def test_an_answer_that_two_arms_give_counts_as_two_rivals(judged):
