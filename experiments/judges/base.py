@@ -109,7 +109,7 @@ class ModelJudge(ABC):
 
     @cached_property
     def texts(self) -> PromptTexts:
-        """The prompts' texts."""
+        """What the judge model is asked, from the prompt file."""
         return read_prompts(type(self), self.prompt)
 
     @property
@@ -145,7 +145,7 @@ class ModelJudge(ABC):
         return None
 
     def __call__(self, cases: Sequence[Case], /) -> list[Verdict]:
-        """Judge the cases.
+        """Judge the cases, one verdict each, in order.
 
         Raises:
             EngineUnavailableError: if the engine cannot answer at all.

@@ -49,7 +49,7 @@ class FactList(ModelJudge):
         return (1.0, f"{count} facts") if 0 < count <= MOST else (None, UNPARSED)
 
     def beside(self, replies: Sequence[str]) -> Mapping[str, str]:
-        """The facts."""
+        """What is kept beside the verdict: the facts, as JSON."""
         return {FACTS: json.dumps(facts_in(replies[0]), ensure_ascii=False)}
 
 

@@ -86,7 +86,7 @@ def as_latex(table: Table) -> str:
 
 
 def as_markdown(table: Table) -> str:
-    """A pipe table."""
+    """Write a table as Markdown, with pipes."""
     rule = ["---" if table.prose or not place else "---:" for place in range(len(table.columns))]
     rows = [[_with_detail(cell, markdown_text) for cell in row] for row in table.rows]
     return "".join(

@@ -87,7 +87,7 @@ def open_run(run: str, out: Path, where: pl.Expr | None = None) -> StoredRun:
 
 
 def stored_run(folder: Path, frame: pl.DataFrame) -> StoredRun:
-    """These rows of a run, with what made them.
+    """Put a run's rows beside what made them.
 
     Raises:
         DataError: if its files are missing, broken, edited or another version's.

@@ -68,7 +68,7 @@ class Shelf:
         self._open: dict[str, _Open] = {}
 
     def runs(self) -> list[Listed]:
-        """All of them, newest first."""
+        """The runs on the page, newest first."""
         return [read_listed(folder) for folder in self._named.values()] if self.named else listed(self.out)
 
     def run(self, name: str) -> Listed:
@@ -92,7 +92,7 @@ class Shelf:
             return self._opened(run).study
 
     def with_documents(self, run: Listed) -> Study:
-        """The same with the documents, or with the reason why they are not at hand."""
+        """A run's study with its documents, or with the reason why they are not at hand."""
         with self.alone:
             opened = self._opened(run)
             if opened.documents is None:

@@ -44,7 +44,7 @@ def judged(study: Study) -> Section | None:
 
 
 def held_table(found: Calibration) -> Table:
-    """Judges beside people."""
+    """Hold each judge against people: agreement, kappa and both kinds of error."""
     return Table(
         "Judges and people, on answers that both judged",
         ("judge", "same verdict", "kappa", "right where people say wrong", "wrong where they say right"),
