@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlc.data.child import ChildDiedError
-from rlc.data.errors import describe
+from rlc.data.errors import SpentError, describe
 from rlc.data.lanes import Lanes, Task
 from rlc.data.purse import Purse
 from rlc.data.records import Answer
@@ -96,15 +96,27 @@ def verdicts_of(
 def judged(
     missing: Sequence[Keyed], work: Judging | AtHand, lanes: Lanes, store: Store | None = None
 ) -> Iterator[tuple[Sequence[Keyed], list[Verdict]]]:
-    """Judge in batches, here or in lanes: each batch with its verdicts, as they arrive."""
-    batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
-    if not batches:
-        return
-    for _, batch, found in lanes.run(work, [Task(["judge"], batch) for batch in batches], store):
-        if isinstance(found, ChildDiedError):
-            yield batch, [Verdict(None, 0.0, NOT_JUDGED, {"error": describe(found)})] * len(batch)
-        else:
-            yield batch, found
+    """Judge in batches, here or in lanes: each batch with its verdicts, as they arrive.
+
+    A batch is paid all or none: the last of what may be spent goes for one answer after the other.
+
+    Raises:
+        SpentError: before a verdict that cannot be paid.
+    """
+    left = dict(missing)
+    for size in (BATCH, 1):
+        rest = list(left.items())
+        tasks = [Task(["judge"], rest[start : start + size]) for start in range(0, len(rest), size)]
+        try:
+            for _, batch, found in lanes.run(work, tasks, store) if tasks else ():
+                for key, _ in batch:
+                    del left[key]
+                if isinstance(found, ChildDiedError):
+                    found = [Verdict(None, 0.0, NOT_JUDGED, {"error": describe(found)})] * len(batch)
+                yield batch, found
+        except SpentError:
+            if size == 1:
+                raise
 
 
 def _kept(verdict: Verdict) -> Answer:
