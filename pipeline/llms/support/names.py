@@ -30,8 +30,8 @@ def local_or_hub(model: str) -> Path | str:
         )
     if colon:
         raise UsageError(
-            f"{unknown('engine', engine, LLMS)}. For a server that speaks the OpenAI protocol, did you mean "
-            f"endpoint:{rest}?"
+            f"{unknown('engine or provider', engine, LLMS.keys() | PROVIDERS.keys())}. For another server that speaks the OpenAI "
+            f"protocol: endpoint:{rest}"
         )
     raise UsageError(
         f"{model!r} is no alias, no folder and no Hugging Face id (OWNER/NAME). For a model behind a server: "

@@ -9,9 +9,9 @@ from rlc.pipeline.llms.support.names import local_or_hub
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("opnai:gpt-4o", "no engine 'opnai'; .*endpoint:gpt-4o"),
+        ("opnai:gpt-4o", "no engine or provider 'opnai'; did you mean 'openai'.*endpoint:gpt-4o"),
         ("endpont:m", "did you mean 'endpoint'"),
-        ("llama3:8b", "no engine 'llama3'.*endpoint:8b"),
+        ("llama3:8b", "no engine or provider 'llama3'.*endpoint:8b"),
         ("gpt-4o", "endpoint:gpt-4o; .*recorded:gpt-4o"),
     ],
 )
