@@ -1,6 +1,7 @@
 """Which price an engine has, and engines that are paid."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from rlc.data.errors import UsageError
@@ -31,6 +32,15 @@ def engines_of(specs: Mapping[str, Spec], family: Family = READER) -> dict[str, 
                 if inner is LLM or _is_remote(inner.kind, engine):
                     found.setdefault(fingerprint(engine), (place, engine))
     return dict(found.values())
+
+
+def known_engines(specs: Mapping[str, Spec]) -> list[Spec]:
+    """The models of a stored run's readers, but of those whose code is named and may not run: a report does without."""
+    found: list[Spec] = []
+    for name, spec in specs.items():
+        with suppress(UsageError):
+            found += engines_of({name: spec}).values()
+    return found
 
 
 def _is_remote(kind: str, spec: Spec) -> bool:

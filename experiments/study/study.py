@@ -19,7 +19,7 @@ from rlc.data.errors import DataError
 from rlc.data.records import Dataset, Evidence, Example, evidence_in
 from rlc.experiments.metrics.cost import Price
 from rlc.experiments.metrics.evidence import first_rank, places, silver
-from rlc.experiments.metrics.pricing import engines_of
+from rlc.experiments.metrics.pricing import known_engines
 from rlc.experiments.runs.results import by_reader, evidence_of
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
@@ -361,7 +361,7 @@ def make_study(
             for name, part in rows.items()
         },
         prices=prices_of(
-            [model for reader in readers for model in reader.models], engines_of(run.specs).values(), prices
+            [model for reader in readers for model in reader.models], known_engines(run.specs), prices
         ),
         dataset=dataset,
         absence=absence,

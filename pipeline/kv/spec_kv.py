@@ -67,7 +67,8 @@ class SpecKV(Evicting):
         if engine is None:
             return Drafted(self, Reading(model))
         check_engine(engine, "drafting for spec-kv")
-        if AutoTokenizer.from_pretrained(model.name_or_path).get_vocab() != engine._chat.codec.get_vocab():
+        own = AutoTokenizer.from_pretrained(model.name_or_path, trust_remote_code=False)
+        if own.get_vocab() != engine._chat.codec.get_vocab():
             raise UnsupportedError(
                 f"{engine.name} cannot draft for {model.name_or_path}: their tokens are others; take a drafter of the same family"
             )

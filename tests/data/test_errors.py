@@ -32,8 +32,8 @@ def test_usage_ends_with_two_no_answer_with_three_and_failure_with_one():
     codes = {error.__name__: error.exit_code for error in all_errors(RlcError)}
     assert {name for name, code in codes.items() if code == 2} == {"UsageError", "SpecError"}
     assert {name for name, code in codes.items() if code == 3} == {"NoAnswerError"}
-    assert {name for name, code in codes.items() if code > 3} == {"GateError", "GateOpenError"}
-    assert set(codes.values()) == {1, 2, 3, 4, 5}
+    assert {name for name, code in codes.items() if code > 3} == {"GateError", "GateOpenError", "SpentError"}
+    assert set(codes.values()) == {1, 2, 3, 4, 5, 6}
 
 
 def test_bad_settings_are_value_errors_too():

@@ -44,7 +44,7 @@ def test_few_files_hand_a_comparison_on(tmp_path, scripted_recipe):
     finally:
         sys.setprofile(None)
     assert done.exit_code == 0, done.output
-    assert {"experiments/cli/compare.py", "experiments/runs/run.py"} <= set(travelled)
+    assert {"experiments/cli/comparing.py", "experiments/runs/run.py"} <= set(travelled)
     assert len(travelled) < 18, sorted(travelled.items())
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from rlc.chunkers import RecursiveChunker
 from rlc.data.errors import UnsupportedError
@@ -165,8 +165,7 @@ def test_what_cannot_draft_is_refused(hf, tiny_llm_folder, tmp_path):
             SpeculatingLLM(hf, hf, PLAIN).generate(PROMPTS, max_tokens=2, **wish)
     with pytest.raises(UnsupportedError, match="got one without"):
         SpeculatingLLM(hf, hf, PLAIN).generate([Prompt("a", "b")], max_tokens=2)
-    hf._chat.codec.save_pretrained(tmp_path)
-    tokens = HfLLM(str(tiny_llm_folder))._chat.codec
+    tokens = AutoTokenizer.from_pretrained(tiny_llm_folder)
     tokens.add_tokens(["another"])
     tokens.save_pretrained(tmp_path)
     hf._model.save_pretrained(tmp_path)
