@@ -50,7 +50,8 @@ def _is_remote(kind: str, spec: Spec) -> bool:
 def model_of(engine: Spec) -> str:
     """What the model of an engine's completed spec is called."""
     arguments = engine.get("arguments") or {}
-    return str(engine.get("model") or arguments.get("model") or engine.get("target") or engine["use"])
+    own = engine.get("model") or arguments.get("model") or engine.get("target") or engine.get("name")
+    return str(own or engine["use"])
 
 
 def price_of(engine: Spec, sheet: Sheet) -> Price | None:

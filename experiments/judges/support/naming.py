@@ -12,6 +12,7 @@ from rlc.data.records import Dataset
 from rlc.data.spec import Family, Spec
 from rlc.experiments.judges import JUDGES, RULES
 from rlc.experiments.judges.base import Judge
+from rlc.experiments.metrics import pricing
 from rlc.pipeline.families import BUILDER
 from rlc.pipeline.identity import identity
 from rlc.pipeline.llms import LLMS
@@ -115,5 +116,4 @@ def label_of(spec: Spec) -> str:
 
 def model_of(spec: Spec) -> str:
     """The model of a judge, as price sheets name it; empty for a function."""
-    llm: Spec = spec.get("llm", {})
-    return str(llm.get("model") or llm.get("name") or llm.get("use", ""))
+    return pricing.model_of(spec["llm"]) if "llm" in spec else ""
