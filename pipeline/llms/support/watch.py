@@ -119,7 +119,7 @@ def _attend(
     key: "torch.Tensor",
     value: "torch.Tensor",
     attention_mask: "torch.Tensor | None",
-    *,
+    dropout: float = 0.0,  # others call by places
     scaling: float | None = None,
     **rest: Any,  # noqa: ANN401 - transformers' own
 ) -> tuple["torch.Tensor", None]:
@@ -130,7 +130,7 @@ def _attend(
     if look is not None and module.layer_idx in look.layers:
         shown = weights(query[0], key[0], attention_mask, scaling)
         look.made[module.layer_idx] = look.see(module.layer_idx, shown.cpu().numpy())
-    out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **rest)
+    out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, dropout, scaling, **rest)
     return out, None
 
 

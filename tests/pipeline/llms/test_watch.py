@@ -1,5 +1,8 @@
 """What a model looks at: the numbers of eager attention, shown by SDPA, which goes on as if nobody watched."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -177,3 +180,29 @@ def test_other_ways_of_looking_are_refused(tiny_llm_folder):
     llm = HfLLM(str(tiny_llm_folder), looks=SelfExtend(), dtype="float32", device="cpu")
     with pytest.raises(UnsupportedError, match="without other attention functions"):
         llm.watch(PROMPT, attention)
+
+
+def test_it_looks_though_kvpress_comes_later(tiny_llm_folder):
+    """kvpress wraps all attention functions that stand registered when it is imported, and hands them dropout by place."""
+    pytest.importorskip("kvpress")
+    program = f"""
+import inspect
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from rlc.data.protocols import Prompt
+from rlc.pipeline.fusion.support import adaptive
+from rlc.pipeline.llms.hf import HfLLM
+from rlc.pipeline.llms.support import folded_attention
+from rlc.pipeline.looks.support import bound
+llm = HfLLM({str(tiny_llm_folder)!r}, dtype="float32", device="cpu")
+prompt = Prompt("The cat saw the other theme. ", "Who saw the theme?")
+[before] = llm.watch(prompt, lambda seen: seen.attention.tolist(), layers=[-1]).values
+ours = [ALL_ATTENTION_FUNCTIONS[name] for name in ALL_ATTENTION_FUNCTIONS if name.startswith("rlc-")]
+assert len(ours) >= 3, ours
+for function in ours:
+    inspect.signature(function).bind_partial(*["module", "query", "key", "value", "mask", "dropout"])
+import kvpress
+[after] = llm.watch(prompt, lambda seen: seen.attention.tolist(), layers=[-1]).values
+assert after == before
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
