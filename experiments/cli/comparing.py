@@ -38,6 +38,7 @@ from rlc.experiments.runs.judge_forecast import judge_forecast
 from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.naming import give_name
 from rlc.experiments.runs.progress import clock
+from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.results import RESULTS
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.scope import searched
@@ -45,6 +46,7 @@ from rlc.experiments.runs.selection import scored_by
 from rlc.experiments.runs.spending import Spending
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.caveats import caveats
+from rlc.experiments.study.judging import left_open
 from rlc.experiments.study.lengths import is_sized, reaches
 from rlc.experiments.study.pricing import prices_of
 from rlc.experiments.study.readers import readers_of
@@ -128,15 +130,21 @@ def _print_so_far(run: Run, sheet: Sheet | None, output: Output) -> None:
 
 
 def _refuse_silence(study: Study) -> None:
-    """Fail after all is shown where a reader has no answer: a script must not take such a table for a result.
+    """Fail after all is shown where a reader has no answer, or the judge no verdict: such a table is no result for a script.
 
     Raises:
-        NoAnswerError: naming the readers.
+        NoAnswerError: naming the readers, or the judge.
     """
     silent = [one["reader"] for one in study.summaries if one["failures"] == one["n"]]
     if silent:
         raise NoAnswerError(
             f"{', '.join(silent)}: no question was answered, all failed; the errors stand above and in the results"
+        )
+    told = study.run.provenance.get(JUDGED_BY, {})
+    if told.get("not_judged") and not told["judged"]:
+        raise NoAnswerError(
+            f"{study.run.judge}: no answer was judged, all {told['not_judged']:,} verdicts failed; the same command asks again: "
+            f"{left_open(study.run)[0].first}"
         )
 
 

@@ -50,7 +50,7 @@ def check(
     from rlc.experiments.report.pages.gate import gate_report
     from rlc.experiments.runs.stored import open_run
     from rlc.experiments.study.caveats import provisional
-    from rlc.experiments.study.diff import diff_runs
+    from rlc.experiments.study.diff import diff_runs, judges_text
     from rlc.experiments.study.gate import Verdict, check_figures, check_losses
     from rlc.experiments.study.study import make_study
 
@@ -69,6 +69,11 @@ def check(
     ]
     if baseline is not None and max_loss is not None:
         found = diff_runs(open_run(baseline, out), stored, {})
+        if found.judges:
+            raise UsageError(
+                f"{baseline} and {run} were judged differently ({judges_text(found.judges)}), so a loss may be the judge's "
+                "and no reader's: let one judge judge both, as with rlc compare --judge"
+            )
         partners = [one.second for one in found.changes]
         if found.alone[1] and not readers:
             tell(f"not in {baseline}, so not held against it: {', '.join(found.alone[1])}")

@@ -91,6 +91,7 @@ def llm(
     from rlc.experiments.judges.base import MAX_TOKENS
     from rlc.experiments.judges.support.second_opinion import second_opinion
     from rlc.experiments.runs.stored import open_run
+    from rlc.experiments.study.judging import plain_text, share_text
     from rlc.pipeline.families import BUILDER, LLM
 
     stored = open_run(run, output.out)
@@ -125,8 +126,8 @@ def llm(
         say_line("no answer was judged both by the rules and by the model, so they cannot be compared")
         return
     say_line(
-        f"with the rule judge: kappa {'-' if found.kappa is None else f'{found.kappa:.2f}'}, "
-        f"same verdict on {100 * found.agreement:.1f}% of {found.n}; {found.left_out} left out"
+        f"with the rule judge: kappa {plain_text(found.kappa)}, same verdict on {share_text(found.same)} of "
+        f"{found.same.n:,}; {found.left_out:,} left out"
     )
 
 
@@ -143,13 +144,18 @@ def llm(
 @OUT
 def sheet(run: str, to: Path, count: int, seed: int, out: Path) -> None:
     """Draw answers of RUN for a person to judge, as a CSV file: fill in the column right with yes, no or unsure."""
+    from rlc.experiments.runs.human import read_sheet
     from rlc.experiments.runs.kept import write_whole
     from rlc.experiments.runs.stored import open_run
     from rlc.experiments.study.sheet import as_csv
     from rlc.experiments.study.sheet import sheet as drawn
 
     table = drawn(open_run(run, out), count, seed)
-    write_whole(to, as_csv(table))
+    if to.exists() and (filled := read_sheet(to)):
+        raise UsageError(
+            f"{to} holds {len(filled)} human verdicts that would be lost: give another file with --to"
+        )
+    write_whole(to, as_csv(table), "give another file with --to")
     questions = table["example_id"].n_unique()
     say_line(f"{table.height} answers to {questions} questions: {to}")
     say_line(f"fill in the column right (yes, no, unsure), then: rlc judge calibrate {run} --human {to}")
@@ -171,7 +177,7 @@ def calibrate(run: str, human: str | None, out: Path, as_json: bool) -> None:
     from rlc.experiments.cli.words import say
     from rlc.experiments.report.sections.judged import corrected_table
     from rlc.experiments.report.terminal import table_of
-    from rlc.experiments.runs.hand import keep_verdicts, read_sheet
+    from rlc.experiments.runs.human import keep_verdicts, read_sheet
     from rlc.experiments.runs.stored import open_run
     from rlc.experiments.study.calibration import calibration, corrected_rows, trust_sentences
     from rlc.experiments.study.study import make_study

@@ -21,7 +21,7 @@ from rlc.experiments.cli.options import EVIDENCE_ROOT, OUT
 @click.option("--browser/--no-browser", default=True, help="Open the pages in the browser.")
 @EVIDENCE_ROOT
 def view(run: tuple[str, ...], out: Path, port: int, browser: bool, data_root: Path | None) -> None:
-    """Open pages to look through runs: arms side by side, evidence, verdicts by hand, prices of a router.
+    """Open pages to look through runs: arms side by side, evidence, human verdicts, prices of a router.
 
     Each RUN is a folder or a name; without any, all runs of --out are there, those that go on among them. Ctrl-C ends it.
     """

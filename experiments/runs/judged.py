@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -17,7 +17,14 @@ from rlc.data.text.escape import shorten
 from rlc.experiments.judges.base import NOT_JUDGED, Case, Judge, check_self
 from rlc.experiments.judges.nuggets import FACTS
 from rlc.experiments.judges.pairwise import LOST, WON
-from rlc.experiments.judges.support.asking import FAILURES, Judging, OnBatch, key_of, verdicts_of
+from rlc.experiments.judges.support.asking import (
+    FAILURES,
+    Judging,
+    OnBatch,
+    key_of,
+    verdicts_of,
+    verdicts_there,
+)
 from rlc.experiments.judges.support.naming import identity_of, label_of
 from rlc.experiments.judges.support.second_opinion import models_in
 from rlc.experiments.metrics.pricing import Sheet
@@ -25,6 +32,8 @@ from rlc.experiments.runs.results import SCHEMA, evidence_of
 from rlc.experiments.scorers.measured import RULE
 from rlc.experiments.scorers.rule import Verdict
 from rlc.pipeline.families import role_of
+from rlc.pipeline.identity import identity
+from rlc.pipeline.readers.support.stored import keys_of
 
 NEEDED = ("reader", "example_id", "prediction", "route", "evidence", "error")
 READS_ALL = ("long", "both")  # without evidence it was the whole document
@@ -35,6 +44,8 @@ NOT_AT_HAND = f"{NOT_JUDGED}: a text that was read is not in the data set"
 
 Row = tuple[str, str]
 """A reader's name and a question's id."""
+Ask = Callable[[Mapping[str, Case], Judging], dict[str, Verdict]]
+"""Gives the verdicts on cases, by their keys."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,8 @@ class Findings:
         """What provenance tells of it."""
         told = [found for found in self.rows.values() if found.value is not None]
         failed = sum(found.note.startswith(NOT_JUDGED) for found in self.rows.values())
-        tokens = {name: getattr(self.usage, name) for name in ("calls", "prompt_tokens", "output_tokens")}
+        counts = ("calls", "prompt_tokens", "cached_tokens", "output_tokens")
+        tokens = {name: getattr(self.usage, name) for name in counts}
         return {"judged": len(told), "not_judged": failed, **tokens}
 
 
@@ -125,7 +137,20 @@ class RunJudge:
             EngineUnavailableError: if the judge cannot answer at all; verdicts already given are stored.
         """
         ask = partial(verdicts_of, store=store, lanes=lanes, resume=resume, on_batch=on_batch)
-        answers = dict(_answers(frames))
+        return self._findings(dict(_answers(frames)), ask)
+
+    def spent(self, store: Store) -> Usage:
+        """What the stored verdicts on the stored answers have cost; nothing is asked."""
+        answers: dict[Row, Answer] = {}
+        for reader, spec in self.readers.items():
+            keys = keys_of(identity(spec), self.dataset.examples)
+            known = store.get(keys)
+            pairs = zip(self.dataset.examples, keys, strict=True)
+            answers |= {(reader, example.id): known[key] for example, key in pairs if key in known}
+        return self._findings(answers, partial(verdicts_there, store=store)).usage
+
+    def _findings(self, answers: Mapping[Row, Answer], ask: Ask) -> Findings:
+        """What is found of all rows; equal answers from equal texts are one case."""
         cases = {row: case for row, answer in answers.items() if (case := self._case(row, answer))}
         found = {row: Found(None, NOT_AT_HAND) for row in answers.keys() - cases.keys()}
         usage = Usage()

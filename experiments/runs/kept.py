@@ -18,34 +18,32 @@ from rlc.data.written import written
 
 DIGESTS = "digests.json"
 LOCK = ".lock"
+AGAIN = "the answers are safe in the store: free some space or give another folder with --out, then run again"
 MEND = "run the same `rlc compare` again to write it anew: its answers are stored"
 
 
-def write_whole(file: Path, data: bytes) -> None:
+def write_whole(file: Path, data: bytes, advice: str = AGAIN) -> None:
     """Replace a file whole or not at all.
 
     Raises:
-        StoreError: where it cannot be written.
+        StoreError: where it cannot be written, with advice.
     """
-    with replaced(file) as draft:
+    with replaced(file, advice) as draft:
         draft.write_bytes(data)
 
 
 @contextmanager
-def replaced(file: Path) -> Iterator[Path]:
-    """`rlc.data.written.written` for what can be made again from the store.
+def replaced(file: Path, advice: str = AGAIN) -> Iterator[Path]:
+    """`rlc.data.written.written` for the files of a run, which can be made again from the store, unless advice says otherwise.
 
     Raises:
-        StoreError: where it cannot be written.
+        StoreError: where it cannot be written, with advice.
     """
     try:
         with written(file) as draft:
             yield draft
     except OSError as error:
-        raise StoreError(
-            f"cannot write {file}: {error}; the answers are safe in the store: free some space or give another folder "
-            "with --out, then run again"
-        ) from error
+        raise StoreError(f"cannot write {file}: {error}; {advice}") from error
 
 
 def write_kept(file: Path, data: bytes) -> None:

@@ -9,10 +9,11 @@ from rlc.data.spec import Spec, fingerprint
 from rlc.data.store import Store
 from rlc.experiments.judges.support.naming import JUDGE
 from rlc.experiments.metrics.pricing import Sheet, check_priced, engines_of, price_of
+from rlc.experiments.runs.judged import RunJudge
 from rlc.experiments.runs.run import Run
 from rlc.pipeline.families import BUILDER, READER
 from rlc.pipeline.identity import identity
-from rlc.pipeline.readers.support.stored import StoredReader
+from rlc.pipeline.readers.support.stored import keys_of
 from rlc.pipeline.routers import ROUTERS
 
 FILE = "spent.txt"
@@ -29,7 +30,7 @@ class Spending:
         """The run's purse, which knows what the run has cost before.
 
         That is what its file says; where there is none yet, what the answers in the store have cost: those of every reader
-        that is no router, each once, for a router's answers hold what its arms' have cost.
+        that is no router, each once, for a router's answers hold what its arms' have cost; and the verdicts on all of them.
 
         Raises:
             UsageError: if something that costs has no price.
@@ -45,8 +46,10 @@ class Spending:
         for spec in _readers(run.specs).values():
             price = price_of(spec["llm"], self.sheet) if isinstance(spec.get("llm"), Mapping) else None
             if price is not None:
-                keys = StoredReader(dict, store, identity(spec), "").keys(run.dataset.examples)  # type: ignore[arg-type]
+                keys = keys_of(identity(spec), run.dataset.examples)
                 total += sum(price.of(answer.usage) for answer in store.get(keys).values())
+        if run.judge and "llm" in run.judge and (price := price_of(run.judge["llm"], self.sheet)):
+            total += price.of(RunJudge(run.judge, run.dataset, run.specs).spent(store))
         return total
 
 

@@ -1,44 +1,47 @@
-"""Agreement of two judges beyond chance."""
+"""Agreement of two judges, as a share and beyond chance."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+
+from rlc.experiments.statistics.corrected import kappa_estimate
+from rlc.experiments.statistics.intervals import Estimate, estimate
 
 
 @dataclass(frozen=True)
-class Kappa:
-    """How far two judges agree beyond chance.
+class Agreement:
+    """How far two judges agree on the answers that both judged: how often, and beyond chance.
 
     kappa = (agreement - expected) / (1 - expected), where expected is the agreement of two judges who give their
-    verdicts independently, as often right and wrong as these do; None where expected is 1. `n` counts the answers
-    that both judged, `left_out` those that one or both could not.
+    verdicts independently, as often right and wrong as these do; its value is None where expected is 1. `left_out` counts
+    the answers that one or both could not judge.
 
     Source: Cohen, A coefficient of agreement for nominal scales, 1960.
     """
 
-    kappa: float | None
-    agreement: float
-    n: int
+    same: Estimate
+    kappa: Estimate
     left_out: int
 
 
-def kappa(a: Sequence[bool | None], b: Sequence[bool | None]) -> Kappa:
-    """Compare two judges' verdicts on the same answers, in the same order; None where there is no verdict.
+def agreement(
+    a: Sequence[bool | None], b: Sequence[bool | None], documents: Sequence[Hashable]
+) -> Agreement | None:
+    """Compare two judges' verdicts on the same answers, in the same order; None where none was judged by both.
 
     Raises:
-        ValueError: if the numbers of verdicts differ, or no answer was judged by both.
+        ValueError: if the numbers of verdicts differ.
     """
-    if len(a) != len(b):
-        raise ValueError(f"expected verdicts on the same answers, got {len(a)} and {len(b)} of them")
-    both = [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None]
+    if not len(a) == len(b) == len(documents):
+        raise ValueError(
+            f"expected verdicts on the same answers, got {len(a)} and {len(b)} of them on {len(documents)}"
+        )
+    rows = zip(a, b, documents, strict=True)
+    both = [(x, y, document) for x, y, document in rows if x is not None and y is not None]
     if not both:
-        raise ValueError(f"expected answers that both judges judged, got none among {len(a)}")
-    n = len(both)
-    agreement = sum(x == y for x, y in both) / n
-    right_a, right_b = sum(x for x, _ in both) / n, sum(y for _, y in both) / n
-    expected = right_a * right_b + (1 - right_a) * (1 - right_b)
-    return Kappa(
-        kappa=(agreement - expected) / (1 - expected) if expected < 1 else None,
-        agreement=agreement,
-        n=n,
-        left_out=len(a) - n,
+        return None
+    first, second, clusters = zip(*both, strict=True)
+    return Agreement(
+        same=estimate([float(x == y) for x, y, _ in both], clusters),
+        kappa=kappa_estimate(first, second, clusters),
+        left_out=len(a) - len(both),
     )

@@ -26,6 +26,8 @@ def kappa_estimate(first: ArrayLike, second: ArrayLike, clusters: Sequence[Hasha
 
 def _kappa(sums: Floats) -> float:
     n, a, b, both = sums
+    if n == 0:
+        return float("nan")
     agreement = (n - a - b + 2 * both) / n
     expected = (a * b + (n - a) * (n - b)) / n**2
     return float((agreement - expected) / (1 - expected)) if expected < 1 else float("nan")

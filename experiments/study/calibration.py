@@ -1,4 +1,4 @@
-"""Judges held against verdicts by hand: how often they agree, where they err, and what accuracy is without the errors."""
+"""Judges held against human verdicts: how often they agree, where they err, and what accuracy is without the errors."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 
 from rlc.experiments.judges.base import RIGHT_FROM
-from rlc.experiments.runs.hand import Verdicts, read_verdicts
+from rlc.experiments.runs.human import Verdicts, read_verdicts
 from rlc.experiments.statistics.corrected import corrected_mean, kappa_estimate
 from rlc.experiments.statistics.intervals import Estimate, estimate
+from rlc.experiments.study.judging import plain_text, share_text
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 
@@ -62,13 +63,13 @@ class Calibration:
 
 
 def calibration(study: Study, verdicts: Verdicts | None = None) -> Calibration | None:
-    """Hold the run's judge and the rules against the verdicts by hand beside the run; None where there are none.
+    """Hold the run's judge and the rules against the human verdicts beside the run; None where there are none.
 
     The figure that fills the table counts as right from a half on where it is held against a yes or no; corrected it stays
     the share that it is.
 
     Raises:
-        DataError: if the verdicts by hand cannot be read.
+        DataError: if the human verdicts cannot be read.
     """
     given = read_verdicts(study.run.folder) if verdicts is None else verdicts
     if not given:
@@ -137,7 +138,7 @@ def trust_sentences(found: Calibration, *, in_words: bool = True) -> Iterator[st
             yield f"{one.judge}: no verdict on any of them."
             continue
         yield (
-            f"{one.judge}: the humans' verdict on {_percent(one.same)} of {one.same.n:,}, kappa {_plain(one.kappa)}; right "
+            f"{one.judge}: the humans' verdict on {share_text(one.same)} of {one.same.n:,}, kappa {plain_text(one.kappa)}; right "
             f"where they say wrong on {one.passed} of {one.wrong}, wrong where they say right on {one.failed} of {one.right}."
         )
     short = [one for one in found.corrected if one.corrected is None]
@@ -148,22 +149,6 @@ def trust_sentences(found: Calibration, *, in_words: bool = True) -> Iterator[st
         yield f"Unsure, and counted for nothing: {found.unsure:,}."
     if found.strangers:
         yield f"On answers that this run does not hold, or that failed: {found.strangers:,}."
-
-
-def _percent(value: Estimate) -> str:
-    text = f"{100 * (value.value or 0):.1f}%"
-    return (
-        text
-        if value.low is None or value.high is None
-        else f"{text} ({100 * value.low:.0f} to {100 * value.high:.0f})"
-    )
-
-
-def _plain(value: Estimate) -> str:
-    if value.value is None:
-        return "unknown"
-    text = f"{value.value:.2f}" + ("" if value.low is None else f" ({value.low:.2f} to {value.high:.2f})")
-    return text.replace("-", "−")
 
 
 def corrected_rows(found: Calibration) -> list[Mapping[str, object]]:

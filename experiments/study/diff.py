@@ -7,24 +7,30 @@ import polars as pl
 
 from rlc.data.errors import DataError, UsageError, unknown
 from rlc.data.spec import flatten
+from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.stored import StoredRun
+from rlc.experiments.scorers.measured import RULE
 from rlc.experiments.statistics.intervals import Difference, difference
 from rlc.experiments.study.study import OF_QUESTION, Comparison, Study, corrected, make_study
 
 SIDES = ("first", "second")
-COMPARED = ("reader", *OF_QUESTION, "prediction", "error", "value", "prompt_tokens", "seconds", "details")
+COMPARED = (
+    "reader", *OF_QUESTION, "prediction", "error", "measure", "value", "reason", "note", "prompt_tokens", "seconds", "details",
+)  # fmt: skip
 PASSING = ("date", "dataset.root")  # differ between any two runs and say nothing
 
 
 @dataclass(frozen=True)
 class Flip:
-    """A question whose verdict changed."""
+    """A question whose verdict changed: both answers, and why each was judged as it was."""
 
     example_id: str
     question: str
     gold: Sequence[str]
     first: str
     second: str
+    first_reason: str
+    second_reason: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,10 @@ class Change:
 
 @dataclass(frozen=True)
 class RunDiff:
-    """What changed from one run to another. `alone` are the readers by side, `asked` the questions, without partner."""
+    """What changed from one run to another. `alone` are the readers by side, `asked` the questions, without partner.
+
+    `judges` are those that filled the figures, by side, where they are not the same, or not with the same settings.
+    """
 
     first: StoredRun
     second: StoredRun
@@ -60,6 +69,7 @@ class RunDiff:
     asked: tuple[int, int]
     alone: tuple[Sequence[str], Sequence[str]]
     origin: Sequence[tuple[str, str, str]]
+    judges: tuple[str, str] | None
 
 
 def diff_runs(first: StoredRun, second: StoredRun, pairs: Mapping[str, str] | None = None) -> RunDiff:
@@ -106,7 +116,24 @@ def diff_runs(first: StoredRun, second: StoredRun, pairs: Mapping[str, str] | No
             [name for name in _readers(second) if name not in names.values()],
         ),
         origin=differing(flatten(first.provenance), flatten(second.provenance), PASSING),
+        judges=_judges(first, second),
     )
+
+
+def _judges(first: StoredRun, second: StoredRun) -> tuple[str, str] | None:
+    names = [
+        ", ".join("the rules" if one == RULE else one for one in sorted(set(run.frame["measure"])))
+        for run in (first, second)
+    ]
+    told = [run.provenance.get(JUDGED_BY, {}).get("spec", {}) for run in (first, second)]
+    specs = [{**spec, "allow_self": None} for spec in told]  # a leave, and no setting
+    return None if names[0] == names[1] and specs[0] == specs[1] else (names[0], names[1])
+
+
+def judges_text(judges: tuple[str, str]) -> str:
+    """Who filled the figures of each run, where they are not the same."""
+    first, second = judges
+    return f"{first} in both, with other settings" if first == second else f"{first}, then {second}"
 
 
 def differing(
@@ -219,4 +246,11 @@ def _flips(rows: pl.DataFrame, *, before: bool) -> list[Flip]:
     moved = pl.col("value") - pl.col("value_second")
     flipped = rows.filter(moved > 0 if before else moved < 0)
     columns = ("example_id", "question", "answers", "prediction", "prediction_second")
-    return [Flip(*row) for row in flipped.select(columns).iter_rows()]
+    reasons = [
+        pl.when(pl.col(f"measure{side}") == RULE)
+        .then(pl.col(f"reason{side}"))
+        .otherwise(pl.col(f"note{side}"))
+        .alias(f"why{side}")
+        for side in ("", "_second")
+    ]
+    return [Flip(*row) for row in flipped.select(*columns, *reasons).iter_rows()]

@@ -7,19 +7,19 @@ import polars as pl
 
 from rlc.data.records import Usage
 from rlc.experiments.judges.base import NOT_JUDGED, RIGHT_FROM
-from rlc.experiments.judges.support.naming import model_of
 from rlc.experiments.metrics.cost import Price
 from rlc.experiments.runs.judged import NO_VERDICT
 from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import tasks_of
-from rlc.experiments.statistics.agreement import Kappa, kappa
+from rlc.experiments.statistics.agreement import Agreement, agreement
+from rlc.experiments.statistics.intervals import Estimate
 from rlc.experiments.study.study import Study
 
 ALL = "all"
 
 
-def beside_rules(run: StoredRun) -> dict[str, Kappa]:
+def beside_rules(run: StoredRun) -> dict[str, Agreement]:
     """By task, `ALL` first, how far the judge and the rules agree on answers that both judged; tasks without any are left out.
 
     A graded verdict counts as right from a half on. A preference of one answer over another has no counterpart in the rules.
@@ -29,11 +29,11 @@ def beside_rules(run: StoredRun) -> dict[str, Kappa]:
     frame = run.frame.with_columns(said=pl.col("value") >= RIGHT_FROM)
     tasks = tasks_of(frame)
     parts = {ALL: frame, **{task: frame.filter(task=task) for task in tasks if len(tasks) > 1}}
-    return {
-        name: kappa(part["correct"].to_list(), part["said"].to_list())
+    found = {
+        name: agreement(*(part[column].to_list() for column in ("correct", "said", "document_id")))
         for name, part in parts.items()
-        if part.drop_nulls(("correct", "said")).height
     }
+    return {name: one for name, one in found.items() if one is not None}
 
 
 class LeftOpen(NamedTuple):
@@ -59,23 +59,39 @@ def judge_sentences(study: Study) -> Iterator[str]:
     told: Mapping[str, Any] = run.provenance.get(JUDGED_BY, {})
     if not told:
         return
-    agreement = beside_rules(run).get(ALL)
-    judged = f"{run.judge} judged {told['judged']:,} answers{_spent(told, study.prices)}"
-    if agreement is None:
+    found = beside_rules(run).get(ALL)
+    judged = f"{run.judge} judged {told['judged']:,} answers{_spent(told, study.judge_price)}"
+    if found is None:
         yield f"{judged}."
     else:
-        shown = "" if agreement.kappa is None else f" (kappa {agreement.kappa:.2f})".replace("-", "−")
-        yield f"{judged}; the rules' verdict is the same on {100 * agreement.agreement:.1f}% of {agreement.n:,}{shown}."
+        shown = "" if found.kappa.value is None else f", kappa {plain_text(found.kappa)}"
+        yield f"{judged}; the rules' verdict is the same on {share_text(found.same)} of {found.same.n:,}{shown}."
     if open_ := left_open(run):
         count = sum(one.answers for one in open_)
         yield f"{count:,} answers were not judged and are in no mean; the same command asks again: {open_[0].first}"
 
 
-def _spent(told: Mapping[str, Any], prices: Mapping[str, Price]) -> str:
+def share_text(value: Estimate) -> str:
+    """A share in percent with its interval, for a sentence."""
+    text = f"{100 * (value.value or 0):.1f}%"
+    if value.low is None or value.high is None:
+        return text
+    return f"{text} ({100 * value.low:.0f} to {100 * value.high:.0f})"
+
+
+def plain_text(value: Estimate) -> str:
+    """A figure with its interval, for a sentence."""
+    if value.value is None:
+        return "unknown"
+    text = f"{value.value:.2f}" + ("" if value.low is None else f" ({value.low:.2f} to {value.high:.2f})")
+    return text.replace("-", "−")
+
+
+def _spent(told: Mapping[str, Any], price: Price | None) -> str:
     """What a model's verdicts cost, those of earlier runs with them; nothing of a function's."""
     if not told["calls"]:
         return ""
-    usage = Usage(prompt_tokens=told["prompt_tokens"], output_tokens=told["output_tokens"])
-    price = prices.get(model_of(told["spec"]))
+    counts = ("prompt_tokens", "cached_tokens", "output_tokens")
+    usage = Usage(**{name: told.get(name, 0) for name in counts})
     money = "" if price is None else f", ${price.of(usage):,.2f}, which are no reader's"
     return f" for {usage.prompt_tokens:,} tokens read and {usage.output_tokens:,} written{money}"

@@ -1,4 +1,4 @@
-"""Sheets for people to judge by: some of a run's answers, drawn without regard to what any judge said of them."""
+"""Sheets for human verdicts: some of a run's answers, drawn without regard to what any judge said of them."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ import polars as pl
 
 from rlc.data.errors import DataError
 from rlc.data.text.escape import escape_controls
-from rlc.experiments.runs.hand import COLUMNS
+from rlc.experiments.runs.human import COLUMNS
 from rlc.experiments.runs.selection import draw, turns
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.calibration import SAID
@@ -18,7 +18,7 @@ SHOWN = ("task", "question", "answers", "prediction")
 def sheet(run: StoredRun, count: int, seed: int = 0) -> pl.DataFrame:
     """At least `count` of a run's answers, where there are as many: all arms' on questions drawn from every task alike.
 
-    The first columns are those of verdicts by hand, two of them to be filled in; then what a person must see, and no
+    The first columns are those of human verdicts, two of them to be filled in; then what a person must see, and no
     verdict of any judge. Of equal answers to a question one stands there, for a router hands on an arm's.
 
     Raises:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from rlc.data.errors import DataError
 from rlc.data.records import Dataset, Evidence, Example, evidence_in
-from rlc.experiments.metrics.cost import Price
+from rlc.experiments.metrics.cost import Price, shipped_prices
 from rlc.experiments.metrics.evidence import first_rank, places, silver
-from rlc.experiments.metrics.pricing import known_engines
+from rlc.experiments.metrics.pricing import known_engines, price_of
+from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.results import by_reader, evidence_of
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.runs.summary import summarise
@@ -82,6 +83,7 @@ class Study:
     outcomes: Mapping[str, Floats]
     wrong_if_failed: Mapping[str, Floats]
     prices: Mapping[str, Price] = field(default_factory=dict)
+    judge_price: Price | None = None
     dataset: Dataset | None = None
     absence: str = ""
     sights: Mapping[str, Sight] = field(default_factory=dict)
@@ -350,6 +352,7 @@ def make_study(
     looks = {e.name: sight(spec, e.models, _decided(rows[e.name])) for e, spec in fitted}
     sights = {name: look for name, look in looks.items() if look is not None}
     marked = {name for name, look in sights.items() if look.in_sample}
+    judge = run.provenance.get(JUDGED_BY, {}).get("spec", {}).get("llm")
     return Study(
         run=run,
         readers=[replace(e, label=e.label + MARK) if e.name in marked else e for e in readers],
@@ -363,6 +366,7 @@ def make_study(
         prices=prices_of(
             [model for reader in readers for model in reader.models], known_engines(run.specs), prices
         ),
+        judge_price=price_of(judge, prices or shipped_prices()) if judge else None,
         dataset=dataset,
         absence=absence,
         sights=sights,

@@ -1,11 +1,11 @@
-"""Human feedback in MLflow: what people said of a run's traces, as verdicts by hand."""
+"""Human feedback in MLflow: what people said of a run's traces, as human verdicts."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rlc.data.errors import DataError
-from rlc.experiments.runs.hand import ByHand, Verdicts
+from rlc.experiments.runs.human import HumanVerdict, Verdicts
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.tracking.client import Connection, connect
 from rlc.experiments.tracking.place import read_record
@@ -42,14 +42,14 @@ def human_feedback(run: StoredRun, out: Path, name: str = "") -> Verdicts:
     return found
 
 
-def _of_run(connection: Connection, child: str, name: str) -> list[tuple[tuple[str, str], ByHand]]:
+def _of_run(connection: Connection, child: str, name: str) -> list[tuple[tuple[str, str], HumanVerdict]]:
     said = []
     for trace in traces_of(connection, child):
         given = [one for one in trace.info.assessments or [] if _is_human(one, name)]
         if given:
             newest = max(given, key=lambda one: one.last_update_time_ms or 0)
             place = trace.info.tags["rlc.example_id"], trace.info.tags["rlc.reader"]
-            said.append((place, ByHand(WORDS[_word(newest)], newest.rationale or "")))
+            said.append((place, HumanVerdict(WORDS[_word(newest)], newest.rationale or "")))
     return said
 
 

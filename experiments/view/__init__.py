@@ -1,1 +1,1 @@
-"""`rlc view`: a local page to look through runs, to judge answers by hand, and to try a router's price."""
+"""`rlc view`: a local page to look through runs, to give human verdicts, and to try a router's price."""

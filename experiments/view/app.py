@@ -25,7 +25,7 @@ from rlc.data.errors import RlcError, UsageError, unknown
 from rlc.experiments.report.render import TEMPLATES as REPORT
 from rlc.experiments.report.render import draw, html_environment, inline
 from rlc.experiments.report.tables import FORMATS
-from rlc.experiments.runs.hand import ByHand, give_verdict
+from rlc.experiments.runs.human import HumanVerdict, give_verdict
 from rlc.experiments.view import pages
 from rlc.experiments.view.shelf import NothingYetError, Shelf
 
@@ -158,7 +158,7 @@ class _Web:
         if id_ not in study.places or reader not in study.rows:
             raise UsageError(f"no answer of {reader!r} to {id_!r} in {name}")
         with self.shelf.alone:
-            give_verdict(run.folder, id_, reader, ByHand(form.get("right", ""), form.get("note", "")))
+            give_verdict(run.folder, id_, reader, HumanVerdict(form.get("right", ""), form.get("note", "")))
 
     def waiting(self, request: Request, _error: Exception) -> Response:
         run = self.shelf.run(request.path_params["run"])

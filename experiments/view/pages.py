@@ -24,7 +24,7 @@ from rlc.experiments.report.sections.retrieved import retrieved
 from rlc.experiments.report.sections.routing import routing, why_no_price
 from rlc.experiments.report.sections.slices import by_groups, slices
 from rlc.experiments.report.tables import FORMATS, paper_table
-from rlc.experiments.runs.hand import WORDS, ByHand, read_verdicts
+from rlc.experiments.runs.human import WORDS, HumanVerdict, Verdicts, read_verdicts
 from rlc.experiments.runs.listing import Listed
 from rlc.experiments.runs.results import evidence_of, verdict
 from rlc.experiments.runs.summary import mean_seconds
@@ -185,7 +185,7 @@ def questions_page(shelf: Shelf, run: Listed, address: Address) -> Values:
     asked = (
         study.examples[places].select("example_id", "question", "task", "length", "answers").rows(named=True)
     )
-    by_hand = read_verdicts(run.folder)
+    human, broken = _human(run)
     words = [_words(study, one, [row["example_id"] for row in asked]) for one in readers]
     rows = [
         {
@@ -193,7 +193,7 @@ def questions_page(shelf: Shelf, run: Listed, address: Address) -> Values:
             "question": shorten(row["question"], SHORT),
             "gold": shorten(" / ".join(row["answers"]), SHORT),
             "verdicts": [
-                (said.get(row["example_id"], ""), (row["example_id"], one.name) in by_hand)
+                (said.get(row["example_id"], ""), (row["example_id"], one.name) in human)
                 for one, said in zip(readers, words, strict=True)
             ],
         }
@@ -203,6 +203,7 @@ def questions_page(shelf: Shelf, run: Listed, address: Address) -> Values:
         **_head(shelf, run, "questions"),
         "wanted": wanted,
         "readers": readers,
+        "broken_verdicts": broken,
         "rows": rows,
         "found": len(found),
         "first": PAGE * (wanted.page - 1),
@@ -237,7 +238,7 @@ def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
         raise UsageError(f"no question {id_!r} in {run.id}")
     example, absence = shelf.example(run, id_)
     gold = gold_places(example)
-    by_hand = read_verdicts(run.folder)
+    human, broken = _human(run)
     cards: list[Values] = [
         {
             "reader": one,
@@ -245,7 +246,7 @@ def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
             "word": "failed" if row["error"] is not None else verdict(row["value"]),
             "why": verdict_on(row),
             "excerpts": list(excerpts_of(row, example, gold, LONGEST)),
-            "by_hand": by_hand.get((id_, one.name), ByHand("")),
+            "human": human.get((id_, one.name), HumanVerdict("")),
             "reads": bool(evidence_in(row["document_id"], evidence_of(row["evidence"]))),
         }
         for one in readers_wanted(study, wanted)
@@ -266,6 +267,7 @@ def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
         "wanted": wanted,
         "id": id_,
         "example": study.examples.row(study.places[id_], named=True),
+        "broken_verdicts": broken,
         "cards": cards,
         "words": WORDS,
         "read": read if chosen else "",
@@ -279,6 +281,14 @@ def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
         "before": ids[found[place - 1]] if place else None,
         "after": ids[found[place + 1]] if place is not None and place + 1 < len(found) else None,
     }
+
+
+def _human(run: Listed) -> tuple[Verdicts, str]:
+    """The human verdicts on a run's answers; none where they cannot be read, and why."""
+    try:
+        return read_verdicts(run.folder), ""
+    except DataError as error:
+        return {}, str(error)
 
 
 def router_page(shelf: Shelf, run: Listed, address: Address) -> Values:

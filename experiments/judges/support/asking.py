@@ -8,7 +8,7 @@ from rlc.data.child import ChildDiedError
 from rlc.data.errors import SpentError, describe
 from rlc.data.lanes import Lanes, Task
 from rlc.data.purse import Purse
-from rlc.data.records import Answer
+from rlc.data.records import Answer, Usage
 from rlc.data.spec import Spec, fingerprint
 from rlc.data.store import AnswerStore, Store
 from rlc.experiments.judges.base import NOT_JUDGED, UNPARSED, Case, Judge
@@ -73,24 +73,40 @@ def verdicts_of(
 ) -> dict[str, Verdict]:
     """A verdict for every case, by its key: what is stored is not asked for, and a new one is stored as it comes.
 
-    Where the judge failed nothing is stored, and the next time asks again.
+    Where the judge failed no verdict is stored, and the next time asks again; what the failure cost is kept, and the verdict
+    that is given at last has cost that too.
 
     Raises:
         EngineUnavailableError: if the judge cannot answer at all; verdicts already given are safe.
     """
-    known = {key: _verdict(one) for key, one in store.get(list(cases)).items()} if resume else {}
+    there = verdicts_there(cases, work, store) if resume else {}
+    known = {key: one for key, one in there.items() if one.reason not in FAILURES}
     missing = [(key, case) for key, case in cases.items() if key not in known]
     missing.sort(
         key=lambda keyed: keyed[1].example.document_id
     )  # what is read is a prompt's shared beginning
     done = 0
     for batch, verdicts in judged(missing, work, lanes, store):
-        fresh = dict(zip((key for key, _ in batch), verdicts, strict=True))
-        store.put({key: _kept(one) for key, one in fresh.items() if one.reason not in FAILURES})
+        fresh = {
+            key: replace(one, usage=there[key].usage.then(one.usage)) if key in there else one
+            for (key, _), one in zip(batch, verdicts, strict=True)
+        }
+        store.put(dict(_kept(key, one) for key, one in fresh.items()))
         known |= fresh
         done += len(batch)
         on_batch(done, len(missing))
     return known
+
+
+def verdicts_there(
+    cases: Mapping[str, Case],
+    work: Judging,  # noqa: ARG001 - what stands in for `verdicts_of` is called as that is
+    store: Store,
+) -> dict[str, Verdict]:
+    """A verdict for every case as far as they are stored; else that there is none, with the cost of attempts that failed."""
+    paid = {key: one.usage for key, one in store.get([_failed(key) for key in cases]).items()}
+    none = {key: Verdict(None, 0.0, NOT_JUDGED, usage=paid.get(_failed(key), Usage())) for key in cases}
+    return none | {key: _verdict(one) for key, one in store.get(list(cases)).items()}
 
 
 def judged(
@@ -119,9 +135,17 @@ def judged(
                 raise
 
 
-def _kept(verdict: Verdict) -> Answer:
+def _failed(key: str) -> str:
+    """What the cost of attempts that failed is stored under."""
+    return fingerprint([key, "failed"])
+
+
+def _kept(key: str, verdict: Verdict) -> tuple[str, Answer]:
+    """A verdict as it is stored, and under which key; of a failure that is its cost alone."""
+    if verdict.reason in FAILURES:
+        return _failed(key), Answer("", "", usage=verdict.usage)
     told = {"correct": verdict.correct, "score": verdict.score, "source": dict(verdict.source)}
-    return Answer(verdict.reason, "", usage=verdict.usage, details=told)
+    return key, Answer(verdict.reason, "", usage=verdict.usage, details=told)
 
 
 def _verdict(kept: Answer) -> Verdict:

@@ -19,7 +19,7 @@ from rlc.experiments.judges.base import MAX_TOKENS, NOT_JUDGED, UNPARSED, Case, 
 from rlc.experiments.judges.correctness import Correctness
 from rlc.experiments.judges.support.asking import AtHand, Judging, judged
 from rlc.experiments.scorers.rule import Verdict
-from rlc.experiments.statistics.agreement import Kappa, kappa
+from rlc.experiments.statistics.agreement import Agreement, agreement
 
 NEEDED = [
     "reader",
@@ -51,7 +51,7 @@ class SecondOpinion:
     unparsed: int
     failed: int
     problem: str
-    agreement: Kappa | None
+    agreement: Agreement | None
     by_reader: Mapping[str, tuple[float | None, int]]
     prompts: str = ""
     accepted: int | None = None
@@ -124,11 +124,10 @@ def _compare(
         by_reader[reader] = (sum(own) / len(own) if own else None, len(own))
     unparsed = sum(verdict.reason == UNPARSED for verdict in theirs)
     problems = [str(verdict.source["error"]) for verdict in theirs if verdict.reason == NOT_JUDGED]
-    both = any(a is not None and b is not None for a, b in zip(ours, said, strict=True))
-    agreement = kappa(ours, said) if both else None
+    found = agreement(ours, said, frame["document_id"].to_list())
     problem = problems[0] if problems else ""
     judged = len(rows) - len(problems)
-    return SecondOpinion(name, file, judged, unparsed, len(problems), problem, agreement, by_reader)
+    return SecondOpinion(name, file, judged, unparsed, len(problems), problem, found, by_reader)
 
 
 def _evaluated(folder: Path) -> set[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from rlc.experiments.report.cells import NONE, name, p_text, percent_text, points, points_text
 from rlc.experiments.report.records import Block, Cell, Excerpt, Piece, Report, Section, Table
 from rlc.experiments.statistics.intervals import Difference
-from rlc.experiments.study.diff import Change, Flip, RunDiff
+from rlc.experiments.study.diff import Change, Flip, RunDiff, judges_text
 
 VERDICTS = {
     "better": "Better than in the first run",
@@ -21,7 +21,7 @@ def change_report(found: RunDiff, flips: int | None = None, settings: int | None
     return Report(
         title=f"From {first} to {second}",
         banner=_banner(found),
-        loud=found.first.data.get("revision") != found.second.data.get("revision"),
+        loud=_data_differ(found) or found.judges is not None,
         sections=[_changes(found), _settings(found, settings), *_flipped(found, flips)],
     )
 
@@ -30,13 +30,23 @@ def _banner(found: RunDiff) -> str:
     said = [f"{found.questions:,} questions are in both runs."]
     for run, alone in zip((found.first, found.second), found.asked, strict=True):
         said += [f"{alone:,} are in {run.folder.name} alone."] if alone else []
-    if found.first.data.get("revision") != found.second.data.get("revision"):
+    if _data_differ(found):
         said.append(
             "The runs are on different revisions of their data: documents may differ behind equal questions."
+        )
+    if found.judges:
+        same, answered = (sum(getattr(one, name_) for one in found.changes) for name_ in ("same", "answered"))
+        said.append(
+            f"The runs were judged differently ({judges_text(found.judges)}), so a change may be the judge's and no reader's: {same:,} of "
+            f"{answered:,} answers are the same text."
         )
     for run, names in zip((found.first, found.second), found.alone, strict=True):
         said += [f"Without a partner in {run.folder.name}: {', '.join(names)}."] if names else []
     return " ".join(said)
+
+
+def _data_differ(found: RunDiff) -> bool:
+    return bool(found.first.data.get("revision") != found.second.data.get("revision"))
 
 
 def _changes(found: RunDiff) -> Section:
@@ -157,11 +167,13 @@ def _blocks(way: str, flips: Sequence[Flip], most: int | None) -> Iterator[Block
             "question": flip.question,
             "gold answer": " | ".join(flip.gold) or "none",
             "first": flip.first,
+            "why": flip.first_reason,
             "second": flip.second,
+            "why then": flip.second_reason,
         }
         yield Block(
             f"{way}: {flip.example_id}",
-            [Excerpt(name_, [Piece(text)]) for name_, text in texts.items()],
+            [Excerpt(name_, [Piece(text)]) for name_, text in texts.items() if text],
         )
     if len(shown) < len(flips):
         yield Block(f"{len(flips) - len(shown)} more went {way}", [])

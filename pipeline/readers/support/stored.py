@@ -106,23 +106,28 @@ class StoredReader:
         return [example for example, key in pairs if key not in known]
 
     def keys(self, examples: Sequence[Example]) -> list[str]:
-        """The store's keys: what the reader is, what is asked and in which words, and the document (name, kind, text)."""
-        return [
-            fingerprint(
-                [
-                    FORMAT,
-                    self.identity,
-                    example.id,
-                    example.question,
-                    *about,
-                    _digest(example.document.page_content),
-                    *worded,
-                ]
-            )
-            for example in examples
-            for about in [(example.document_id, str(example.document.metadata.get("kind", "")))]
-            for worded in [[asdict(example.wording)] if example.wording else []]
-        ]
+        """The store's keys of its answers to the examples."""
+        return keys_of(self.identity, examples)
+
+
+def keys_of(identity: str, examples: Sequence[Example]) -> list[str]:
+    """The store's keys: what the reader is, what is asked and in which words, and the document (name, kind, text)."""
+    return [
+        fingerprint(
+            [
+                FORMAT,
+                identity,
+                example.id,
+                example.question,
+                *about,
+                _digest(example.document.page_content),
+                *worded,
+            ]
+        )
+        for example in examples
+        for about in [(example.document_id, str(example.document.metadata.get("kind", "")))]
+        for worded in [[asdict(example.wording)] if example.wording else []]
+    ]
 
 
 @lru_cache(maxsize=256)  # every reader of a run asks for that of every document, twice

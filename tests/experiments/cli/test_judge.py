@@ -1,6 +1,7 @@
 """`rlc judge`: the figures that say how far verdicts can be trusted."""
 
 import json
+import re
 
 import pytest
 
@@ -49,8 +50,7 @@ def test_a_second_opinion_beside_the_rules(opinion):
         "rag                      66.7% right of 3" in said
     )  # it found nothing for the third, which is wrong
     assert "long                     100.0% right of 2" in said
-    assert "same verdict on 50.0% of 4" in said
-    assert "kappa" in said
+    assert "kappa 0.00, same verdict on 50.0% (0 to 100) of 4; 2 left out" in said
 
 
 def test_a_model_that_never_says_yes_or_no_is_compared_with_nothing(opinion):
@@ -71,6 +71,31 @@ llm = "@judge"
 """
 
 
+def test_a_judge_without_any_verdict_is_no_success(shell, tmp_path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(recipe.read_text() + JUDGE.replace('"no"', '"Perhaps"').replace('"yes"', '"Perhaps"'))
+    result = shell("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track", code=3)
+    assert "answer" in result.stdout, "all that was found is shown"
+    assert "test/judge-model (correctness): no answer was judged, all 4 verdicts failed" in result.stderr
+    assert "'Perhaps'" in result.stderr
+
+
+def test_a_sheet_says_where_else_to_write_and_loses_no_verdict(shell, tmp_path):
+    shell("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--no-track")
+    [run] = (tmp_path / "runs").glob("mine-own-*")
+    said = shell("judge", "sheet", run, "--to", "nowhere/sheet.csv", code=1).stderr
+    assert "cannot write nowhere/sheet.csv" in said
+    assert "give another file with --to" in said
+    assert "store" not in said
+    shell("judge", "sheet", run, "--to", "sheet.csv")
+    shell("judge", "sheet", run, "--to", "sheet.csv")  # nobody has filled it in
+    sheet = tmp_path / "sheet.csv"
+    filled = sheet.read_text().replace(",,", ",yes,", 1)
+    sheet.write_text(filled)
+    assert "holds 1 human verdicts" in shell("judge", "sheet", run, "--to", "sheet.csv", code=2).stderr
+    assert sheet.read_text() == filled
+
+
 def test_a_recipes_judge_fills_the_table(shell, tmp_path):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(recipe.read_text() + JUDGE)
@@ -78,7 +103,7 @@ def test_a_recipes_judge_fills_the_table(shell, tmp_path):
     said = " ".join(shell(*words, "--wide").stdout.split())
     assert "scored by test/judge-model (correctness)" in said
     assert "test/judge-model (correctness) judged 2 answers for" in said
-    assert "the rules' verdict is the same on 0.0% of 2 (kappa 0.00)" in said
+    assert "the rules' verdict is the same on 0.0% of 2, kappa 0.00" in said
     assert (
         "2 answers were not judged and are in no mean; the same command asks again: the reply is no verdict: 'Perhaps'"
         in said
@@ -86,7 +111,7 @@ def test_a_recipes_judge_fills_the_table(shell, tmp_path):
     [run] = (tmp_path / "runs").glob("mine-own-*")
     page = (tmp_path / shell("report", run).stdout.strip()).with_suffix(".md").read_text()
     assert "## The judge" in page
-    assert "| all | 2 | 0.0% | 0.00 | " in page
+    assert re.search(r"\| all \| 0.0% \(.*n = 2\) \| 0.00 .*\| 4 \|", page), page
     shown = " ".join(shell("show", run, "Who keeps", "--no-prompts").stdout.split())
     assert "wrong (by test/judge-model (correctness): no; rule judge: words" in shown
     rules = shell(*words, "--judge", "rules").stdout
@@ -138,7 +163,7 @@ def test_people_calibrate_the_judge(shell, tmp_path):
     figures = json.loads(shell("judge", "calibrate", run, "--json").stdout)
     assert {one["reader"] for one in figures["corrected"]} == {"rag", "long"}
     page = (tmp_path / shell("report", run).stdout.strip()).with_suffix(".md").read_text()
-    assert "Judges and people, on answers that both judged" in page
+    assert "Judges and human verdicts, on answers that have both" in page
     kept = (run / "verdicts.csv").read_bytes()
     (tmp_path / "sheet.csv").write_text("example_id,reader,right\nzz,long,yes\n")
     strange = " ".join(shell("judge", "calibrate", run, "--human", "sheet.csv", code=2).stderr.split())

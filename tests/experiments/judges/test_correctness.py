@@ -13,7 +13,7 @@ from rlc.data.spec import fingerprint
 from rlc.experiments.judges.base import Case, check_self, neutralise, word_of
 from rlc.experiments.judges.correctness import Correctness
 from rlc.experiments.scorers.rule import RuleJudge
-from rlc.experiments.statistics.agreement import kappa
+from rlc.experiments.statistics.agreement import agreement
 from rlc.pipeline.llms.scripted import ScriptedLLM
 
 DOCUMENT = Document(id="d", page_content="Ann met Bob.")
@@ -165,8 +165,8 @@ def test_the_two_judges_can_be_compared():
     said = judge_with(lambda prompt: "yes" if "<candidate>\nAnn\n" in prompt.question else "no")
     ours = RuleJudge()([QUESTION] * 2, answers)
     theirs = said([Case(QUESTION, answer) for answer in answers])
-    found = kappa([one.correct for one in ours], [one.correct for one in theirs])
-    assert (found.kappa, found.n) == (1.0, 2)
+    found = agreement([one.correct for one in ours], [one.correct for one in theirs], "ab")
+    assert (found.kappa.value, found.same.n) == (1.0, 2)
 
 
 def test_prompts_ship_in_three_languages_and_may_be_ones_own(tmp_path):

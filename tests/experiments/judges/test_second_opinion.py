@@ -33,7 +33,7 @@ def test_verdicts_are_kept_with_their_source_and_asked_for_once(stored):
     assert opinion.by_reader["right"] == (1.0, 3)
     # The exception fails both questions of its document, and a failed answer is wrong without asking.
     assert opinion.by_reader["wrong"] == (2 / 4, 4)
-    assert opinion.agreement.n == 8 - 3  # the two failed answers and one without gold are left out
+    assert opinion.agreement.same.n == 8 - 3  # the two failed answers and one without gold are left out
     lines = [json.loads(line) for line in opinion.file.read_text().splitlines()]
     assert len(lines) == 8
     assert set(lines[0]["source"]) == {"judge", "version", "prompt"}

@@ -87,6 +87,46 @@ def test_failures_are_counted_apart_and_asked_again(judged):
     assert verdicts_kept(run) == 2
 
 
+def test_attempts_that_failed_are_paid_for_too(judged):
+    once = judged(judge("Perhaps.")).provenance["judged_by"]
+    assert (once["judged"], once["calls"]) == (0, 3)
+    twice = judged(judge("Perhaps.")).provenance["judged_by"]
+    assert twice["prompt_tokens"] == 2 * once["prompt_tokens"] > 0
+    assert (twice["not_judged"], twice["calls"]) == (once["not_judged"], 6)
+    anew = judged(judge("Perhaps."), Execution(resume=False)).provenance["judged_by"]
+    assert anew["calls"] == 3
+
+
+def test_a_verdict_at_last_has_cost_the_attempts_before_it(judged, monkeypatch):
+    plain = judged(judge({"Who keeps": "Perhaps.", "": "yes"}))
+    generate = ScriptedLLM.generate
+    monkeypatch.setattr(
+        ScriptedLLM,
+        "generate",
+        lambda self, prompts, **wishes: [
+            replace(one, text="yes") for one in generate(self, prompts, **wishes)
+        ],
+    )
+    again = judged(judge({"Who keeps": "Perhaps.", "": "yes"}))
+    assert [run.provenance["judged_by"]["calls"] for run in (plain, again)] == [3, 4]
+    assert values(again)["a1"] == 1.0
+    monkeypatch.undo()
+    last = judged(judge({"Who keeps": "Perhaps.", "": "yes"}))
+    assert last.provenance["judged_by"] == again.provenance["judged_by"]
+
+
+def test_its_money_is_told_by_the_prices_that_ship(judged):
+    run = judged(judge("yes"))
+    told = run.provenance["judged_by"]
+    tokens = {"prompt_tokens": 3_000_000, "cached_tokens": 1_000_000, "output_tokens": 1_000_000}
+    engine = {"use": "endpoint", "model": "gpt-4o", "provider": "openai", "base_url": None}
+    paid = {**told, **tokens, "spec": {**told["spec"], "llm": engine}}
+    study = make_study(replace(run, provenance={**run.provenance, "judged_by": paid}))
+    [said] = judge_sentences(study)
+    assert "$16.25, which are no reader's" in said, "2 M at 2.50, a cached one at 1.25, one of 10"
+    assert not study.prices, "the readers have none"
+
+
 def test_a_stopped_judge_goes_on(judged, monkeypatch):
     from rlc.experiments.judges.support import asking
 

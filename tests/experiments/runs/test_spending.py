@@ -207,6 +207,28 @@ def test_stored_answers_of_a_run_without_a_sum_are_counted(compare, server, tmp_
     assert spent(tmp_path) == pytest.approx(1600), "the router's answers hold what its arms' have cost"
 
 
+@pytest.mark.parametrize("reply", ["yes", "Who knows?"])
+def test_stored_verdicts_of_a_run_without_a_sum_are_counted(compare, server, tmp_path, reply):
+    """The readers say yes; the judge gives verdicts, or replies that are none and cost the same."""
+    (tmp_path / "prices.toml").write_text(
+        "[m]\nprompt = 1000000\noutput = 1000000\n[j]\nprompt = 2e6\noutput = 2e6\n"
+    )
+
+    def said(body):
+        status, headers, text = wordy(body, 99)
+        return status, headers, text.replace("yes", reply) if body["model"] == "j" else text
+
+    server.replies = [said]
+    url = f"llm.base_url=http://127.0.0.1:{server.server_port}/v1"
+    judge = ("--judge", "endpoint:j", "--judge-set", url, "--judge-set", "llm.window=4000")
+    compare(*judge)
+    [run] = [file.parent for file in (tmp_path / "runs").glob("*/results.parquet")]
+    told = json.loads((run / "provenance.json").read_text())["judged_by"]
+    assert told["calls"] == 8, "equal answers to a question are asked about once"
+    compare(*judge, "--spend", "10")
+    assert spent(tmp_path) == pytest.approx(16 * 100 + 8 * 200)
+
+
 @pytest.mark.slow
 def test_lanes_pay_from_one_purse(compare, server, tmp_path):
     stopped = compare("--spend", "1300", "--workers", "2")

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from rlc.data.errors import DataError
-from rlc.experiments.runs.hand import COLUMNS, ByHand, keep_verdicts, read_sheet
+from rlc.experiments.runs.human import COLUMNS, HumanVerdict, keep_verdicts, read_sheet
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.calibration import calibration, trust_sentences
@@ -28,12 +28,12 @@ def run(dataset, right, wrong, tmp_path):
 
 
 HUMAN = {
-    ("a1", "right"): ByHand("yes"),
-    ("b1", "right"): ByHand("no"),
-    ("a1", "wrong"): ByHand("no"),
-    ("a2", "wrong"): ByHand("unsure"),
-    ("zz", "wrong"): ByHand("no"),
-    ("zz", "right"): ByHand("unsure"),
+    ("a1", "right"): HumanVerdict("yes"),
+    ("b1", "right"): HumanVerdict("no"),
+    ("a1", "wrong"): HumanVerdict("no"),
+    ("a2", "wrong"): HumanVerdict("unsure"),
+    ("zz", "wrong"): HumanVerdict("no"),
+    ("zz", "right"): HumanVerdict("unsure"),
 }
 
 
@@ -100,7 +100,7 @@ def test_a_filled_in_sheet_comes_back(run, tmp_path):
     assert read_sheet(file) == {}, "nobody has filled it in"
     text = file.read_text(encoding="utf-8-sig").replace("a1,right,,", "a1,right,yes,sure")
     file.write_text(text, encoding="utf-8")
-    assert read_sheet(file) == {("a1", "right"): ByHand("yes", "sure")}
+    assert read_sheet(file) == {("a1", "right"): HumanVerdict("yes", "sure")}
 
 
 def test_answers_are_no_formulas():

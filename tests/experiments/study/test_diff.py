@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -54,6 +55,34 @@ def test_a_run_differs_from_itself_in_nothing(make_run):
     for one in found.changes:
         assert (one.same, one.gained, one.lost, one.settings) == (one.answered, [], [], [])
         assert one.comparison.difference.value == 0.0
+
+
+def test_another_judge_is_said_and_why_each_verdict_was_given(make_run):
+    run = make_run()
+    judge = {"use": "correctness", "llm": {"use": "scripted"}}
+    told = {"name": "model (correctness)", "spec": judge, "judged": 7, "not_judged": 0, "calls": 7}
+    said = pl.when(pl.col("value").is_not_null()).then(0.0)
+    frame = run.frame.with_columns(
+        value=said, measure=pl.lit("model (correctness)"), note=pl.lit("no, says it")
+    )
+    other = replace(run, frame=frame, provenance={**run.provenance, "judged_by": told})
+    found = diff_runs(run, other)
+    assert found.judges == ("the rules", "model (correctness)")
+    assert all(one.same == one.answered for one in found.changes)
+    page = change_report(found)
+    assert page.loud
+    assert "judged differently (the rules, then model (correctness))" in page.banner
+    assert "7 of 7 answers are the same text" in page.banner
+    [flip] = found.changes[0].lost
+    assert (flip.first_reason, flip.second_reason) == (
+        run.frame.filter(example_id="a1")["reason"][0],
+        "no, says it",
+    )
+    assert diff_runs(other, other).judges is None
+    lenient = {**told, "spec": {**judge, "max_tokens": 9}}
+    again = replace(other, provenance={**other.provenance, "judged_by": lenient})
+    assert "in both, with other settings" in change_report(diff_runs(other, again)).banner
+    assert not change_report(diff_runs(run, run)).loud
 
 
 def test_turning_it_round_turns_the_signs(make_run):

@@ -55,6 +55,16 @@ def test_a_gate_on_a_run(shell):
     assert "for 5 points" in power.output
 
 
+def test_no_loss_is_held_against_a_run_that_another_judge_filled(shell, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "kind_judge.py").write_text("def judge(question, gold, answer, read):\n    return True\n")
+    shell(*COMPARE, "--name", "base")
+    shell(*COMPARE, "--name", "kind", "--judge", "kind_judge:judge", RLC_ALLOW_CODE="1")
+    said = " ".join(shell("check", "kind", "--max-loss", 2, "--against", "base", code=2).stderr.split())
+    assert "base and kind were judged differently (the rules, then kind_judge:judge)" in said
+    shell("check", "kind", "--min", "accuracy=0")
+
+
 def test_a_run_that_was_stopped_holds_nothing_yet(shell, tmp_path):
     shell(*COMPARE, "--name", "base")
     [file] = tmp_path.rglob("provenance.json")

@@ -3,7 +3,7 @@
 import pytest
 
 from rlc.data.errors import DataError
-from rlc.experiments.runs.hand import ByHand
+from rlc.experiments.runs.human import HumanVerdict
 from rlc.experiments.tracking.client import connect
 from rlc.experiments.tracking.feedback import human_feedback
 from rlc.experiments.tracking.log import track
@@ -36,5 +36,8 @@ def test_the_newest_yes_or_no_of_a_person_counts(stored, out):
         say(second, True, kind="CODE")
         ids = [trace.info.tags["rlc.example_id"] for trace in (first, second)]
     found = human_feedback(stored, out)
-    assert found == {(ids[0], "long"): ByHand("yes", "as the text says"), (ids[1], "long"): ByHand("no", "")}
-    assert human_feedback(stored, out, "style") == {(ids[1], "long"): ByHand("yes", "")}
+    assert found == {
+        (ids[0], "long"): HumanVerdict("yes", "as the text says"),
+        (ids[1], "long"): HumanVerdict("no", ""),
+    }
+    assert human_feedback(stored, out, "style") == {(ids[1], "long"): HumanVerdict("yes", "")}

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from rlc.data.errors import UsageError
-from rlc.experiments.runs.hand import FILE, ByHand, read_verdicts
+from rlc.experiments.runs.human import FILE, HumanVerdict, read_verdicts
 from rlc.experiments.view import app as view
 from rlc.experiments.view.app import HERE, STATIC, listen, make_app
 from rlc.experiments.view.pages import SECTIONS
@@ -119,7 +119,7 @@ def test_the_same_plot_is_the_same_bytes(client, at):
         assert client.get(link).content == client.get(link).content
 
 
-def test_verdicts_by_hand_are_kept_beside_the_run_and_shown_again(client, at, run, asked):
+def test_human_verdicts_are_kept_beside_the_run_and_shown_again(client, at, run, asked):
     id_ = asked["When was the gr"]
     form = {
         "example_id": id_,
@@ -133,12 +133,27 @@ def test_verdicts_by_hand_are_kept_beside_the_run_and_shown_again(client, at, ru
         303,
         f"{at}/question?id={quote(id_, safe='')}&read=rag",
     )
-    assert read_verdicts(run.folder) == {(id_, "rag"): ByHand("no", "1899 <b>")}
+    assert read_verdicts(run.folder) == {(id_, "rag"): HumanVerdict("no", "1899 <b>")}
     assert "1899 &lt;b&gt;" in client.get(reply.headers["location"]).text
-    assert "judged by hand" in client.get(f"{at}/questions").text
+    assert "human verdict" in client.get(f"{at}/questions").text
     client.post(f"{at}/verdict", data=form | {"right": ""}, headers={"Origin": ADDRESS})
     assert read_verdicts(run.folder) == {}
     (run.folder / FILE).unlink()
+
+
+def test_a_broken_file_of_verdicts_leaves_the_questions_in_sight(client, at, run, asked):
+    (run.folder / FILE).write_text("id,said\n1,yes\n")
+    id_ = asked["When was the gr"]
+    for page in (f"{at}/questions", f"{at}/question?id={quote(id_)}"):
+        reply = client.get(page)
+        assert reply.status_code == 200, page
+        assert "When was the gr" in reply.text
+        assert "expected the columns example_id, reader, right, note, got id, said" in reply.text
+    form = {"example_id": id_, "reader": "rag", "right": "no", "note": "", "back": ""}
+    assert client.post(f"{at}/verdict", data=form, headers={"Origin": ADDRESS}).status_code >= 400
+    assert (run.folder / FILE).read_text() == "id,said\n1,yes\n", "it is left as it is"
+    (run.folder / FILE).unlink()
+    assert "cannot be shown" not in client.get(f"{at}/questions").text
 
 
 def test_a_verdict_comes_from_a_page_of_ours_alone(client, at, run, asked):

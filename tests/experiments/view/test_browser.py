@@ -2,7 +2,7 @@
 
 import pytest
 
-from rlc.experiments.runs.hand import FILE, ByHand, read_verdicts
+from rlc.experiments.runs.human import FILE, HumanVerdict, read_verdicts
 
 pytestmark = pytest.mark.slow
 
@@ -68,15 +68,15 @@ def test_a_sitting(page, address, run, shelf):
     page.comes("read by rag")
     assert page.run("document.querySelector('#document .text ins') !== null")
 
-    # A verdict by hand stays, without the page being loaded anew, and is there again when it is.
+    # A human verdict stays, without the page being loaded anew, and is there again when it is.
     page.run("window.still = 1")
     page.run("document.querySelector('#card-0 [value=no]').click()")
     put(page, "#card-0 [name=note]", "off by <i>three</i>")
     click(page, "Keep")
     page.comes("kept: wrong")
     assert page.run("window.still") == 1
-    [(place, by_hand)] = read_verdicts(run.folder).items()
-    assert (place[1], by_hand) == ("rag", ByHand("no", "off by <i>three</i>"))
+    [(place, human)] = read_verdicts(run.folder).items()
+    assert (place[1], human) == ("rag", HumanVerdict("no", "off by <i>three</i>"))
     page.call("Page.reload")
     page.comes("kept: wrong")
     assert page.run("document.querySelector('#card-0 [name=note]').value") == "off by <i>three</i>"

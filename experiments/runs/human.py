@@ -1,4 +1,4 @@
-"""Verdicts by hand, beside the run: `verdicts.csv`, from `rlc view`, `rlc judge sheet` or any table of that form."""
+"""Human verdicts, beside the run: `verdicts.csv`, from `rlc view`, `rlc judge sheet` or any table of that form."""
 
 import csv
 import io
@@ -24,14 +24,14 @@ DELIMITERS = ",;\t"  # spreadsheets write what their country has
 LONGEST_NOTE = 2_000
 
 
-class ByHand(NamedTuple):
+class HumanVerdict(NamedTuple):
     """What a person says of an answer: `right` is yes, no or unsure."""
 
     right: str
     note: str = ""
 
 
-Verdicts = Mapping[tuple[str, str], ByHand]
+Verdicts = Mapping[tuple[str, str], HumanVerdict]
 """By question and reader."""
 
 
@@ -76,11 +76,11 @@ def read_sheet(file: Path) -> Verdicts:
                 f"by {row['reader']!r}"
             )
         if word:
-            found[row["example_id"], row["reader"]] = ByHand(word, row.get("note", ""))
+            found[row["example_id"], row["reader"]] = HumanVerdict(word, row.get("note", ""))
     return found
 
 
-def give_verdict(folder: Path, example_id: str, reader: str, given: ByHand) -> None:
+def give_verdict(folder: Path, example_id: str, reader: str, given: HumanVerdict) -> None:
     """Keep a verdict in place of an earlier one on the same answer; an empty one takes it back.
 
     Raises:
@@ -107,4 +107,5 @@ def keep_verdicts(folder: Path, given: Verdicts) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows((*place, *one) for place, one in sorted(known.items()) if one.right)
-    write_whole(folder / FILE, file.getvalue().encode())
+    advice = "the verdicts before it are as they were: free some space, or make the folder writable"
+    write_whole(folder / FILE, file.getvalue().encode(), advice)
