@@ -25,8 +25,10 @@ def load_model(kind: Kind, model: str, revision: str | None, device: str | None)
     try:
         if kind != "SentenceTransformer" and kind not in _trained_as(place, revision):
             raise WeightsError(
-                f"{model!r} is no {kind}, and random numbers would stand for what it lacks: name a checkpoint that was "
-                "trained as one"
+                f"{model!r} does not say that it was trained as a {kind}, and a plain language model loaded as one finds "
+                f"noise: name a checkpoint that sentence-transformers saved as one; one that you know to be (SPLADE's own "
+                f"files do not say it) becomes that by `python -c 'from sentence_transformers import {kind}; "
+                f'{kind}({model!r}).save("FOLDER")\'`'
             )
         loaded = getattr(sentence_transformers, kind)(
             place,
@@ -60,8 +62,6 @@ def _trained_as(place: str, revision: str | None) -> set[str]:
     kinds = {str(own.get("model_type"))}
     if "query_prefix" in own or "HF_ColBERT" in architectures:  # as PyLate and Stanford's ColBERT save theirs
         kinds.add("MultiVectorEncoder")
-    if not read("modules.json") and any(name.endswith("ForMaskedLM") for name in architectures):
-        kinds.add("SparseEncoder")  # SPLADE adds no layer to its language model
     return kinds
 
 

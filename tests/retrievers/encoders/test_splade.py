@@ -112,8 +112,17 @@ def test_queries_without_a_model(splade, tiny_splade, tmp_path):
 
 
 def test_bad_models_and_settings(tiny_splade, tiny_folder, tmp_path):
-    with pytest.raises(WeightsError, match="is no SparseEncoder, and random numbers would stand for"):
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    with pytest.raises(WeightsError, match="does not say that it was trained as a SparseEncoder"):
         SpladeEncoder(str(tiny_folder))
+    plain = AutoModelForMaskedLM.from_pretrained(tiny_splade)  # a language model as anybody saves it
+    plain.save_pretrained(tmp_path / "plain")
+    AutoTokenizer.from_pretrained(tiny_splade).save_pretrained(tmp_path / "plain")
+    with pytest.raises(WeightsError, match=r"SparseEncoder\(.*plain'\).save"):
+        SpladeEncoder(str(tmp_path / "plain"))
+    SparseEncoder(str(tmp_path / "plain"), device="cpu").save(str(tmp_path / "said"))
+    assert SpladeEncoder(str(tmp_path / "said"), device="cpu").dimension
     with pytest.raises(WeightsError, match="no model folder at"):
         SpladeEncoder("./nowhere")
     with pytest.raises(ValueError, match="window must be between 1 and the model's 32 positions, got 33"):
