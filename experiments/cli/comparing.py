@@ -5,13 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from rlc.data.errors import NoAnswerError, SpentError
 from rlc.data.lanes import Lanes
-from rlc.data.records import Dataset, Usage
+from rlc.data.records import Dataset
 from rlc.data.trust import looking
 from rlc.experiments.cli.choose import choose_judge, choose_questions, choose_recipes
 from rlc.experiments.cli.console import (
@@ -294,12 +293,11 @@ def _print_forecast(run: Run, as_json: bool, prices: Mapping[str, Price]) -> Non
                 f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "
                 f"({row['computed_tokens']:,} to compute) and {row['output_tokens']:,} new ones; "
                 f"at most about {clock(row['seconds'])} at the speed just measured"
-                + ("" if price is None else f"; at most ${_most(row, price):,.2f}, nothing cached")
+                + (
+                    ""
+                    if price is None
+                    else f"; at most ${price.most(row['prompt_tokens'], row['output_tokens']):,.2f}, nothing cached"
+                )
                 + (f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else "")
             ]
         )
-
-
-def _most(row: Mapping[str, Any], price: Price) -> float:
-    """Dollars where every prompt token is paid in full."""
-    return price.of(Usage(prompt_tokens=row["prompt_tokens"], output_tokens=row["output_tokens"]))

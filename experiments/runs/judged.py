@@ -27,6 +27,7 @@ from rlc.experiments.judges.support.asking import (
 )
 from rlc.experiments.judges.support.naming import identity_of, label_of
 from rlc.experiments.judges.support.second_opinion import models_in
+from rlc.experiments.metrics.cost import PRICED
 from rlc.experiments.metrics.pricing import Sheet
 from rlc.experiments.runs.results import SCHEMA, evidence_of
 from rlc.experiments.scorers.measured import RULE
@@ -89,8 +90,7 @@ class Findings:
         """What provenance tells of it."""
         told = [found for found in self.rows.values() if found.value is not None]
         failed = sum(found.note.startswith(NOT_JUDGED) for found in self.rows.values())
-        counts = ("calls", "prompt_tokens", "cached_tokens", "output_tokens")
-        tokens = {name: getattr(self.usage, name) for name in counts}
+        tokens = {name: getattr(self.usage, name) for name in ("calls", *PRICED)}
         return {"judged": len(told), "not_judged": failed, **tokens}
 
 

@@ -70,6 +70,7 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "abstained": (pl.Boolean, "whether the answer says that the text does not tell"),
     "prompt_tokens": (pl.Int64, "tokens that the model was given, by its own tokenizer"),
     "cached_tokens": (pl.Int64, "those of them that were not computed again"),
+    "cache_write_tokens": (pl.Int64, "those of them that a provider was paid to keep for later questions"),
     "output_tokens": (pl.Int64, "new tokens"),
     "thought_tokens": (pl.Int64, "those of them that were thought aloud, before the answer"),
     "cut_tokens": (pl.Int64, "tokens of the text that did not fit and were left out"),
@@ -112,6 +113,7 @@ COLUMNS: dict[str, tuple[Any, str]] = {
 SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
 ResultRow = Mapping[str, Any]  # a row of the results, by column
 LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands there
+    "cache_write_tokens": 0,
     "thought_tokens": 0,
     "calls": 0,
     "rounds": 0,

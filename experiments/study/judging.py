@@ -7,7 +7,7 @@ import polars as pl
 
 from rlc.data.records import Usage
 from rlc.experiments.judges.base import NOT_JUDGED, RIGHT_FROM
-from rlc.experiments.metrics.cost import Price
+from rlc.experiments.metrics.cost import PRICED, Price
 from rlc.experiments.runs.judged import NO_VERDICT
 from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.stored import StoredRun
@@ -91,7 +91,6 @@ def _spent(told: Mapping[str, Any], price: Price | None) -> str:
     """What a model's verdicts cost, those of earlier runs with them; nothing of a function's."""
     if not told["calls"]:
         return ""
-    counts = ("prompt_tokens", "cached_tokens", "output_tokens")
-    usage = Usage(**{name: told.get(name, 0) for name in counts})
+    usage = Usage(**{name: told.get(name, 0) for name in PRICED})
     money = "" if price is None else f", ${price.of(usage):,.2f}, which are no reader's"
     return f" for {usage.prompt_tokens:,} tokens read and {usage.output_tokens:,} written{money}"

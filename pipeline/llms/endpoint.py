@@ -4,7 +4,8 @@ import difflib
 import functools
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -144,6 +145,7 @@ class EndpointLLM(CompletingEngine):
         self._stream = stream
         self._room = thinking_tokens if thinking else 0
         self._limits = asked.protocol.limits
+        self._told_at = asked.window
         self._extra_body = dict(extra_body or {})
         self._dialects = {
             place: Dialect(
@@ -210,7 +212,9 @@ class EndpointLLM(CompletingEngine):
         """
         settings = self._settings(sampling)
         with self._server.client() as client:
-            ask = functools.partial(self._ask, client, settings, sampling)
+            starts = Counter((prompt.system, prompt.prefix) for prompt in prompts)
+            kept = {start for start, prompts_on_it in starts.items() if prompts_on_it > 1}
+            ask = functools.partial(self._ask, client, settings, sampling, kept)
             yield from ask_by_prefix(prompts, ask, self._concurrency)
 
     def _settings(self, sampling: Sampling) -> dict[str, Any]:
@@ -237,12 +241,17 @@ class EndpointLLM(CompletingEngine):
         client: httpx.Client,
         settings: Mapping[str, Any],
         sampling: Sampling,
+        kept: Set[tuple[str, str]],
         prompt: Prompt,
         stopped: threading.Event,
     ) -> Generation:
         place = self._server_of(prompt)
+        keep = (
+            prompt.system,
+            prompt.prefix,
+        ) in kept  # keeping costs, and pays where another prompt begins so
         try:
-            generation = self._persistently(client, place, settings, sampling, prompt, stopped)
+            generation = self._persistently(client, place, settings, sampling, prompt, keep, stopped)
         except PassingError as error:
             if not error.reached:
                 raise EngineUnavailableError(str(error)) from None
@@ -270,11 +279,12 @@ class EndpointLLM(CompletingEngine):
         settings: Mapping[str, Any],
         sampling: Sampling,
         prompt: Prompt,
+        keep: bool,
         stopped: threading.Event,
     ) -> Generation:
         """Ask again after faults that may pass."""
         silence = self._timeout + self._timeout_per_1k * self.count(prompt) / 1000
-        ask = functools.partial(self._negotiated, client, place, settings, sampling, prompt, silence)
+        ask = functools.partial(self._negotiated, client, place, settings, sampling, prompt, silence, keep)
         return persistently(ask, self._retries, self._backoff, stopped.wait)
 
     def _negotiated(
@@ -285,12 +295,13 @@ class EndpointLLM(CompletingEngine):
         sampling: Sampling,
         prompt: Prompt,
         silence: float,
+        keep: bool = False,
     ) -> Generation:
         """Ask in the way that the server takes; what it refuses is put otherwise while there is another way."""
         dialect = self._dialects[place]
         url = f"{place}/{dialect.protocol.path}"
         while True:
-            body = dialect.body(settings, prompt)
+            body = dialect.body(settings, prompt, keep)
             limit = next(
                 (body[name] for name in dialect.protocol.limits if type(body.get(name)) is int), ROOM
             )
@@ -338,7 +349,7 @@ class EndpointLLM(CompletingEngine):
 
     def _told_window(self) -> int:
         with self._server.client() as client:
-            windows = [self._server.window(client, place) for place in self._places]
+            windows = [self._server.window(client, place, self._told_at) for place in self._places]
         known = [window for window in windows if window is not None]
         if len(known) < len(windows):
             raise EngineUnavailableError(

@@ -188,6 +188,7 @@ class LangChainLLM(CompletingEngine):
         return Usage(
             prompt_tokens=counts["input_tokens"],
             cached_tokens=counts.get("input_token_details", {}).get("cache_read") or 0,
+            cache_write_tokens=counts.get("input_token_details", {}).get("cache_creation") or 0,
             output_tokens=counts["output_tokens"],
             thought_tokens=counts.get("output_token_details", {}).get("reasoning") or 0,
             seconds=seconds,

@@ -16,6 +16,7 @@ class Server(ThreadingHTTPServer):
         self.replies = list(replies)
         self.requests = []
         self.listed = 404, {}, "{}"
+        self.told = {}  # replies to GET by path, before `listed`
         self.lock = threading.Lock()
 
     def next_reply(self, path, headers, body):
@@ -26,7 +27,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        self.reply(self.server.listed)
+        self.reply(self.server.told.get(self.path, self.server.listed))
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

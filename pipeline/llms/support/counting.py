@@ -32,6 +32,7 @@ def usage_of(received: Received, prompt: Prompt, tokenizer: Tokenizer) -> tuple[
         received.times,
         prompt_tokens=estimate_tokens(tokenizer, prompt) if read is None else read,
         cached_tokens=cached if read is None else min(cached, read),
+        cache_write_tokens=min(told.cache_write, max(0, (read or 0) - cached)),
         output_tokens=tokenizer.count(said.content + said.thought) if written is None else written,
         thought_tokens=told.thought,
     )

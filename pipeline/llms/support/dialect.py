@@ -7,6 +7,7 @@ from typing import Any
 
 from rlc.data.errors import EngineError, RlcError, UnsupportedError
 from rlc.data.protocols import Prompt
+from rlc.pipeline.llms.support.protocols import KEPT
 from rlc.pipeline.llms.support.providers import Provider
 
 DROPPABLE = {"temperature": "temperature", "seed": "seed", "stop": "", "stream_options": ""}
@@ -40,6 +41,7 @@ class Lessons:
         wish: Which of the ways of asking for a thought, or for none, it takes.
         ways: The ways of holding an answer to a schema that it does not take.
         system_role: Whether it knows a system role.
+        keeps: Whether it lets itself be asked to keep what several prompts begin with.
     """
 
     dropped: dict[str, None] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Lessons:
     wish: int = 0
     ways: dict[str, None] = field(default_factory=dict)
     system_role: bool = True
+    keeps: bool = True
 
 
 LEARNED: dict[tuple[str, str, str, bool | None], Lessons] = {}
@@ -76,6 +79,7 @@ class Dialect:
     ) -> None:
         self.protocol = provider.protocol
         self._name_of = provider.name_of
+        self._keeps = provider.keeps
         self._lessons = lessons
         self._wishes = () if thinking is None else provider.thinking(thinking, room)
         others = [way for way in provider.structured if way != structured]
@@ -83,8 +87,8 @@ class Dialect:
         self._extra = extra or {}
         self._lacking: dict[str, None] = {}  # what it has no word for, and was to be told
 
-    def body(self, settings: Mapping[str, Any], prompt: Prompt) -> dict[str, Any]:
-        """The request for a prompt.
+    def body(self, settings: Mapping[str, Any], prompt: Prompt, keep: bool = False) -> dict[str, Any]:
+        """The request for a prompt; `keep` asks for what stands before its question to be kept for others.
 
         Raises:
             UnsupportedError: if log-probabilities are wanted, and there is no word for that.
@@ -107,7 +111,8 @@ class Dialect:
                 )
         dropped = {self._named(setting) for setting in known.dropped}
         said = {name: value for name, value in {**said, **self._extra}.items() if name not in dropped}
-        return self.protocol.shaped({**wish, **said, **self.protocol.asked(prompt, known.system_role)})
+        asked = self.protocol.asked(prompt, known.system_role, keep and self._keeps and known.keeps)
+        return self.protocol.shaped({**wish, **said, **asked})
 
     def _held_to(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         left = [way for way in self._ways if way not in self._lessons.ways]
@@ -130,7 +135,13 @@ class Dialect:
             return True
         if not _REFUSES.search(words):
             return False
-        lessons = (self._another_limit, self._one_less, self._another_wish, self._another_way)
+        lessons = (
+            self._another_limit,
+            self._one_less,
+            self._another_wish,
+            self._another_way,
+            self._nothing_kept,
+        )
         taught = (lesson(words, body) for lesson in lessons)
         return next((found for found in taught if found is not None), False)
 
@@ -167,6 +178,12 @@ class Dialect:
                 self._lessons.ways[way] = None
                 return any(other not in self._lessons.ways for other in self._ways)
         return None
+
+    def _nothing_kept(self, words: str, body: Mapping[str, Any]) -> bool | None:  # noqa: ARG002 - as the others
+        if not (self._keeps and self._lessons.keeps and _names(KEPT, words)):
+            return None
+        self._lessons.keeps = False
+        return True
 
     def explained(self, words: str, refusal: str, body: Mapping[str, Any]) -> RlcError:
         """What to do about a refusal to which there is no other way of asking.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rlc.data.completed import generations_as_completed, in_order
 from rlc.data.errors import SpentError
@@ -22,7 +22,7 @@ Cost = Callable[[Usage], float]
 class PayingLLM(Forwarding, CompletingEngine):
     """Generate what can be paid. Made by `paying`.
 
-    Every prompt is promised at its most before it is sent: all of its tokens in full, and an answer of the greatest length.
+    Every prompt is promised at its most before it is sent: all of its tokens in full, at the price of keeping them where that is higher, and an answer of the greatest length.
     Prompts that are answered one by one are sent as far as the purse goes, the others all or none. A generation that failed
     has cost what its usage says.
     """
@@ -36,12 +36,11 @@ class PayingLLM(Forwarding, CompletingEngine):
     def most(self, prompt: Prompt, sampling: Sampling) -> float:
         """The dollars that a call can cost."""
         longest: Callable[[int], int] = getattr(self.llm, "limit", int)
-        return self.cost(
-            Usage(
-                prompt_tokens=most_tokens(self.llm, prompt, sampling),
-                output_tokens=longest(sampling.max_tokens),
-            )
-        )
+        read = most_tokens(self.llm, prompt, sampling)
+        most = Usage(prompt_tokens=read, output_tokens=longest(sampling.max_tokens))
+        return max(
+            self.cost(most), self.cost(replace(most, cache_write_tokens=read))
+        )  # keeping it may cost more
 
     def _generate_all(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Generation]:
         most = [self.most(prompt, sampling) for prompt in prompts]

@@ -30,7 +30,8 @@ class Protocol:
         path: Where questions are posted, below the base URL.
         names: What it calls our settings; those that are not here it does not have.
         limits: What servers may call the most new tokens.
-        asked: The fields that hold the prompt, with its system text in a place of its own or in the user's turn.
+        asked: The fields that hold the prompt, with its system text in a place of its own or in the user's turn; and
+            whether what stands before the question is to be kept for others.
         structured: The fields that hold an answer to a schema, by the way in which they do.
         read: Reads a reply that came whole.
         shaped: Last changes to a request whose fields are named.
@@ -40,7 +41,7 @@ class Protocol:
     path: str
     names: Mapping[str, str]
     limits: tuple[str, ...]
-    asked: Callable[[Prompt, bool], Fields]
+    asked: Callable[[Prompt, bool, bool], Fields]
     structured: Mapping[str, Callable[[Schema], Fields]]
     read: Callable[[bytes], wire.Reply]
     shaped: Callable[[Fields], Fields] = dict
@@ -87,7 +88,7 @@ CHAT = Protocol(
         )
     },
     ("max_tokens", "max_completion_tokens"),
-    lambda prompt, system_role: {"messages": wire.messages(prompt, system_role)},
+    lambda prompt, system_role, _: {"messages": wire.messages(prompt, system_role)},
     {
         way: lambda schema, way=way: wire.structured(schema, way)  # type: ignore[misc]
         for way in ("response_format", "tool")
@@ -157,7 +158,7 @@ RESPONSES = Protocol(
     "responses",
     {"max_tokens": "max_output_tokens", "temperature": "temperature", "logprobs": "logprobs"},
     ("max_output_tokens",),
-    lambda prompt, system_role: {"input": wire.messages(prompt, system_role)},
+    lambda prompt, system_role, _: {"input": wire.messages(prompt, system_role)},
     {"response_format": _response_schema, "tool": _response_tool},
     reading(_response),
     _response_request,
@@ -178,7 +179,7 @@ def _message(said: Mapping[str, Any]) -> object:
     ]
     counts = {
         "prompt_tokens": sum(one for one in read if isinstance(one, int)) if read[0] is not None else None,
-        "prompt_tokens_details": {"cached_tokens": read[2]},
+        "prompt_tokens_details": {"cache_write_tokens": read[1], "cached_tokens": read[2]},
         "completion_tokens": usage.get("output_tokens"),
         "completion_tokens_details": {
             "reasoning_tokens": _table(usage.get("output_tokens_details")).get("thinking_tokens")
@@ -200,10 +201,20 @@ def _message(said: Mapping[str, Any]) -> object:
     }
 
 
-def _message_asked(prompt: Prompt, system_role: bool) -> Fields:
-    """The prompt as messages; the system text has a field of its own."""
+KEPT = "cache_control"
+
+
+def _message_asked(prompt: Prompt, system_role: bool, keep: bool) -> Fields:
+    """The prompt as messages; the system text has a field of its own, and so has what is kept, with all before it."""
     *_, user = wire.messages(prompt, system_role)
     system = {"system": prompt.system} if prompt.system and system_role else {}
+    if keep and prompt.prefix.strip() and prompt.question.strip():
+        begins = user["content"].removesuffix(prompt.question)
+        blocks = [
+            {"type": "text", "text": begins, KEPT: {"type": "ephemeral"}},
+            {"type": "text", "text": prompt.question},
+        ]
+        return {**system, "messages": [{**user, "content": blocks}]}
     return {**system, "messages": [user]}
 
 

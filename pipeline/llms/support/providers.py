@@ -3,6 +3,7 @@
 What is not in a row is found out by asking: see `rlc.pipeline.llms.support.dialect`.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,10 @@ Wishes = tuple[dict[str, Any], ...]
 """Fields that ask for a thought or for none, in the order in which they are tried."""
 Thinking = Callable[[bool, int], Wishes]
 """Makes the wishes, of whether a thought is wanted and how many tokens there are for it."""
+Look = Callable[..., Mapping[str, Any]]
+"""What a server tells at a path of its own, to a GET or to a POST of fields; empty where it tells nothing."""
+Window = Callable[[Look, str], object]
+"""Finds the context length of a model that a server has."""
 
 
 def by_effort(on: str = "medium", *off: str) -> Thinking:
@@ -56,6 +61,27 @@ def by_mode(thinking: bool, room: int) -> Wishes:
     return (*by_effort("high", "none")(thinking, room), *older)
 
 
+def by_props(look: Look, _: str) -> object:
+    """The window of a slot of llama.cpp's server, which shares its context out among them."""
+    settings = look("props").get("default_generation_settings")
+    return settings.get("n_ctx") if isinstance(settings, Mapping) else None
+
+
+def by_show(look: Look, model: str) -> object:
+    """The window that Ollama runs a model with, or would by its own file: what the model itself could take is another.
+
+    Beyond that prompts are cut in silence.
+    """
+    running = look("api/ps").get("models")
+    for entry in running if isinstance(running, list) else ():
+        if isinstance(entry, Mapping) and entry.get("name") in (model, f"{model}:latest"):
+            return entry.get("context_length")
+    own = re.search(
+        r"^num_ctx\s+(\d+)", str(look("api/show", {"model": model}).get("parameters")), re.MULTILINE
+    )
+    return own and int(own[1])
+
+
 @dataclass(frozen=True)
 class Provider:
     """How a provider, or a kind of server, is asked.
@@ -68,6 +94,8 @@ class Provider:
         thinking: How it is asked for a thought before the answer, or for none.
         names: What it calls our settings, where that is not the protocol's word; None where it has no such.
         structured: The ways in which it holds an answer to a schema, in the order in which they are tried.
+        keeps: Whether it keeps what several prompts begin with only where it is asked to.
+        window: Where it tells a model's context length, if not in its list of models.
     """
 
     what: str
@@ -77,6 +105,8 @@ class Provider:
     thinking: Thinking = by_template
     names: Mapping[str, str | None] = field(default_factory=dict)
     structured: tuple[str, ...] = ("response_format", "tool")
+    keeps: bool = False
+    window: Window = lambda *_: None
 
     def name_of(self, setting: str) -> str | None:
         """What it calls a setting of ours; None where it has no such."""
@@ -102,6 +132,7 @@ PROVIDERS: Mapping[str, Provider] = {
         "ANTHROPIC_API_KEY",
         protocol=MESSAGES,
         thinking=by_budget,
+        keeps=True,
     ),
     "gemini": Provider(
         "Gemini, by its OpenAI-compatible end",
@@ -126,8 +157,10 @@ PROVIDERS: Mapping[str, Provider] = {
     ),
     "vllm": Provider("a vLLM server", "http://localhost:8000/v1"),
     "sglang": Provider("an SGLang server", "http://localhost:30000/v1"),
-    "ollama": Provider("Ollama", "http://localhost:11434/v1", "OLLAMA_API_KEY", thinking=by_effort()),
-    "llama.cpp": Provider("llama.cpp's server", "http://localhost:8080/v1"),
+    "ollama": Provider(
+        "Ollama", "http://localhost:11434/v1", "OLLAMA_API_KEY", thinking=by_effort(), window=by_show
+    ),
+    "llama.cpp": Provider("llama.cpp's server", "http://localhost:8080/v1", window=by_props),
 }
 
 OTHER = Provider("any server that speaks OpenAI's chat completions", "http://localhost:8000/v1")

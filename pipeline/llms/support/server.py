@@ -17,6 +17,7 @@ from rlc.data.waiting import within
 from rlc.pipeline.llms.support import wire
 from rlc.pipeline.llms.support.dialect import names_system_role
 from rlc.pipeline.llms.support.protocols import CHAT, Protocol
+from rlc.pipeline.llms.support.providers import Window
 
 TOKEN_SECONDS = 0.25  # that one token of an answer may take
 BYTES_A_TOKEN = 64
@@ -118,17 +119,37 @@ class Server(Exchange):
         """Whether a server that says that it has failed takes no system role: some do so as if they had failed."""
         return names_system_role(words)
 
-    def window(self, client: httpx.Client, place: str) -> int | None:
+    def window(self, client: httpx.Client, place: str, elsewhere: Window = lambda *_: None) -> int | None:
         """The context length that the server tells for the model, in tokens; None where it tells none.
+
+        `elsewhere` finds it where the list of models does not tell.
 
         Raises:
             EngineUnavailableError: if nothing listens there, or it wants another key or path.
         """
         for entry in self._listed(client, place):
-            if entry.get("id") == self._model:
-                told = [entry.get(name) for name in WINDOW_NAMES]
-                return next((int(value) for value in told if isinstance(value, int) and value > 0), None)
-        return None
+            if entry.get("id") == self._model and (
+                told := _window(*(entry.get(name) for name in WINDOW_NAMES))
+            ):
+                return told
+        return _window(
+            elsewhere(functools.partial(self._look, client, place.removesuffix("/v1")), self._model)
+        )
+
+    def _look(
+        self, client: httpx.Client, root: str, path: str, fields: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
+        """The table at a path of the server's own, to a GET or to a POST of fields; empty where there is none."""
+        url = f"{root}/{path}"
+        try:
+            if fields is None:
+                raw = within(2 * CONNECT_SECONDS, functools.partial(self.get, client, url))
+            else:
+                raw = self.ask(client, url, fields, CONNECT_SECONDS, CONNECT_SECONDS, b"".join)
+            told = pydantic_core.from_json(raw)
+        except (EngineError, ValueError, TimeoutError):
+            return {}
+        return told if isinstance(told, dict) else {}
 
     def models(self, client: httpx.Client, place: str) -> list[str]:
         """The models that the server says it has; none where it does not say."""
@@ -146,3 +167,7 @@ class Server(Exchange):
             return []
         entries = listed.get("data") if isinstance(listed, dict) else None
         return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _window(*told: object) -> int | None:
+    return next((value for value in told if type(value) is int and value > 0), None)

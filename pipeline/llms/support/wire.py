@@ -149,9 +149,10 @@ class Choice(BaseModel):
 
 
 class PromptDetails(BaseModel):
-    """How many prompt tokens the server's prefix cache held."""
+    """How many prompt tokens the server's prefix cache held, and how many it was paid to keep."""
 
     cached_tokens: Count = None
+    cache_write_tokens: Count = None
 
 
 class OutputDetails(BaseModel):
@@ -175,6 +176,10 @@ class TokenCounts(BaseModel):
     def cached(self) -> int:
         details = self.prompt_tokens_details or PromptDetails()
         return details.cached_tokens or self.prompt_cache_hit_tokens or 0
+
+    @property
+    def cache_write(self) -> int:
+        return (self.prompt_tokens_details or PromptDetails()).cache_write_tokens or 0
 
     @property
     def beside(self) -> int:

@@ -106,6 +106,7 @@ class CallbackTrace(BaseCallbackHandler):
         usage = Usage(
             prompt_tokens=(counts or {}).get("input_tokens", 0),
             cached_tokens=details.get("cache_read") or 0,
+            cache_write_tokens=details.get("cache_creation") or 0,
             output_tokens=(counts or {}).get("output_tokens", 0),
             thought_tokens=(counts or {}).get("output_token_details", {}).get("reasoning") or 0,
             calls=1,

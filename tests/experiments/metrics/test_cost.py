@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,17 @@ USAGE = Usage(prompt_tokens=1_000_000, cached_tokens=400_000, output_tokens=100_
 def test_price_by_hand():
     # 0.6 M fresh + 0.2 M index at 2 + 0.4 M cached at 0.5 + 0.1 M output at 8
     assert Price(2.0, 0.5, 8.0).of(USAGE) == pytest.approx(1.6 + 0.2 + 0.8)
+
+
+def test_what_is_written_into_a_cache_by_hand():
+    # 0.3 M fresh + 0.2 M index at 2 + 0.3 M written at 2.5 + 0.4 M cached at 0.5 + 0.1 M output at 8
+    usage = replace(USAGE, cache_write_tokens=300_000)
+    assert Price(2.0, 0.5, 8.0, 2.5).of(usage) == pytest.approx(1.0 + 0.75 + 0.2 + 0.8)
+    assert Price(2.0, 0.5, 8.0).of(usage) == Price(2.0, 0.5, 8.0).of(USAGE), (
+        "as prompt, where it has no price"
+    )
+    with pytest.raises(ValueError, match="cache_write price of at least 0, got -1"):
+        Price(2.0, 0.5, 8.0, -1)
 
 
 def test_price_of_a_sum_is_the_sum_of_prices():
@@ -32,6 +44,8 @@ def test_litellms_table_is_a_sheet_but_for_prices_by_length(tmp_path):
     flat = {
         "input_cost_per_token": 2e-06,
         "cache_read_input_token_cost": 5e-07,
+        "cache_creation_input_token_cost": 2.5e-06,
+        "cache_creation_input_token_cost_above_1hr": 4e-06,  # not asked for, and not by length
         "output_cost_per_token": 8e-06,
         "mode": "chat",
     }
@@ -41,7 +55,7 @@ def test_litellms_table_is_a_sheet_but_for_prices_by_length(tmp_path):
         "long": {**flat, "input_cost_per_token_above_200k_tokens": 4e-06},
     }
     (tmp_path / "t.json").write_text(json.dumps(table))
-    assert read_prices(tmp_path / "t.json") == {"m": Price(2, 0.5, 8)}
+    assert read_prices(tmp_path / "t.json") == {"m": Price(2, 0.5, 8, 2.5)}
     (tmp_path / "t.json").write_text(json.dumps({"m": flat, "n": {**flat, "output_cost_per_token": "8e-06"}}))
     with pytest.raises(DataError, match="n: expected numbers, dollars per token"):
         read_prices(tmp_path / "t.json")

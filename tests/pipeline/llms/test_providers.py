@@ -8,6 +8,7 @@ from serving import serving
 
 from rlc.data.errors import EngineUnavailableError, UnsupportedError, UsageError
 from rlc.data.protocols import Prompt
+from rlc.experiments.metrics.cost import shipped_prices
 from rlc.pipeline.llms.endpoint import EndpointLLM
 from rlc.pipeline.llms.support.providers import OTHER, PROVIDERS, provider_at
 
@@ -258,6 +259,89 @@ def test_an_answer_its_counts_and_its_thought(name):
     assert body[speaks.limit] == 30
     assert {"max_tokens", "max_completion_tokens", "max_output_tokens"} & body.keys() == {speaks.limit}
     assert "Be brief." in json.dumps(body)
+
+
+def test_a_document_that_several_questions_share_is_kept_where_that_must_be_asked_for(name):
+    more = [
+        PROMPT,
+        Prompt(PROMPT.prefix, "When?", PROMPT.system),
+        Prompt("Another text. ", "Who?", PROMPT.system),
+    ]
+    with serving(reply(200, SPEAKS[name].answer)) as server:
+        engine(server, name, concurrency=1).generate(more, max_tokens=30)
+    asked = {
+        question: body
+        for _, _, body in server.requests
+        for question in ("Who built it?", "When?", "Who?")
+        if json.dumps(body).count(question)
+    }
+    kept = {question: json.dumps(body).count("cache_control") for question, body in asked.items()}
+    keeps = PROVIDERS[name].keeps
+    assert kept == {"Who built it?": keeps, "When?": keeps, "Who?": 0}, (
+        "what one question reads is not paid to be kept"
+    )
+    if keeps:
+        [turn] = asked["When?"]["messages"]
+        assert turn["content"] == [
+            {"type": "text", "text": PROMPT.prefix, "cache_control": {"type": "ephemeral"}},
+            {"type": "text", "text": "When?"},
+        ]
+        assert asked["When?"]["system"] == "Be brief."
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "shown", "window"),
+    [
+        ("llama.cpp", {"/props": {"default_generation_settings": {"n_ctx": 4096}, "total_slots": 2}}, {}, 4096),
+        ("llama.cpp", {"/props": {"default_generation_settings": None}}, {}, None),
+        ("ollama", {"/api/ps": {"models": [{"name": "x:latest", "context_length": 9}, {"name": "m:latest", "context_length": 8192}]}}, {}, 8192),
+        ("ollama", {"/api/ps": {"models": []}}, {"parameters": "temperature 0.7\nnum_ctx                        2048"}, 2048),
+        ("ollama", {}, {"parameters": "stop \"num_ctx 5\"", "model_info": {"llama.context_length": 131072}}, None),
+        ("vllm", {"/props": {"default_generation_settings": {"n_ctx": 4096}}}, {}, None),
+    ],
+)  # fmt: skip
+def test_the_window_where_the_server_tells_it(name, told, shown, window):
+    with serving(reply(200, shown)) as server:
+        server.told = {path: reply(200, body) for path, body in told.items()}
+        llm = engine(server, name, window=None)
+        if window is None:
+            with pytest.raises(EngineUnavailableError, match="does not tell the context length of 'm'"):
+                _ = llm.window
+        else:
+            assert llm.window == window
+    assert {(path, tuple(body)) for path, _, body in server.requests} <= {("/api/show", ("model",))}
+
+
+def test_what_is_written_into_a_cache_is_counted_and_priced():
+    generation, _ = ask("anthropic", reply(200, SPEAKS["anthropic"].answer))
+    usage = generation.usage
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.cache_write_tokens) == (50, 40, 6)
+    price = shipped_prices()["anthropic/claude-haiku-4-5"]
+    assert price.of(usage) == pytest.approx((4 * 1.0 + 40 * 0.1 + 6 * 1.25 + 23 * 5.0) / 1e6)
+    assert price.most(50, 23) == pytest.approx((50 * 1.25 + 23 * 5.0) / 1e6)
+
+
+def test_a_server_that_keeps_nothing_is_asked_without():
+    """Such as one that only speaks as Anthropic's does."""
+    words = {
+        "type": "error",
+        "error": {
+            "type": "invalid_request_error",
+            "message": "messages.0.content.0.cache_control: Extra inputs are not permitted",
+        },
+    }
+
+    def behave(body):
+        return (
+            reply(400, words)
+            if "cache_control" in json.dumps(body)
+            else reply(200, SPEAKS["anthropic"].answer)
+        )
+
+    with serving(behave) as server:
+        found = engine(server, "anthropic", concurrency=1).generate([PROMPT, PROMPT], max_tokens=30)
+    assert [one.text for one in found] == ["Ada Lowe"] * 2
+    assert ["cache_control" in json.dumps(body) for _, _, body in server.requests] == [True, False, False]
 
 
 @pytest.mark.parametrize("thinking", [True, False, None])
