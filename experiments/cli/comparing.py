@@ -1,7 +1,7 @@
 """What `rlc compare` does: readers of a recipe on the questions of a data set, and what they found, told."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +23,16 @@ from rlc.experiments.cli.console import (
 )
 from rlc.experiments.cli.notes import notes
 from rlc.experiments.cli.options import Arms, Judging, Output, Questions
-from rlc.experiments.cli.plan import NOT_ESTIMATED, print_plans
+from rlc.experiments.cli.plan import (
+    NOT_ESTIMATED,
+    dollars_text,
+    prices_by_reader,
+    print_plans,
+    tokens_text,
+)
 from rlc.experiments.cli.words import say, say_line, tell, width_of_terminal
-from rlc.experiments.judges.support.naming import JUDGE, label_of, model_of
 from rlc.experiments.metrics.cost import Price, read_prices, shipped_prices
-from rlc.experiments.metrics.pricing import Sheet, engines_of
+from rlc.experiments.metrics.pricing import Sheet
 from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import by_model, sentences
 from rlc.experiments.report.terminal import table_of
@@ -47,8 +52,6 @@ from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.caveats import caveats
 from rlc.experiments.study.judging import left_open
 from rlc.experiments.study.lengths import is_sized, reaches
-from rlc.experiments.study.pricing import prices_of
-from rlc.experiments.study.readers import readers_of
 from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
 from rlc.experiments.tracking.place import TrackingError, is_tracked
@@ -81,7 +84,7 @@ def carry_out_and_tell(
     judge = choose_judge(judging, arms.recipe)
     planned = plan_run(data, recipes, arms.names, arms.routers, output.out, judge)
     sheet = read_prices(output.prices) if output.prices else None
-    prices = _prices(planned, sheet)
+    prices = prices_by_reader(planned, sheet)  # before anything is asked, not after
     if output.dry_run:
         with looking():
             _print_forecast(planned, output.as_json, prices)
@@ -184,26 +187,6 @@ def _warned() -> Iterator[None]:
         tell(f"warning: {error}", "yellow")
 
 
-def _prices(run: Run, sheet: Sheet | None) -> dict[str, Price]:
-    """Prices by model of all that is paid for.
-
-    Raises:
-        UsageError: if the user's sheet lacks a model: before anything is asked, not after.
-    """
-    judge = {"judge": run.judge} if run.judge else {}
-    engines = [*engines_of(run.specs).values(), *engines_of(judge, JUDGE).values()]
-    return prices_of([model for models in _paid(run).values() for model in models], engines, sheet)
-
-
-def _paid(run: Run) -> dict[str, Sequence[str]]:
-    """Whose tokens are paid for: the models of every reader and of the judge, by what they are called."""
-    readers = readers_of(list(run.specs), run.specs, run.labels)
-    paid: dict[str, Sequence[str]] = {reader.name: reader.models for reader in readers}
-    if run.judge and (model := model_of(run.judge)):
-        paid[label_of(run.judge)] = [model]
-    return paid
-
-
 def _warn_of_price(arms: Arms, study: Study) -> None:
     """Say so where a price or a budget keeps every question from long context: it may have been meant as money."""
     if not arms.price and arms.budget is None:
@@ -275,29 +258,17 @@ def _print_forecast(run: Run, as_json: bool, prices: Mapping[str, Price]) -> Non
     found += judge_forecast(run, found)
     gpu = machine_here() if any(isinstance(one.engine, Planned) for one in found) else None
     if gpu is not None:
-        print_plans(found, gpu, as_json)
+        print_plans(found, gpu, as_json, prices)
         return
     speeds = measure_speeds({one.reader: one.engine for one in found if one.engine and one.loads})
     rows = [one.figures(speeds.get(one.reader)) for one in found]
     if as_json:
         click.echo(json.dumps(rows))
         return
-    models = _paid(run)
     for row in rows:
         if row["prompt_tokens"] is None:
             say_line(f"{row['reader']}: {NOT_ESTIMATED}")
             continue
-        price = next((prices[model] for model in models[row["reader"]] if model in prices), None)
-        say(
-            [
-                f"{row['reader']}: {row['questions']} questions, at most {row['prompt_tokens']:,} prompt tokens "
-                f"({row['computed_tokens']:,} to compute) and {row['output_tokens']:,} new ones; "
-                f"at most about {clock(row['seconds'])} at the speed just measured"
-                + (
-                    ""
-                    if price is None
-                    else f"; at most ${price.most(row['prompt_tokens'], row['output_tokens']):,.2f}, nothing cached"
-                )
-                + (f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else "")
-            ]
-        )
+        time = f"; at most about {clock(row['seconds'])} at the speed just measured"
+        cut = f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else ""
+        say([f"{tokens_text(row)}{time}{dollars_text(row, prices)}{cut}"])

@@ -10,7 +10,7 @@ from rlc.data.errors import DataError, UsageError, unknown
 from rlc.data.records import evidence_in
 from rlc.data.text.escape import shorten
 from rlc.experiments.report.cells import count, name, number, percent, percent_text
-from rlc.experiments.report.figures.pricing import PRICES
+from rlc.experiments.report.figures.pricing import PRICES, curve
 from rlc.experiments.report.pages.question import excerpts_of, gold_places, verdict_on
 from rlc.experiments.report.records import Plot, Section, Table
 from rlc.experiments.report.sections.answer import answer
@@ -32,6 +32,7 @@ from rlc.experiments.statistics.intervals import Estimate
 from rlc.experiments.study.readers import ReaderInfo, readers_of
 from rlc.experiments.study.router_scores import scores
 from rlc.experiments.study.study import Study
+from rlc.experiments.view.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart
 from rlc.experiments.view.document import stretch
 from rlc.experiments.view.questions import PAGE, VERDICTS, Wanted, find, readers_wanted
 from rlc.experiments.view.shelf import Shelf
@@ -313,8 +314,13 @@ def router_page(shelf: Shelf, run: Listed, address: Address) -> Values:
         "dollars": address.get("dollars", "") if dollars is not None else "",
     }
     if router:
-        one = what_if(scored[known.index(router)], PRICES[step], budget / 100)
+        chosen = scored[known.index(router)]
+        points = shelf.made(run, f"curve/{router}", lambda _: curve(chosen), documents=False)
+        one = what_if(chosen, PRICES[step], budget / 100, points)
         values |= {
+            "chart": chart(points, one.found, one.rag, one.long),
+            "frame": (WIDTH, HEIGHT, LEFT, WIDTH - RIGHT, TOP, HEIGHT - BOTTOM),
+            "points": _points,
             "within": one.within,
             "whole": percent_text(one.found.whole),
             "share": percent_text(one.share),

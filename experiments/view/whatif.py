@@ -1,5 +1,6 @@
 """What a router would have done at another price, or within a budget, on the answers that are there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +27,16 @@ class WhatIf:
     within: bool
 
 
-def what_if(scored: Scored, price: float = 0.0, budget: float = 1.0) -> WhatIf:
-    """The router at a price per 1,000 extra tokens, or at the lowest higher one that keeps within a share of long context's tokens."""
+def what_if(
+    scored: Scored, price: float = 0.0, budget: float = 1.0, points: Sequence[Priced] | None = None
+) -> WhatIf:
+    """The router at a price per 1,000 extra tokens, or at the lowest higher one that keeps within a share of long context's tokens.
+
+    `points` are its curve, where that is made already.
+    """
     full, price = float(scored.long_tokens.mean()), max(price, scored.least)
-    asked = [priced(scored, price), *(one for one in curve(scored) if one.price > price)]
+    points = curve(scored) if points is None else points
+    asked = [priced(scored, price), *(one for one in points if one.price > price)]
     found = next((one for one in asked if one.tokens <= budget * full), asked[-1])
     return WhatIf(
         found,
