@@ -1,7 +1,8 @@
-"""Attention of a few queries to many keys, where several query heads share each key head, without copies of the keys.
+"""Attention to a long text that was read before, without copies of its keys and without a mask over them.
 
-transformers repeats keys and values for every query head as soon as there is a mask. Over a long document that copies
-the cache at every layer of every step, several times what the attention itself takes.
+transformers masks whatever is read behind other tokens, and repeats keys and values for every query head as soon as there
+is a mask. Over a long document that copies the cache at every layer of every step, several times what the attention
+itself takes, and computes scores only to hide them.
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ def folded_attention(
 ) -> "tuple[torch.Tensor, None]":
     """Attend as transformers' `sdpa` does, with the query heads that share a key head as further queries of that head.
 
+    Queries without a mask are those of a text's last tokens, and each sees the keys up to its own.
+
     Args:
         module: the attention layer.
         query: [batch, query heads, queries, dimension].
@@ -40,11 +43,17 @@ def folded_attention(
     Returns:
         [batch, queries, query heads, dimension], and no weights.
     """
+    import torch
     from torch.nn.functional import scaled_dot_product_attention
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     batch, heads, queries, dimension = query.shape
     groups = heads // key.shape[1]
+    if attention_mask is None and 1 < queries < key.shape[2]:
+        if key.shape[3] == value.shape[3]:
+            return _attend_behind(query, key, value, scaling).transpose(1, 2).contiguous(), None
+        sees = torch.ones(queries, key.shape[2], dtype=torch.bool, device=key.device)
+        attention_mask = sees.tril(key.shape[2] - queries)[None, None]
     repeated, folded = 2 * heads * dimension, groups * queries  # numbers a key: of its copies, of the mask's
     odd = any(wishes.get(one) is not None for one in ("softcap", "position_bias"))
     by_head = attention_mask is not None and 1 < attention_mask.shape[1] < heads
@@ -65,6 +74,27 @@ def folded_attention(
             scale=scaling,
         )
     return attended.reshape(batch, heads, queries, -1).transpose(1, 2).contiguous(), None
+
+
+def _attend_behind(
+    query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor", scaling: float | None
+) -> "torch.Tensor":
+    """Attention of a text's last tokens, [batch, query heads, queries, dimension], on the processor.
+
+    They see all that stands before them, and of themselves what is not later: two attentions without a mask, each
+    weighted by its share of the sum under the softmax.
+    """
+    import torch
+
+    attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    batch, heads, queries, dimension = query.shape
+    groups, past = heads // key.shape[1], key.shape[2] - queries
+    own = (states[:, :, past:].repeat_interleave(groups, 1) for states in (key, value))
+    among, log_among = attend(query, *own, is_causal=True, scale=scaling)
+    grouped = query.reshape(batch, -1, groups * queries, dimension)
+    before, log_before = attend(grouped, key[:, :, :past], value[:, :, :past], scale=scaling)
+    share = (log_before.reshape(log_among.shape) - log_among).sigmoid()[..., None]
+    return torch.lerp(among.float(), before.reshape(among.shape).float(), share).to(query.dtype)
 
 
 def _few_queries(query: "torch.Tensor") -> AbstractContextManager[None]:
@@ -98,7 +128,20 @@ def folded(model: Any) -> Iterator[None]:  # noqa: ANN401 - a transformers model
 @cache
 def _register() -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
 
     AttentionInterface.register(NAME, folded_attention)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
+    AttentionMaskInterface.register(NAME, _mask)
+
+
+def _mask(**told: Any) -> "torch.Tensor | None":  # noqa: ANN401 - what transformers tells of a mask
+    """The mask that transformers' `sdpa` wants; none, on the processor, for tokens that see all that stands before them."""
+    from transformers.masking_utils import sdpa_mask
+
+    last = told["q_offset"] + told["q_length"] == told["kv_length"]
+    unmasked = (
+        told["allow_is_causal_skip"] and told.get("local_size") is None and told["attention_mask"] is None
+    )
+    if last and unmasked and str(told["device"]) == "cpu":
+        return None
+    made: torch.Tensor | None = sdpa_mask(**told)
+    return made

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rlc.pipeline.llms.support.batching import shared_tokens
+from rlc.pipeline.llms.support.folded_attention import folded
 from rlc.pipeline.llms.support.growing_cache import growing_cache
 
 if TYPE_CHECKING:
@@ -45,14 +46,15 @@ class Reading:
         for start in range(0, len(ids), self.step):
             part = list(ids[start : start + self.step])
             places = torch.arange(self.place, self.place + len(part), device=self.model.device)
-            made = self.model(
-                input_ids=sent([part], self.model.device),
-                position_ids=places[None],
-                past_key_values=self.cache,
-                use_cache=True,
-                logits_to_keep=logits,
-                **self.wishes,
-            ).logits[0]
+            with folded(self.model):
+                made = self.model(
+                    input_ids=sent([part], self.model.device),
+                    position_ids=places[None],
+                    past_key_values=self.cache,
+                    use_cache=True,
+                    logits_to_keep=logits,
+                    **self.wishes,
+                ).logits[0]
             last = made if last is None or len(made) >= logits else torch.cat((last, made))[-logits:]
             self.place += len(part)
             self.ids += part

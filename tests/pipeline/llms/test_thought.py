@@ -132,6 +132,6 @@ def test_an_error_stays_what_it_was():
     "text", ["<think>" * 30_000, "a <think> " * 30_000, "</think>" * 30_000, "a <think>" + " " * 200_000]
 )
 def test_odd_texts_take_no_time(text):
-    started = time.perf_counter()
+    started = time.process_time()
     part(text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
