@@ -132,6 +132,10 @@ def tokens(texts: Sequence[str], rounds: int) -> Figures:
         )
         return [made.split_text(text) for text in batch]
 
+    def chonkie(batch: Round) -> list[Any]:
+        made = peer("chonkie").SentenceChunker(minilm_tokenizer().backend, SIZE, OVERLAP)
+        return [made.chunk(text) for text in batch]
+
     def encode(batch: Round) -> list[Any]:
         backend = minilm_tokenizer().backend
         return [backend.encode(text, add_special_tokens=False) for text in batch]
@@ -143,11 +147,12 @@ def tokens(texts: Sequence[str], rounds: int) -> Figures:
         "rlc recursive, cold": rlc(RecursiveChunker),
         "rlc recursive, warm": rlc(RecursiveChunker, warm),
         "one encode per document": encode,
+        "chonkie SentenceChunker": chonkie,
         "llama-index SentenceSplitter": llama_index,
     }
     figures: Figures = {}
-    for megabytes, with_llama in ((3.0, True), (float("inf"), False)):
-        rows = {name: task for name, task in tasks.items() if with_llama or task is not llama_index}
+    for megabytes, slow in ((3.0, ()), (float("inf"), (chonkie, llama_index))):
+        rows = {name: task for name, task in tasks.items() if task not in slow}
         batches = [list(some(texts, megabytes, i)) for i in range(rounds)]
         read = f"{statistics.median(sum(map(len, b)) for b in batches) / 1e6:.1f} MB"
         say(f"{SIZE}/{OVERLAP} tokens, {read} a round")

@@ -136,6 +136,8 @@ def built(row: str, count: int, folder: Path) -> Figures:
         pairs = zip(exact, retriever.search(questions), strict=True)
         same = [len({one.id for one in best} & {one.id for one in found}) / K for best, found in pairs]
         figures["recall_at_10"] = statistics.mean(same)
+        index = retriever.candidates
+        figures["width"] = index.hnsw.efSearch if row == "hnsw" else index.nprobe
     if isinstance(retriever, BM25Retriever | DenseRetriever):
         seconds = time.process_time()
         retriever.save(folder)

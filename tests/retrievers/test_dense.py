@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError
-from rlc.retrievers.dense import DenseRetriever, build_candidates, nearest
+from rlc.retrievers.dense import DenseRetriever, build_candidates, nearest, recall
 from rlc.retrievers.encoders.sentence_transformer import unit
 
 KINDS = ["flat", "hnsw", "ivf", "sq8"]
@@ -64,6 +64,38 @@ def test_approximate_indexes_mostly_agree_with_flat(index):
     found = nearest(queries, vectors, ties, 10, build_candidates(vectors, index))
     recall = np.mean([len(np.intersect1d(a, b)) / 10 for (a, _), (b, _) in zip(exact, found, strict=True)])
     assert recall > 0.8
+
+
+def found_of(*scores):
+    return [(np.arange(len(one)), np.array(one, np.float32)) for one in scores]
+
+
+def test_recall_by_hand():
+    """Of 3 and 2 nearest, 2 and 1 were found; an unlike document that scores as the last one does is as good."""
+    exact = found_of([0.9, 0.8, 0.7], [0.5, 0.4])
+    assert recall(exact, found_of([0.9, 0.7, 0.6], [0.5, 0.3])) == pytest.approx(3 / 5)
+    assert recall(exact, exact) == 1
+
+
+@pytest.mark.parametrize("index", ["ivf", "hnsw"])
+@pytest.mark.parametrize("dimension", [4, 48])
+def test_search_is_as_wide_as_the_vectors_need(index, dimension):
+    """Vectors without any order need a wide search, those that lie in few dimensions a narrow one."""
+    generator = np.random.default_rng(0)
+    vectors, queries = (unit(generator.normal(size=(n, dimension)).astype(np.float32)) for n in (6000, 100))
+    built = build_candidates(vectors, index)
+    width, most = (built.nprobe, built.nlist) if index == "ivf" else (built.hnsw.efSearch, 1024)
+    assert (width == 16) == (dimension == 4)
+    assert width < most
+    ties = np.arange(len(vectors))
+    exact = nearest(queries, vectors, ties, 10)
+    assert recall(exact, nearest(queries, vectors, ties, 10, built)) > 0.93
+
+
+@pytest.mark.parametrize("index", ["ivf", "hnsw"])
+def test_copies_of_one_vector_need_no_wide_search(index):
+    built = build_candidates(np.ones((1000, 4), np.float32) / 2, index)
+    assert (built.nprobe if index == "ivf" else built.hnsw.efSearch) == 16
 
 
 @pytest.mark.parametrize("index", KINDS)
