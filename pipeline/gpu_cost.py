@@ -127,7 +127,7 @@ def kv_bits(dtype: str) -> float:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the engine is told, as far as it changes the plan; the names are `VllmLLM`'s."""
+    """What the engine is told, as far as it changes the plan; the names are `VllmLLM`'s, and vLLM's own for what its `extra` adds."""
 
     window: int | None = None
     kv_cache_dtype: str = "auto"
@@ -139,6 +139,9 @@ class Settings:
     keep_prefix: bool = True
     cascade_least: int | None = (
         None  # questions on a document from which on its keys and values are read once for all
+    )
+    kv_cache_memory_bytes: int | None = (
+        None  # of each GPU, for keys and values; `gpu_memory` is then not asked
     )
 
 
@@ -225,11 +228,14 @@ def plan(
 
 
 def cache_tokens(model: Decoder, machine: Machine, settings: Settings) -> int:
-    """Tokens whose keys and values fit beside the weights and the working space of one prefill step."""
+    """Tokens whose keys and values fit beside the weights and the working space of one prefill step, in the bytes set aside."""
     # The widest moment of a step: the feed-forward layer's two halves, and their product.
     working = settings.prefill_budget * (3 * model.intermediate + 4 * model.hidden) * 2 + OTHER_GIB * GIB
-    free = settings.gpu_memory * machine.memory - working
+    fixed = settings.kv_cache_memory_bytes
+    free = (settings.gpu_memory if fixed is None else 1.0) * machine.memory - working
     total = free * settings.tensor_parallel - model.weight_bytes(settings.quantization)
+    if fixed is not None:
+        total = min(total, fixed * settings.tensor_parallel)
     return max(0, int(total / model.kv_bytes(settings.kv_cache_dtype)))
 
 
@@ -339,6 +345,7 @@ def _advice(model: Decoder, machine: Machine, longest: int, settings: Settings) 
             "kv_cache_dtype = 'fp8'": replace(settings, kv_cache_dtype="fp8"),
             "quantization = 'fp8'": replace(settings, quantization="fp8"),
             "both in fp8": replace(settings, kv_cache_dtype="fp8", quantization="fp8"),
+            "no kv_cache_memory_bytes": replace(settings, kv_cache_memory_bytes=None),
             "tensor_parallel = 2": replace(settings, tensor_parallel=2 * settings.tensor_parallel),
             "tensor_parallel = 8": replace(settings, tensor_parallel=8 * settings.tensor_parallel),
         }

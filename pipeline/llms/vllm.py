@@ -27,7 +27,7 @@ from rlc.pipeline.llms.support.rope import stretched
 from rlc.pipeline.llms.support.spelling import scored_tokens
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.thought import ROOM, separate_thought
-from rlc.pipeline.llms.support.vllm_arguments import arguments, cascade_least, check, environment
+from rlc.pipeline.llms.support.vllm_arguments import arguments, as_run, cascade_least, check, environment
 from rlc.pipeline.llms.support.vllm_worker import has_cascade, installed_folder
 from rlc.pipeline.llms.support.weighing import branches, option_tokens, weighed
 
@@ -233,9 +233,8 @@ class VllmLLM(Engine):
             UnsupportedError: for a model whose arithmetic the planner does not know.
         """
         self._foreseen = max([self._foreseen, *(load.questions for load in loads)])
-        told = {
-            f.name: self._settings[f.name] for f in fields(Settings) if self._settings.get(f.name) is not None
-        }
+        run = as_run(self._settings)
+        told = {f.name: run[f.name] for f in fields(Settings) if run.get(f.name) is not None}
         folder = installed_folder("vllm")
         cascades = folder is not None and has_cascade(folder) and self._wants_cascade(self._foreseen)
         least = self._cascade_least if cascades else None

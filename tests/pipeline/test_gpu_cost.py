@@ -182,3 +182,18 @@ def test_machines(tmp_path):
     file.write_text("{}")
     with pytest.raises(UsageError, match="memory_rate"):
         machine_named(str(file))
+
+
+def test_bytes_set_aside_for_the_cache_are_the_cache():
+    token = 128 * 1024  # 2 x 32 layers x 8 heads x 128 numbers x 2 bytes
+    aside = Settings(kv_cache_memory_bytes=198_000 * token)
+    assert cache_tokens(LLAMA, H100, aside) == 198_000 < cache_tokens(LLAMA, H100, Settings())
+    assert cache_tokens(LLAMA, H100, replace(aside, gpu_memory=0.1)) == 198_000  # vLLM does not look at it
+    assert cache_tokens(LLAMA, H100, replace(aside, tensor_parallel=2)) == 2 * 198_000  # of each GPU
+    assert cache_tokens(LLAMA, H100, replace(aside, kv_cache_dtype="fp8")) == 2 * 198_000
+    beyond = replace(aside, kv_cache_memory_bytes=10**15)
+    assert cache_tokens(LLAMA, H100, beyond) == cache_tokens(LLAMA, H100, Settings(gpu_memory=1.0))
+    [advice] = plan(
+        LLAMA, H100, [PromptLoad("a", 100_000, 10)], replace(aside, kv_cache_memory_bytes=token)
+    ).advice
+    assert "room for 1: no kv_cache_memory_bytes would do" in advice

@@ -10,6 +10,17 @@ from rlc.pipeline.llms.support.rope import check_rope, stretched
 
 PROCESSORS = 132  # of an H100 and an H200, between which vLLM divides attention
 CASCADE_QUESTIONS = 8  # below which vLLM never shares attention to a prefix
+TAKEN = {  # our settings that vLLM takes as they are, by its own names
+    "revision": "revision",
+    "dtype": "dtype",
+    "tensor_parallel_size": "tensor_parallel",
+    "gpu_memory_utilization": "gpu_memory",
+    "kv_cache_dtype": "kv_cache_dtype",
+    "enable_prefix_caching": "keep_prefix",
+    "max_num_batched_tokens": "prefill_budget",
+    "max_num_seqs": "max_sequences",
+    "quantization": "quantization",
+}
 
 
 def check(settings: Mapping[str, Any]) -> None:
@@ -39,11 +50,8 @@ def arguments(settings: Mapping[str, Any], model: str, config: Mapping[str, Any]
     window = settings["window"] or (stretching and stretching["max_position_embeddings"])
     folder = settings["kv_folder"]
     wanted = {
-        "revision": settings["revision"],
+        **{theirs: settings[ours] for theirs, ours in TAKEN.items()},
         "max_model_len": window,
-        "max_num_batched_tokens": settings["prefill_budget"],
-        "max_num_seqs": settings["max_sequences"],
-        "quantization": settings["quantization"],
         "speculative_config": settings["speculative"] and dict(settings["speculative"]),
         "kv_offloading_size": (settings["kv_offload_gib"] or None) if folder is None else None,
         "kv_transfer_config": folder and tiers(settings, model),
@@ -51,16 +59,18 @@ def arguments(settings: Mapping[str, Any], model: str, config: Mapping[str, Any]
     }
     return {
         "model": model,
-        "dtype": settings["dtype"],
-        "tensor_parallel_size": settings["tensor_parallel"],
-        "gpu_memory_utilization": settings["gpu_memory"],
-        "kv_cache_dtype": settings["kv_cache_dtype"],
-        "enable_prefix_caching": settings["keep_prefix"],
         "enforce_eager": not settings["cuda_graphs"],
         "disable_log_stats": False,  # without them no request says how long it took
         **{key: value for key, value in wanted.items() if value is not None},
         **(settings["extra"] or {}),
     }
+
+
+def as_run(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Our settings where `extra` has left them as they are, else what it says; with the bytes of cache that it fixes."""
+    said = settings["extra"] or {}
+    ours = {TAKEN[name]: value for name, value in said.items() if name in TAKEN}
+    return {**settings, **ours, "kv_cache_memory_bytes": said.get("kv_cache_memory_bytes")}
 
 
 def tiers(settings: Mapping[str, Any], model: str) -> dict[str, Any]:

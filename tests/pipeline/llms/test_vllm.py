@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from rlc.data.errors import ContextOverflowError, EngineUnavailableError, MissingExtraError
+from rlc.data.loads import PromptLoad
 from rlc.data.protocols import LLM, Prompt
+from rlc.pipeline.gpu_machine import MACHINES
 from rlc.pipeline.llms.support.vllm_arguments import arguments, cascade_least, environment
 from rlc.pipeline.llms.vllm import VllmLLM
 
@@ -220,6 +222,18 @@ def test_settings_reach_vllm(tiny_llm_folder):
     assert not {"max_num_seqs", "disable_cascade_attn", "kv_transfer_config"} & set(given)
     whole = VllmLLM(str(tiny_llm_folder), rope="ntk", rope_factor=4)
     assert arguments(whole._settings, "place", whole._config)["max_model_len"] == whole.window == 2048
+
+
+def test_the_plan_knows_what_extra_says_in_vllms_own_words(tiny_llm_folder):
+    def planned(**extra):
+        engine = VllmLLM(str(tiny_llm_folder), max_sequences=9, extra=extra)
+        return engine.plan([PromptLoad("d", 100, 2)], MACHINES["h100"])
+
+    plain = planned(load_format="dummy")
+    aside = planned(kv_cache_memory_bytes=1_000 * int(plain.kv_bytes_per_token))
+    assert aside.cache_tokens == 1_000 < plain.cache_tokens
+    assert planned(kv_cache_dtype="fp8").kv_bytes_per_token == plain.kv_bytes_per_token / 4  # of float32
+    assert planned(gpu_memory_utilization=0.5).cache_tokens < plain.cache_tokens
 
 
 def test_a_folder_of_read_documents_is_one_for_each_kind_of_keys_and_values(tiny_llm_folder, tmp_path):
