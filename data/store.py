@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -120,8 +121,16 @@ class Store:
         return answers
 
     def present(self, keys: Sequence[str]) -> set[str]:
-        """Tell which of the keys have an answer that can be read."""
-        return set(self.get(keys))
+        """Tell which of the keys have an answer that can be read; those with a digest are held to it, not read."""
+        found: set[str] = set()
+        with self._alone:
+            for key, stored in self._rows(keys):
+                try:
+                    unseal(key, stored) if stored.startswith("{") else _held_to_digest(key, stored)
+                    found.add(key)
+                except UNREADABLE:
+                    self.unreadable.add(key)
+        return found
 
     def _rows(self, keys: Sequence[str]) -> Iterator[tuple[str, str]]:
         wanted = [key for key in keys if key not in self._renewed]
@@ -287,14 +296,16 @@ def unseal(key: str, stored: str) -> Answer:
     Raises:
         ValueError: if the digest is another, or the text is no JSON; one of `UNREADABLE` if it is no answer.
     """
-    text = stored
-    if not stored.startswith("{"):
-        digest, _, text = stored.partition(" ")
-        if digest != _digest(key, text):
-            raise ValueError(f"the answer {key} is not as it was written")
-    fields = json.loads(text)
+    fields = json.loads(stored if stored.startswith("{") else _held_to_digest(key, stored))
     steps = tuple(map(step_of, fields.get("steps", ())))
     return _record(Answer, {"route": "", **fields, **_costs(fields), "text": fields["text"], "steps": steps})
+
+
+def _held_to_digest(key: str, stored: str) -> str:
+    digest, _, text = stored.partition(" ")
+    if digest != _digest(key, text):
+        raise ValueError(f"the answer {key} is not as it was written")
+    return text
 
 
 def step_of(fields: Mapping[str, Any]) -> Step:
@@ -304,9 +315,9 @@ def step_of(fields: Mapping[str, Any]) -> Step:
 
 def _costs(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The usage and the evidence of an answer or a step, as records."""
-    usage = _record(Usage, fields.get("usage", {}))
+    usage = fields.get("usage", {})
     # Answers that were stored before a time could be unknown have 0 there.
-    usage = dataclasses.replace(usage, first_token_seconds=usage.first_token_seconds or None)
+    usage = _record(Usage, {**usage, "first_token_seconds": usage.get("first_token_seconds") or None})
     return {"usage": usage, "evidence": tuple(_evidence(item) for item in fields.get("evidence", ()))}
 
 
@@ -314,8 +325,13 @@ def _digest(key: str, text: str) -> str:
     return hashlib.blake2b(f"{key}\n{text}".encode(), digest_size=8).hexdigest()
 
 
+@cache
+def _fields_of(kind: type) -> frozenset[str]:
+    return frozenset(field.name for field in dataclasses.fields(kind))
+
+
 def _record(kind: type[Record], fields: Mapping[str, Any]) -> Record:
-    known = {field.name for field in dataclasses.fields(kind)}
+    known = _fields_of(kind)
     return kind(**{name: value for name, value in fields.items() if name in known})
 
 

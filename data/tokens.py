@@ -1,6 +1,7 @@
 """Counting and cutting by tokens, with character offsets."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -58,6 +59,9 @@ class ApproximateTokenizer:
         r"|\d{1,3}|[^\w\s\x1c-\x1f]|[^\s\x1c-\x1f]"
     )
 
+    # The same in ASCII alone, which the plain engine reads twice as fast, and the words that it cannot read.
+    _ascii = re.compile(r"[A-Za-z]{1,6}|[0-9]{1,3}|\S")
+    _foreign = re.compile(r"(?<!\S)[^\s\x80-\U0010ffff]*+[^\x00-\x7f\s]\S*")
     _code = regex.compile(r"[A-Za-z0-9+/]{32,}")
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
@@ -78,7 +82,17 @@ class ApproximateTokenizer:
 
     def count(self, text: str) -> int:
         """The number of those pieces."""
-        return sum(1 for _ in (self.pieces(text) if self._code.search(text) else self._piece.finditer(text)))
+        number = done = 0
+        for code in self._code.finditer(text):
+            length = code.end() - code.start()
+            number += self._words(text[done : code.start()]) + length // 3 * 2 + (length % 3 > 0)
+            done = code.end()
+        return number + self._words(text[done:])
+
+    def _words(self, text: str) -> int:
+        foreign = "" if text.isascii() else " ".join(self._foreign.findall(text))
+        plain = self._foreign.sub(" ", text) if foreign else text
+        return sum(1 for _ in self._ascii.finditer(plain)) + sum(1 for _ in self._piece.finditer(foreign))
 
 
 class CountedUnknowns:

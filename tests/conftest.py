@@ -8,6 +8,9 @@ from pathlib import Path
 # Before torch is loaded: tiny matrices gain nothing from threads, and no test may ask a model hub.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Commands that tests start compile a thousand modules each where nothing keeps the bytecode: seconds, on images that forbid it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode"))
 
 import pytest
 from hypothesis import settings

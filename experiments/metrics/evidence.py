@@ -121,11 +121,11 @@ def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
         [0],
     )  # borders here and in the text: of what stayed as long as it was, of what did not, ...
     for run in _FOREIGN.finditer(text):
-        if _folded(run[0]) == run[0].lower() and len(_folded(run[0])) == len(run[0]):
+        if _rewritten(run[0]) is None:
             continue
         for letter in _LETTER.finditer(text, run.start(), run.end()):
-            changed = _folded(letter[0])
-            if changed == letter[0].lower() and len(changed) == len(letter[0]):
+            changed = _rewritten(letter[0])
+            if changed is None:
                 continue
             before = text[old[-1] : letter.start()].lower()
             pieces += [before, changed]
@@ -138,6 +138,13 @@ def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
         return old[i + is_end] if i % 2 else old[i] + place - new[i]
 
     return "".join(pieces), origin
+
+
+@lru_cache(maxsize=4096)  # a book has thousands of quotation marks, and few kinds of them
+def _rewritten(piece: str) -> str | None:
+    """What folding makes of a piece of text; None where that is its small letters, one for one."""
+    folded = _folded(piece)
+    return None if folded == piece.lower() and len(folded) == len(piece) else folded
 
 
 def _folded(text: str) -> str:

@@ -185,12 +185,17 @@ def _drawn(plot: Plot, folder: Path) -> str:
 
 
 def draw(plot: Plot, *kinds: str) -> list[bytes]:
-    """Draw once; the picture as files of these kinds (png, svg, pdf), the same bytes each time."""
+    """Draw and lay out once; the picture as files of these kinds (png, svg, pdf), the same bytes each time."""
     from matplotlib import rc_context
 
     files = [io.BytesIO() for _ in kinds]
     with style(), rc_context({"svg.hashsalt": plot.name}):
         figure = plot.draw()
+        if layout := figure.get_layout_engine():
+            layout.execute(figure)
+            figure.set_layout_engine(
+                "none"
+            )  # else every file would be laid out again, after a drawing for nothing
         for kind, file in zip(kinds, files, strict=True):
             figure.savefig(file, format=kind, **SAVED[kind])
     return [file.getvalue() for file in files]

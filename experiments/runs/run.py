@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class Run:
     out: Path
     judge: Spec | None = None
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Name the run by what it asks: data, selection, and what the readers are."""
         examples = [example.id for example in self.dataset.examples]

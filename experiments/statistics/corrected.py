@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rlc.experiments.statistics.intervals import LEVEL, Estimate
+from rlc.experiments.statistics.intervals import LEVEL, Estimate, student
 from rlc.experiments.statistics.resample import Floats, finite, summed_by
 
 
@@ -103,8 +103,6 @@ def jackknife(
 
     Source: Efron and Stein, The jackknife estimate of variance, 1981, doi:10.1214/aos/1176345462.
     """
-    from scipy.stats import t
-
     told = np.ones(len(rows), bool) if counted is None else np.asarray(counted, bool)
     n, informative = int(told.sum()), len({one for one, there in zip(clusters, told, strict=True) if there})
     if n == 0:
@@ -117,5 +115,5 @@ def jackknife(
         return Estimate(value, None, None, n, informative)
     groups = len(sums)
     error = float(np.sqrt((groups - 1) / groups * np.square(without - without.mean()).sum()))
-    reach = float(t.ppf((1 + level) / 2, informative - 1)) * max(error, least)
+    reach = student((1 + level) / 2, informative - 1) * max(error, least)
     return Estimate(value, max(bounds[0], value - reach), min(bounds[1], value + reach), n, informative)

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -197,7 +198,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
     Raises:
         ValueError: if lengths differ or a value is neither 0 nor 1.
     """
-    from scipy.stats import binomtest
+    from scipy.special import bdtr
 
     one, other = finite(first), finite(second)
     if len(one) != len(other) or not (_is_binary(one) and _is_binary(other)):
@@ -205,7 +206,7 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
             f"expected as many paired 0-or-1 outcomes on both sides, got {len(one)} and {len(other)}"
         )
     wins, losses = int(np.sum(one > other)), int(np.sum(one < other))
-    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+    return min(1.0, 2 * float(bdtr(min(wins, losses), wins + losses, 0.5)))
 
 
 def minimum_detectable(
@@ -217,9 +218,15 @@ def minimum_detectable(
 
     Source: Bloom, Evaluation Review 1995, doi:10.1177/0193841X9501900504.
     """
-    from scipy.stats import t
+    return (student(1 - alpha / 2, clusters - 1) + student(power, clusters - 1)) * standard_error
 
-    return float((t.ppf(1 - alpha / 2, clusters - 1) + t.ppf(power, clusters - 1)) * standard_error)
+
+@lru_cache(maxsize=1024)
+def student(share: float, freedom: int) -> float:
+    """The quantile of Student's t. `scipy.stats` has it too, but takes a second to load."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, share))
 
 
 def documents_needed(
@@ -271,13 +278,13 @@ def _estimate(
 
 
 def _bounds(draws: Floats, value: float, error: float, clusters: int, level: float) -> tuple[float, float]:
-    from scipy.stats import norm, t
+    from scipy.special import ndtr
 
-    student = float(t.ppf((1 + level) / 2, clusters - 1))
-    tail = norm.cdf(-student * np.sqrt(clusters / (clusters - 1)))
+    quantile = student((1 + level) / 2, clusters - 1)
+    tail = ndtr(-quantile * np.sqrt(clusters / (clusters - 1)))
     low, high = map(float, np.quantile(draws, [tail, 1 - tail]))
     if clusters < SPARSE:
-        low, high = min(low, value - student * error), max(high, value + student * error)
+        low, high = min(low, value - quantile * error), max(high, value + quantile * error)
     return low, high
 
 

@@ -7,6 +7,7 @@ and counts per cluster: a replicate is a row of a matrix product, whatever the n
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import TypeVar
 
@@ -57,8 +58,11 @@ class Clusters:
 
         A cell that a draw misses altogether leaves its weight to the others; a draw that misses all is left out.
         """
-        blocks = _draws(len(self.sums), number, np.random.default_rng(seed))
-        values = [_combine(drawn @ self.sums, drawn @ self.counts, self.weights) for drawn in blocks]
+        draws = _draws_once if len(self.sums) * number <= BLOCK else _draws
+        values = [
+            _combine(drawn @ self.sums, drawn @ self.counts, self.weights)
+            for drawn in draws(len(self.sums), number, seed)
+        ]
         drawn_values: Floats = np.concatenate(values)
         return drawn_values[~np.isnan(drawn_values)]
 
@@ -205,8 +209,15 @@ def _combine(sums: Floats, counts: Floats, weights: Floats) -> Floats:
         return np.asarray((means * shares).sum(-1) / shares.sum(-1))
 
 
-def _draws(groups: int, number: int, rng: np.random.Generator) -> Iterator[Floats]:
+@lru_cache(maxsize=8)  # the figures of a report are of few numbers of clusters
+def _draws_once(groups: int, number: int, seed: int) -> tuple[Floats, ...]:
+    """`_draws` that are few enough to be kept."""
+    return tuple(_draws(groups, number, seed))
+
+
+def _draws(groups: int, number: int, seed: int) -> Iterator[Floats]:
     """How often each cluster was drawn, float64 [block, clusters], block by block."""
+    rng = np.random.default_rng(seed)
 
     def draw(n: int) -> Floats:
         drawn = rng.integers(0, groups, (n, groups)) + groups * np.arange(n)[:, None]

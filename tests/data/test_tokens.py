@@ -57,6 +57,13 @@ def test_pieces_cover_all_but_white_space(text):
     assert APPROXIMATE.count(text) == len(offsets)
 
 
+@given(st.text(st.sampled_from("aZ09_+/é\u0301\x00\x1c\x85 \n.灯م\u200b٣")), st.integers(0, 70))
+def test_counting_is_cutting_without_the_places(text, length):
+    """Counting reads ASCII by another pattern than cutting."""
+    whole = f"{text} {'a' * length}{text}"
+    assert ApproximateTokenizer().count(whole) == len(ApproximateTokenizer().offsets(whole))
+
+
 @given(text=st.text(), tokens=st.integers(-3, 20))
 def test_head_is_a_prefix_of_so_many_tokens(text, tokens):
     start = head(APPROXIMATE, text, tokens)
