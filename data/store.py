@@ -17,7 +17,6 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -34,6 +33,9 @@ LARGEST_QUERY = 500  # SQLite bounds the number of parameters
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 Record = TypeVar("Record", Answer, Usage, Evidence, Step)
+FIELDS = {
+    kind: {field.name for field in dataclasses.fields(kind)} for kind in (Answer, Usage, Evidence, Step)
+}
 
 
 class AnswerStore(Protocol):
@@ -325,13 +327,8 @@ def _digest(key: str, text: str) -> str:
     return hashlib.blake2b(f"{key}\n{text}".encode(), digest_size=8).hexdigest()
 
 
-@cache
-def _fields_of(kind: type) -> frozenset[str]:
-    return frozenset(field.name for field in dataclasses.fields(kind))
-
-
 def _record(kind: type[Record], fields: Mapping[str, Any]) -> Record:
-    known = _fields_of(kind)
+    known = FIELDS[kind]
     return kind(**{name: value for name, value in fields.items() if name in known})
 
 
