@@ -82,11 +82,11 @@ def bill(llm: LLM, documents: Mapping[str, Document], kinds: Sequence[str], coun
     return Bill(3 * len(drawn), written_tokens + read, len(drawn) * (TOKENS + 2 * length))
 
 
-def publish(made: Sequence[MadeQuestion], file: Path, title: str, said: str) -> Asked:
+def publish(made: Sequence[MadeQuestion], file: Path, title: str, said: str, advice: str) -> Asked:
     """Write the questions that are kept, and the page beside them.
 
     Raises:
-        DataError: where none is kept.
+        DataError: where none is kept, with advice.
         StoreError: where a file cannot be written.
     """
     kept = [one for one in made if not one.dropped]
@@ -97,10 +97,7 @@ def publish(made: Sequence[MadeQuestion], file: Path, title: str, said: str) -> 
             "; ".join(f"{name}: {n}" for name, n in reasons.most_common())
             or "no sentence has a name or figure of its own"
         )
-        raise DataError(
-            f"no question was kept of {len(made)} tried ({why}): take a stronger model, or leave --model out for "
-            "questions by rule"
-        )
+        raise DataError(f"no question was kept of {len(made)} tried ({why}): {advice}")
     write_questions(kept, file)
     page = file.with_suffix(".html")
     text = render_questions(title, said, kept, dropped, [as_row(one) for one in kept])

@@ -7,7 +7,7 @@ import click
 
 from rlc.data.errors import UsageError
 from rlc.experiments.asking import KINDS
-from rlc.experiments.cli.options import ALLOW_CODE
+from rlc.experiments.cli.options import ALLOW_CODE, PRICES
 from rlc.experiments.cli.words import say_line, tell
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "--out",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file; DOCUMENTS/questions.jsonl.",
+    help="The file.  [default: DOCUMENTS/questions.jsonl]",
 )
 @click.option("--seed", default=0, help="Seed of the draw.")
 @click.option(
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Replace a file of questions that is there.")
 @click.option("--dry-run", is_flag=True, help="Say what it costs at most, and ask nothing.")
+@PRICES
 @ALLOW_CODE
 def ask(
     documents: Path,
@@ -59,6 +60,7 @@ def ask(
     store: Path,
     force: bool,
     dry_run: bool,
+    prices: Path | None,
 ) -> None:
     """Make questions about DOCUMENTS, a folder: with gold answers and the quotes that hold them, for `rlc compare`.
 
@@ -67,7 +69,7 @@ def ask(
     """
     from rlc.data.formats.folder import load_documents
     from rlc.experiments.asking.ask import bill, by_rule, publish, write_with
-    from rlc.experiments.cli.choose import remembering_engine
+    from rlc.experiments.cli.choose import engine_price, remembering_engine
 
     target = file or documents / "questions.jsonl"
     if target.suffix != ".jsonl":
@@ -82,13 +84,20 @@ def ask(
         if kinds or settings:
             raise UsageError("--kind and --set are for a model's questions: name one with --model")
         said = "Made by rule: a name or figure that stands once in its document was taken out of a sentence."
-        found = publish(by_rule(texts, count, seed), target, title, said)
+        advice = "let a model write them, with --model ENGINE:MODEL"
+        found = publish(by_rule(texts, count, seed), target, title, said, advice)
     else:
+        price = engine_price(model, settings, prices)
         with remembering_engine(model, settings, store) as llm:
             costs = bill(llm, texts, kinds or KINDS, count, seed)
             say_line(
                 f"at most {costs.prompts:,} prompts of {costs.prompt_tokens:,} tokens together, and "
                 f"{costs.output_tokens:,} new tokens, by {llm.name}"
+                + (
+                    ""
+                    if price is None
+                    else f"; at most ${price.most(costs.prompt_tokens, costs.output_tokens):,.2f}"
+                )
             )
             if dry_run:
                 return
@@ -100,15 +109,18 @@ def ask(
                 seed,
                 lambda kept, tried: tell(f"{kept} of {count} kept, {tried} tried"),
             )
-        found = publish(
-            made, target, title, f"Written and checked by {model}; weak models let bad questions through."
-        )
-    _told(found)
+        said = f"Written and checked by {model}; weak models let bad questions through."
+        advice = "take a stronger model, or leave --model out for questions by rule"
+        found = publish(made, target, title, said, advice)
+    _told(found, documents)
 
 
-def _told(found: "Asked") -> None:
+def _told(found: "Asked", documents: Path) -> None:
     kept = ", ".join(f"{n} {kind}" for kind, n in found.kept.items())
     say_line(f"kept {sum(found.kept.values())} ({kept}): {found.file}")
     for reason, n in sorted(found.dropped.items(), key=lambda one: (-one[1], one[0])):
         say_line(f"  {n} {reason}")
     say_line(f"look through them: {found.page}")
+    place = documents / "questions.jsonl"
+    beside = "" if found.file.absolute() == place.absolute() else f"put the file there as {place}, "
+    say_line(f"{beside}then: rlc compare --dataset {documents}")

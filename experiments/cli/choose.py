@@ -13,9 +13,12 @@ from rlc.data.spec import Spec
 from rlc.data.store import Store
 from rlc.experiments.cli.options import Arms, Judging, Questions
 from rlc.experiments.judges.support.naming import judge_spec
+from rlc.experiments.metrics.cost import Price, read_prices
+from rlc.experiments.metrics.pricing import model_of
 from rlc.experiments.runs.recipes import recipe_file
 from rlc.experiments.runs.selection import limit as limit_to
 from rlc.experiments.runs.selection import measured_by, where
+from rlc.experiments.study.pricing import prices_of
 from rlc.pipeline.families import BUILDER, LLM, takes
 from rlc.pipeline.identity import identity
 from rlc.pipeline.llms.support.forwarding import forward
@@ -157,6 +160,17 @@ def completed_engine(model: str, settings: Sequence[str]) -> Spec:
     recipe = Recipe({"engine": {}}, {"llm": engine_spec(model)})
     given = with_settings(recipe, [f"parts.llm.{setting}" for setting in settings]).parts["llm"]
     return BUILDER.complete(given, LLM, "engine")
+
+
+def engine_price(model: str, settings: Sequence[str], prices: Path | None) -> Price | None:
+    """What an engine's tokens cost, by a user's prices or those that ship; None where that is not known.
+
+    Raises:
+        UsageError: if the user's prices lack its model.
+    """
+    spec = completed_engine(model, settings)
+    sheet = read_prices(prices) if prices else None
+    return prices_of([model_of(spec)], [spec], sheet).get(model_of(spec))
 
 
 @contextmanager

@@ -189,6 +189,8 @@ def calibrate(run: str, human: str | None, out: Path, as_json: bool) -> None:
         keep_verdicts(stored.folder, human_feedback(stored, out))
     elif human is not None:
         sheet = read_sheet(Path(human))
+        if not sheet:
+            raise UsageError(f"{human} holds no verdict yet: fill in its column right with yes, no or unsure")
         if sheet and sheet.keys().isdisjoint(stored.frame.select("example_id", "reader").iter_rows()):
             raise UsageError(
                 f"none of the {len(sheet)} verdicts of {human} is on an answer of {stored.folder.name}, and the first is on "

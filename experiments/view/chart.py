@@ -9,7 +9,7 @@ from rlc.experiments.report.figures.pricing import PRICES, Priced
 
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 40  # between the picture's edges and those of its field
-TICKS = (0, 1, 7, 13, 19, len(PRICES) - 1)  # steps whose prices are written below
+TICKS = (0, 4, 9, 14, 19, len(PRICES) - 1)  # steps whose prices are written below
 
 
 @dataclass(frozen=True)

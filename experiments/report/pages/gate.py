@@ -50,11 +50,13 @@ def power_report(run: str, wanted: Sequence[float], found: Sequence[Need]) -> Re
         )
         for need in found
     ]
+    open_ = f" {NONE}: no two documents of this run differ in it, so nothing can be reckoned."
+    known = all(n is not None for need in found for n in need.documents)
     columns = ("difference", "now, points", "seen now", *(f"for {one:g} points" for one in wanted))
     note = (
         "Questions (documents) that show a true difference of this size four times in five, at 5%, before any correction "
         "for several comparisons; from the spread between the documents of this run, each with as many questions as here. "
-        "More documents count, more questions on the same ones hardly do."
+        f"More documents count, more questions on the same ones hardly do.{'' if known else open_}"
     )
     return Report(
         f"Questions needed, by {run}",

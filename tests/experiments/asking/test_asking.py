@@ -174,3 +174,35 @@ def test_no_question_at_all_is_told(shell, tmp_path):
 
 def test_by_rule_drops_repeats(documents):
     assert all(not one.dropped for one in by_rule(documents, 3, 0))
+
+
+def test_the_command_says_what_it_costs_and_what_comes_next(shell, tmp_path):
+    (tmp_path / "prices.toml").write_text("[m]\nprompt = 10.0\noutput = 1000.0\n")
+    words = (
+        "ask",
+        "mine",
+        "--model",
+        "endpoint:m",
+        "--set",
+        "window=4000",
+        "--out",
+        "made.jsonl",
+        "--dry-run",
+    )
+    said = " ".join(shell(*words, "--prices", "prices.toml").stdout.split())
+    told = re.search(
+        r"prompts of ([\d,]+) tokens together, and ([\d,]+) new tokens, by m; at most \$([\d,.]+)", said
+    )
+    read, new, dollars = (float(one.replace(",", "")) for one in told.groups())
+    assert dollars == pytest.approx((10 * read + 1000 * new) / 1e6, abs=0.01)
+    assert "$" not in shell(*words).stdout, "a price that is not known is none"
+    (tmp_path / "prices.toml").write_text("[other]\nprompt = 1\noutput = 1\n")
+    assert "no price for model 'm'" in shell(*words, "--prices", "prices.toml", code=2).stderr
+    assert (
+        "let a model write them, with --model" in shell("ask", "mine", "--out", "made.jsonl", code=1).stderr
+    )
+    for name, text in TEXTS.items():
+        (tmp_path / "mine" / name).write_text(text)
+    by_rule = " ".join(shell("ask", "mine", "--out", "made.jsonl").stdout.split())
+    assert "put the file there as mine/questions.jsonl, then: rlc compare --dataset mine" in by_rule
+    assert "put the file" not in shell("ask", "mine", "--force").stdout

@@ -89,6 +89,8 @@ def test_a_sheet_says_where_else_to_write_and_loses_no_verdict(shell, tmp_path):
     assert "store" not in said
     shell("judge", "sheet", run, "--to", "sheet.csv")
     shell("judge", "sheet", run, "--to", "sheet.csv")  # nobody has filled it in
+    said = shell("judge", "calibrate", run, "--human", "sheet.csv", code=2).stderr
+    assert "sheet.csv holds no verdict yet" in said
     sheet = tmp_path / "sheet.csv"
     filled = sheet.read_text().replace(",,", ",yes,", 1)
     sheet.write_text(filled)

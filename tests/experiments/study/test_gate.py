@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rlc.experiments.report.pages.gate import power_report
 from rlc.experiments.runs.kept import as_json, write_kept
 from rlc.experiments.statistics.intervals import Estimate, documents_needed, minimum_detectable
 from rlc.experiments.study.gate import Check, Verdict
@@ -53,6 +54,8 @@ def test_a_gate_on_a_run(shell):
     assert "rag: prompt_tokens" not in broken.output
     power = shell("power", "base", "--points", 5)
     assert "for 5 points" in power.output
+    assert "no two documents of this run differ in it" in " ".join(power.output.split())
+    assert "no two documents" not in str(power_report("base", [5.0], [])), "nothing is left to explain"
 
 
 def test_no_loss_is_held_against_a_run_that_another_judge_filled(shell, tmp_path, monkeypatch):
