@@ -37,7 +37,7 @@ from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import by_model, sentences
 from rlc.experiments.report.terminal import table_of
 from rlc.experiments.runs.compare import Execution, carry_out
-from rlc.experiments.runs.forecast import forecasts, measure_speeds
+from rlc.experiments.runs.forecast import Engines, forecasts, measure_speeds
 from rlc.experiments.runs.judge_forecast import judge_forecast
 from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.naming import give_name
@@ -254,13 +254,13 @@ def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
 
 def _print_forecast(run: Run, as_json: bool, prices: Mapping[str, Price]) -> None:
     """Say what would be read; an engine that can be planned is not loaded, any other is timed."""
-    found = forecasts(run.specs, run.dataset)
+    found = forecasts(run.specs, run.dataset, Engines().finish)
     found += judge_forecast(run, found)
     gpu = machine_here() if any(isinstance(one.engine, Planned) for one in found) else None
     if gpu is not None:
         print_plans(found, gpu, as_json, prices)
         return
-    speeds = measure_speeds({one.reader: one.engine for one in found if one.engine and one.loads})
+    speeds = measure_speeds(found, servers=True)
     rows = [one.figures(speeds.get(one.reader)) for one in found]
     if as_json:
         click.echo(json.dumps(rows))
@@ -269,6 +269,9 @@ def _print_forecast(run: Run, as_json: bool, prices: Mapping[str, Price]) -> Non
         if row["prompt_tokens"] is None:
             say_line(f"{row['reader']}: {NOT_ESTIMATED}")
             continue
-        time = f"; at most about {clock(row['seconds'])} at the speed just measured"
+        seconds = row["seconds"]
+        time = (
+            f"; at most about {clock(seconds)} at the speed just measured" if seconds else "; time not known"
+        )
         cut = f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else ""
         say([f"{tokens_text(row)}{time}{dollars_text(row, prices)}{cut}"])

@@ -196,8 +196,16 @@ def measure_speed(llm: LLM) -> Speed | None:
     )
 
 
-def measure_speeds(engines: Mapping[str, LLM]) -> dict[str, Speed]:
-    """By reader, how fast its engine is, each engine measured once; one that failed at it has no speed."""
+def measure_speeds(found: Sequence[Forecast], *, servers: bool) -> dict[str, Speed]:
+    """By reader, how fast its engine is, each engine measured once; one that failed at it has no speed.
+
+    Engines that say `probed = False` are not asked; those that say nothing, such as `servers`, where that is wished.
+    """
+    engines = {
+        one.reader: one.engine
+        for one in found
+        if one.engine is not None and one.loads and getattr(one.engine, "probed", servers)
+    }
     measured = {id(engine): engine for engine in engines.values()}
     speeds = {key: measure_speed(engine) for key, engine in measured.items()}
     return {name: speed for name, engine in engines.items() if (speed := speeds[id(engine)]) is not None}
@@ -256,8 +264,7 @@ def expect(
     found = [] if file.is_file() else forecasts(asked, run.dataset, engines.finish)
     if not found:
         return
-    probed = {one.reader: one.engine for one in found if one.engine and getattr(one.engine, "probed", False)}
-    speeds = measure_speeds(probed) if measured else {}
+    speeds = measure_speeds(found, servers=False) if measured else {}
     readers = {one.reader: one.figures(speeds.get(one.reader)) for one in found if one.loads is not None}
     machine = machine_installed()
     try:

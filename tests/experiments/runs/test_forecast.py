@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rlc.data.errors import UnsupportedError
+from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Generation
 from rlc.data.records import Dataset, Usage
 from rlc.data.store import Store
@@ -15,11 +16,13 @@ from rlc.experiments.runs.compare import documents_together, execute
 from rlc.experiments.runs.forecast import (
     FILE,
     Engines,
+    Forecast,
     Speed,
     expect,
     forecasts,
     gpu_plans,
     measure_speed,
+    measure_speeds,
     read_estimate,
     weightless,
 )
@@ -87,11 +90,11 @@ def test_an_engine_of_this_process_is_timed_first(run, tiny_llm_folder, monkeypa
     }
     asked = []
     monkeypatch.setattr(
-        forecast, "measure_speeds", lambda engines: asked.append(engines) or {"long": Speed(10, 2)}
+        forecast, "measure_speeds", lambda found, servers: asked.append(found) or {"long": Speed(10, 2)}
     )
     expect(run, Engines(), {"long": frozenset(["a1"])})
     found = read_estimate(run.folder)["readers"]["long"]
-    assert [type(engine) for engine in asked[0].values()] == [HfLLM]
+    assert [type(one.engine) for one in asked[0]] == [HfLLM]
     assert found["seconds"] == found["computed_tokens"] / 10 + found["output_tokens"] / 2
     (run.folder / FILE).unlink()
     expect(run, Engines(), {"long": frozenset(["a1"])}, measured=False)
@@ -222,6 +225,18 @@ def test_an_engine_that_answers_side_by_side_is_timed_at_that():
     llm.probed = False
     measure_speed(llm)
     assert asked == [1, 1]
+
+
+def test_each_engine_is_timed_once_and_those_that_say_no_never():
+    """Dozens of arms over one model may stand in a recipe: one arm of an engine is asked for all of them."""
+    read, server, silent = Probed({"": "x"}), ScriptedLLM({"": "x"}), Probed({"": "x"})
+    silent.probed = False
+    loads = [PromptLoad("d", 10, 1, 2, 3)]
+    found = [Forecast(str(i), 1, loads, one) for i, one in enumerate([read, read, server, silent])]
+    assert measure_speeds(found, servers=True).keys() == {"0", "1", "2"}
+    assert len(read.calls) == 2
+    assert not silent.calls
+    assert measure_speeds(found, servers=False).keys() == {"0", "1"}
 
 
 def test_an_engine_says_how_many_documents_it_wants():
