@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -97,6 +98,15 @@ def test_what_was_on_its_way_at_a_kill_counts_at_its_most(tmp_path):
     assert not again.promise(61)
     assert again.promise(7)
     assert FilePurse(100, file).spent == pytest.approx(47), "the cut line took nothing with it"
+
+
+def test_a_bound_holds_what_keeping_a_prompt_costs(server, tmp_path):
+    llm, _ = engine(server, 1, tmp_path)
+    keeping = replace(PRICE, cache_write=1.25 * PRICE.prompt)
+    dear = paying(llm.llm, keeping.of, llm.purse)
+    read = MOST - 4
+    assert llm.most(PROMPTS[0], Sampling(4)) == pytest.approx(read + 4)
+    assert dear.most(PROMPTS[0], Sampling(4)) == pytest.approx(1.25 * read + 4) == keeping.most(read, 4)
 
 
 def test_a_bound_holds_what_a_thought_and_extra_fields_allow(server, tmp_path):
