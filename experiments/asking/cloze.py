@@ -14,9 +14,10 @@ WORDS = (8, 40)  # of a sentence
 BY = "rule"
 GAP = "____"
 _FIGURE = re.compile(r"(?<![\w.,])[$€£]?\d(?:[\d,.]*\d)?%?(?![\w%])")  # whole: neither of 15th nor of 1990s
-_TABLE = re.compile(r"\S {3,}\S|\|")  # rows of figures are no sentence
-# A name: capitals inside a sentence, in any script that has them.
-_NAME = regex.compile(r"(?<=[\p{Ll},;:] )\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+)*")
+# Rows of figures, headings, lines of markup, captions, and what ends on no mark are no sentence.
+_NO_SENTENCE = regex.compile(r"\S {3,}\S|\||(?:^|\s)#+ |</?\p{L}|^(?:Table|Figure|Fig\.) |[^\p{P}]$")
+# A name: capitals inside a sentence, in any script that has them; behind a colon a sentence may begin.
+_NAME = regex.compile(r"(?<=[\p{Ll},;] )\p{Lu}[\p{L}'’-]+(?: \p{Lu}[\p{L}'’-]+)*")
 
 
 def cloze_questions(documents: Mapping[str, Document], count: int, seed: int) -> list[MadeQuestion]:
@@ -46,7 +47,7 @@ def _gaps(document: Document) -> list[MadeQuestion]:
     found = []
     for start, end in split_sentences(text):
         sentence = text[start:end].strip()
-        if not WORDS[0] <= len(sentence.split()) <= WORDS[1] or _TABLE.search(sentence):
+        if not WORDS[0] <= len(sentence.split()) <= WORDS[1] or _NO_SENTENCE.search(sentence):
             continue
         targets = [one for kind in (_FIGURE, _NAME) for one in kind.finditer(sentence)]
         alone = [one for one in targets if len(one[0]) > 1 and text.count(one[0]) == 1]

@@ -206,3 +206,23 @@ def test_the_command_says_what_it_costs_and_what_comes_next(shell, tmp_path):
     by_rule = " ".join(shell("ask", "mine", "--out", "made.jsonl").stdout.split())
     assert "put the file there as mine/questions.jsonl, then: rlc compare --dataset mine" in by_rule
     assert "put the file" not in shell("ask", "mine", "--force").stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# How the lamp of the harbour was lit by Ada Marsh?",
+        "<paper 1> # The lamp of the harbour, and what Ada Marsh made of it.",
+        "Table 2: Ablations of the best method, as Ada Marsh found them in 1871.",
+        "Hana Voss, Ignatius Orme and Petronel Quist<br>School of Palaeography, Lower Calder.",
+        "The keepers of the lamp at the harbour, among them Ada Marsh",
+        "It is said of the lamp at the harbour: Nobody has ever seen it burn.",
+    ],
+)
+def test_titles_captions_and_lists_of_authors_are_no_sentences(line):
+    assert by_rule({"a": Document(page_content=f"{line}\n\n", id="a")}, 9, 0) == []
+
+
+def test_a_sentence_beside_them_is_one():
+    text = f"# The lamp of the harbour and its keeper\n\n{LAMP}"
+    assert {one.answer for one in by_rule({"a": Document(page_content=text, id="a")}, 9, 0)} == {"1871"}
