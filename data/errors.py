@@ -38,7 +38,7 @@ class EngineUnavailableError(EngineError):
 
 
 class NoAnswerError(RlcError):
-    """A reader that answered no question at all; what the others found is there."""
+    """A reader that answered no question at all, or a judge that gave no verdict; what else was found is there."""
 
     exit_code = 3
 

@@ -112,12 +112,12 @@ def ask(
         said = f"Written and checked by {model}; weak models let bad questions through."
         advice = "take a stronger model, or leave --model out for questions by rule"
         found = publish(made, target, title, said, advice)
-    _told(found, documents)
+    _told(found, documents, count)
 
 
-def _told(found: "Asked", documents: Path) -> None:
+def _told(found: "Asked", documents: Path, wanted: int) -> None:
     kept = ", ".join(f"{n} {kind}" for kind, n in found.kept.items())
-    say_line(f"kept {sum(found.kept.values())} ({kept}): {found.file}")
+    say_line(f"kept {sum(found.kept.values())} of {wanted} wanted ({kept}): {found.file}")
     for reason, n in sorted(found.dropped.items(), key=lambda one: (-one[1], one[0])):
         say_line(f"  {n} {reason}")
     say_line(f"look through them: {found.page}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rlc.data.errors import UsageError
+from rlc.data.errors import NoAnswerError, UsageError
 from rlc.data.lanes import Lanes
 from rlc.experiments.cli.options import ALLOW_CODE, OUT, RUN, Output, in_records, lane_options
 from rlc.experiments.cli.words import say_line
@@ -122,6 +122,11 @@ def llm(
     for reader, (share, n) in opinion.by_reader.items():
         say_line(f"  {reader:<24} {'-' if share is None else f'{100 * share:.1f}%'} right of {n}")
     found = opinion.agreement
+    if found is None and (opinion.failed or opinion.unparsed):
+        raise NoAnswerError(
+            f"{opinion.judge}: no answer was judged both by the rules and by the model, so they cannot be compared: "
+            f"{opinion.failed:,} were not judged, {opinion.unparsed:,} replies were neither yes nor no"
+        )
     if found is None:
         say_line("no answer was judged both by the rules and by the model, so they cannot be compared")
         return

@@ -204,6 +204,7 @@ def test_the_command_says_what_it_costs_and_what_comes_next(shell, tmp_path):
     for name, text in TEXTS.items():
         (tmp_path / "mine" / name).write_text(text)
     by_rule = " ".join(shell("ask", "mine", "--out", "made.jsonl").stdout.split())
+    assert re.match(r"kept \d+ of 40 wanted", by_rule)
     assert "put the file there as mine/questions.jsonl, then: rlc compare --dataset mine" in by_rule
     assert "put the file" not in shell("ask", "mine", "--force").stdout
 

@@ -54,9 +54,10 @@ def test_a_second_opinion_beside_the_rules(opinion):
 
 
 def test_a_model_that_never_says_yes_or_no_is_compared_with_nothing(opinion):
-    said = opinion("Perhaps.").stdout
-    assert "- right of 0" in said
-    assert "they cannot be compared" in said
+    result = opinion("Perhaps.", code=3)
+    assert "- right of 0" in result.stdout, "what was found is shown"
+    assert "they cannot be compared" in result.stderr
+    assert "4 replies were neither yes nor no" in result.stderr
 
 
 JUDGE = """
