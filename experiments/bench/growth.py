@@ -217,7 +217,7 @@ def draw(records: Mapping[str, Figures], file: Path) -> None:
             axes.plot(*zip(*sorted(sizes.items()), strict=True), "o-", label=row, markersize=4)
         axes.set(xscale="log", yscale="log", xlabel="chunks", title=label)
         axes.grid(visible=True, which="both", alpha=0.2)
-    figure.axes[0].legend(frameon=False)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     figure.savefig(file)
 
 

@@ -99,6 +99,16 @@ def bm25(examples: Sequence[Example]) -> Figures:
     )
     whole = found[few]["times_ours"] * len(queries) / some
     say(f"  rank-bm25 for all questions would be {whole:.0f}x ours")
+    frequent = np.diff(postings.starts) > len(texts) // 16  # whose impacts are written out as rows
+    rows = [[term for term in query if frequent[term]] for query in asked]
+    lists = [[term for term in query if not frequent[term]] for query in asked]
+    scores = [postings.scores(query) for query in asked]
+    profile = {
+        f"adding {np.mean([len(q) for q in rows]):.1f} rows": lambda: [postings.scores(q) for q in rows],
+        f"adding {np.mean([len(q) for q in lists]):.1f} lists": lambda: [postings.scores(q) for q in lists],
+        f"the best {K}": lambda: [top_k(one, ties, K, postings.nothing) for one in scores],
+        "rlc": ours,
+    }
     documents = [Document(id=str(i), page_content=" ".join(terms)) for i, terms in enumerate(texts)]
     retriever = BM25Retriever.from_documents(documents, k=K)
     questions = [example.question for example in examples[:1000]]
@@ -109,6 +119,7 @@ def bm25(examples: Sequence[Example]) -> Figures:
         "top_10_agreement_with_bm25s": float(agreement),
         "race": found,
         "rank_bm25_times_ours": whole,
+        "profile": race(profile),
         "retriever_from_text_to_documents": race(
             {"rlc's retriever": lambda: retriever.batch(questions)}, rounds=3
         ),
