@@ -231,7 +231,7 @@ def build_candidates(vectors: Floats, index: IndexKind) -> Any:  # noqa: ANN401 
     layout = {"hnsw": "HNSW16_SQ8", "ivf": f"IVF{clusters},SQ8", "sq8": "SQ8"}[index]
     built: Any = faiss.index_factory(dimension, layout, faiss.METRIC_INNER_PRODUCT)
     if index == "hnsw":
-        # A graph of M 32 and efConstruction 100 took twice the time and found no more for the same milliseconds.
+        # A graph of M 32 and efConstruction 100 took twice the time and found no more in the same milliseconds.
         built.hnsw.efConstruction = 40
     if index == "ivf":
         built.cp.max_points_per_centroid = 40  # of FAISS's 256 it takes a sixth of the time
