@@ -61,7 +61,7 @@ class Rounds:
         self._missing = Counter(example.document_id for example in examples for _ in range(readers))
         self._now = now
         self._next, self._last = FIRST, float("-inf")
-        self.of = len(self._missing)
+        self.of, self._done = len(self._missing), 0
 
     @property
     def documents(self) -> set[str]:
@@ -71,8 +71,9 @@ class Rounds:
     def is_over(self, answered: Sequence[Example]) -> bool:
         """Whether the answers of one reader to these examples end a round; the last one ends with the run."""
         self._missing.subtract(example.document_id for example in answered)
-        done = self.of - sum(1 for missing in self._missing.values() if missing)
-        if not self._next <= done < self.of or self._now() - self._last < PAUSE:
+        # Counted as they end: a look at all documents for every batch would grow with their square.
+        self._done += sum(not self._missing[name] for name in {example.document_id for example in answered})
+        if not self._next <= self._done < self.of or self._now() - self._last < PAUSE:
             return False
-        self._next, self._last = 2 * done, self._now()
+        self._next, self._last = 2 * self._done, self._now()
         return True

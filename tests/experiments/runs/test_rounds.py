@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_rounds_do_not_follow_each_other_at_once(make_example):
         done += 1
         ends += [done] if told.is_over([example]) else []
     assert ends == [2, 6]
+
+
+def test_whether_a_round_is_over_is_asked_without_a_look_at_all_documents(make_example, monkeypatch):
+    examples = [make_example(f"q{i}", document_id=f"d{i}") for i in range(40)]
+    told = Rounds(examples, readers=1, now=lambda: 0.0)
+    looks = []
+    for name in ("values", "items", "__iter__"):
+        monkeypatch.setattr(
+            Counter, name, lambda *_, name=name: looks.append(name) or iter(()), raising=False
+        )
+    told.is_over(examples[:1])
+    assert looks == []
 
 
 @pytest.fixture
