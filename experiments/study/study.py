@@ -112,7 +112,12 @@ class Study:
 
     def answered(self, reader: ReaderInfo) -> pl.DataFrame:
         """The rows of the reader that hold an answer."""
-        return self.rows[reader.name].filter(pl.col("error").is_null())
+        rows = self.rows[reader.name]
+        if (
+            rows["error"].null_count() == rows.height
+        ):  # a filter would copy them, evidence and all, for every section
+            return rows
+        return rows.filter(pl.col("error").is_null())
 
     @cached_property
     def asked(self) -> dict[str, Example]:
