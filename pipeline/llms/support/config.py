@@ -6,6 +6,14 @@ from typing import Any
 from rlc.data.errors import WeightsError, require
 from rlc.data.plain import parse_json
 
+OLDER = {
+    "max_position_embeddings": ("n_positions", "max_seq_len"),
+    "num_hidden_layers": ("n_layer", "n_layers"),
+    "num_attention_heads": ("n_head", "n_heads"),
+    "hidden_size": ("n_embd", "d_model"),
+}
+"""What GPT-2 and its like call what other configurations write so."""
+
 
 def read_config(name: str, place: Path | str, revision: str | None = None) -> dict[str, Any]:
     """The configuration of a language model, from its folder or the hub; of a multimodal one, its text part.
@@ -40,6 +48,8 @@ def read_config(name: str, place: Path | str, revision: str | None = None) -> di
             raise WeightsError(
                 f"cannot read the configuration of {name!r}: {error}; name an alias, a folder, or a Hugging Face id"
             ) from error
+    older = {new: config[old] for new, names in OLDER.items() for old in names if old in config}
+    config = older | config
     if not isinstance(config.get("max_position_embeddings"), int):
         raise WeightsError(
             f"{name} does not state max_position_embeddings: is it a causal language model? Name another"
