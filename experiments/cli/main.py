@@ -67,6 +67,7 @@ QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # MLflow reports its use to its makers otherwise
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "TQDM_DISABLE": "1",  # bars fill logs by the hundred lines; what takes long has a line of progress of its own
     "TRANSFORMERS_VERBOSITY": "error",
 }
 
