@@ -28,7 +28,7 @@ def load_model(kind: Kind, model: str, revision: str | None, device: str | None)
                 f"{model!r} does not say that it was trained as a {kind}, and a plain language model loaded as one finds "
                 f"noise: name a checkpoint that sentence-transformers saved as one; one that you know to be (SPLADE's own "
                 f"files do not say it) becomes that by `python -c 'from sentence_transformers import {kind}; "
-                f'{kind}({model!r}).save("FOLDER")\'`'
+                f'{kind}("{model}").save("FOLDER")\'`'
             )
         loaded = getattr(sentence_transformers, kind)(
             place,

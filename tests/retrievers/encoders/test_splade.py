@@ -119,7 +119,7 @@ def test_bad_models_and_settings(tiny_splade, tiny_folder, tmp_path):
     plain = AutoModelForMaskedLM.from_pretrained(tiny_splade)  # a language model as anybody saves it
     plain.save_pretrained(tmp_path / "plain")
     AutoTokenizer.from_pretrained(tiny_splade).save_pretrained(tmp_path / "plain")
-    with pytest.raises(WeightsError, match=r"SparseEncoder\(.*plain'\).save"):
+    with pytest.raises(WeightsError, match=r'SparseEncoder\(.*plain"\).save'):
         SpladeEncoder(str(tmp_path / "plain"))
     SparseEncoder(str(tmp_path / "plain"), device="cpu").save(str(tmp_path / "said"))
     assert SpladeEncoder(str(tmp_path / "said"), device="cpu").dimension
