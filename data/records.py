@@ -142,8 +142,8 @@ class Usage:
     """What an answer cost. Token counts are the reader's own; seconds are wall time.
 
     `prompt_tokens` counts what the model was given, `cached_tokens` the part of it whose keys and values were
-    already there, `cache_write_tokens` the part that a provider was paid to keep for later questions, `output_tokens` all new ones, `thought_tokens` the part of those that was thought aloud, `cut_tokens`
-    what the fitting policy left out of the document, `index_tokens` what preparing the document cost in model tokens.
+    already there, `cache_write_tokens` the part that a provider was paid to keep for later questions, `output_tokens`
+    all new ones, `thought_tokens` the part of those that was thought aloud, `cut_tokens` what the fitting policy left out of the document, `index_tokens` what preparing the document cost in model tokens.
     `calls` counts what a language model was asked, `rounds` how many of those calls had to wait for one another; both
     are 0 in what was stored before they were counted. `first_token_seconds` runs from the call to the first new token of
     the text that is the answer; it is None where nobody timed that token, or there was none. Where prompts are answered

@@ -58,8 +58,8 @@ class Price:
     def of(self, usage: Usage) -> float:
         """Dollars for one usage: ((prompt - cached - written) P + cached C + written W + output O) / 1e6.
 
-        `cached_tokens` is the part of `prompt_tokens` that was already there, `cache_write_tokens` another. What preparing the document cost
-        in tokens (`index_tokens`) is priced as prompt.
+        `cached_tokens` is the part of `prompt_tokens` that was already there, `cache_write_tokens` another. What
+        preparing the document cost in tokens (`index_tokens`) is priced as prompt.
         """
         counts: list[float] = [getattr(usage, name) for name in PRICED]
         return self.dollars(*counts)

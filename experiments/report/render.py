@@ -193,9 +193,8 @@ def draw(plot: Plot, *kinds: str) -> list[bytes]:
         figure = plot.draw()
         if layout := figure.get_layout_engine():
             layout.execute(figure)
-            figure.set_layout_engine(
-                "none"
-            )  # else every file would be laid out again, after a drawing for nothing
+            # Else every file would be laid out again, after a drawing for nothing.
+            figure.set_layout_engine("none")
         for kind, file in zip(kinds, files, strict=True):
             figure.savefig(file, format=kind, **SAVED[kind])
     return [file.getvalue() for file in files]

@@ -147,7 +147,7 @@ class RunJudge:
             known = store.get(keys)
             pairs = zip(self.dataset.examples, keys, strict=True)
             answers |= {(reader, example.id): known[key] for example, key in pairs if key in known}
-        return self._findings(answers, partial(verdicts_there, store=store)).usage
+        return self._findings(answers, lambda cases, _: verdicts_there(cases, store)).usage
 
     def _findings(self, answers: Mapping[Row, Answer], ask: Ask) -> Findings:
         """What is found of all rows; equal answers from equal texts are one case."""

@@ -18,7 +18,7 @@ from polars.io.plugins import register_io_source
 
 from rlc.data.errors import DataError, StoreError
 from rlc.data.records import Answer, Evidence, Example, Step, Usage, pages_of
-from rlc.data.store import step_of
+from rlc.data.store import FIELDS, step_of
 from rlc.data.text.escape import shorten
 from rlc.experiments.runs.kept import MEND, digest, replaced
 from rlc.experiments.scorers.base import Score
@@ -123,7 +123,7 @@ LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands t
 }
 TEXTS = ("question", "answers", "prediction", "parts", "prompt_hash", "details", "steps", "metadata")
 FIGURES = [name for name in SCHEMA if name not in TEXTS]  # what fits the memory for any number of rows
-OF_USAGE = [name for name in SCHEMA if hasattr(Usage(), name)]
+OF_USAGE = [name for name in SCHEMA if name in FIELDS[Usage]]
 LARGEST = 2**63  # what a column of whole numbers can hold
 BLOCK = 1_000  # rows that become a frame together
 GROUP = 10_000  # rows that a file keeps together

@@ -113,9 +113,8 @@ class Study:
     def answered(self, reader: ReaderInfo) -> pl.DataFrame:
         """The rows of the reader that hold an answer."""
         rows = self.rows[reader.name]
-        if (
-            rows["error"].null_count() == rows.height
-        ):  # a filter would copy them, evidence and all, for every section
+        # A filter would copy them, evidence and all, for every section.
+        if rows["error"].null_count() == rows.height:
             return rows
         return rows.filter(pl.col("error").is_null())
 

@@ -246,10 +246,8 @@ class EndpointLLM(CompletingEngine):
         stopped: threading.Event,
     ) -> Generation:
         place = self._server_of(prompt)
-        keep = (
-            prompt.system,
-            prompt.prefix,
-        ) in kept  # keeping costs, and pays where another prompt begins so
+        # Keeping costs, and pays where another prompt begins so.
+        keep = (prompt.system, prompt.prefix) in kept
         try:
             generation = self._persistently(client, place, settings, sampling, prompt, keep, stopped)
         except PassingError as error:

@@ -79,7 +79,7 @@ def verdicts_of(
     Raises:
         EngineUnavailableError: if the judge cannot answer at all; verdicts already given are safe.
     """
-    there = verdicts_there(cases, work, store) if resume else {}
+    there = verdicts_there(cases, store) if resume else {}
     known = {key: one for key, one in there.items() if one.reason not in FAILURES}
     missing = [(key, case) for key, case in cases.items() if key not in known]
     missing.sort(
@@ -98,11 +98,7 @@ def verdicts_of(
     return known
 
 
-def verdicts_there(
-    cases: Mapping[str, Case],
-    work: Judging,  # noqa: ARG001 - what stands in for `verdicts_of` is called as that is
-    store: Store,
-) -> dict[str, Verdict]:
+def verdicts_there(cases: Mapping[str, Case], store: Store) -> dict[str, Verdict]:
     """A verdict for every case as far as they are stored; else that there is none, with the cost of attempts that failed."""
     paid = {key: one.usage for key, one in store.get([_failed(key) for key in cases]).items()}
     none = {key: Verdict(None, 0.0, NOT_JUDGED, usage=paid.get(_failed(key), Usage())) for key in cases}

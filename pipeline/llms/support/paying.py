@@ -22,7 +22,8 @@ Cost = Callable[[Usage], float]
 class PayingLLM(Forwarding, CompletingEngine):
     """Generate what can be paid. Made by `paying`.
 
-    Every prompt is promised at its most before it is sent: all of its tokens in full, at the price of keeping them where that is higher, and an answer of the greatest length.
+    Every prompt is promised at its most before it is sent: all of its tokens in full, at the price of keeping them where
+    that is higher, and an answer of the greatest length.
     Prompts that are answered one by one are sent as far as the purse goes, the others all or none. A generation that failed
     has cost what its usage says.
     """
@@ -38,9 +39,8 @@ class PayingLLM(Forwarding, CompletingEngine):
         longest: Callable[[int], int] = getattr(self.llm, "limit", int)
         read = most_tokens(self.llm, prompt, sampling)
         most = Usage(prompt_tokens=read, output_tokens=longest(sampling.max_tokens))
-        return max(
-            self.cost(most), self.cost(replace(most, cache_write_tokens=read))
-        )  # keeping it may cost more
+        # Keeping it may cost more.
+        return max(self.cost(most), self.cost(replace(most, cache_write_tokens=read)))
 
     def _generate_all(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Generation]:
         most = [self.most(prompt, sampling) for prompt in prompts]

@@ -1,6 +1,7 @@
 """A causal model in the middle of a text: what it has read is in its cache, and the cache can be cut back."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,11 @@ class Reading:
         import torch
 
         last: torch.Tensor | None = None
-        for start in range(0, len(ids), self.step):
-            part = list(ids[start : start + self.step])
-            places = torch.arange(self.place, self.place + len(part), device=self.model.device)
-            with folded(self.model):
+        # One token needs no mask, and to change the kernels for it takes a millisecond.
+        with folded(self.model) if len(ids) > 1 else nullcontext():
+            for start in range(0, len(ids), self.step):
+                part = list(ids[start : start + self.step])
+                places = torch.arange(self.place, self.place + len(part), device=self.model.device)
                 made = self.model(
                     input_ids=sent([part], self.model.device),
                     position_ids=places[None],
@@ -55,9 +57,9 @@ class Reading:
                     logits_to_keep=logits,
                     **self.wishes,
                 ).logits[0]
-            last = made if last is None or len(made) >= logits else torch.cat((last, made))[-logits:]
-            self.place += len(part)
-            self.ids += part
+                last = made if last is None or len(made) >= logits else torch.cat((last, made))[-logits:]
+                self.place += len(part)
+                self.ids += part
         if last is None:
             raise ValueError("there is nothing to read: expected at least one token")
         return last.float()
