@@ -81,7 +81,16 @@ from rlc.experiments.cli.options import (
     metavar="NAME",
     help="Call the run so in `rlc runs`, in MLflow, and wherever a command takes a RUN.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be read, and how long that takes.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what would be read, and how long that takes; nothing is asked of a server.",
+)
+@click.option(
+    "--time-servers",
+    is_flag=True,
+    help="With --dry-run: time servers, too, with two short questions each, which cost what they cost there.",
+)
 @PRICES
 @SPEND
 @click.option("--wide", is_flag=True, help="Show every column, whatever the terminal's width.")

@@ -37,7 +37,13 @@ from rlc.experiments.report.sections.amortised import cost_sentences
 from rlc.experiments.report.sections.answer import by_model, sentences
 from rlc.experiments.report.terminal import table_of
 from rlc.experiments.runs.compare import Execution, carry_out
-from rlc.experiments.runs.forecast import Engines, forecasts, measure_speeds
+from rlc.experiments.runs.forecast import (
+    PROBE_TOKENS,
+    Engines,
+    forecasts,
+    is_in_process,
+    measure_speeds,
+)
 from rlc.experiments.runs.judge_forecast import judge_forecast
 from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.naming import give_name
@@ -87,7 +93,7 @@ def carry_out_and_tell(
     prices = prices_by_reader(planned, sheet)  # before anything is asked, not after
     if output.dry_run:
         with looking():
-            _print_forecast(planned, output.as_json, prices)
+            _print_forecast(planned, output, prices)
         return
     if output.name is not None:
         give_name(planned.folder, output.name)
@@ -252,17 +258,17 @@ def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
     say([*more, "", *sentences(study), "", *cost_sentences(study), "", *said])
 
 
-def _print_forecast(run: Run, as_json: bool, prices: Mapping[str, Price]) -> None:
-    """Say what would be read; an engine that can be planned is not loaded, any other is timed."""
+def _print_forecast(run: Run, output: Output, prices: Mapping[str, Price]) -> None:
+    """Say what would be read; engines of this process are timed, others where that is wished, and a GPU is planned."""
     found = forecasts(run.specs, run.dataset, Engines().finish)
     found += judge_forecast(run, found)
     gpu = machine_here() if any(isinstance(one.engine, Planned) for one in found) else None
     if gpu is not None:
-        print_plans(found, gpu, as_json, prices)
+        print_plans(found, gpu, output.as_json, prices)
         return
-    speeds = measure_speeds(found, servers=True)
+    speeds = measure_speeds(found, servers=output.time_servers)
     rows = [one.figures(speeds.get(one.reader)) for one in found]
-    if as_json:
+    if output.as_json:
         click.echo(json.dumps(rows))
         return
     for row in rows:
@@ -275,3 +281,9 @@ def _print_forecast(run: Run, as_json: bool, prices: Mapping[str, Price]) -> Non
         )
         cut = f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else ""
         say([f"{tokens_text(row)}{time}{dollars_text(row, prices)}{cut}"])
+    servers = {one.engine.name for one in found if one.engine is not None and not is_in_process(one.engine)}
+    if servers and not output.time_servers:
+        say_line(
+            f"{', '.join(sorted(servers))}: not timed, as what is outside this process may be paid; --time-servers asks each "
+            f"two questions of about {PROBE_TOKENS:,} tokens"
+        )

@@ -247,6 +247,7 @@ class Output:
     track: bool = True
     system_metrics: bool = False
     dry_run: bool = False
+    time_servers: bool = False
     as_json: bool = False
     prices: Path | None = None
     spend: float | None = None

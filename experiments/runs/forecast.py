@@ -3,7 +3,7 @@
 `rlc compare --dry-run`, `rlc plan`, the order of a sweep, and the `estimate.json` that a run keeps for its report are
 these same figures. Readers say what they read (`rlc.data.loads`); one that cannot say is listed as not estimated. Time
 comes from the engine's own plan where it has one (vllm), and for engines in this process from a short measurement with
-the engine that then answers; a server's speed is not known beforehand.
+the engine that then answers. A server may be paid by the token, so that none is measured unasked.
 """
 
 import warnings
@@ -35,6 +35,7 @@ from rlc.pipeline.readers.support.searching import Searcher
 FILE = "estimate.json"
 FIGURES = ("calls", "prompt_tokens", "computed_tokens", "output_tokens", "cut_documents", "seconds")
 PROBE_WORDS = 400  # length of the text on which an engine's speed is measured
+PROBE_TOKENS = 1000  # that a tokenizer may make of it, about
 PROBE_ANSWER = 16
 PROBE_QUESTIONS = 4  # on the text, of an engine of this process that answers side by side
 
@@ -182,7 +183,7 @@ def measure_speed(llm: LLM) -> Speed | None:
     """Ask the engine something short and unrelated, twice; the first call also loads it. None where it failed."""
     text = " ".join(f"word{i}" for i in range(PROBE_WORDS))
     llm.generate([Prompt(f"A {text}", "Repeat the list.")], max_tokens=1)
-    questions = min(together(llm), PROBE_QUESTIONS) if getattr(llm, "probed", False) else 1
+    questions = min(together(llm), PROBE_QUESTIONS) if is_in_process(llm) else 1
     second = [Prompt(f"B {text}", f"Repeat the list{'!' * i}.") for i in range(questions)]
     answers = llm.generate(second, max_tokens=PROBE_ANSWER)
     if any(answer.error is not None for answer in answers):
@@ -196,19 +197,26 @@ def measure_speed(llm: LLM) -> Speed | None:
     )
 
 
-def measure_speeds(found: Sequence[Forecast], *, servers: bool) -> dict[str, Speed]:
-    """By reader, how fast its engine is, each engine measured once; one that failed at it has no speed.
+def is_in_process(llm: LLM) -> bool:
+    """Whether an engine is of this process, so that measuring it costs nothing but time: it says so as `probed`."""
+    return bool(getattr(llm, "probed", False))
 
-    Engines that say `probed = False` are not asked; those that say nothing, such as `servers`, where that is wished.
+
+def measure_speeds(found: Sequence[Forecast], *, servers: bool) -> dict[str, Speed]:
+    """By reader, how fast its engine is; one that failed at it has no speed.
+
+    Engines of one `pace`, those that say none each for itself, are measured once. Those outside this process, `servers`,
+    are asked where that is wished.
     """
-    engines = {
-        one.reader: one.engine
+    asked = [
+        (one.reader, one.engine)
         for one in found
-        if one.engine is not None and one.loads and getattr(one.engine, "probed", servers)
-    }
-    measured = {id(engine): engine for engine in engines.values()}
-    speeds = {key: measure_speed(engine) for key, engine in measured.items()}
-    return {name: speed for name, engine in engines.items() if (speed := speeds[id(engine)]) is not None}
+        if one.engine is not None and one.loads and (servers or is_in_process(one.engine))
+    ]
+    paces = {name: getattr(engine, "pace", id(engine)) for name, engine in asked}
+    engines = {paces[name]: engine for name, engine in reversed(asked)}
+    speeds = {pace: measure_speed(engine) for pace, engine in engines.items()}
+    return {name: speed for name, pace in paces.items() if (speed := speeds[pace]) is not None}
 
 
 def gpu_plans(

@@ -9,7 +9,6 @@ from weakref import WeakValueDictionary
 
 from rlc.data.errors import UnsupportedError
 from rlc.data.protocols import Prompt, Weighed, Weights
-from rlc.data.spec import fingerprint
 from rlc.pipeline.kv.base import Press
 from rlc.pipeline.kv.support.beside import Beside
 from rlc.pipeline.kv.support.left import Left
@@ -58,8 +57,6 @@ class KvLLM(HfLLM):
         rope: how positions are stretched.
         rope_factor: by how much.
     """
-
-    probed = False  # its speed is that of the engine hf; there may be dozens of it over the same weights
 
     def __init__(
         self,
@@ -132,6 +129,11 @@ class KvLLM(HfLLM):
 
     # What a method keeps may differ from head to head, and no mask over one row of keys says so.
     _weighs_at_once = False
+
+    @property
+    def pace(self) -> tuple[object, ...]:
+        """As of `HfLLM`: there may be dozens of it over the same weights, and choosing takes little beside reading."""
+        return self._weights, self.together, self._kv if self._kv.rereads else None
 
     @property
     def together(self) -> int:
@@ -259,13 +261,12 @@ class KvLLM(HfLLM):
     @cached_property
     def _whole(self) -> Whole:
         """The text that was read last; engines over the same weights share it, and the weights."""
-        key = fingerprint([str(self._place), self._revision, self._device, self._dtype, self._changes])
-        found = _READ.get(key)
+        found = _READ.get(self._weights)
         if found is None:
             model = load_model(
                 self.name, self._place, self._revision, self._device, self._dtype, changes=self._changes
             )
-            found = _READ[key] = Whole(model, step=self._step)
+            found = _READ[self._weights] = Whole(model, step=self._step)
         return found
 
     @property

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from rlc.data import precision
 from rlc.data.errors import ContextOverflowError, UnsupportedError
 from rlc.data.protocols import LLM, Generation, Prompt, Sampling, Tokenizer, Way, Weights
-from rlc.data.spec import Spec
+from rlc.data.spec import Spec, fingerprint
 from rlc.data.tokens import load_tokenizer
 from rlc.pipeline.llms.support import thought
 from rlc.pipeline.llms.support.batching import in_documents
@@ -158,6 +158,11 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
             return 1
         return self._side_by_side if is_rotary(self._place, self._revision) else 1
 
+    @property
+    def pace(self) -> tuple[object, ...]:
+        """What engines that are equally fast have in common: of those of one pace, one is measured."""
+        return self._weights, self.together, self._looks
+
     def count(self, prompt: Prompt) -> int:
         """The tokens of the prompt as the model sees it, chat template included."""
         return len(self._chat.encode(prompt))
@@ -258,6 +263,11 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
         """The entries of the configuration that `rope` replaces."""
         method, factor = self._rope
         return {} if method is None else stretched(self._config, method, factor)
+
+    @cached_property
+    def _weights(self) -> str:
+        """What stands for the weights, and where and how they are computed with."""
+        return fingerprint([str(self._place), self._revision, self._device, self._dtype, self._changes])
 
     @cached_property
     def _end_tokens(self) -> frozenset[int]:

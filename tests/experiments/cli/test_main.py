@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from rlc.experiments.cli.main import GROUPS, main
+from rlc.pipeline.llms import ScriptedLLM
 from rlc.pipeline.readers.rag import RagReader
 
 COMPARE = ("compare", "--dataset", "mine", "--recipe", "recipe.toml", "--router", "auto")
@@ -92,10 +93,18 @@ def test_help_of_a_command_is_laid_out_for_80_columns(shell, name):
     assert '[default: ""]' not in told
 
 
-def test_dry_run_reads_nothing(shell, tmp_path):
-    result = shell(*COMPARE, "--dry-run")
-    assert "long: 3 questions, at most" in result.stdout
+def test_dry_run_asks_nothing_that_may_cost_unless_it_is_wished(shell, tmp_path, monkeypatch):
+    asked = []
+    generate = ScriptedLLM.generate
+    monkeypatch.setattr(ScriptedLLM, "generate", lambda *a, **k: asked.append(1) or generate(*a, **k))
+    result = " ".join(shell(*COMPARE, "--dry-run").stdout.split())
+    assert "long: 3 questions, at most" in result
+    assert "scripted: not timed" in result
+    assert not asked
     assert not (tmp_path / "runs").exists()
+    timed = shell(*COMPARE, "--dry-run", "--time-servers").stdout
+    assert "not timed" not in timed
+    assert asked
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ from rlc.experiments.runs.run import plan_run
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.study import make_study
 from rlc.pipeline.gpu_machine import MACHINES
+from rlc.pipeline.kv import KNorm, KVzip
+from rlc.pipeline.kv.engine import KvLLM
 from rlc.pipeline.llms import HfLLM, ScriptedLLM, VllmLLM
 from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.recipe import Recipe
@@ -227,16 +229,33 @@ def test_an_engine_that_answers_side_by_side_is_timed_at_that():
     assert asked == [1, 1]
 
 
-def test_each_engine_is_timed_once_and_those_that_say_no_never():
-    """Dozens of arms over one model may stand in a recipe: one arm of an engine is asked for all of them."""
-    read, server, silent = Probed({"": "x"}), ScriptedLLM({"": "x"}), Probed({"": "x"})
-    silent.probed = False
+def test_each_engine_is_timed_once_and_servers_where_that_is_wished():
+    """Dozens of arms over one model may stand in a recipe: one arm of a pace is asked for all of them."""
+    read, alike, server = Probed({"": "x"}), Probed({"": "x"}), ScriptedLLM({"": "x"})
+    read.pace = alike.pace = "weights"
     loads = [PromptLoad("d", 10, 1, 2, 3)]
-    found = [Forecast(str(i), 1, loads, one) for i, one in enumerate([read, read, server, silent])]
-    assert measure_speeds(found, servers=True).keys() == {"0", "1", "2"}
+    found = [Forecast(str(i), 1, loads, one) for i, one in enumerate([read, read, alike, server])]
+    assert measure_speeds(found, servers=True).keys() == {"0", "1", "2", "3"}
     assert len(read.calls) == 2
-    assert not silent.calls
-    assert measure_speeds(found, servers=False).keys() == {"0", "1"}
+    assert not alike.calls
+    assert len(server.calls) == 2
+    assert measure_speeds(found, servers=False).keys() == {"0", "1", "2"}
+    assert len(server.calls) == 2
+
+
+def test_engines_that_thin_out_are_as_fast_as_others_over_their_weights(tiny_llm_folder, monkeypatch):
+    monkeypatch.setattr(forecast, "PROBE_WORDS", 4)
+    exact = {"model": str(tiny_llm_folder), "device": "cpu", "dtype": "float32"}
+    plain = HfLLM(**exact, side_by_side=1)
+    thin = [KvLLM(**exact, kv=KNorm(ratio=ratio)) for ratio in (0.2, 0.8)]
+    again = KvLLM(**exact, kv=KVzip(), sees="document", side_by_side=1)
+    assert plain.pace == thin[0].pace == thin[1].pace
+    assert len({plain.pace, again.pace, HfLLM(**exact).pace}) == 3
+    loads = [PromptLoad("d", 10, 1, 2, 3)]
+    found = [Forecast(str(i), 1, loads, one) for i, one in enumerate([*thin, again])]
+    speeds = measure_speeds(found, servers=False)
+    assert speeds["0"] is speeds["1"] is not speeds["2"]
+    assert "_worker" not in vars(thin[1]), "it was not asked"
 
 
 def test_an_engine_says_how_many_documents_it_wants():
