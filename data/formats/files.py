@@ -106,10 +106,10 @@ class JsonRow:
         Raises:
             DataError: if it is absent, no string or blank.
         """
-        value = self.values.get(key)
-        if not isinstance(value, str) or not value.strip():
+        value = as_text(self.values.get(key))
+        if value is None:
             came = (
-                f"got {value!r}"
+                f"got {self.values[key]!r}"
                 if key in self.values
                 else f"the row has {', '.join(self.values) or 'nothing'}"
             )
@@ -125,12 +125,25 @@ class JsonRow:
         value = self.values.get(key)
         if value is None:
             return None
-        if not isinstance(value, kind) or (isinstance(value, str) and not value.strip()):
+        if kind is str:
+            value = as_text(value)
+        if not isinstance(value, kind):
             wanted = {str: "text", bool: "true or false", dict: "an object"}.get(kind, kind.__name__)
             raise self.fault(
-                f"expected {wanted} under {key!r}, got {value!r}; leave the key out if there is none"
+                f"expected {wanted} under {key!r}, got {self.values[key]!r}; leave the key out if there is none"
             )
         return value
+
+
+def as_text(value: object) -> str | None:
+    """A text that is not blank, or a finite number as its digits; None for all else.
+
+    >>> as_text("Ada"), as_text(1871), as_text(3.5), as_text(" "), as_text(True)
+    ('Ada', '1871', '3.5', None, None)
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value) if abs(value) < float("inf") else None
+    return value if isinstance(value, str) and value.strip() else None
 
 
 def read_rows(path: Path, make: Callable[[JsonRow], Made], *, strict: bool = True) -> list[Made]:

@@ -21,24 +21,28 @@
 | `document`   | a document's id; may be left out where there is only one document                             |
 | `answer`     | text: the gold answer                                                                         |
 | `answers`    | a list of texts in its place: each is right. Neither: answered and costed, not scored         |
+|              | or SQuAD's `{"text": [...], "answer_start": [...]}`; no text there says: not answerable       |
 | `answerable` | false where the document does not hold the answer, true where it does; absent: nobody knows   |
 | `quotes`     | a list of texts of the document, word for word, that hold the answer: what retrieval is measured by |
 | `task`       | text; `qa` where absent. Tables group by it                                                   |
 | `id`         | text, unique; where absent `<document>:<digest of the question>`                              |
 | `meta`       | an object with anything else that a table may group by, such as `{"length": "32k"}`           |
 
-An optional key that is null counts as absent; any other key is an error.
+Where text is wanted a number does, such as `"answer": 1871`: its digits are read. An optional key that is null
+counts as absent; any other key is an error.
 """
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from langchain_core.documents import Document
 
 from rlc.data.errors import DataError, unknown
-from rlc.data.formats.files import JsonRow, digest, numbered, read_rows, short_digest
+from rlc.data.formats.files import JsonRow, as_text, digest, numbered, read_rows, short_digest
 from rlc.data.records import Dataset, Evidence, Example
 
 _DOCUMENT_KEYS = ("id", "text", "title", "kind")
@@ -71,13 +75,15 @@ def load_documents(root: Path) -> dict[str, Document]:
     return {str(document.id): document for _, document in rows}
 
 
-def read_questions(path: Path, documents: Mapping[str, Document]) -> tuple[Example, ...]:
-    """Read a `questions.jsonl` about these documents.
+def read_questions(
+    path: Path, documents: Mapping[str, Document], unread: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Example, ...]:
+    """Read a `questions.jsonl` about these documents; `unread` are such as should be among them, with why they are not.
 
     Raises:
         DataError: if the file is absent or empty, or on the first broken row.
     """
-    rows = read_rows(path, lambda row: (row, _example(documents, row))) if path.is_file() else []
+    rows = read_rows(path, lambda row: (row, _example(documents, unread, row))) if path.is_file() else []
     if not rows:
         named = "" if len(documents) == 1 else f', "document": "{next(iter(documents), "id")}"'
         raise DataError(
@@ -98,18 +104,20 @@ def _document(row: JsonRow) -> Document:
     return Document(id=name, page_content=text, metadata=metadata)
 
 
-def _example(documents: Mapping[str, Document], row: JsonRow) -> Example:
+def _example(documents: Mapping[str, Document], unread: Mapping[str, str], row: JsonRow) -> Example:
     _refuse_unknown(row, _QUESTION_KEYS)
-    question, document = row.text("question"), _document_of(documents, row)
+    question, document = row.text("question"), _document_of(documents, unread, row)
+    answers, answerable = _answers(row), row.optional("answerable", bool)
+    unanswered = not answers and isinstance(row.values.get("answers"), dict)  # as SQuAD 2.0 says it
     return Example(
         id=row.optional("id", str) or f"{document.id}:{short_digest(str(document.id), question)}",
         question=question,
         document=document,
-        answers=_answers(row),
+        answers=tuple(answers),
         task=row.optional("task", str) or "qa",
-        answerable=row.optional("answerable", bool),
+        answerable=False if unanswered and answerable is None else answerable,
         metadata=row.optional("meta", dict) or {},
-        gold=_gold(row, document),
+        gold=(*_gold(row, document), *_starts(row, document)),
     )
 
 
@@ -127,13 +135,16 @@ def _gold(row: JsonRow, document: Document) -> tuple[Evidence, ...]:
     return tuple(found)
 
 
-def _document_of(documents: Mapping[str, Document], row: JsonRow) -> Document:
+def _document_of(documents: Mapping[str, Document], unread: Mapping[str, str], row: JsonRow) -> Document:
     name = row.optional("document", str)
-    if name is None and len(documents) == 1:
-        return next(iter(documents.values()))
+    known = [*documents, *unread]
+    if name is None and len(known) == 1:
+        name = known[0]
     if name is None:
-        some = ", ".join(map(repr, sorted(documents)[:3]))
-        raise row.fault(f"names no document, and there are {len(documents)}: add 'document', such as {some}")
+        some = ", ".join(map(repr, sorted(known)[:3]))
+        raise row.fault(f"names no document, and there are {len(known)}: add 'document', such as {some}")
+    if name in unread:
+        raise row.fault(f"is about {name!r}, which could not be read: {unread[name]}")
     if name not in documents:
         alike = [document for known, document in documents.items() if _composed(known) == _composed(name)]
         if len(alike) == 1:  # a name that another system spells with its marks apart
@@ -149,19 +160,47 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _answers(row: JsonRow) -> tuple[str, ...]:
-    one, many = row.optional("answer", str), row.values.get("answers")
-    if one is not None and many is not None:
+def _answers(row: JsonRow) -> list[str]:
+    many = row.values.get("answers")
+    if row.values.get("answer") is not None and many is not None:
         raise row.fault("has 'answer' and 'answers'; keep one of them")
-    if many is not None and not isinstance(many, list):
+    if many is None:
+        one = row.optional("answer", str)
+        return [] if one is None else [one]
+    if isinstance(many, dict):
+        row = replace(row, values=many)
+        _refuse_unknown(row, ("text", "answer_start"))
+        many = many.get("text")
+    if not isinstance(many, list):
         raise row.fault(
             f"expected a list of texts under 'answers', got {many!r}; one alone goes under 'answer'"
         )
-    answers = (one,) if one is not None else tuple(many or ())
-    for answer in answers:
-        if not isinstance(answer, str) or not answer.strip():
-            raise row.fault(f"expected a list of texts under 'answers', got {answer!r} in it")
-    return answers
+    answers = [as_text(answer) for answer in many]
+    for came, answer in zip(many, answers, strict=True):
+        if answer is None:
+            raise row.fault(f"expected a list of texts under 'answers', got {came!r} in it")
+    return list(dict.fromkeys(filter(None, answers)))  # SQuAD repeats what several people said
+
+
+def _starts(row: JsonRow, document: Document) -> Iterator[Evidence]:
+    """Where SQuAD's answers stand in the document."""
+    squad = row.values.get("answers")
+    if not isinstance(squad, dict) or squad.get("answer_start") is None:
+        return
+    said, starts = [str(as_text(one)) for one in squad["text"]], squad["answer_start"]
+    if not isinstance(starts, list) or len(starts) != len(said):
+        raise row.fault(f"expected {len(said)} numbers under 'answer_start', one a text, got {starts!r}")
+    for answer, start in dict.fromkeys(zip(said, map(_place, starts), strict=True)):
+        if start < 0 or not document.page_content.startswith(answer, start):
+            raise row.fault(
+                f"{answer[:80]!r} does not stand at an 'answer_start' of {starts} in {document.id!r}; count "
+                "characters from the document's beginning, or leave 'answer_start' out"
+            )
+        yield Evidence(str(document.id), start, start + len(answer))
+
+
+def _place(start: object) -> int:
+    return start if isinstance(start, int) else -1
 
 
 def _refuse_unknown(row: JsonRow, known: Iterable[str]) -> None:

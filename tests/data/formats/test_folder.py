@@ -1,5 +1,6 @@
 import json
 import os
+import re
 
 import pytest
 
@@ -61,6 +62,37 @@ def test_an_empty_and_a_binary_document_are_named(tmp_path):
         load_documents(tmp_path)
 
 
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(tmp_path):
+    (tmp_path / "a.txt").write_text("Plain.")
+    (tmp_path / "b.txt").write_text("")
+    (tmp_path / "c.pdf").write_bytes(b"no PDF")
+    ask(tmp_path, {"question": "How?", "document": "a.txt"})
+    left_out = (
+        r"2 file\(s\) could not be read and are left out: b\.txt: holds no text.*c\.pdf: is no readable PDF"
+    )
+    with pytest.warns(UserWarning, match=left_out):
+        dataset = load(tmp_path)
+    assert list(dataset.documents) == ["a.txt"]
+    [note] = dataset.notes
+    assert re.search(left_out, note) and str(tmp_path) not in note
+
+
+def test_a_question_on_a_file_that_cannot_be_read_is_told_why(tmp_path):
+    (tmp_path / "a.txt").write_text("Plain.")
+    (tmp_path / "b.txt").write_text(" ")
+    ask(tmp_path, {"question": "How?", "document": "b.txt"})
+    with pytest.warns(UserWarning), pytest.raises(DataError, match=r"line 1: .*'b\.txt'.*: holds no text"):
+        load(tmp_path)
+
+
+def test_a_question_without_a_document_is_not_moved_to_the_one_that_could_be_read(tmp_path):
+    (tmp_path / "a.txt").write_text("Plain.")
+    (tmp_path / "b.txt").write_text(" ")
+    ask(tmp_path, {"question": "How?"})
+    with pytest.warns(UserWarning), pytest.raises(DataError, match=r"and there are 2: .*'a\.txt', 'b\.txt'"):
+        load(tmp_path)
+
+
 def test_what_is_not_read_is_said(tmp_path):
     (tmp_path / "a.txt").write_text("Plain.")
     (tmp_path / "b.odt").write_bytes(b"PK")
@@ -91,7 +123,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     (own / "a.txt").write_text("Ada keeps the lamp.")
     (own / "b.txt").symlink_to(own / "a.txt")
     (own / "note.txt").symlink_to(secret)
-    with pytest.warns(UserWarning, match=r"note\.txt \(a link out of the folder\)"):
+    with pytest.warns(UserWarning, match=r"note\.txt: is a link out of the folder"):
         documents = load_documents(own)
     assert sorted(documents) == ["a.txt", "b.txt"]
     (own / "questions.jsonl").symlink_to(secret)

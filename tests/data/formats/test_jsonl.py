@@ -62,6 +62,28 @@ def test_the_revision_follows_both_files(tmp_path):
     assert len(revisions) == 3
 
 
+def test_numbers_are_read_as_their_digits(tmp_path):
+    rows = [
+        {"id": 1, "question": "When?", "document": 7, "answer": 1871},
+        {"question": "How much?", "document": "7", "answers": [3.5, "3,5"]},
+    ]
+    first, second = load(write(tmp_path, rows, [{"id": 7, "text": "In 1871 it cost 3.5."}])).examples
+    assert (first.id, first.document_id, first.answers) == ("1", "7", ("1871",))
+    assert second.answers == ("3.5", "3,5")
+
+
+def test_answers_as_squad_writes_them(tmp_path):
+    said = {"text": ["The clerk", "clerk", "clerk"], "answer_start": [0, 4, 4]}
+    rows = [
+        {"question": "Who signs?", "document": "handbook", "answers": said},
+        {"question": "Who reads?", "document": "handbook", "answers": {"text": [], "answer_start": []}},
+    ]
+    signs, reads = load(write(tmp_path, rows)).examples
+    assert (signs.answers, signs.answerable) == (("The clerk", "clerk"), None)
+    assert [(span.start, span.end) for span in signs.gold] == [(0, 9), (4, 9)]
+    assert (reads.answers, reads.answerable, reads.gold) == ((), False, ())
+
+
 ASKED = {"question": "Who signs?", "document": "handbook"}
 
 
@@ -73,13 +95,24 @@ ASKED = {"question": "Who signs?", "document": "handbook"}
             "names no document, and there are 2: add 'document', such as 'handbook', 'letters'",
         ),
         (ASKED | {"document": "handbok"}, "no document 'handbok' among the 2 read; nearest: 'handbook'"),
-        (ASKED | {"document": 3}, "expected text under 'document', got 3"),
+        (ASKED | {"document": True}, "expected text under 'document', got True"),
+        (ASKED | {"answer": float("nan")}, "expected text under 'answer', got nan"),
         (ASKED | {"question": " "}, "expected text under 'question', got ' '"),
         (
             ASKED | {"answers": "The clerk"},
             "expected a list of texts under 'answers', got 'The clerk'; one alone goes",
         ),
-        (ASKED | {"answers": ["a", 1]}, "expected a list of texts under 'answers', got 1 in it"),
+        (ASKED | {"answers": ["a", False]}, "expected a list of texts under 'answers', got False in it"),
+        (ASKED | {"answers": {"texts": ["a"]}}, "no key 'texts'; did you mean 'text'?"),
+        (ASKED | {"answers": {"answer_start": [1]}}, "expected a list of texts under 'answers', got None"),
+        (
+            ASKED | {"answers": {"text": ["clerk"], "answer_start": [4, 9]}},
+            "expected 1 numbers under 'answer_start', one a text, got [4, 9]",
+        ),
+        (
+            ASKED | {"answers": {"text": ["clerk"], "answer_start": [5]}},
+            "'clerk' does not stand at an 'answer_start' of [5] in 'handbook'; count characters",
+        ),
         (ASKED | {"answer": ["a"]}, "expected text under 'answer', got ['a']"),
         (ASKED | {"answer": "a", "answers": ["b"]}, "has 'answer' and 'answers'"),
         (ASKED | {"answerable": "yes"}, "expected true or false under 'answerable', got 'yes'"),

@@ -136,5 +136,5 @@ def test_without_the_extra_they_stay_unread_and_that_is_said(tmp_path, monkeypat
         raise MissingExtraError("markitdown is not installed")
 
     monkeypatch.setitem(folder._READERS, ".docx", absent)
-    with pytest.warns(UserWarning, match=r"stay unread: b\.docx \(rlc\[files\] reads it\)"):
+    with pytest.warns(UserWarning, match=r"left out: b\.docx: rlc\[files\] reads it"):
         assert list(load_documents(tmp_path)) == ["a.txt"]

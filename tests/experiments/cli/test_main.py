@@ -161,9 +161,11 @@ def test_an_unreachable_endpoint_stops_with_advice(shell, tmp_path):
     assert not list((tmp_path / "runs").glob("*/results.parquet"))
 
 
-def test_a_recipe_of_strings_and_an_empty_document(shell, tmp_path):
+def test_an_empty_document_is_left_out_and_said_beside_the_figures(shell, tmp_path):
     (tmp_path / "mine" / "empty.txt").write_text(" \n")
-    assert "empty.txt" in shell(*COMPARE, code=1).stderr
+    result = shell(*COMPARE)
+    assert "left out: empty.txt: holds no text" in result.stderr
+    assert "left out: empty.txt: holds no text" in " ".join(result.stdout.split())
 
 
 def test_a_failing_tracking_store_is_a_warning(shell):
