@@ -151,6 +151,9 @@ def print_table(table: Table) -> None:
     """
     console = Console()
     width = console.width if console.is_terminal else ALL
+    title, table.title = table.title, None  # rich would fold it to the width of a narrow table
+    if title:
+        Console(width=width).print(title, style="italic", highlight=False)
     left_out = []
     while len(table.columns) > 2 and _ellipses(table, width) > _ellipses(table, ALL):
         left_out.append(table.columns.pop())

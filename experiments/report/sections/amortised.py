@@ -121,7 +121,7 @@ def cost_sentences(study: Study) -> list[str]:
 
 def _formula_line(study: Study, reader: ReaderInfo, units: Sequence[str]) -> str:
     told = [
-        f"{formula(costs, DIGITS[unit])} {NOUNS[unit]}"
+        formula(costs, DIGITS[unit], f" {NOUNS[unit]}")
         for unit in units
         for costs in [reader_costs(study, reader, unit)]
         if costs is not None and costs.first_mean is not None and costs.further_mean is not None
@@ -129,14 +129,17 @@ def _formula_line(study: Study, reader: ReaderInfo, units: Sequence[str]) -> str
     return f"{reader.label}: cost(q) of a question, with q on its document: {'; '.join(told)}" if told else ""
 
 
-def formula(costs: Costs, digits: int) -> str:
-    """cost(q) with its numbers; what every question cost where a first one is not told apart, or costs no more."""
+def formula(costs: Costs, digits: int, noun: str = "") -> str:
+    """cost(q) with its numbers and the `noun` of what they count.
+
+    Where a first question is not told apart, or costs no more, it is what every question cost.
+    """
     first, further, mean = costs.first_mean, costs.further_mean, costs.mean
     if mean is None:
         return NONE
     if first is None or further is None or first < further:
-        return f"{mean:,.{digits}f} for every q"
-    return f"{first - further:,.{digits}f} / q + {further:,.{digits}f}"
+        return f"{mean:,.{digits}f}{noun} for every q"
+    return f"{first - further:,.{digits}f} / q + {further:,.{digits}f}{noun}"
 
 
 def _table(study: Study, unit: str) -> Table:

@@ -112,7 +112,9 @@ class Replies:
             return f"{received.url} refused: {self.words.excerpt(said.refusal)}"
         if end.error:
             return f"{received.url} {self.words.excerpt(end.error)}"
-        return generation.error or f"EmptyAnswer: {received.url} sent no text"
+        return generation.error or (
+            f"EmptyAnswer: {received.url} sent no text; ask it with curl, as its log or another max_tokens may tell why"
+        )
 
 
 def belongs_to_its_prompt(error: str) -> bool:

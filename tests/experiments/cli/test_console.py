@@ -122,6 +122,12 @@ def test_errors_are_wrapped_as_well_and_steer_no_terminal(monkeypatch, capsys):
     assert "\x1b" not in "".join(lines)
 
 
+def test_a_title_is_not_folded_to_the_width_of_its_table(capsys):
+    title = "mine (own), 20 questions, 4 documents; scored by the rule judge"
+    console.print_table(as_table([Column("reader", "reader", ["rag"])], title))
+    assert capsys.readouterr().out.splitlines()[0] == title
+
+
 def test_how_a_comparison_stands_in_80_columns(capsys):
     one = {
         "reader": "a-model-with-a-long-name/rag",

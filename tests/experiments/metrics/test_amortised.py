@@ -85,6 +85,11 @@ def test_a_first_question_that_costs_no_more_buys_nothing():
     assert formula(costs(10, 100, questions=3), 0) == "70 for every q"
 
 
+def test_what_the_formula_counts_stands_beside_its_numbers():
+    assert formula(costs(100, 10, questions=3), 0, " seconds") == "90 / q + 10 seconds"
+    assert formula(costs(10, 100, questions=3), 0, " seconds") == "70 seconds for every q"
+
+
 @given(st.floats(1, 1e6), st.floats(0, 1e6), st.integers(1, 50), st.integers(2, 9), st.integers(1, 9))
 def test_cost_at_the_runs_own_number_is_the_mean(first, further, q, questions, documents):
     made = costs(first, further, documents, questions)
