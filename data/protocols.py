@@ -210,7 +210,7 @@ def attending(llm: LLM) -> Attending:
     if not isinstance(llm, Attending):
         raise UnsupportedError(
             f"the engine of {llm.name} does not show what the model looks at, and this method goes by that: take the "
-            "engine hf"
+            "engine hf, without `looks`"
         )
     return llm
 
@@ -293,17 +293,20 @@ class Adaptable(Protocol):
 
 
 def adapted(llm: LLM, way: Way) -> LLM:
-    """An engine over the model of `llm` that reads and writes in this way.
+    """An engine over the model of `llm` that reads and writes in this way, held to it that it can.
 
     Raises:
-        UnsupportedError: if the engine's model is out of reach.
+        UnsupportedError: if the engine's model is out of reach, or cannot be read and written with so.
     """
     if not isinstance(llm, Adaptable):
         raise UnsupportedError(
             f"{llm.name}: {type(llm).__name__} does not let anybody into its model, and this reader works inside it: take "
             "the engine hf"
         )
-    return llm.adapted(way)
+    found = llm.adapted(way)
+    if isinstance(found, Checkable):
+        found.check()
+    return found
 
 
 # All that an engine may be; what wraps an engine is each of these that the engine is.

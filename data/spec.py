@@ -221,7 +221,8 @@ class Builder:
 
     def _make(self, completed: Spec, family: Family, path: str) -> Any:  # noqa: ANN401
         self.check_code(completed, family, path)
-        import_needs(family.method(completed["use"], path))
+        method = family.method(completed["use"], path)
+        import_needs(method)
         make = family.maker(completed["use"], path)
         parameters = family.parameters(completed["use"], path)
         arguments = {
@@ -229,9 +230,12 @@ class Builder:
             for key, value in completed.items()
             if key != "use"
         }
-        if family.deferred:
-            return functools.partial(make, **arguments)
         try:
+            if (
+                family.deferred
+            ):  # what is wrong with it is said now, where it knows, and not when the rest has come
+                getattr(method, "check_settings", dict)(**arguments)
+                return functools.partial(make, **arguments)
             return make(**arguments)
         except RlcError:
             raise

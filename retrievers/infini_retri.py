@@ -59,6 +59,15 @@ class InfiniRetri(Retriever):
     prompt: PromptFile = ENGLISH
 
     @classmethod
+    def check_settings(cls, llm: LLM, **_: object) -> None:
+        """Hold, before there are documents, that the engine shows what it looks at.
+
+        Raises:
+            UnsupportedError: if it does not.
+        """
+        attending(llm)
+
+    @classmethod
     def from_documents(
         cls,
         documents: Sequence[Document],
@@ -85,7 +94,7 @@ class InfiniRetri(Retriever):
             DataError: if there is no document.
             UnsupportedError: if the engine does not show what it looks at.
         """
-        attending(llm)
+        cls.check_settings(llm)
         collection = Collection.of(sorted(documents, key=_place))
         return cls(
             collection=collection, llm=llm, k=k, top=top, phrase=phrase, stretch=stretch, prompt=prompt

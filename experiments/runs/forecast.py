@@ -168,12 +168,32 @@ def _unloaded(finish: Finish) -> Finish:
     return hook
 
 
+class UnloadedLLM(ScriptedLLM):
+    """Stands where a reader holds an engine, and is of every kind that one may want; it is never asked for anything."""
+
+    depth = 1
+
+    def watch(self, prompt: Prompt, *_: object, **__: object) -> Any:  # noqa: ANN401 - as any engine's
+        """Refuse to read: a forecast loads no engine.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError(f"a forecast reads nothing, and was to read {prompt.text[:80]!r}")
+
+    weigh = logprobs = watch
+
+    def adapted(self, _: object) -> LLM:
+        """Itself: what it would read is the same."""
+        return self
+
+
 def weightless(window: int) -> Finish:
     """Make readers without any model's files: engines of that window, and tokens by estimate."""
 
     def hook(make: Callable[[], Any], kind: str, spec: Spec) -> Any:  # noqa: ANN401, ARG001 - the builder's hook
         if kind == families.LLM.kind:
-            return ScriptedLLM({}, window=window)
+            return UnloadedLLM({}, window=window)
         return ApproximateTokenizer() if kind == families.TOKENIZER.kind else make()
 
     return hook

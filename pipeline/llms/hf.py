@@ -132,6 +132,7 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
         if looks is not None:
             forgetful = layers_that_forget(self._place, revision)
             looks.check(self._config | self._changes, model, bool(forgetful))
+            self.watch = None  # type: ignore[assignment,method-assign]  # it is not `Attending`: nothing else's attention is shown
         most = 0 if window is None else self._positions if looks is None else looks.reach(self._positions)
         if window is not None and not 0 < window <= most:
             raise ValueError(f"window must be in [1, {most}], the positions of {model}; got {window}")

@@ -1,9 +1,10 @@
 """Reranking by attention: what a language model looks at when it reads the query after the passages."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from rlc.data.errors import ContextOverflowError, DataError
 from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
@@ -29,6 +30,9 @@ class AttentionReranker(Reranker):
         llm: the engine.
         prompt: the words around passages and query.
 
+    Raises:
+        UnsupportedError: if the engine does not show what it looks at.
+
     Source: Chen et al., In-Context Re-ranking, ICLR 2025, arXiv 2410.02642.
     """
 
@@ -40,12 +44,16 @@ class AttentionReranker(Reranker):
     llm: LLM
     prompt: PromptFile = ENGLISH
 
+    @model_validator(mode="after")
+    def _shows(self) -> Self:
+        attending(self.llm)
+        return self
+
     def scores(self, query: str, texts: Sequence[str]) -> Floats:
         """Calibrated attention, float32 [texts].
 
         Raises:
             DataError: if the passages do not fit the model together.
-            UnsupportedError: if the engine does not show what it looks at.
         """
         numbered = [f"[{i}] {text}" for i, text in enumerate(texts, start=1)]
         nothing, paid = (self._paid(asked, numbered) for asked in (NO_QUERY, query))

@@ -102,12 +102,11 @@ class AdaptedLLM(CompletingEngine):
         """Answer every prompt, each with its place as it ends; one that fails carries its error and the others go on.
 
         Raises:
-            UnsupportedError: if a schema is asked for, or the model cannot be read so.
+            UnsupportedError: if a schema is asked for.
             EngineUnavailableError: if the model cannot be loaded.
         """
         if sampling.schema is not None:
             raise UnsupportedError(f"{self.what} follows no schema; use an endpoint that can")
-        self.check()
         for place, prompt in enumerate(prompts):
             try:
                 generation = self._answer(prompt, sampling)

@@ -85,8 +85,7 @@ def watched(
     kernels = model.config._attn_implementation
     if kernels != KERNELS:
         raise UnsupportedError(
-            f"this model attends by {kernels!r}; what it looks at can be shown of {KERNELS!r} only, without other "
-            "attention functions (`looks`)"
+            f"this model attends by {kernels!r}; what it looks at can be shown of {KERNELS!r} only"
         )
     _register()
     look = _Look(see, frozenset(layers))

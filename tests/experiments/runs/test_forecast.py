@@ -158,6 +158,21 @@ def test_no_encoder_is_loaded(dataset, retriever):
     assert all(found.loads for found in forecasts(specs, dataset, weightless(10**6)))
 
 
+@pytest.mark.parametrize("name", ["attrieval", "fused", "rapid", "rag"])
+def test_no_engine_is_loaded_whatever_it_must_be_able_to_do(dataset, name):
+    parts = {"chunker": {"use": "recursive", "size": 8}, "retriever": "bm25"}
+    llm = {"use": "hf", "model": "./nowhere"}
+    spec = {
+        "attrieval": {"use": "attrieval"},
+        "fused": {"use": "fused", **parts, "fusion": "ape"},
+        "rapid": {"use": "rapid", "search": {"use": "search", **parts}},
+        "rag": {"use": "rag", **parts, "steps": [{"use": "attention", "llm": llm}]},
+    }[name]
+    specs = Recipe({"inside": {**spec, "llm": llm}}).completed()
+    [found] = forecasts(specs, dataset, weightless(10**6))
+    assert found.loads
+
+
 def test_a_reader_that_cannot_say_is_listed(run, monkeypatch):
     monkeypatch.setattr(RagReader, "reads", lambda self, examples: None)
     expect(run, Engines(), {"rag": frozenset(["a1"]), "long": frozenset(["a1"])})

@@ -178,8 +178,8 @@ def test_keys_that_were_dropped_are_told(ordinary, monkeypatch):
 
 def test_other_ways_of_looking_are_refused(tiny_llm_folder):
     llm = HfLLM(str(tiny_llm_folder), looks=SelfExtend(), dtype="float32", device="cpu")
-    with pytest.raises(UnsupportedError, match="without other attention functions"):
-        llm.watch(PROMPT, attention)
+    with pytest.raises(UnsupportedError, match="without `looks`"):
+        attending(llm)
 
 
 def test_it_looks_though_kvpress_comes_later(tiny_llm_folder):

@@ -286,11 +286,34 @@ def test_models_that_cannot_look_so(tmp_path, tiny_llm_folder):
         UnsupportedError, match=r"looks = Quest works inside layers like Llama's .* 'gpt_neox'"
     ):
         engine(tmp_path, Quest())
-    from rlc.pipeline.fusion import ape
-    from rlc.pipeline.fusion.support.engine import FusingLLM
 
-    with pytest.raises(UnsupportedError, match="its setting looks reads in a way of its own"):
-        FusingLLM(engine(tiny_llm_folder, Quest()), ape(), 0).generate(PROMPTS, max_tokens=2)
+
+WORDS = {"chunker": "recursive", "retriever": "bm25"}
+INSIDE = {
+    "attention": {"use": "rag", **WORDS, "steps": [{"use": "attention", "llm": None}], "llm": None},
+    "infini-retri": {"use": "rag", **WORDS, "retriever": {"use": "infini-retri", "llm": None}, "llm": None},
+    "attrieval": {"use": "attrieval", "llm": None},
+    "attention-sorting": {"use": "attention-sorting", "search": {"use": "search", **WORDS}, "llm": None},
+    "fused": {"use": "fused", **WORDS, "fusion": "ape", "llm": None},
+    "rapid": {"use": "rapid", "search": {"use": "search", **WORDS}, "llm": None},
+}
+
+
+@pytest.mark.parametrize("spec", INSIDE.values(), ids=INSIDE)
+def test_what_needs_the_models_own_attention_refuses_before_it_reads(tiny_llm_folder, spec):
+    def over(value, llm):
+        if isinstance(value, dict):
+            return {key: llm if key == "llm" else over(one, llm) for key, one in value.items()}
+        return [over(one, llm) for one in value] if isinstance(value, list) else value
+
+    def made(llm):
+        completed = families.BUILDER.complete(over(spec, llm), families.READER, "reader")
+        return families.BUILDER.build(completed, families.READER, "reader")
+
+    llm = {"use": "hf", "model": str(tiny_llm_folder), "device": "cpu", "dtype": "float32"}
+    made(llm)
+    with pytest.raises(UnsupportedError, match=r"(without `looks`|its setting looks)"):
+        made({**llm, "looks": "quest"})
 
 
 def test_in_a_recipe(tiny_llm_folder):

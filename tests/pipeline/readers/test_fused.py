@@ -118,7 +118,7 @@ def test_what_it_cannot_do_it_says(hf, tmp_path):
         fusing(hf, cache_blend(check=2)).generate([PROMPT], max_tokens=2)
     GPTNeoXConfig().save_pretrained(tmp_path)
     with pytest.raises(UnsupportedError, match=r"llama, mistral, .* is of the kind 'gpt_neox'"):
-        fusing(HfLLM(str(tmp_path), device="cpu"), prompt_cache()).generate([PROMPT], max_tokens=2)
+        fusing(HfLLM(str(tmp_path), device="cpu"), prompt_cache()).check()
 
 
 def test_the_reader_retrieves_as_rag_does(hf, make_example):
@@ -218,7 +218,7 @@ def test_an_engine_with_a_way_of_its_own_is_refused(tiny_llm_folder):
 
     engine = Thinning(str(tiny_llm_folder), device="cpu")
     with pytest.raises(UnsupportedError, match="Thinning reads in a way of its own"):
-        fusing(engine, prompt_cache()).generate([PROMPT], max_tokens=2)
+        fusing(engine, prompt_cache()).check()
 
 
 def test_a_prompt_without_passages_is_read_as_ever(hf):

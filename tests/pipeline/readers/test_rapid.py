@@ -170,7 +170,7 @@ def test_what_cannot_draft_is_refused(hf, tiny_llm_folder, tmp_path):
     tokens.save_pretrained(tmp_path)
     hf._model.save_pretrained(tmp_path)
     with pytest.raises(UnsupportedError, match="their tokens are others"):
-        SpeculatingLLM(hf, HfLLM(str(tmp_path)), PLAIN).generate(PROMPTS, max_tokens=2)
+        Rapid(hf, Searcher(RecursiveChunker(size=16), BM25Retriever.from_documents), HfLLM(str(tmp_path)))
     search = Searcher(RecursiveChunker(size=16), BM25Retriever.from_documents)
     with pytest.raises(UnsupportedError, match="take the engine hf for it"):
         Rapid(hf, search, ScriptedLLM({"": "x"}))

@@ -55,4 +55,4 @@ def test_bad_input():
     ):
         AttentionReranker(llm=Small({})).scores("q", ["a", "b"])
     with pytest.raises(UnsupportedError, match="take the engine hf"):
-        AttentionReranker(llm=ScriptedLLM({})).scores("q", ["a", "b"])
+        AttentionReranker(llm=ScriptedLLM({}))
