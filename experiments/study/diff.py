@@ -115,9 +115,16 @@ def diff_runs(first: StoredRun, second: StoredRun, pairs: Mapping[str, str] | No
             [name for name in _readers(first) if name not in names],
             [name for name in _readers(second) if name not in names.values()],
         ),
-        origin=differing(flatten(first.provenance), flatten(second.provenance), PASSING),
+        origin=differing(_origin(first), _origin(second), PASSING),
         judges=_judges(first, second),
     )
+
+
+def _origin(run: StoredRun) -> dict[str, str]:
+    """What made a run; of its judge, who it is and not what it found or cost."""
+    judge = run.provenance.get(JUDGED_BY, {})
+    made_by = {key: judge[key] for key in ("name", "spec") if key in judge}
+    return flatten({**run.provenance, JUDGED_BY: made_by})
 
 
 def _judges(first: StoredRun, second: StoredRun) -> tuple[str, str] | None:

@@ -68,6 +68,11 @@ def test_another_judge_is_said_and_why_each_verdict_was_given(make_run):
     other = replace(run, frame=frame, provenance={**run.provenance, "judged_by": told})
     found = diff_runs(run, other)
     assert found.judges == ("the rules", "model (correctness)")
+    assert [key for key, *_ in found.origin] == [
+        "judged_by.name",
+        "judged_by.spec.use",
+        "judged_by.spec.llm.use",
+    ], "its verdicts and its cost are no origin"
     assert all(one.same == one.answered for one in found.changes)
     page = change_report(found)
     assert page.loud
