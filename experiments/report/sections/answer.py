@@ -65,8 +65,9 @@ def _family(study: Study) -> str:
 
 def _one_pair(one: Comparison, family: str) -> str:
     found = one.difference
+    about = "one document" if found.clusters == 1 else f"{found.clusters:,} documents"
     start = (
-        f"On the {found.n:,} questions about {found.clusters:,} documents that both answered, {one.first.label} got "
+        f"On the {found.n:,} questions about {about} that both answered, {one.first.label} got "
         f"{percent_text(one.first_mean.value)} right and {one.second.label} {percent_text(one.second_mean.value)}: "
     )
     ahead = one.first if (found.value or 0) > 0 else one.second
@@ -236,6 +237,10 @@ def _one_router(study: Study, found: Routing, one: Comparison) -> str:
     if gain.called:
         side = "ahead of" if (gain.value or 0) > 0 else "behind"
         verdict = f"{_points(gain)} points {side} {found.better.label}, the better arm ({_evidence(gain)})"
+    elif gain.p is None:
+        verdict = (
+            f"not tested against {found.better.label}, the better arm: one document alone allows no test"
+        )
     else:
         verdict = (
             f"not told apart from {found.better.label}, the better arm ({_evidence(gain)}{_detectable(gain)})"

@@ -28,6 +28,39 @@ def scanned(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A cache of the test's own."""
+    monkeypatch.setenv("RLC_CACHE", str(tmp_path / ".cache"))
+    return tmp_path / ".cache" / "scans"
+
+
+class Page:
+    """A page that is one grey point."""
+
+    def render(self, **_):
+        return self
+
+    def to_pil(self):
+        from PIL import Image
+
+        return Image.new("L", (1, 1))
+
+
+def test_a_page_is_read_once_by_what_reads_it_and_again_where_what_was_kept_is_damaged(place, monkeypatch):
+    asked = []
+    monkeypatch.setattr(scan, "recogniser", lambda: "tesseract 9 (eng)")
+    monkeypatch.setattr(scan, "_read", lambda picture, name: asked.append(name) or "Zo\u00eb.")
+    assert [scan.recognise(Page(), name) for name in "ab"] == ["Zo\u00eb.", "Zo\u00eb."]
+    assert asked == ["a"]
+    [kept] = place.iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1] + b"!")
+    assert scan.recognise(Page(), "c") == "Zo\u00eb."
+    monkeypatch.setattr(scan, "recogniser", lambda: "tesseract 10 (eng)")
+    scan.recognise(Page(), "d")
+    assert asked == ["a", "c", "d"]
+
+
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
 def test_a_scan_is_read_and_said_to_be_one(scanned):
     with pytest.warns(UserWarning, match="1 of 1 pages are scanned and were read by tesseract"):

@@ -416,3 +416,14 @@ def test_the_comparisons_of_the_correction_are_named():
     assert "after Holm's correction over 1 comparison)" in sentences(study(*arms))[0]
     routed = sentences(study(*arms, reader("auto", lambda i: True)))[0]
     assert "after Holm's correction over 2 comparisons, long with rag and auto with long)" in routed
+
+
+def test_one_document_alone_allows_no_test():
+    asked_once = [replace(one, document=Document(id="d", page_content=TEXT)) for one in EXAMPLES]
+    parts = [
+        [row(name, one, Answer("said", name), Score(correct=True)) for one in asked_once]
+        for name in ("rag", "long", "auto")
+    ]
+    arms, _, router = sentences(study(*parts, dataset=None))
+    assert arms.startswith("On the 20 questions about one document that both answered")
+    assert router.endswith("is not tested against rag, the better arm: one document alone allows no test.")
