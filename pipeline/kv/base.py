@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     import torch
 
+    from rlc.pipeline.llms.hf import HfLLM
+
 States = tuple["torch.Tensor", "torch.Tensor"]
 
 
@@ -108,6 +110,13 @@ class Press(ABC):
     @abstractmethod
     def footprint(self, length: int, bits: int = 16) -> Footprint:
         """What it keeps of a text of so many tokens, in all layers together, where the model's own numbers have `bits`."""
+
+    def check(self, engine: "HfLLM") -> None:  # noqa: B027 - most have nothing to hold
+        """Hold that the settings suit an engine's model, before it is loaded; nothing, unless a subclass knows better.
+
+        Raises:
+            RlcError: if they do not.
+        """
 
     def begin(self, model: Any) -> Any:  # noqa: ANN401, ARG002 - a transformers model; a `Compresses`
         """What compresses texts that this model reads."""

@@ -1,6 +1,7 @@
 """DuoAttention: heads that retrieve keep all of the text, the others its first and its last tokens."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from rlc.pipeline.llms.support.watch import watched
 
 if TYPE_CHECKING:
     import torch
+
+    from rlc.pipeline.llms.hf import HfLLM
 
 PROBED = 256  # random tokens that are said twice
 
@@ -48,13 +51,19 @@ class DuoAttention(Evicting):
     def footprint(self, length: int, bits: int = 16) -> Footprint:
         return Footprint(max(self.budget(length), min(length, self.sinks + self.recent)) / length, bits)
 
-    def begin(self, model: Any) -> "Split":  # noqa: ANN401
-        """Score the model's heads.
+    def check(self, engine: "HfLLM") -> None:
+        """Hold that the scores of `fit` are of the model's heads.
 
         Raises:
-            UsageError: if `fit` cannot be read, or is of another model.
+            UsageError: if it cannot be read, or is of another model.
         """
-        return Split(self, read_scores(Path(self.fit), model) if self.fit else induction_scores(model))
+        if self.fit:
+            read_scores(Path(self.fit), engine._config)
+
+    def begin(self, model: Any) -> "Split":  # noqa: ANN401
+        """Score the model's heads."""
+        fit = Path(self.fit)
+        return Split(self, read_scores(fit, model.config.to_dict()) if self.fit else induction_scores(model))
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Split:
         return keys, values
 
 
-def read_scores(file: Path, model: Any) -> Floats:  # noqa: ANN401
+def read_scores(file: Path, config: Mapping[str, Any]) -> Floats:
     """The scores of the heads' keys in a file of `rlc.experiments.research.retrieval_heads`, float32 [layers, kv heads].
 
     Raises:
@@ -105,13 +114,12 @@ def read_scores(file: Path, model: Any) -> Floats:  # noqa: ANN401
         scores = np.array(parse_json(file.read_text(encoding="utf-8"))["scores"], np.float32)
     except (OSError, DataError, ValueError, TypeError, KeyError, json.JSONDecodeError) as error:
         raise UsageError(f"cannot read scores of heads from {file}: {error}; {made}") from error
-    config = model.config
-    wanted = (config.num_hidden_layers, config.num_attention_heads)
+    wanted = (config["num_hidden_layers"], config["num_attention_heads"])
     if scores.shape != wanted:
         raise UsageError(
             f"{file} scores heads of the shape {scores.shape}, and the model has {wanted[0]} layers of {wanted[1]}: {made}"
         )
-    return of_keys(scores, config.num_key_value_heads)
+    return of_keys(scores, config.get("num_key_value_heads") or wanted[1])
 
 
 def induction_scores(model: Any, seed: int = 0) -> Floats:  # noqa: ANN401

@@ -105,13 +105,14 @@ class KvLLM(HfLLM):
 
         Raises:
             ValueError: if `sees` is neither `document` nor `question`.
-            UnsupportedError: if the method cannot be applied then.
+            UnsupportedError: if the method cannot be applied then, or not to this model.
         """
         sees = sees or self._sees
         if sees not in SEES:
             raise ValueError(f"sees must be {SEES[0]!r} or {SEES[1]!r}, got {sees!r}")
         if sees not in kv.sights:
             raise UnsupportedError(f"{type(kv).__name__} works with sees = {kv.sights[0]!r} only")
+        kv.check(self)
         self._kv, self._sees = kv, sees
         self._let_go()
         self.__dict__.pop("_worker", None)

@@ -13,6 +13,8 @@ from rlc.pipeline.llms.support.reading import Reading
 if TYPE_CHECKING:
     import torch
 
+    from rlc.pipeline.llms.hf import HfLLM
+
 
 @dataclass(frozen=True)
 class SpecKV(Evicting):
@@ -53,26 +55,27 @@ class SpecKV(Evicting):
     def drafts(self) -> bool:
         return True
 
-    def begin(self, model: Any) -> "Drafted":  # noqa: ANN401
+    def check(self, engine: "HfLLM") -> None:
         """Hold that the drafter can be reached and speaks the model's tokens.
 
         Raises:
             UnsupportedError: if not.
         """
-        from transformers import AutoTokenizer
-
         from rlc.pipeline.llms.support.adapted import check_engine
 
-        engine: Any = self.drafter
-        if engine is None:
-            return Drafted(self, Reading(model))
-        check_engine(engine, "drafting for spec-kv")
-        own = AutoTokenizer.from_pretrained(model.name_or_path, trust_remote_code=False)
-        if own.get_vocab() != engine._chat.codec.get_vocab():
+        drafter: Any = self.drafter
+        if drafter is None:
+            return
+        check_engine(drafter, "drafting for spec-kv")
+        if engine._chat.codec.get_vocab() != drafter._chat.codec.get_vocab():
             raise UnsupportedError(
-                f"{engine.name} cannot draft for {model.name_or_path}: their tokens are others; take a drafter of the same family"
+                f"{drafter.name} cannot draft for {engine.name}: their tokens are others; take a drafter of the same family"
             )
-        return Drafted(self, Reading(engine._model))
+
+    def begin(self, model: Any) -> "Drafted":  # noqa: ANN401
+        """What drafts with the drafter's model, or this one."""
+        drafter: Any = self.drafter
+        return Drafted(self, Reading(model if drafter is None else drafter._model))
 
 
 @dataclass

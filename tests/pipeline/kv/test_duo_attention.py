@@ -10,6 +10,7 @@ import torch
 from rlc.data.errors import UsageError
 from rlc.pipeline.kv import DuoAttention
 from rlc.pipeline.kv.duo_attention import Split, induction_scores, of_keys, read_scores
+from rlc.pipeline.kv.engine import KvLLM
 from rlc.pipeline.llms.hf import HfLLM
 
 SCORES = np.array([[0.9, 0.1], [0.3, 0.5]], np.float32)
@@ -43,18 +44,25 @@ def test_what_a_head_gives_up_stands_behind_the_sinks():
 def test_scores_of_a_file(tmp_path):
     file = tmp_path / "heads.json"
     file.write_text(json.dumps({"scores": [[0.1, 0.4, 0.2, 0.0]]}))
-    config = SimpleNamespace(num_hidden_layers=1, num_attention_heads=4, num_key_value_heads=2)
-    model = SimpleNamespace(config=config)
-    assert read_scores(file, model).tolist() == [[pytest.approx(0.4), pytest.approx(0.2)]]
-    config.num_hidden_layers = 2
+    config = {"num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2}
+    assert read_scores(file, config).tolist() == [[pytest.approx(0.4), pytest.approx(0.2)]]
+    config["num_hidden_layers"] = 2
     with pytest.raises(UsageError, match=r"shape \(1, 4\), and the model has 2 layers of 4.*retrieval_heads"):
-        read_scores(file, model)
+        read_scores(file, config)
     file.write_text("{}")
     with pytest.raises(UsageError, match="cannot read scores of heads"):
-        read_scores(file, model)
+        read_scores(file, config)
     with pytest.raises(ValueError, match="at least 0, got -1"):
         DuoAttention(sinks=-1)
     assert of_keys(np.array([[1, 2, 3, 4]], np.float32), 1).tolist() == [[4]]
+
+
+def test_scores_of_another_model_are_refused_when_the_engine_is_made(tiny_llm_folder, tmp_path):
+    file = tmp_path / "heads.json"
+    file.write_text(json.dumps({"scores": [[0.1, 0.4, 0.2, 0.0]]}))
+    for fit, words in [(file, r"shape \(1, 4\)"), (tmp_path / "none.json", "cannot read scores of heads")]:
+        with pytest.raises(UsageError, match=words):
+            KvLLM(str(tiny_llm_folder), DuoAttention(fit=str(fit)), device="cpu")
 
 
 def test_heads_are_found_on_tokens_said_twice(tiny_llm_folder):

@@ -9,6 +9,7 @@ from transformers import DynamicCache
 
 from rlc.data.errors import UnsupportedError
 from rlc.pipeline.kv import spec_kv
+from rlc.pipeline.kv.engine import KvLLM
 from rlc.pipeline.kv.hash_evict import agreement
 from rlc.pipeline.kv.kivi import KIVI, rounded
 from rlc.pipeline.kv.lacache import LaCache
@@ -178,10 +179,10 @@ def test_a_drafter_speaks_the_model_s_tokens(tiny_llm_folder, monkeypatch):
     drafts = [SpecKV(drafter=one, ahead=5).begin(model).draft([5, 6, 7]) for one in (None, engine)]
     assert drafts[0] == drafts[1]
     assert len(drafts[0]) == 5
-    monkeypatch.setattr(engine._chat.codec, "get_vocab", dict)
+    monkeypatch.setattr(engine._chat.codec, "get_vocab", dict)  # not that of the plain template
     with pytest.raises(UnsupportedError, match="their tokens are others"):
-        SpecKV(drafter=engine).begin(model)
+        KvLLM(str(tiny_llm_folder), SpecKV(drafter=engine), template="plain", device="cpu")
     with pytest.raises(UnsupportedError, match="drafting for spec-kv"):
-        SpecKV(drafter=ScriptedLLM(["a"])).begin(model)
+        KvLLM(str(tiny_llm_folder), SpecKV(drafter=ScriptedLLM(["a"])), device="cpu")
     with pytest.raises(ValueError, match="odd"):
         SpecKV(kernel=2)
