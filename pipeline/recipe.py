@@ -41,6 +41,12 @@ class Recipe:
         for tables in ("readers", "parts"):
             object.__setattr__(self, tables, present_names(getattr(self, tables)))
 
+    def arms(self, names: Sequence[str]) -> list[str]:
+        """The readers that are compared: these; `all`; or, where none is named, `rag` and `long`, all if one is not there."""
+        usual = ["rag", "long"]
+        every = list(names) == ["all"] or not (names or set(usual) <= set(self.readers))
+        return list(self.readers) if every else list(names) or usual
+
     def only(self, names: Sequence[str]) -> "Recipe":
         """Keep these readers, in this order; the others may still be named by them.
 

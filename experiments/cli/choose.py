@@ -91,8 +91,9 @@ def _recorded(arms: Arms, model: str, dataset: Dataset) -> dict[str, Recipe]:
     recipes = {}
     for name in known if model == "all" else [model]:
         unsaid = [arm for arm, said in recordings(asked, dataset.root, name).items() if not said]
-        left = [reader for reader in arms.names if recipe.readers.get(reader, {}).get("arm") not in unsaid]
-        if len(left) < len(arms.names):
+        asked_for = recipe.arms(arms.names)
+        left = [reader for reader in asked_for if recipe.readers.get(reader, {}).get("arm") not in unsaid]
+        if len(left) < len(asked_for):
             raise UsageError(
                 f"of {name} no {' or '.join(unsaid)} answers were recorded: add --arms {','.join(left)}"
             )

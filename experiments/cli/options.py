@@ -57,8 +57,9 @@ RECIPE = click.option(
 )
 ARMS = click.option(
     "--arms",
-    default="rag,long",
-    help="Readers of the recipe, by commas; all takes every one.",
+    default="",
+    show_default=False,
+    help="Readers of the recipe, by commas; all takes every one.  [default: rag,long; all of a recipe without them]",
     shell_complete=arms,
 )
 SETTINGS = click.option(
@@ -209,7 +210,7 @@ class Questions:
 class Arms:
     """Which readers answer them: of which recipe, by which language models, with which routers."""
 
-    arms: str = "rag,long"
+    arms: str = ""
     routers: Sequence[str] = ()
     recipe: Path | None = None
     settings: Sequence[str] = ()

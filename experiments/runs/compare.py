@@ -84,7 +84,7 @@ class Execution:
 def compare(
     dataset: Dataset | str = "lara",
     recipe: Recipe | Mapping[str, Recipe] | Path | str | None = None,
-    arms: Sequence[str] = ("rag", "long"),
+    arms: Sequence[str] = (),
     routers: Sequence[str] = (),
     out: Path | str = "runs",
     how: Execution = Execution(),
@@ -98,7 +98,7 @@ def compare(
         dataset: a data set, or what `--dataset` takes: a name with parts and settings, or a folder of documents.
         recipe: a recipe, its file, the name of one that comes with the package, or one recipe a language model; None
             takes the built-in one.
-        arms: readers of the recipe.
+        arms: readers of the recipe, or `all`; `rag` and `long` where none is named, all of a recipe without them.
         routers: routers over the arms `rag` and `long`, `auto` among them.
         out: the folder of runs and answers.
         how: processes, batches, resuming.

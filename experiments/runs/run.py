@@ -209,7 +209,7 @@ def plan_run(
     out: Path,
     judge: Spec | None = None,
 ) -> Run:
-    """Choose arms and routers from a recipe, or from one recipe per language model; the one arm `all` stands for all arms.
+    """Choose arms (see `Recipe.arms`) and routers from a recipe, or from one recipe per language model.
 
     Where there are several models, a reader's name is `model/arm`. A `judge` is a spec as `judge_spec` makes it; None lets
     the rules, or the data set's measures, fill the table.
@@ -225,7 +225,7 @@ def plan_run(
     specs: dict[str, Spec] = {}
     labels: dict[str, str] = {}
     for model, recipe in recipes.items():
-        chosen = recipe.only(list(recipe.readers) if list(arms) == ["all"] else arms)
+        chosen = recipe.only(recipe.arms(arms))
         for router in routers:
             chosen = _with_router(recipe, chosen, router)
         prefix = f"{model}/" if len(recipes) > 1 else ""

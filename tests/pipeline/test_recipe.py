@@ -136,6 +136,13 @@ def test_only_keeps_the_order_and_what_its_readers_name(recipe):
         recipe.only(["lng"])
 
 
+def test_which_readers_are_compared(recipe):
+    assert recipe.arms([]) == ["rag", "long"]
+    assert recipe.arms(["mine"]) == ["mine"]
+    assert recipe.arms(["all"]) == list(recipe.readers) != ["rag", "long"]
+    assert recipe.only(["mine", "rag"]).arms([]) == ["mine", "rag"], "a recipe of one's own names"
+
+
 def test_auto_is_written_out_as_what_it_stands_for(recipe):
     spec = recipe.with_router("auto").completed()["auto"]
     assert (spec["use"], spec["price"]) == (AUTO, PRICE)
