@@ -10,6 +10,7 @@ from rlc.data.spec import (
     Spec,
 )
 from rlc.pipeline.recipe import Recipe, check_size
+from rlc.pipeline.routers import ROUTERS
 
 BESIDE = ("dataset", "judge", "sweep")  # tables of a recipe file that are no part of the recipe
 
@@ -89,4 +90,9 @@ def recipe_of(tables: Mapping[str, Any]) -> Recipe:
         raise SpecError(
             "the recipe has no [readers.NAME] table, so there is nothing to compare; `rlc init` writes one"
         )
-    return Recipe(tables["readers"], tables.get("parts", {}))
+    parts = tables.get("parts", {})
+    for name in parts:  # nothing else would miss it: it is looked up by the names of routers
+        router = name.removeprefix("router-")
+        if router != name and router not in (*ROUTERS, "auto"):
+            raise SpecError(f"parts.{name}: {unknown('router', router, [*ROUTERS, 'auto'])}")
+    return Recipe(tables["readers"], parts)

@@ -257,6 +257,10 @@ def test_settings_that_lead_nowhere(recipe, setting, message):
         ("[parts.llm]\nuse = 'hf'", "the recipe has no [readers.NAME] table"),
         ("[reader.rag]\nuse = 'rag'", "reader: no table 'reader'; did you mean 'readers'?"),
         ("readers = 3", "readers: expected [readers.NAME] tables, got 3"),
+        (
+            "[readers.a]\nuse = 'rag'\n[parts.router-lerned]\nprice = 1.0",
+            "parts.router-lerned: no router 'lerned'; did you mean 'learned'?",
+        ),
         ("parts = 'x'\n[readers.a]\nuse = 'rag'", "parts: expected [parts.NAME] tables, got 'x'"),
     ],
 )
