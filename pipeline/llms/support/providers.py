@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from rlc.data.errors import UsageError, unknown
+from rlc.data.errors import EngineUnavailableError, UsageError, unknown
 from rlc.data.hosts import is_local
 from rlc.pipeline.llms.support.protocols import CHAT, MESSAGES, RESPONSES, Protocol
 
@@ -68,18 +68,29 @@ def by_props(look: Look, _: str) -> object:
 
 
 def by_show(look: Look, model: str) -> object:
-    """The window that Ollama runs a model with, or would by its own file: what the model itself could take is another.
+    """The window that Ollama runs a model with, or would by its own file.
 
-    Beyond that prompts are cut in silence.
+    Beyond that prompts are cut in silence; what the model itself could take is another, and most often more.
+
+    Raises:
+        EngineUnavailableError: if neither says it, with what the model could take.
     """
     running = look("api/ps").get("models")
     for entry in running if isinstance(running, list) else ():
         if isinstance(entry, Mapping) and entry.get("name") in (model, f"{model}:latest"):
             return entry.get("context_length")
-    own = re.search(
-        r"^num_ctx\s+(\d+)", str(look("api/show", {"model": model}).get("parameters")), re.MULTILINE
-    )
-    return own and int(own[1])
+    shown = look("api/show", {"model": model})
+    if own := re.search(r"^num_ctx\s+(\d+)", str(shown.get("parameters")), re.MULTILINE):
+        return int(own[1])
+    about = shown.get("model_info")
+    known = about.items() if isinstance(about, Mapping) else ()
+    if most := next((size for key, size in known if key.endswith(".context_length")), None):
+        raise EngineUnavailableError(
+            f"Ollama tells the context length of a model that runs, or whose file sets num_ctx, and {model!r} does neither; "
+            f"it could take {most:,} tokens at most: start it (`ollama run {model}`), or set what Ollama will give it, as "
+            "with --set parts.llm.window=4096; longer prompts are cut there"
+        )
+    return None
 
 
 @dataclass(frozen=True)
