@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rlc.data.errors import DataError, StoreError
 from rlc.data.protocols import LLM
-from rlc.data.records import Document
+from rlc.data.records import Document, document_name
 from rlc.data.written import written
-from rlc.experiments.asking.check import check_questions
+from rlc.experiments.asking.check import FOUND, check_questions
 from rlc.experiments.asking.cloze import cloze_questions
-from rlc.experiments.asking.draw import draws
+from rlc.experiments.asking.draw import cut, draws
 from rlc.experiments.asking.made import MadeQuestion, as_row, without_duplicates, write_questions
 from rlc.experiments.asking.writer import TOKENS, QuestionWriter
 from rlc.experiments.report.render import render_questions
@@ -73,12 +73,20 @@ class Bill:
 
 
 def bill(llm: LLM, documents: Mapping[str, Document], kinds: Sequence[str], count: int, seed: int) -> Bill:
-    """Bound what `write_with` asks: every draw is written, then answered twice, from its quotes and without them."""
+    """Bound what `write_with` asks: every draw is written, then answered twice, from its quotes and without them.
+
+    Where nothing is to be quoted it is answered from as many passages as are searched for.
+    """
     drawn = list(islice(draws(documents, kinds, seed), TRIES * count))
     written_tokens = sum(map(llm.count, QuestionWriter(llm).prompts(drawn)))
     length = ClosedBookReader(llm).max_tokens
     # A question and the prompt around it are bounded by what the writer may write and as much again.
     read = sum(2 * 2 * TOKENS + llm.tokenizer.count(one.text) for _, passages in drawn for one in passages)
+    searched = Counter(
+        document_name(passages[0].document) for kind, passages in drawn if kind == "unanswerable"
+    )
+    for name, questions in searched.items():
+        read += FOUND * questions * max(llm.tokenizer.count(place.text) for place in cut(documents[name]))
     return Bill(3 * len(drawn), written_tokens + read, len(drawn) * (TOKENS + 2 * length))
 
 

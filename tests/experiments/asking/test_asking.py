@@ -12,8 +12,9 @@ from rlc.data.datasets import load_dataset
 from rlc.data.protocols import Generation
 from rlc.experiments.asking import KINDS
 from rlc.experiments.asking.ask import bill, by_rule, write_with
+from rlc.experiments.asking.check import FOUND, check_questions, find
 from rlc.experiments.asking.cloze import GAP, cloze_questions
-from rlc.experiments.asking.draw import draws
+from rlc.experiments.asking.draw import cut, draws
 from rlc.experiments.asking.made import MadeQuestion, Passage, drop, without_duplicates
 from rlc.experiments.asking.writer import read_question
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -131,6 +132,33 @@ def test_kept_is_what_needs_the_document_and_is_answered_by_what_was_quoted(docu
     costs = bill(Author({"": ""}), documents, ["location"], 2, 0)
     assert costs.prompts == 24
     assert costs.prompt_tokens > 0 < costs.output_tokens
+
+
+def test_what_another_passage_of_the_document_answers_is_not_called_unanswerable():
+    """Both questions are made from the first passage; the fortieth names the miller, and nothing names the baker."""
+    filler = [f"Paragraph {i} of the letter. " + "word " * 200 for i in range(40)]
+    text = "\n\n".join(
+        [*filler[:38], "The miller of the valley was Tom Reed. " + "corn " * 200, *filler[38:]]
+    )
+    document = Document(id="long", page_content=text, metadata={"kind": "letter"})
+    first, *_ = cut(document)
+
+    class Careful(ScriptedLLM):
+        def generate(self, prompts, **wishes):
+            texts = [prompt.prefix + prompt.question for prompt in prompts]
+            told = [
+                "miller" in text.split("?")[0].rsplit("\n", 1)[-1] and "Tom Reed" in text for text in texts
+            ]
+            return [Generation("Tom Reed" if one else "The text does not say.") for one in told]
+
+    asked = ["Who was the miller of the valley?", "Who was the baker of the valley?"]
+    made = [MadeQuestion("unanswerable", one, "", (), (first,), "m") for one in asked]
+    checked = check_questions(made, Careful({}))
+    assert [one.dropped for one in checked] == ["is answered by what its document tells", ""]
+    [near, _] = find(made)
+    assert first in near
+    assert [one.start for one in near] == sorted({one.start for one in near})
+    assert len(near) <= FOUND + 1
 
 
 def test_the_file_is_compared_and_the_page_holds_the_rows(shell, tmp_path):
