@@ -5,6 +5,7 @@
     python experiments/bench/gpu.py OUT steps --shape 0.5b    # where the time of a small model goes
     python experiments/bench/gpu.py OUT settings        # or some of them: --only "weights in fp8"
     python experiments/bench/gpu.py OUT faults --model FOLDER
+    python experiments/bench/gpu.py OUT company --model FOLDER --data-root LARA
     python experiments/bench/gpu.py OUT real --model FOLDER --data-root LARA
 
 Each table is written to OUT/NAME.json after every row, so that a run that is cut short loses one row. The shape is an
@@ -24,6 +25,7 @@ from rlc.data.errors import EngineUnavailableError
 from rlc.data.records import Example
 from rlc.data.sets.lara import load
 from rlc.data.store import Store
+from rlc.experiments.bench.gpu_company import company
 from rlc.experiments.bench.gpu_faults import faults
 from rlc.experiments.bench.gpu_shape import (
     ANSWER,
@@ -174,15 +176,21 @@ def settings(out: Path, table: Table, deadline: float, only: Sequence[str], shap
 
 
 def fall_out(bench: Bench, table: Table, name: str) -> None:
-    """Documents asked for a second time after they fell out of the GPU's cache, and of one on disk by a new engine."""
+    """Documents asked for a second time after they fell out of the GPU's cache, and of those on disk by a new engine.
+
+    On disk they are asked for one after the other: a call that wants them all back has no room for them all.
+    """
     many = bench.prompts(AGAIN[name], LONG, 1)
     what = f"{name}: {len(many)} documents"
-    bench.row(table, f"{what}, {LONG}", many, None)
-    bench.row(table, f"{what} for the second time, {LONG}", many, None)
+    calls = [[prompt] for prompt in many] if "kv_folder" in VARIANTS[name] else [many]
+    for when in ("", " for the second time"):
+        for call in calls:
+            bench.row(table, f"{what}{when}, {LONG}", call, None)
     if "kv_folder" in VARIANTS[name]:
         bench.engine.close()  # the next question starts another one
         bench.ask([bench.tokens(QUESTION)], 1)
-        bench.row(table, f"{what} in a new engine, {LONG}", many, None)
+        for call in calls:
+            bench.row(table, f"{what} in a new engine, {LONG}", call, None)
 
 
 def real(
@@ -235,7 +243,9 @@ def main() -> None:
     )
     parser.add_argument("out", type=Path)
     parser.add_argument(
-        "tables", nargs="+", choices=["ceilings", "shape", "questions", "steps", "settings", "faults", "real"]
+        "tables",
+        nargs="+",
+        choices=["ceilings", "shape", "questions", "steps", "settings", "faults", "company", "real"],
     )
     parser.add_argument(
         "--shape", default="8b", choices=SHAPES, help="whose shape, for all but real and faults"
@@ -243,8 +253,8 @@ def main() -> None:
     parser.add_argument(
         "--only", action="append", default=[], choices=VARIANTS, help="a setting, for `settings`"
     )
-    parser.add_argument("--model", help="folder of a model, for `real` and `faults`")
-    parser.add_argument("--data-root", type=Path, help="folder of LaRA, for `real`")
+    parser.add_argument("--model", help="folder of a model, for `real`, `faults` and `company`")
+    parser.add_argument("--data-root", type=Path, help="folder of LaRA, for `real` and `company`")
     parser.add_argument("--answer", type=int, default=96, help="new tokens at most, for `real`")
     parser.add_argument(
         "--together", type=int, default=VllmLLM.documents_together, help="documents a batch, for `real`"
@@ -274,6 +284,8 @@ def main() -> None:
         settings(options.out, table, options.deadline, options.only, options.shape)
     if "faults" in options.tables:
         faults(Table(options.out, "faults").add, options.model)
+    if "company" in options.tables:
+        company(Table(options.out, "company").add, options.model, options.data_root)
     if {"shape", "questions", "steps"} & set(options.tables):
         table = Table(options.out, f"shape-{options.shape}")
         bench = start(options.out, table, shape=options.shape)

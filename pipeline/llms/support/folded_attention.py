@@ -79,13 +79,20 @@ def folded_attention(
 def _attend_behind(
     query: "torch.Tensor", key: "torch.Tensor", value: "torch.Tensor", scaling: float | None
 ) -> "torch.Tensor":
-    """Attention of a text's last tokens, [batch, query heads, queries, dimension], on the processor.
+    """Attention of a text's last tokens, [batch, query heads, queries, dimension].
 
-    They see all that stands before them, and of themselves what is not later: two attentions without a mask, each
-    weighted by its share of the sum under the softmax.
+    They see all that stands before them, and of themselves what is not later. CUDA has kernels for that; on the processor
+    it is two attentions without a mask, each weighted by its share of the sum under the softmax.
     """
     import torch
+    from torch.nn.attention.bias import causal_lower_right
+    from torch.nn.functional import scaled_dot_product_attention
 
+    if query.is_cuda:
+        behind = causal_lower_right(query.shape[2], key.shape[2])
+        return scaled_dot_product_attention(
+            query, key, value, attn_mask=behind, scale=scaling, enable_gqa=True
+        )
     attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     batch, heads, queries, dimension = query.shape
     groups, past = heads // key.shape[1], key.shape[2] - queries
@@ -134,14 +141,20 @@ def _register() -> None:
 
 
 def _mask(**told: Any) -> "torch.Tensor | None":  # noqa: ANN401 - what transformers tells of a mask
-    """The mask that transformers' `sdpa` wants; none, on the processor, for tokens that see all that stands before them."""
+    """The mask that transformers' `sdpa` wants; none for tokens that see all that stands before them, where there are kernels.
+
+    Those of CUDA are for numbers of 16 bits.
+    """
+    import torch
     from transformers.masking_utils import sdpa_mask
 
     last = told["q_offset"] + told["q_length"] == told["kv_length"]
     unmasked = (
         told["allow_is_causal_skip"] and told.get("local_size") is None and told["attention_mask"] is None
     )
-    if last and unmasked and str(told["device"]) == "cpu":
+    device = torch.device(told["device"]).type
+    half = device == "cuda" and told.get("dtype") in (torch.bfloat16, torch.float16)
+    if last and unmasked and (device == "cpu" or half):
         return None
     made: torch.Tensor | None = sdpa_mask(**told)
     return made
