@@ -51,9 +51,12 @@ class Beside(Strip):
         return self.columns + new + (len(self._open) + 1) * beside <= self._window
 
     def open(self, ids: Sequence[int]) -> "tuple[Path, int, torch.Tensor]":
+        import torch
+
         known = len(self._left.ids)
         if not self._open:
-            self._left, known = self._begin()
+            with torch.inference_mode():
+                self._left, known = self._begin()
             self._cache = self._left.cache
         path, _, logits = super().open(ids)
         return path, known, logits

@@ -45,7 +45,8 @@ def load_model(
         model = AutoModelForCausalLM.from_pretrained(
             place, config=config, revision=revision, dtype=precision, trust_remote_code=False
         )
-        return cast("Any", model).to(at).eval()
+        # Without gradients no pass keeps what each layer has made of a long text for a way back that nobody goes.
+        return cast("Any", model).to(at).eval().requires_grad_(False)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise EngineUnavailableError(
             f"cannot load the language model {name!r}: {error}; name another, or see `rlc doctor` for what this "
