@@ -90,7 +90,7 @@ class Left:
         def mask(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
             states, gone = kwargs["hidden_states"], self.given_up.get(index)
             held, new = self.cache.layers[index].get_seq_length(), states.shape[1]
-            if behind is None and new == 1 and gone is None:
+            if behind is None and gone is None:
                 return args, kwargs | {"attention_mask": None}
             key = (gone is None, self.lengths[index], held, new)
             if gone is not None or key not in made:

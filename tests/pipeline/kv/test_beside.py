@@ -139,6 +139,24 @@ def test_a_mask_by_key_heads_holds_for_the_query_heads_that_share_them(queries, 
     assert torch.allclose(made, wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("grouped", [True, False])
+def test_nothing_is_kept_for_gradients(engine, grouped):
+    """What the layers make of a long text, kept for a way back that nobody goes, is a hundred times its cache."""
+    llm = engine(METHODS[0])
+    llm._model.requires_grad_(True)  # as a model comes; loading ends that, and no pass may lean on it
+    try:
+        llm.generate(ON_ONE[:2] if grouped else ON_ONE[:1], max_tokens=2)
+        kept = [*(states for layer in llm._whole.hidden for states in layer), llm._whole.cache.layers[0].keys]
+    finally:
+        llm._model.requires_grad_(False)
+    assert len(kept) > 1
+    assert not any(states.requires_grad for states in kept)
+
+
+def test_a_loaded_model_asks_for_no_gradients(engine):
+    assert not any(weight.requires_grad for weight in engine(METHODS[0])._model.parameters())
+
+
 def test_side_by_side_below_one_is_refused(engine):
     with pytest.raises(ValueError, match="side_by_side"):
         engine(Oldest(), 0)

@@ -77,6 +77,7 @@ def test_only_a_plain_mask_is_left_out():
         "attention_mask": None, "allow_is_causal_skip": True, "device": torch.device("cpu"),
     }  # fmt: skip
     assert _mask(**plain) is None
+    assert _mask(**plain | {"device": torch.device("cuda"), "dtype": torch.bfloat16}) is None
     padded = torch.tensor([[False] * 2 + [True] * 6])
     for other in (
         {"allow_is_causal_skip": False},
