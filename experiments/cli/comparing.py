@@ -29,6 +29,7 @@ from rlc.experiments.cli.plan import (
     prices_by_reader,
     print_plans,
     tokens_text,
+    unfitting,
 )
 from rlc.experiments.cli.words import say, say_line, tell, width_of_terminal
 from rlc.experiments.metrics.cost import Price, read_prices, shipped_prices
@@ -279,8 +280,7 @@ def _print_forecast(run: Run, output: Output, prices: Mapping[str, Price]) -> No
         time = (
             f"; at most about {clock(seconds)} at the speed just measured" if seconds else "; time not known"
         )
-        cut = f"; {row['cut_documents']} documents do not fit" if row["cut_documents"] else ""
-        say([f"{tokens_text(row)}{time}{dollars_text(row, prices)}{cut}"])
+        say([f"{tokens_text(row)}{time}{dollars_text(row, prices)}{unfitting(row)}"])
     servers = {one.engine.name for one in found if one.engine is not None and not is_in_process(one.engine)}
     if servers and not output.time_servers:
         say_line(

@@ -98,6 +98,12 @@ def tokens_text(row: Mapping[str, Any]) -> str:
     )
 
 
+def unfitting(row: Mapping[str, Any]) -> str:
+    """How many documents are longer than the window; empty where none is."""
+    cut = row["cut_documents"]
+    return f"; {cut:,} document{'s do' if cut > 1 else ' does'} not fit the model's window" if cut else ""
+
+
 def dollars_text(row: Mapping[str, Any], prices: Mapping[str, Price]) -> str:
     """What that costs at most; empty where its model has no price."""
     price = prices.get(row["reader"])
@@ -148,7 +154,7 @@ def print_plans(
         )
         say_line(
             f"  longest prompt and answer: {plan.window:,} tokens, "
-            + ("fits" if plan.fits else "does NOT fit")
+            + (f"fits{unfitting(rows[name])}" if plan.fits else "does NOT fit")
         )
         for line in plan.advice:
             say_line(f"  {line}")

@@ -137,7 +137,7 @@ def formula(costs: Costs, digits: int, noun: str = "") -> str:
     first, further, mean = costs.first_mean, costs.further_mean, costs.mean
     if mean is None:
         return NONE
-    if first is None or further is None or first < further:
+    if first is None or further is None or first - further < 0.5 * 10**-digits:
         return f"{mean:,.{digits}f}{noun} for every q"
     return f"{first - further:,.{digits}f} / q + {further:,.{digits}f}{noun}"
 

@@ -14,7 +14,7 @@ def test_command(tmp_path, tiny_llm_folder):
     wanted = ["plan", "--dataset", str(tmp_path), "--arms", "long", "--model", reader]
     shown = CliRunner().invoke(main, wanted)
     assert shown.exit_code == 0, shown.output
-    assert "fits" in shown.output
+    assert "fits; 1 document does not fit the model's window" in shown.output
     known = json.loads(CliRunner().invoke(main, [*wanted, "--json"]).output)
     assert known["plans"]["long"]["fits"]
     dry = CliRunner().invoke(main, ["compare", *wanted[1:], "--dry-run", "--out", str(tmp_path / "runs")])

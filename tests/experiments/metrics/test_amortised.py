@@ -83,6 +83,7 @@ def test_an_engine_that_tells_of_no_cache_has_first_questions_only():
 def test_a_first_question_that_costs_no_more_buys_nothing():
     assert formula(costs(100, 10, questions=3), 0) == "90 / q + 10"
     assert formula(costs(10, 100, questions=3), 0) == "70 for every q"
+    assert formula(costs(100.3, 100, questions=3), 0) == "100 for every q", "and not 0 / q + 100"
 
 
 def test_what_the_formula_counts_stands_beside_its_numbers():
