@@ -46,7 +46,8 @@ def load_path(name: str, place: str) -> Any:  # noqa: ANN401 - whatever it names
         return load(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise SpecError(
-            f"{place}: expected package.module:Class that can be imported, got {name!r}: {error}"
+            f"{place}: expected package.module:Class that can be imported, got {name!r}: {error}; install its package, "
+            "or name its folder in PYTHONPATH"
         ) from error
 
 

@@ -266,6 +266,12 @@ def _normalise(spec: object, family: Family, path: str) -> Spec:
     if isinstance(spec, str):
         named = family.spelled_out(spec)
         return {**named, "use": family.aliases.get(named["use"], named["use"])}
+    if (
+        isinstance(spec, Mapping)
+        and "use" not in spec
+        and len(names := [*family.table, *family.aliases]) == 1
+    ):
+        spec = {"use": names[0], **spec}
     if not isinstance(spec, Mapping) or not isinstance(spec.get("use"), str):
         raise SpecError(f"{path}: expected one {family.kind}, {{use = name, ...}}, got {spec!r}")
     return {**spec, "use": family.aliases.get(spec["use"], spec["use"])}

@@ -29,6 +29,7 @@ class Engine:
             raise WeightsError("no such weights")
 
 
+@dataclass(frozen=True)
 class Step:
     size: int = 1
 
@@ -119,6 +120,11 @@ def test_an_alias_is_written_out_as_what_it_stands_for():
 def test_completing_twice_changes_nothing():
     once = complete({"use": "rag", "llm": "m", "index": "flat"})
     assert complete(once) == once
+
+
+def test_the_only_method_of_a_family_need_not_be_named():
+    spec = {"use": "rag", "llm": "m", "steps": [{"size": 2}]}
+    assert complete(spec)["steps"] == [{"use": "cut", "size": 2}]
 
 
 def test_nothing_is_written_into_the_given_spec():

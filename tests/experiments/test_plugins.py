@@ -80,7 +80,7 @@ def test_a_class_named_by_its_path_needs_the_users_word(monkeypatch, tmp_path):
     assert BUILDER.build(completed, CHUNKER, "chunker").paragraphs == 2
     with pytest.raises(SpecError, match=r"no setting 'size'; known: paragraphs"):
         BUILDER.complete({"use": NAMED, "size": 3}, CHUNKER, "chunker")
-    with pytest.raises(SpecError, match=r"expected package\.module:Class that can be imported"):
+    with pytest.raises(SpecError, match=r"expected package\.module:Class that can be imported.* PYTHONPATH"):
         BUILDER.complete({"use": "no_such_module:Chunker"}, CHUNKER, "chunker")
     with looking():
         assert role_of({"use": NAMED, "arm": "rag"}) == "rag", "looking runs nothing, and asks nothing"
