@@ -10,7 +10,7 @@ from rlc.data.errors import RlcError
 from rlc.data.lanes import Done, Keep, Known, Promise, Settle, Stop, Wanted, Work
 from rlc.data.purse import Purse
 from rlc.data.records import Answer
-from rlc.data.store import seal
+from rlc.data.store import seal, seal_of
 
 
 class Connection(Protocol):
@@ -40,12 +40,12 @@ class DistantStore:
         self.renewed |= known.renewed
         return dict(known.answers)
 
-    def present(self, keys: Sequence[str]) -> set[str]:
-        """Tell which of the keys have an answer."""
-        return set(self.get(keys))
+    def seals(self, keys: Sequence[str]) -> dict[str, str]:
+        """The seals of the answers that are there, by key."""
+        return {key: answer.seal for key, answer in self.get(keys).items()}
 
-    def put(self, answers: Mapping[str, Answer]) -> None:
-        """Have them kept; they are once this returns.
+    def put(self, answers: Mapping[str, Answer]) -> dict[str, str]:
+        """Have them kept, and return their seals; they are once this returns.
 
         Raises:
             DataError: if the details of one are not plain data.
@@ -53,6 +53,7 @@ class DistantStore:
         rows = {key: seal(key, answer) for key, answer in answers.items()}
         self._ask(Keep(rows))
         self.renewed.difference_update(rows)
+        return {key: seal_of(row) for key, row in rows.items()}
 
     @property
     def purse(self) -> Purse:

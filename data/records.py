@@ -294,7 +294,7 @@ class Answer:
 
     `route` names the arm whose text this is (a router passes its arm's name through). `prompt_hash` identifies
     the exact prompt. `details` holds what a strategy wants to keep beside it (a router's probability, say), `steps` what
-    one that asks more than once did, in order.
+    one that asks more than once did, in order. `seal` is the digest by which a store keeps it, empty where none does.
     """
 
     text: str
@@ -306,3 +306,4 @@ class Answer:
     error: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    seal: str = field(default="", compare=False, repr=False)

@@ -60,12 +60,12 @@ class AnswerStore(Protocol):
         """The answers that are there, by key."""
         ...
 
-    def present(self, keys: Sequence[str]) -> set[str]:
-        """Tell which of the keys have an answer that can be read."""
+    def seals(self, keys: Sequence[str]) -> dict[str, str]:
+        """The seals of the answers that are there and can be read, by key."""
         ...
 
-    def put(self, answers: Mapping[str, Answer]) -> None:
-        """Keep them, all or none; a key that is there already is replaced."""
+    def put(self, answers: Mapping[str, Answer]) -> dict[str, str]:
+        """Keep them, all or none, and return their seals; a key that is there already is replaced."""
         ...
 
 
@@ -122,14 +122,15 @@ class Store:
                 self.unreadable.add(key)
         return answers
 
-    def present(self, keys: Sequence[str]) -> set[str]:
-        """Tell which of the keys have an answer that can be read; those with a digest are held to it, not read."""
-        found: set[str] = set()
+    def seals(self, keys: Sequence[str]) -> dict[str, str]:
+        """The seals of the answers that can be read, by key; those that have one are held to it, not read."""
+        found: dict[str, str] = {}
         with self._alone:
             for key, stored in self._rows(keys):
                 try:
-                    unseal(key, stored) if stored.startswith("{") else _held_to_digest(key, stored)
-                    found.add(key)
+                    found[key] = (
+                        unseal(key, stored).seal if stored.startswith("{") else _opened(key, stored)[0]
+                    )
                 except UNREADABLE:
                     self.unreadable.add(key)
         return found
@@ -154,14 +155,16 @@ class Store:
         query = f"SELECT key, answer FROM answers WHERE key IN ({marks})"  # noqa: S608 - only question marks
         return self._connection.execute(query, keys).fetchall()
 
-    def put(self, answers: Mapping[str, Answer]) -> None:
-        """Keep them, all or none; a key that is there already is replaced.
+    def put(self, answers: Mapping[str, Answer]) -> dict[str, str]:
+        """Keep them, all or none, and return their seals; a key that is there already is replaced.
 
         Raises:
             DataError: if the details of one are not plain data.
             StoreError: if they cannot be written.
         """
-        self.write({key: seal(key, answer) for key, answer in answers.items()})
+        rows = {key: seal(key, answer) for key, answer in answers.items()}
+        self.write(rows)
+        return {key: seal_of(row) for key, row in rows.items()}
 
     def write(self, rows: Mapping[str, str]) -> None:
         """Keep sealed answers by key, all or none.
@@ -276,7 +279,7 @@ def _keep_log(connection: sqlite3.Connection) -> None:
 
 
 def seal(key: str, answer: Answer) -> str:
-    """An answer as JSON behind a digest of its key and itself.
+    """An answer as JSON behind its seal, a digest of its key and itself.
 
     The JSON is ASCII: a model may write half a character, which SQLite does not take.
 
@@ -284,7 +287,9 @@ def seal(key: str, answer: Answer) -> str:
         DataError: if its details are not plain data.
     """
     try:
-        text = json.dumps(dataclasses.asdict(answer))
+        fields = dataclasses.asdict(answer)
+        del fields["seal"]
+        text = json.dumps(fields)
     except (TypeError, ValueError, RecursionError) as error:
         raise DataError(
             f"cannot keep an answer: its details must be plain data, as JSON has it: {error}"
@@ -298,16 +303,23 @@ def unseal(key: str, stored: str) -> Answer:
     Raises:
         ValueError: if the digest is another, or the text is no JSON; one of `UNREADABLE` if it is no answer.
     """
-    fields = json.loads(stored if stored.startswith("{") else _held_to_digest(key, stored))
-    steps = tuple(map(step_of, fields.get("steps", ())))
-    return _record(Answer, {"route": "", **fields, **_costs(fields), "text": fields["text"], "steps": steps})
+    own_seal, text = ("", stored) if stored.startswith("{") else _opened(key, stored)
+    fields = json.loads(text)
+    own = {"text": fields["text"], "steps": tuple(map(step_of, fields.get("steps", ()))), "seal": own_seal}
+    return _record(Answer, {"route": "", **fields, **_costs(fields), **own})
 
 
-def _held_to_digest(key: str, stored: str) -> str:
+def seal_of(stored: str) -> str:
+    """The seal of a sealed answer."""
+    return stored.partition(" ")[0]
+
+
+def _opened(key: str, stored: str) -> tuple[str, str]:
+    """The seal and the text behind it, if they belong together."""
     digest, _, text = stored.partition(" ")
     if digest != _digest(key, text):
         raise ValueError(f"the answer {key} is not as it was written")
-    return text
+    return digest, text
 
 
 def step_of(fields: Mapping[str, Any]) -> Step:

@@ -12,6 +12,7 @@ from rlc.data.errors import NoAnswerError, SpentError
 from rlc.data.lanes import Lanes
 from rlc.data.records import Dataset
 from rlc.data.trust import looking
+from rlc.experiments.cli import interrupts
 from rlc.experiments.cli.choose import choose_judge, choose_questions, choose_recipes
 from rlc.experiments.cli.console import (
     as_table,
@@ -106,11 +107,12 @@ def carry_out_and_tell(
         logger,
         on_round=lambda standing: tell_standing(standing, planned.labels, judged_later=judge is not None),
         spending=None if output.spend is None else Spending(output.spend, sheet or shipped_prices()),
+        on_stop=interrupts.stay,
     )
     with _logged(logger):
         try:
             study = make_study(carry_out(planned, how), sheet, data)
-        except SpentError:
+        except (KeyboardInterrupt, SpentError):
             _print_so_far(planned, sheet, output)
             raise
         if output.as_json:
@@ -126,16 +128,25 @@ def carry_out_and_tell(
 
 
 def _print_so_far(run: Run, sheet: Sheet | None, output: Output) -> None:
-    """The table of the documents that all readers have answered, of a run that was stopped for what it costs."""
-    if run.is_complete or not (run.folder / RESULTS).is_file():
+    """The table of the questions that all readers have answered, of a run that was broken off."""
+    if run.is_complete:
+        return
+    if not (run.folder / RESULTS).is_file():
+        tell("stopped before there was an answer to show")
         return
     study = make_study(open_run(str(run.folder), run.out), sheet)
-    done = set(study.run.frame["document_id"])
+    told = set(study.run.frame["example_id"])
+    some = run.dataset.where(lambda example: example.id in told)
     if output.as_json:
         _print_json(study)
     else:
-        _print_run(study, run.dataset.where(lambda example: example.document_id in done), output)
-    tell(f"stopped after {len(done):,} of {len(run.dataset.asked):,} documents")
+        _print_run(study, some, output)
+    unheard = [run.labels.get(name, name) for name in run.specs if name not in set(study.run.frame["reader"])]
+    tell(
+        f"stopped after {len(some.examples):,} of {len(run.dataset.examples):,} questions on {len(some.asked):,} of "
+        f"{len(run.dataset.asked):,} documents"
+        + (f"; no answer yet of {', '.join(unheard)}" if unheard else "")
+    )
 
 
 def _refuse_silence(study: Study) -> None:

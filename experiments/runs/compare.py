@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from rlc.data.datasets import load_dataset
+from rlc.data.errors import SpentError
 from rlc.data.lanes import Lanes, Work
 from rlc.data.lazy import load
 from rlc.data.protocols import Checkable
@@ -25,7 +26,9 @@ from rlc.experiments.runs.lanes import Reading, answer_in_lanes
 from rlc.experiments.runs.loop import Schedule, answer_in_turn, document_schedule
 from rlc.experiments.runs.progress import Lines, Progress
 from rlc.experiments.runs.recipes import recipe_file
+from rlc.experiments.runs.results import RESULTS, SO_FAR, remove_rows
 from rlc.experiments.runs.rounds import OnRound, in_rounds
+from rlc.experiments.runs.rows_before import RowsBefore
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.spending import Spending
 from rlc.experiments.runs.stored import StoredRun, open_run
@@ -61,6 +64,7 @@ class Execution:
         take: Makes answers of what that work finds.
         on_round: Told how the comparison stands, a few times while it goes on.
         spending: What may be spent in all, in dollars; None does not count.
+        on_stop: Told that the comparison was broken off, and that what is answered is being written.
     """
 
     resume: bool = True
@@ -74,6 +78,7 @@ class Execution:
     take: Callable[[Any], list[Answer]] = list
     on_round: OnRound = lambda _: None
     spending: Spending | None = None
+    on_stop: Callable[[], None] = lambda: None
 
     @property
     def sheet(self) -> Sheet:
@@ -134,22 +139,33 @@ def execute(run: Run, how: Execution = Execution()) -> int:
     """Ask and store what a run asks, with progress on stderr; how many of its answers were in the store.
 
     Batches and the estimate belong to the default schedule. Where another process carries the same run out, this
-    one says so and waits.
+    one says so and waits. The files of one that is broken off, or has spent what it may, tell of what is answered so far.
     """
     with held(run.folder):
-        return _execute(run, how)
+        try:
+            return _execute(run, how)
+        except (KeyboardInterrupt, SpentError):
+            how.on_stop()
+            with contextlib.closing(Store(run.out)) as store:
+                run.leave(store)
+            raise
 
 
 def _execute(run: Run, how: Execution) -> int:
+    remove_rows(run.folder / SO_FAR)
     store = Store(run.out)
-    try:
+    with (
+        contextlib.closing(store),
+        RowsBefore(run.folder / RESULTS, run.dataset.measures) as before,
+        contextlib.ExitStack() as ends,
+    ):
         store.purse = how.spending.purse(run, store) if how.spending else None
         engines = Engines(paid(how.finish, how.sheet, store.purse))
         together = how.documents_per_batch or documents_together(run.specs)
         readers = run.readers(store, engines.finish)
         if not how.resume:
             run.renew(readers, store)
-        missing = run.missing(readers)
+        missing = run.missing(readers, before)
         judge = RunJudge(run.judge, run.dataset, run.specs, how.sheet) if run.judge else None
         if judge and isinstance(engine := getattr(judge.judge, "llm", None), Checkable):
             engine.check()  # before the answers that it is to judge are paid for
@@ -160,22 +176,23 @@ def _execute(run: Run, how: Execution) -> int:
         if schedule is None:
             expect(run, engines, missing, together, measured=not how.lanes.elsewhere)
             schedule = document_schedule(readers, in_rounds(run.dataset.examples), together)
+        schedule = ((name, left) for name, batch in schedule if (left := before.left(name, batch)))
         total = len(run.dataset.examples) * len(readers)
-        with Progress(missing, total, work=how.work) as progress, contextlib.ExitStack() as ends:
+        with Progress(missing, total, work=how.work, done=(before.count, before.failed)) as progress:
             answering = answer_in_turn(readers, schedule)
             if how.lanes.elsewhere:
                 work = Reading(run.specs, how.sheet) if how.spending else how.reading(run.specs)
                 arriving = answer_in_lanes(how.lanes, work, readers, schedule, missing, store, how.take)
                 answering = ends.enter_context(contextlib.closing(arriving))
             # Files that tell of the whole run are not replaced by provisional ones.
-            has_rounds = how.schedule is None and any(missing.values()) and not run.is_complete
+            has_rounds = how.schedule is None and not run.is_complete
+            tell = how.on_round if any(missing.values()) else Execution.on_round
             judging = partial(_judge, judge, store, how) if judge else None
-            run.execute(readers, progress.on_batch, answering, how.on_round if has_rounds else None, judging)
+            on_round = tell if has_rounds else None
+            run.execute(readers, progress.on_batch, answering, on_round, judging, before)
         if not how.lanes.elsewhere:
             observe(run, engines, progress.pace)
         return total - sum(map(len, missing.values()))
-    finally:
-        store.close()
 
 
 def _judge(judge: RunJudge, store: Store, how: Execution, frames: Iterable[pl.DataFrame]) -> Findings:

@@ -83,6 +83,7 @@ class Findings:
             pl.Series("note", notes, SCHEMA["note"]),
             pl.Series("parts", parts, SCHEMA["parts"]),
             measure=pl.lit(self.judge),
+            made_of=pl.lit(None, SCHEMA["made_of"]),  # the judge's verdict is no part of the digest
         )
 
     @property

@@ -84,7 +84,7 @@ def read_kept(file: Path) -> bytes:
     raise DataError(f"{file} is not as it was written, so it was edited or is damaged; {MEND}")
 
 
-def digest(*pieces: bytes | mmap) -> str:
+def digest(*pieces: bytes | memoryview | mmap) -> str:
     """What a file of these pieces is held to: 32 hexadecimal digits."""
     found = hashlib.blake2b(digest_size=16)
     for piece in pieces:

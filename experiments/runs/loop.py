@@ -95,6 +95,7 @@ def scored_row(name: str, example: Example, answer: Answer, score: Scorer) -> di
             usage=Usage(),
             evidence=(),
             details={},
+            seal="",
             error=f"cannot be judged or counted: {describe(error)}",
         )
         return row(name, example, failed, Score(reason="failed"))

@@ -63,7 +63,10 @@ class Pace:
 
 
 class Progress:
-    """Tells how far a comparison is. Use as a context manager, with `on_batch` given to `compare`."""
+    """Tells how far a comparison is. Use as a context manager, with `on_batch` given to `compare`.
+
+    `done` is how many of the answers need no asking, and how many of those are failures.
+    """
 
     def __init__(
         self,
@@ -71,10 +74,11 @@ class Progress:
         total: int,
         stream: TextIO | None = None,
         work: Mapping[str, float] | None = None,
+        done: tuple[int, int] = (0, 0),
     ) -> None:
         self.pace = Pace(missing, work or {})
         self._total = total
-        self._count = self._failed = 0
+        self._count, self._failed = done
         self._stream = stream or sys.stderr
         self._last = self._told = time.monotonic()
         self._bar = _bar(total, self._stream) if self._stream.isatty() else None
@@ -82,6 +86,8 @@ class Progress:
     def __enter__(self) -> "Progress":
         if self._bar:
             self._bar.start()
+        if self._count:
+            self._tell(self._last)
         return self
 
     def __exit__(
@@ -97,6 +103,9 @@ class Progress:
         self._failed += sum(answer.error is not None for answer in answers)
         self.pace.add(reader, [example.id for example in examples], now - self._last)
         self._last = now
+        self._tell(now)
+
+    def _tell(self, now: float) -> None:
         left = clock(self.pace.seconds_left())
         failed = f", {self._failed:,} failed" if self._failed else ""
         if self._bar:

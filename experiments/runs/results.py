@@ -11,7 +11,7 @@ from itertools import chain
 from numbers import Integral, Real
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -21,6 +21,7 @@ from rlc.data.records import Answer, Evidence, Example, Step, Usage, pages_of
 from rlc.data.store import FIELDS, step_of
 from rlc.data.text.escape import shorten
 from rlc.experiments.runs.kept import MEND, digest, replaced
+from rlc.experiments.runs.made_of import made_of
 from rlc.experiments.scorers.base import Score
 
 RESULTS = "results.parquet"
@@ -109,6 +110,11 @@ COLUMNS: dict[str, tuple[Any, str]] = {
     "details": (pl.String, "what the strategy kept beside the answer, as JSON"),
     "steps": (pl.String, "what a reader that asks more than once asked, found and was told, as JSON"),
     "metadata": (pl.String, "the example's own metadata, as JSON"),
+    "made_of": (
+        pl.Int64,
+        "a digest of question, gold answers, stored answer and code, by which the same comparison again knows that the row "
+        "stands; null where it must be made anew",
+    ),
 }
 SCHEMA = {name: kind for name, (kind, _) in COLUMNS.items()}
 ResultRow = Mapping[str, Any]  # a row of the results, by column
@@ -120,8 +126,19 @@ LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands t
     "kv_bytes": 0,
     "latency_seconds": None,
     "steps": "[]",
+    "made_of": None,
 }
-TEXTS = ("question", "answers", "prediction", "parts", "prompt_hash", "details", "steps", "metadata")
+TEXTS = (
+    "question",
+    "answers",
+    "prediction",
+    "parts",
+    "prompt_hash",
+    "details",
+    "steps",
+    "metadata",
+    "made_of",
+)
 FIGURES = [name for name in SCHEMA if name not in TEXTS]  # what fits the memory for any number of rows
 OF_USAGE = [name for name in SCHEMA if name in FIELDS[Usage]]
 LARGEST = 2**63  # what a column of whole numbers can hold
@@ -180,6 +197,7 @@ def row(reader: str, example: Example, answer: Answer, score: Score) -> dict[str
         if answer.steps
         else "[]",
         "metadata": json.dumps(dict(example.metadata), sort_keys=True, ensure_ascii=False, default=str),
+        "made_of": made_of(reader, example, score.measure, answer.seal),
     }
 
 
@@ -204,23 +222,36 @@ def whole_characters(text: str) -> str:
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+class Before(Protocol):
+    """Rows that stand already, such as `rlc.experiments.runs.rows_before.RowsBefore`."""
+
+    def frames(self, reader: str) -> Iterator[pl.DataFrame]:
+        """A reader's rows in the order of their examples, some at a time."""
+        ...
+
+
 class Rows:
     """Rows on their way into a table, in any order, on disk: memory does not grow with the answers.
 
     They lie in a temporary file of SQLite's, which has no name and ends with the process, however that ends; or in `file`,
-    where other processes see them (`rows_so_far`) until the end of the context.
+    where other processes see them (`rows_so_far`) until the end of the context. `before` are others that stand already,
+    and come into the table too. The file begins `afresh`, or goes on where a run was broken off.
     """
 
-    def __init__(self, file: Path | None = None) -> None:
+    def __init__(
+        self, file: Path | None = None, before: Before | None = None, *, afresh: bool = True
+    ) -> None:
         self._file = file
-        self._remove()
+        self._before = before
+        if file and afresh:
+            remove_rows(file)
         self._waiting = sqlite3.connect(file or "", check_same_thread=False)
         self._waiting.execute(f"PRAGMA journal_mode={'WAL' if file else 'OFF'}")
         self._waiting.execute("PRAGMA synchronous=OFF")
         self._waiting.execute(
-            "CREATE TABLE rows (number INTEGER PRIMARY KEY, reader TEXT, example TEXT, row TEXT)"
+            "CREATE TABLE IF NOT EXISTS rows (number INTEGER PRIMARY KEY, reader TEXT, example TEXT, row TEXT)"
         )
-        self._waiting.execute("CREATE INDEX places ON rows (reader, example)")
+        self._waiting.execute("CREATE INDEX IF NOT EXISTS places ON rows (reader, example)")
 
     def __enter__(self) -> Self:
         return self
@@ -230,13 +261,8 @@ class Rows:
     ) -> None:
         """Take the file away, unless an error ends the run: those who watch still see what there is."""
         self._waiting.close()
-        if kind is None:
-            self._remove()
-
-    def _remove(self) -> None:
-        if self._file:
-            for ending in ("", "-wal", "-shm"):
-                self._file.with_name(self._file.name + ending).unlink(missing_ok=True)
+        if kind is None and self._file:
+            remove_rows(self._file)
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
         """Take rows, and keep them on disk.
@@ -255,19 +281,51 @@ class Rows:
                 f"cannot hold rows in a temporary file: {error}; free some space, or name another folder as TMPDIR"
             ) from error
 
+    def show(self, readers: Iterable[str]) -> None:
+        """Put these readers' rows of before where the others are, for those who watch."""
+        if self._before:
+            for name in readers:
+                for frame in self._before.frames(name):
+                    self.add(frame.iter_rows(named=True))
+            self._before = None
+
+    def examples(self, reader: str) -> set[str]:
+        """The ids of the examples of which there is a row of a reader."""
+        return {
+            name for (name,) in self._waiting.execute("SELECT example FROM rows WHERE reader = ?", (reader,))
+        }
+
     def frames(self, readers: Sequence[str]) -> Iterator[pl.DataFrame]:
         """All rows, sorted by reader (as given) and example, some at a time."""
         yield to_frame([])
         for name in readers:
-            found = self._waiting.execute(
-                "SELECT row FROM rows WHERE reader = ? ORDER BY example, number", (name,)
-            )
-            while some := found.fetchmany(BLOCK):
-                yield to_frame([json.loads(one) for (one,) in some])
+            after = ""
+            for old in self._before.frames(name) if self._before else ():
+                last = old["example_id"][-1]
+                between = list(self._between(name, after, last))
+                yield pl.concat([old, *between]).sort("example_id", maintain_order=True) if between else old
+                after = last
+            yield from self._between(name, after)
+
+    def _between(self, reader: str, after: str, last: str | None = None) -> Iterator[pl.DataFrame]:
+        """A reader's rows of the examples behind one, up to another, or of all behind it."""
+        found = self._waiting.execute(
+            "SELECT row FROM rows WHERE reader = ?1 AND example > ?2 AND (?3 IS NULL OR example <= ?3) "
+            "ORDER BY example, number",
+            (reader, after, last),
+        )
+        while some := found.fetchmany(BLOCK):
+            yield to_frame([json.loads(one) for (one,) in some])
 
     def frame(self, readers: Sequence[str]) -> pl.DataFrame:
         """The rows all at once, as a frame."""
         return pl.concat(self.frames(readers))
+
+
+def remove_rows(file: Path) -> None:
+    """Take the rows of a run that was killed away, if there are any."""
+    for ending in ("", "-wal", "-shm"):
+        file.with_name(file.name + ending).unlink(missing_ok=True)
 
 
 def rows_so_far(folder: Path, after: int = 0) -> tuple[int, pl.DataFrame]:
@@ -291,13 +349,25 @@ def rows_so_far(folder: Path, after: int = 0) -> tuple[int, pl.DataFrame]:
         raise DataError(f"{file} cannot be read: {error}") from error
 
 
-def _table(raw: bytes, file: Path) -> pl.LazyFrame:
-    """The table in a file's bytes; files that were written before digests have none and are taken as they are."""
+def _check_digest(raw: bytes | mmap.mmap, file: Path) -> None:
+    """Hold a file's bytes to the digest in them; files that were written before digests are taken as they are."""
     at = raw.rfind(MARK) + len(MARK)
     noted = raw[at : at + len(BLANK)]
-    if at >= len(MARK) and noted != digest(raw[:at], BLANK, raw[at + len(BLANK) :]).encode():
-        raise DataError(f"{file} is not as it was written, so it was edited or is damaged; {MEND}")
-    return pl.scan_parquet(io.BytesIO(raw))
+    with memoryview(raw) as whole, whole[:at] as head, whole[at + len(BLANK) :] as tail:
+        if at >= len(MARK) and noted != digest(head, BLANK, tail).encode():
+            raise DataError(f"{file} is not as it was written, so it was edited or is damaged; {MEND}")
+
+
+def scan_results(file: Path) -> pl.LazyFrame:
+    """The table of a results file that nobody will replace, to be read some at a time.
+
+    Raises:
+        DataError: if it is not as it was written, or lacks columns.
+        OSError: if it cannot be read; polars' own errors where it is not parquet.
+    """
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        _check_digest(raw, file)
+    return _completed(pl.scan_parquet(file), file).select(list(SCHEMA))
 
 
 def by_reader(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -337,12 +407,8 @@ def to_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def write_results(
-    frames: pl.DataFrame | Iterable[pl.DataFrame], file: Path, about: Mapping[str, str] | None = None
-) -> None:
+def write_results(frames: pl.DataFrame | Iterable[pl.DataFrame], file: Path) -> None:
     """Write a table, in one piece or in many, whole or not at all, with a digest of all its bytes in its own footer.
-
-    `about` stands in the footer, too.
 
     Raises:
         StoreError: where it cannot be written.
@@ -352,9 +418,7 @@ def write_results(
     table = register_io_source(lambda *_: chain([first], pieces), schema=first.schema)
     with replaced(file) as draft:
         try:
-            table.sink_parquet(
-                draft, metadata={**(about or {}), "rlc": (MARK + BLANK).decode()}, row_group_size=GROUP
-            )
+            table.sink_parquet(draft, metadata={"rlc": (MARK + BLANK).decode()}, row_group_size=GROUP)
         except pl.exceptions.PolarsError as error:  # polars' own words for a full disk
             raise OSError(str(error)) from error
         with draft.open("r+b") as opened, mmap.mmap(opened.fileno(), 0) as raw:
@@ -372,7 +436,9 @@ def read_results(file: Path, where: pl.Expr | None = None, columns: Sequence[str
         raise DataError(f"no results at {file}; give a run's folder, such as those that `rlc compare` writes")
     try:
         # polars opens a path more than once, and another process may replace the file in between.
-        table = _completed(_table(file.read_bytes(), file), file)
+        raw = file.read_bytes()
+        _check_digest(raw, file)
+        table = _completed(pl.scan_parquet(io.BytesIO(raw)), file)
         if where is not None:
             table = table.filter(where)
         return table.select(columns or list(SCHEMA)).collect()

@@ -6,7 +6,7 @@ an order of which every beginning is a fair sample.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,10 @@ PAUSE = 10.0  # seconds from one round to the next: stored answers come fast
 
 @dataclass(frozen=True)
 class Standing:
-    """How a comparison stands: the readers' summaries over the documents that all of them have answered for."""
+    """How a comparison stands: the readers' summaries over the questions that all of them have answered.
+
+    `documents` are those of these questions, of so many in all.
+    """
 
     summaries: Sequence[dict[str, Any]]
     documents: int
@@ -53,15 +56,22 @@ class Rounds:
         examples: all that are asked.
         readers: how many answer each.
         now: the time, in seconds.
+        kept: the examples, by id, that a reader need not answer, for each reader that has such.
     """
 
     def __init__(
-        self, examples: Sequence[Example], readers: int, now: Callable[[], float] = time.monotonic
+        self,
+        examples: Sequence[Example],
+        readers: int,
+        now: Callable[[], float] = time.monotonic,
+        kept: Iterable[Set[str]] = (),
     ) -> None:
         self._missing = Counter(example.document_id for example in examples for _ in range(readers))
+        for ids in kept:
+            self._missing.subtract(example.document_id for example in examples if example.id in ids)
         self._now = now
         self._next, self._last = FIRST, float("-inf")
-        self.of, self._done = len(self._missing), 0
+        self.of, self._done = len(self._missing), len(self.documents)
 
     @property
     def documents(self) -> set[str]:

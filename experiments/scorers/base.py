@@ -37,13 +37,10 @@ REMEMBERED = 10_000  # scores
 Scorer = Callable[[Example, Answer], Score]
 
 
-def default_scorer(
-    measures: Mapping[str, str] | None = None,
-    before: Callable[[Example, Answer], Score | None] = lambda *_: None,
-) -> Scorer:
+def default_scorer(measures: Mapping[str, str] | None = None) -> Scorer:
     """The measures of the tasks that have one, else the rule judge with the fit that the package ships.
 
-    An answer that a router hands on is scored once; `before` tells of those that were scored in an earlier run.
+    An answer that a router hands on is scored once.
 
     Raises:
         UsageError: on a measure that is not in the table.
@@ -60,10 +57,6 @@ def default_scorer(
         if key not in known:
             if len(known) >= REMEMBERED:  # a router hands on answers of its own batch
                 known.clear()
-            found = before(example, answer)
-            if found is not None and found.measure == name:
-                known[key] = found
-                return found
             known[key] = score_text(judge, example, answer)
             if scorer:
                 measured = scorer(answer.text, example)

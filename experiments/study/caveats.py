@@ -30,9 +30,12 @@ def provisional(run: StoredRun) -> list[str]:
     """Sentences where the run was stopped, or goes on, and its files tell of some documents only, or of no judge yet."""
     if (so_far := run.provenance.get("provisional")) is None:
         return []
-    judge = so_far.get("judge")
+    judge, asked = so_far.get("judge"), run.data.get("examples")
+    questions = (
+        f"{so_far['questions']:,} of {asked:,} questions on " if "questions" in so_far and asked else ""
+    )
     return [
-        f"Provisional: {so_far['documents']:,} of {so_far['of']:,} documents are answered for; the same rlc compare goes on.",
+        f"Provisional: {questions}{so_far['documents']:,} of {so_far['of']:,} documents are answered for; the same rlc compare goes on.",
         *([f"{judge} judges at the end: these figures are those without it."] if judge else ()),
     ]
 

@@ -33,6 +33,7 @@ FULL = Answer(
         Step("note", "ask", 0, "Ann", "abc", usage=Usage(**NUMBERS)),
         Step("find", "search", 1, evidence=(Evidence("d", 0, 2, passage=(0, 7)),), error="said so"),
     ),
+    seal="of another store",
 )
 
 
@@ -51,7 +52,7 @@ def test_get_put_renew(store):
     first, second = Answer("one", "rag"), Answer("two", "long")
     store.put({"a": first, "b": second})
     assert store.get(["b", "nowhere", "a"]) == {"a": first, "b": second}
-    assert store.present(["b", "nowhere", "a"]) == {"a", "b"}
+    assert set(store.seals(["b", "nowhere", "a"])) == {"a", "b"}
     store.put({"a": second})
     assert store.get(["a"]) == {"a": second}
     store.renew(["a", "nowhere"])
@@ -71,8 +72,9 @@ def test_nothing_to_do_is_fine(store):
 
 def test_every_field_comes_back(store):
     assert all(getattr(FULL, f.name) for f in fields(Answer)), "a new field wants a value here"
-    store.put({"a": FULL})
+    seals = store.put({"a": FULL})
     assert store.get(["a"]) == {"a": FULL}
+    assert store.get(["a"])["a"].seal == store.seals(["a"])["a"] == seals["a"] != FULL.seal
     assert store.get(["a"])["a"].evidence[0].pages == (1, 2), "which evidence is not compared by"
 
 
@@ -128,10 +130,11 @@ def test_an_unreadable_answer_counts_as_missing_and_the_others_are_there(store, 
     store.put({"a": FULL, "b": FULL})
     overwrite(store, text)
     assert store.get(["a", "b"]) == {"b": FULL}
-    assert store.present(["a", "b"]) == {"b"}
+    assert set(store.seals(["a", "b"])) == {"b"}
     assert store.unreadable == {"a"}
-    store.put({"a": FULL})
+    seals = store.put({"a": FULL})
     assert store.get(["a"]) == {"a": FULL}
+    assert store.get(["a"])["a"].seal == store.seals(["a"])["a"] == seals["a"] != FULL.seal
     assert store.unreadable == set()
 
 
@@ -194,7 +197,7 @@ def test_more_keys_than_one_query_takes(store):
     answers = {f"k{i}": Answer(str(i), "rag") for i in range(1201)}
     store.put(answers)
     assert store.get([*answers, "nowhere"]) == answers
-    assert store.present([*answers, "nowhere"]) == set(answers)
+    assert set(store.seals([*answers, "nowhere"])) == set(answers)
 
 
 def test_another_thread_may_use_it(store):

@@ -23,7 +23,7 @@ class RememberedGenerations:
 
     def holds(self, stage: str, key: Hashable) -> bool:  # noqa: ARG002 - a memory's face
         """Whether the engine need not be asked for it."""
-        return not self.store.renewed and bool(self.store.present([str(key)]))
+        return not self.store.renewed and bool(self.store.seals([str(key)]))
 
     def recall_all(
         self,

@@ -69,12 +69,11 @@ class StoredReader:
 
     def _kept(self, key: str, answer: Answer) -> Answer:
         if answer.error is not None and not answer.error.startswith(NOTHING_RETRIEVED):
-            return answer
+            return replace(answer, seal="")
         try:
-            self.store.put({key: answer})
+            return replace(answer, seal=self.store.put({key: answer})[key])
         except DataError as error:
-            return replace(answer, error=f"DataError: {error}")
-        return answer
+            return replace(answer, error=f"DataError: {error}", seal="")
 
     def _named(self, answer: Answer) -> Answer:
         return answer if answer.route else replace(answer, route=self.name)
@@ -93,17 +92,25 @@ class StoredReader:
         return [found[key] for key in keys]
 
     def missing(self, examples: Sequence[Example]) -> list[Example]:
-        """The examples whose answers are not in the store; those that are there and unreadable are named in a warning."""
+        """The examples whose answers are not in the store."""
+        return [example for example, seal in zip(examples, self.seals(examples), strict=True) if seal is None]
+
+    def seals(self, examples: Sequence[Example]) -> list[str | None]:
+        """The seals of the answers in the store, None where there is none.
+
+        Those that are there and cannot be read are named in a warning.
+        """
         keys = self.keys(examples)
-        known = self.store.present(keys)
-        pairs = list(zip(examples, keys, strict=True))
-        if damaged := [example.id for example, key in pairs if key in self.store.unreadable]:
+        known = self.store.seals(keys)
+        if damaged := [
+            example.id for example, key in zip(examples, keys, strict=True) if key in self.store.unreadable
+        ]:
             warnings.warn(
                 f"{len(damaged)} stored answers of {self.name} cannot be read and are asked again: "
                 f"{', '.join(damaged[:NAMED])}{', ...' * (len(damaged) > NAMED)}",
                 stacklevel=2,
             )
-        return [example for example, key in pairs if key not in known]
+        return [known.get(key) for key in keys]
 
     def keys(self, examples: Sequence[Example]) -> list[str]:
         """The store's keys of its answers to the examples."""

@@ -20,7 +20,7 @@ from rlc.experiments.runs.stored import open_run
 from rlc.pipeline.recipe_files import load_recipe
 
 NOBODY = {"use": "endpoint", "model": "m", "window": 4096, "base_url": "http://127.0.0.1:9/v1"}
-TIMES = ("index_seconds", "retrieve_seconds", "first_token_seconds", "seconds")
+TIMES = ("index_seconds", "retrieve_seconds", "first_token_seconds", "seconds", "made_of")
 MODULE = '''
 import os, signal, time
 from dataclasses import dataclass

@@ -1,16 +1,21 @@
+import contextlib
 import json
+import re
 from collections import Counter
 
 import pytest
 
 from rlc.data.datasets import load_dataset
 from rlc.data.errors import EngineUnavailableError
+from rlc.data.records import Answer
+from rlc.data.store import Store
 from rlc.experiments.cli.runs import line
 from rlc.experiments.report.pages.run import write_report
 from rlc.experiments.runs import rounds
 from rlc.experiments.runs.compare import Execution, carry_out
 from rlc.experiments.runs.listing import read_listed
 from rlc.experiments.runs.loop import document_schedule
+from rlc.experiments.runs.results import RESULTS
 from rlc.experiments.runs.rounds import Rounds, in_rounds
 from rlc.experiments.runs.run import plan_run
 from rlc.experiments.runs.stored import open_run
@@ -86,14 +91,14 @@ def test_whether_a_round_is_over_is_asked_without_a_look_at_all_documents(make_e
 
 @pytest.fixture
 def stopping(monkeypatch):
-    """An engine that is gone after so many prompts."""
+    """An engine that is gone after so many prompts, or raises another error then."""
     left = []
     generate = ScriptedLLM.generate
 
     def count(llm, prompts, **wishes):
         left[0] -= len(prompts)
         if left[0] < 0:
-            raise EngineUnavailableError("gone")
+            raise EngineUnavailableError("gone") if len(left) == 1 else left[1]
         return generate(llm, prompts, **wishes)
 
     monkeypatch.setattr(ScriptedLLM, "generate", count)
@@ -117,8 +122,10 @@ def test_a_stopped_run_leaves_tables_and_a_report_and_goes_on(
     half = open_run(run.id, tmp_path)
     assert half.frame["document_id"].n_unique() == 4
     assert half.frame["reader"].value_counts()["count"].n_unique() == 1  # all readers on the same questions
-    assert caveats(make_study(half))[0].startswith("Provisional: 4 of 10 documents")
-    assert "Provisional: 4 of 10 documents" in write_report(run.folder, tmp_path).read_text()
+    assert re.match(r"Provisional: \d+ of 75 questions on 4 of 10 documents", caveats(make_study(half))[0])
+    assert (
+        " questions on 4 of 10 documents are answered for" in write_report(run.folder, tmp_path).read_text()
+    )
     assert "75 questions (4 of 10 documents so far)" in line(read_listed(run.folder))
 
     stopping[:] = [1000]
@@ -127,7 +134,7 @@ def test_a_stopped_run_leaves_tables_and_a_report_and_goes_on(
     plain = plan_run(sample, recipe, ["rag", "long"], [], tmp_path / "other")
     schedule = document_schedule(["rag", "long"], sample.examples)
     wanted = carry_out(plain, Execution(schedule=schedule)).frame
-    timed = [name for name in wanted.columns if name.endswith("seconds")]
+    timed = ["made_of", *(name for name in wanted.columns if name.endswith("seconds"))]
     assert whole.frame.drop(timed).equals(wanted.drop(timed))
 
     told.clear()
@@ -136,6 +143,64 @@ def test_a_stopped_run_leaves_tables_and_a_report_and_goes_on(
         carry_out(run, Execution(resume=False, on_round=told.append))
     assert not told
     assert open_run(run.id, tmp_path).frame.height == 150
+
+
+@pytest.mark.parametrize(
+    ("prompts", "readers", "questions"),
+    [
+        (0, [], 0),
+        (9, ["rag"], 9),
+        (18, ["rag", "long"], 9),
+        (26, ["rag", "long"], 9),
+        (100, ["rag", "long"], 47),
+    ],
+)
+def test_ctrl_c_leaves_a_table_from_the_first_answer(
+    sample, scripted_recipe, tmp_path, stopping, prompts, readers, questions
+):
+    """Of the questions that all readers have answered; where there is none, of every answer. Documents have 9, 8, 7, ..."""
+    run = plan_run(sample, {"": load_recipe(scripted_recipe)}, ["rag", "long"], [], tmp_path)
+    told = []
+    stopping[:] = [prompts, KeyboardInterrupt]
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(run, Execution(on_stop=lambda: told.append("stop")))
+    assert told == ["stop"]
+    if not questions:
+        assert not (run.folder / RESULTS).exists()
+        return
+    half = open_run(run.id, tmp_path)
+    assert [(name, rows.height) for (name,), rows in half.frame.group_by("reader", maintain_order=True)] == [
+        (name, questions) for name in readers
+    ]
+    study = make_study(half)
+    documents = half.frame["document_id"].n_unique()
+    assert caveats(study)[0].startswith(
+        f"Provisional: {questions} of 75 questions on {documents} of 10 documents"
+    )
+    assert all((one["accuracy"]["low"] is None) == (documents < 2) for one in study.summaries)
+    assert write_report(run.folder, tmp_path).is_file()
+    stopping[:] = [1000]
+    assert carry_out(run).reused == prompts
+    assert "provisional" not in open_run(run.id, tmp_path).provenance
+
+
+def test_what_was_stored_while_others_were_awaited_is_in_the_table(
+    sample, scripted_recipe, tmp_path, stopping, monkeypatch
+):
+    run = plan_run(sample, {"": load_recipe(scripted_recipe)}, ["rag", "long"], [], tmp_path)
+    stopping[:] = [18, KeyboardInterrupt]
+    [*_, third] = in_rounds(sample.examples)[:12]
+
+    def store_one():
+        with contextlib.closing(Store(run.out)) as store:
+            for reader in run.readers(store).values():
+                store.put({reader.keys([third])[0]: Answer("Ada.", "")})
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(run, Execution(on_stop=store_one))
+    frame = open_run(run.id, tmp_path).frame
+    assert frame.height == 2 * 10
+    assert frame.filter(example_id=third.id)["route"].to_list() == ["rag", "long"]
 
 
 def test_a_finished_run_tells_of_no_round(sample, scripted_recipe, tmp_path, monkeypatch):
