@@ -113,6 +113,7 @@ def carry_out_and_tell(
         try:
             study = make_study(carry_out(planned, how), sheet, data)
         except (KeyboardInterrupt, SpentError):
+            interrupts.stay()
             _print_so_far(planned, sheet, output)
             raise
         if output.as_json:

@@ -145,7 +145,6 @@ def execute(run: Run, how: Execution = Execution()) -> int:
         try:
             return _execute(run, how)
         except (KeyboardInterrupt, SpentError):
-            how.on_stop()
             with contextlib.closing(Store(run.out)) as store:
                 run.leave(store)
             raise
@@ -189,7 +188,11 @@ def _execute(run: Run, how: Execution) -> int:
             tell = how.on_round if any(missing.values()) else Execution.on_round
             judging = partial(_judge, judge, store, how) if judge else None
             on_round = tell if has_rounds else None
-            run.execute(readers, progress.on_batch, answering, on_round, judging, before)
+            try:
+                run.execute(readers, progress.on_batch, answering, on_round, judging, before)
+            except (KeyboardInterrupt, SpentError):
+                how.on_stop()  # before lanes are ended, which takes a moment
+                raise
         if not how.lanes.elsewhere:
             observe(run, engines, progress.pace)
         return total - sum(map(len, missing.values()))
