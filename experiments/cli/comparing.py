@@ -107,15 +107,14 @@ def carry_out_and_tell(
         logger,
         on_round=lambda standing: tell_standing(standing, planned.labels, judged_later=judge is not None),
         spending=None if output.spend is None else Spending(output.spend, sheet or shipped_prices()),
-        on_stop=interrupts.stay,
     )
     with _logged(logger):
-        try:
-            study = make_study(carry_out(planned, how), sheet, data)
-        except (KeyboardInterrupt, SpentError):
-            interrupts.stay()
-            _print_so_far(planned, sheet, output)
-            raise
+        with interrupts.farewell():
+            try:
+                study = make_study(carry_out(planned, how), sheet, data)
+            except (KeyboardInterrupt, SpentError):
+                _print_so_far(planned, sheet, output)
+                raise
         if output.as_json:
             _print_json(study)
         else:

@@ -3,8 +3,8 @@
 Python hears a signal only between two of its own steps: a matrix product, a server that sends nothing or a library that
 joins its threads at the end may keep it for minutes. A thread hears the signal at once. It gives the command a moment to
 end by itself, and then ends the process, as a second Ctrl-C does at once. That is safe by design: a kill at any time loses
-no stored answer, and workers and the process that logs notice that they are alone. A comparison that has heard it stays a
-little longer, to show what it has.
+no stored answer, and workers and the process that logs notice that they are alone. A comparison that Python has told of it
+is given longer, to show what it has.
 """
 
 import os
@@ -12,23 +12,31 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 PATIENCE = 0.7  # seconds between Ctrl-C and the end by force
-FAREWELL = 10.0  # the same for one that stays to say what it has
+LONGEST = 10.0  # seconds from then on in which a command may say what it has
+MOMENT = 0.05
 CODE = 130  # what shells expect of a command that was interrupted
 STOPPED = "stopped; what is answered is stored, the same command goes on from there"
 
 _watched = threading.Event()
 _told = threading.Event()
-_staying = threading.Event()
+_heard = threading.Event()
+_has_to_say = threading.Event()
 
 
-def stay() -> None:
-    """Ask for a moment longer: the command has heard that it is to end, and tells what it has."""
-    _staying.set()
+@contextmanager
+def farewell() -> Iterator[None]:
+    """Have a command that hears Ctrl-C in this block go on to the block's end, where it says what it has."""
+    _has_to_say.set()
+    try:
+        yield
+    finally:
+        _has_to_say.clear()
 
 
 def leave() -> NoReturn:
@@ -51,16 +59,25 @@ def watch(end: Callable[[int], None] = os._exit) -> None:
     ):
         return
     _watched.set()
+    signal.signal(signal.SIGINT, _interrupt)
     heard, woken = socket.socketpair()
     woken.setblocking(False)
     signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_listen, args=(heard, woken, end), daemon=True).start()
 
 
+def _interrupt(*_: object) -> NoReturn:
+    _heard.set()
+    raise KeyboardInterrupt
+
+
 def _listen(heard: socket.socket, woken: socket.socket, end: Callable[[int], None]) -> None:
     while signal.SIGINT not in heard.recv(64):
         continue
-    again = _heard_again(heard, PATIENCE) or (_staying.is_set() and _heard_again(heard, FAREWELL))
+    again = _heard_again(heard, PATIENCE)
+    end_at = time.monotonic() + LONGEST
+    while not again and _heard.is_set() and _has_to_say.is_set() and time.monotonic() < end_at:
+        again = _heard_again(heard, MOMENT)
     if not again and not _told.is_set():
         sys.stderr.write(f"error: {STOPPED}\n")
         sys.stderr.flush()

@@ -64,7 +64,6 @@ class Execution:
         take: Makes answers of what that work finds.
         on_round: Told how the comparison stands, a few times while it goes on.
         spending: What may be spent in all, in dollars; None does not count.
-        on_stop: Told that the comparison was broken off, and that what is answered is being written.
     """
 
     resume: bool = True
@@ -78,7 +77,6 @@ class Execution:
     take: Callable[[Any], list[Answer]] = list
     on_round: OnRound = lambda _: None
     spending: Spending | None = None
-    on_stop: Callable[[], None] = lambda: None
 
     @property
     def sheet(self) -> Sheet:
@@ -188,11 +186,7 @@ def _execute(run: Run, how: Execution) -> int:
             tell = how.on_round if any(missing.values()) else Execution.on_round
             judging = partial(_judge, judge, store, how) if judge else None
             on_round = tell if has_rounds else None
-            try:
-                run.execute(readers, progress.on_batch, answering, on_round, judging, before)
-            except (KeyboardInterrupt, SpentError):
-                how.on_stop()  # before lanes are ended, which takes a moment
-                raise
+            run.execute(readers, progress.on_batch, answering, on_round, judging, before)
         if not how.lanes.elsewhere:
             observe(run, engines, progress.pace)
         return total - sum(map(len, missing.values()))

@@ -53,3 +53,32 @@ def test_a_second_one_ends_it_at_once():
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
+
+
+SAYS = """
+ready()
+with interrupts.farewell():
+    try:
+        {wait}
+    except KeyboardInterrupt:
+        time.sleep(1.5)  # longer than a command is given that says nothing
+        print("what there is", flush=True)
+{then}
+"""
+
+
+@pytest.mark.parametrize(
+    ("wait", "then", "said"),
+    [
+        ("time.sleep(600)", "interrupts.leave()", "what there is\n"),
+        ("time.sleep(600)", "time.sleep(600)", "what there is\n"),  # which it has said, and stays no longer
+        ("import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)", "", ""),  # it has not heard that it is to end
+    ],
+)
+def test_a_command_that_heard_it_says_what_it_has(wait, then, said):
+    process = started(SAYS.format(wait=wait, then=then))
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert (out, process.returncode) == (said, 130)
+    assert time.monotonic() - begun < 6

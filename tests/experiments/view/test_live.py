@@ -99,7 +99,7 @@ def test_rows_appear_as_they_are_answered_and_a_writer_that_is_gone_is_told(writ
     run = until(lambda: (found := shelf.run(run.id)).so_far and found)  # its small files are there
     assert (run.state, run.so_far, run.data["examples"]) == (
         "going on",
-        {"documents": 0, "of": QUESTIONS},
+        {"questions": 0, "documents": 0, "of": QUESTIONS},
         QUESTIONS,
     )
     with pytest.raises(NothingYetError):
