@@ -55,6 +55,7 @@ def test_a_second_one_ends_it_at_once():
     assert process.returncode == 130
 
 
+HEARS, DEAF = "time.sleep(600)", "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
 SAYS = """
 ready()
 with interrupts.farewell():
@@ -70,13 +71,14 @@ with interrupts.farewell():
 @pytest.mark.parametrize(
     ("wait", "then", "said"),
     [
-        ("time.sleep(600)", "interrupts.leave()", "what there is\n"),
-        ("time.sleep(600)", "time.sleep(600)", "what there is\n"),  # which it has said, and stays no longer
-        ("import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)", "", ""),  # it has not heard that it is to end
+        (HEARS, "interrupts.leave()", "what there is\n"),
+        (HEARS, HEARS, "what there is\n"),  # it has said what it has, and stays no longer
+        (DEAF, "", ""),
     ],
 )
 def test_a_command_that_heard_it_says_what_it_has(wait, then, said):
     process = started(SAYS.format(wait=wait, then=then))
+    time.sleep(0.5)  # it waits by then
     begun = time.monotonic()
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=30)
