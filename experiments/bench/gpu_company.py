@@ -13,7 +13,7 @@ SETTINGS: dict[str, dict[str, Any]] = {"as it comes": {}, "batch-invariant": {"b
 
 
 def company(add: Callable[..., None], model: str, data_root: Path) -> None:
-    """Ask questions on the beginnings of LaRA's documents one by one, all at once, and all at once in another order.
+    """Ask questions on the beginnings of LaRA's documents one by one, twice, all at once, and at once in another order.
 
     No prefix is kept: a prompt is computed from its first token each time.
     """
@@ -24,7 +24,9 @@ def company(add: Callable[..., None], model: str, data_root: Path) -> None:
     ]
     for name, settings in SETTINGS.items():
         llm = VllmLLM(model, window=8192, gpu_memory=0.15, keep_prefix=False, **settings)
-        alone = [llm.generate([prompt], max_tokens=ANSWER)[0].text for prompt in asked]
+        alone, again = (
+            [llm.generate([prompt], max_tokens=ANSWER)[0].text for prompt in asked] for _ in range(2)
+        )
         together = [answer.text for answer in llm.generate(asked, max_tokens=ANSWER)]
         turned = [answer.text for answer in llm.generate(asked[::-1], max_tokens=ANSWER)][::-1]
         llm.close()
@@ -32,6 +34,7 @@ def company(add: Callable[..., None], model: str, data_root: Path) -> None:
             name,
             asked=len(asked),
             empty=sum(not text for text in alone),
+            again_as_alone=sum(one == other for one, other in zip(again, alone, strict=True)),
             together_as_alone=sum(one == other for one, other in zip(together, alone, strict=True)),
             turned_as_alone=sum(one == other for one, other in zip(turned, alone, strict=True)),
         )

@@ -13,6 +13,7 @@ from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Comparison, Routing, Study
 
 NAMED = 3  # comparisons that are named one by one
+FEW = 4  # readers whose cost is told one by one
 SHORTEST = 0.005  # seconds; less is noise, or was not timed
 
 
@@ -166,7 +167,7 @@ def _side(one: Comparison) -> str:
 
 
 def _cost(study: Study) -> str:
-    """Means by what the readers are called without their model, dearest first."""
+    """Means by what the readers are called without their model, dearest first; of many the two ends."""
     tokens: defaultdict[str, list[float]] = defaultdict(list)
     extra: dict[str, str] = {}
     for reader in study.readers:
@@ -178,7 +179,8 @@ def _cost(study: Study) -> str:
         return "Nothing was answered, so there is no cost to tell."
     means = {name: fmean(values) for name, values in tokens.items()}
     order = sorted(means, key=lambda name: (-means[name], name))
-    listed = " and ".join(f"{name} {means[name]:,.0f}{extra[name]}" for name in order)
+    told = [f"{name} {means[name]:,.0f}{extra[name]}" for name in order]
+    listed = f"from {told[-1]} to {told[0]}" if len(told) > FEW else " and ".join(told)
     times = means[order[0]] / means[order[-1]] if means[order[-1]] else 0
     ratio = f", {times:,.1f} times as many" if len(order) == 2 and times > 1 else ""
     over = f" (means over {len(study.groups)} models)" if len(study.groups) > 1 else ""
