@@ -7,6 +7,7 @@ an answer, and hosts need share no file.
 
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -278,6 +279,10 @@ class _Loop:
 
     def _after(self, death: ChildDiedError, task: Task) -> Iterator[tuple[str, Sequence[Any], Any]]:
         """Put what a dead lane was at behind all else, or give it up."""
+        left = len(self.running) + len(
+            self.idle
+        )  # a dead lane has no successor: what killed it may kill that too
+        warnings.warn(f"{left} of {len(self.lanes)} workers go on: {death}", stacklevel=2)
         task = replace(task, deaths=task.deaths + 1)
         if task.deaths < DEADLY:
             self.waiting.append(task)
@@ -286,7 +291,7 @@ class _Loop:
         self._hand_out()
         if self.waiting and not self.running:
             raise EngineUnavailableError(
-                f"all {len(self.lanes)} workers died, {len(self.waiting)} batches before the end: the last one {death}. "
+                f"all {len(self.lanes)} workers died, {len(self.waiting)} batches before the end: {death}. "
                 "What is answered is stored. Try fewer --workers if memory is what was missing, then run the same command "
                 "again"
             ) from death

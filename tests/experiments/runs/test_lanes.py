@@ -167,10 +167,12 @@ def test_a_cluster_does_the_same(work, store, run, tmp_path):
 
 
 def test_a_batch_that_kills_twice_is_given_up(work, store):
-    found = {
-        batch[0]: (name, what)
-        for name, batch, what in Lanes(3).run(work, tasks(["die"], ["a"], ["b"], names=["one"]), store)
-    }
+    with pytest.warns(UserWarning, match=r"workers go on: a worker ended \(") as told:
+        found = {
+            batch[0]: (name, what)
+            for name, batch, what in Lanes(3).run(work, tasks(["die"], ["a"], ["b"], names=["one"]), store)
+        }
+    assert len(told) == 2, "each death is told"
     assert found["a"] == ("one", ["one a"])
     assert found["b"] == ("one", ["one b"])
     assert isinstance(found["die"][1], ChildDiedError)
