@@ -240,34 +240,26 @@ def _print_json(study: Study) -> None:
 
 def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
     names = [name.strip() for name in output.columns.split(",") if name.strip()]
-    title = f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
+    title = (
+        f"{dataset.name} ({dataset.variant}), {len(dataset.examples)} questions, {len(dataset.asked)} documents; "
+        f"scored by {scored_by(dataset, study.run.judge)}"
+    )
     models = None if names or output.wide else by_model(study)
     if models is not None:
-        print_table(
-            table_of(replace(models, title=f"{title}scored by {scored_by(dataset, study.run.judge)}"))
-        )
-        said = [*language_notes(study.run.specs, dataset), *notes(study)]
-        say(
-            [
-                "a row a reader, with tokens, seconds and tasks: --wide",
-                "",
-                *sentences(study),
-                "",
-                *cost_sentences(study),
-                "",
-                *said,
-            ]
-        )
-        return
-    found = columns(study)
-    shown = chosen(found, names, None if output.wide else width_of_terminal())
-    print_table(as_table(shown, f"{title}scored by {scored_by(dataset, study.run.judge)}"))
-    if is_sized(study.run.data) and (sized := list(reaches(study.run.frame))):
-        print_table(lengths_table(sized, study.run.labels))
-    left_out = [column.name for column in found if column not in shown]
-    more = [f"more columns with --wide: {', '.join(left_out)}"] if left_out and not names else []
+        print_table(table_of(replace(models, title=title)))
+        more = ["a row a reader, with tokens, seconds and tasks: --wide"]
+    else:
+        found = columns(study)
+        shown = chosen(found, names, None if output.wide else width_of_terminal())
+        print_table(as_table(shown, title))
+        if is_sized(study.run.data) and (sized := list(reaches(study.run.frame))):
+            print_table(lengths_table(sized, study.run.labels))
+        left_out = [column.name for column in found if column not in shown]
+        more = [f"more columns with --wide: {', '.join(left_out)}"] if left_out and not names else []
     said = [*language_notes(study.run.specs, dataset), *notes(study)]
-    say([*more, "", *sentences(study), "", *cost_sentences(study), "", *said])
+    say(more)
+    for paragraph in (sentences(study), cost_sentences(study), said):
+        say(["", *paragraph] if paragraph else [])
 
 
 def _print_forecast(run: Run, output: Output, prices: Mapping[str, Price]) -> None:
