@@ -8,6 +8,7 @@ from langchain_core.documents import Document
 from pydantic import Field
 
 from rlc.data.errors import DataError
+from rlc.data.neighbours import neighbours
 from rlc.data.prompt_files import ENGLISH, PromptFile, read_prompts
 from rlc.data.protocols import LLM, Floats, Prompt, Seen, attending
 from rlc.data.tokens import count_once
@@ -118,7 +119,8 @@ class InfiniRetri(Retriever):
         carried: list[int] = []
         scores: dict[int, float] = {}
         weights: Floats | None = None
-        for new in stretches(sizes, min(self.stretch, room)):
+        for group in neighbours(list(sizes.values()), min(self.stretch, room)):
+            new = rows[group].tolist()
             spare = room - sum(sizes[row] for row in new)
             if spare < 0:
                 raise DataError(
@@ -168,19 +170,6 @@ def phrases(scores: Floats, length: int) -> Floats:
     around = np.convolve(np.append(scores, 0), np.ones(length))  # it takes no empty text
     first = (length - 1) // 2
     return around[first : first + len(scores)].astype(np.float32)
-
-
-def stretches(sizes: Mapping[int, int], most: int) -> list[list[int]]:
-    """Units in order, as many together as have at most so many tokens; a larger one stands alone."""
-    groups: list[list[int]] = []
-    used = most + 1
-    for unit, size in sizes.items():
-        if used + size > most:
-            groups.append([])
-            used = 0
-        groups[-1].append(unit)
-        used += size
-    return groups
 
 
 def best_that_fit(

@@ -86,6 +86,8 @@ class Press(ABC):
     VERSION: ClassVar[int] = 2
     sights: ClassVar[tuple[str, ...]] = ("document", "question")
     """When it can be applied: to the document before any question is known, or with the question in sight."""
+    from_all: ClassVar[bool] = False
+    """Whether it looks at the hidden states of the whole text."""
     rereads: ClassVar[bool] = False
     """Whether it reads the document once more by itself, in one step, as kvpress's context manager has it."""
 
@@ -100,7 +102,7 @@ class Press(ABC):
     @property
     def window(self) -> int | None:
         """The last tokens whose hidden states it looks at; None where it needs those of the whole text."""
-        return 1
+        return None if self.from_all else 1
 
     @property
     def drafts(self) -> bool:

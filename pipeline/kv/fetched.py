@@ -39,9 +39,7 @@ class KVzap(LibraryEvicting, Fetched):
 
     files: ClassVar[str] = "a trained scorer (nvidia/KVzap-mlp-MODEL on the Hugging Face hub)"
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def press(self, kvpress: Any) -> Any:  # noqa: ANN401
         return kvpress.KVzapPress(self.ratio)
@@ -69,9 +67,7 @@ class LUKV(LibraryEvicting, Fetched):
 
     files: ClassVar[str] = "the authors' budgets of heads (github.com/baidu-baige/LU-KV)"
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def press(self, kvpress: Any) -> Any:  # noqa: ANN401
         return kvpress.LUKVPress(compression_ratio=self.ratio)

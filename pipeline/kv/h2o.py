@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rlc.pipeline.kv.base import Scored
 from rlc.pipeline.kv.support.states import attention_sums, once
@@ -22,9 +22,7 @@ class H2O(Scored):
     here once, when the text is read.
     """
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def scores(
         self,

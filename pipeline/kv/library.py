@@ -180,9 +180,7 @@ class ExpectedAttention(LibraryEvicting):
     future: int = 512
     sinks: int = 4
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     @property
     def observes(self) -> int:
@@ -253,9 +251,7 @@ class Cap(LibraryEvicting):
     sharpness: float = 5.0
     sinks: int = 4
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     @property
     def observes(self) -> int:
@@ -276,9 +272,7 @@ class Leverage(LibraryEvicting):
 
     sketch: int = 48
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def press(self, kvpress: Any) -> Any:  # noqa: ANN401
         return kvpress.LeverageScorePress(self.ratio, self.sketch)
@@ -293,9 +287,7 @@ class NonCausal(LibraryEvicting):
 
     stretch: int = 256
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def press(self, kvpress: Any) -> Any:  # noqa: ANN401
         return kvpress.NonCausalAttnPress(self.ratio, self.stretch)
@@ -310,9 +302,7 @@ class Compactor(LibraryEvicting):
 
     draws: ClassVar[bool] = True
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     @property
     def observes(self) -> int:

@@ -38,9 +38,7 @@ class MiKV(Evicting):
         if self.bits not in BITS:
             raise ValueError(f"bits must be one of {', '.join(map(str, BITS))}; got {self.bits}")
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def footprint(self, length: int, bits: int = 16) -> Footprint:
         """The mean bits of a number."""

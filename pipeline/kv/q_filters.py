@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rlc.pipeline.kv.base import Scored
 from rlc.pipeline.kv.support.states import once, queries
@@ -24,9 +24,7 @@ class QFilters(Scored):
 
     sampled: int = 3000
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def scores(
         self,

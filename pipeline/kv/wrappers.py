@@ -39,7 +39,7 @@ class Wrapper(LibraryEvicting):
 
     @property
     def window(self) -> int | None:
-        return self.scorer.window
+        return None if self.from_all else self.scorer.window
 
     @property
     def observes(self) -> int:
@@ -90,9 +90,7 @@ class Chunk(Wrapper):
     scores: str = "keydiff"
     stretch: int = 1024
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def press(self, kvpress: Any) -> Any:  # noqa: ANN401
         return kvpress.ChunkPress(self.scorer.press(kvpress), self.stretch)
@@ -108,9 +106,7 @@ class Block(Wrapper):
     scores: str = "keydiff"
     block: int = 128
 
-    @property
-    def window(self) -> None:
-        return None
+    from_all: ClassVar[bool] = True
 
     def press(self, kvpress: Any) -> Any:  # noqa: ANN401
         return kvpress.BlockPress(self.scorer.press(kvpress), self.block)

@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +15,7 @@ from rlc.data.protocols import Pays, Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.routers.support.gain_model import STRENGTHS
 from rlc.pipeline.routers.support.price import estimated_tokens
+from rlc.pipeline.routers.support.shipped import read_fit
 from rlc.pipeline.routers.support.split import answer_split
 
 Floats = NDArray[np.float64]
@@ -175,9 +174,4 @@ def load_table(name: str) -> TableModel:
     Raises:
         DataError: if there is none, or it cannot be read.
     """
-    shipped = resources.files("rlc.pipeline.routers").joinpath(f"{name}.json")
-    source = shipped if shipped.is_file() else Path(name)
-    try:
-        return TableModel.from_json(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"no router's table {name!r}: {error}; `rlc router fit` writes one") from error
+    return TableModel.from_json(read_fit(name))

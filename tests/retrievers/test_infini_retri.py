@@ -4,9 +4,10 @@ from langchain_core.documents import Document
 from showing import ShowingLLM
 
 from rlc.data.errors import DataError, UnsupportedError
+from rlc.data.neighbours import neighbours
 from rlc.pipeline.llms.scripted import ScriptedLLM
 from rlc.retrievers import InfiniRetri
-from rlc.retrievers.infini_retri import best_that_fit, holding_top, phrases, stretches
+from rlc.retrievers.infini_retri import best_that_fit, holding_top, phrases
 
 TEXTS = ["hay hay hay", "the needle here", "more hay hay", "a pin here", "last hay hay"]
 LIKED = {"needle": 9, "pin": 5}
@@ -82,7 +83,7 @@ def test_phrases_by_hand():
 
 
 def test_the_parts_by_hand():
-    assert stretches({0: 2, 1: 2, 2: 9, 3: 1}, 4) == [[0, 1], [2], [3]]
+    assert neighbours([2, 2, 9, 1], 4) == [[0, 1], [2], [3]]
     assert best_that_fit([0, 1, 2], {0: 1.0, 1: 5.0, 2: 3.0}, {0: 1, 1: 4, 2: 3}, 5) == [1, 0]
     units = [np.array([1, 5], np.float32), np.zeros(0, np.float32), np.array([5, 2], np.float32)]
     assert holding_top(units, 1) == [0]

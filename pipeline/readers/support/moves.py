@@ -11,6 +11,7 @@ from rlc.chunkers.sentence import SentenceChunker
 from rlc.chunkers.support.summaries import BETWEEN as BETWEEN
 from rlc.data.errors import ContextOverflowError, DataError
 from rlc.data.loads import PromptLoad
+from rlc.data.neighbours import neighbours
 from rlc.data.prompt_files import PromptTexts, read_prompts
 from rlc.data.protocols import LLM, Prompt, Tokenizer
 from rlc.data.records import Document, Evidence, Example, document_name
@@ -139,7 +140,7 @@ def shrink(
         ContextOverflowError: if no two of them fit together, so that nothing can be combined.
     """
     while sum(_sizes(llm.tokenizer, notes)) > room:
-        groups = _neighbours(list(notes), _sizes(llm.tokenizer, notes), room)
+        groups = [[notes[i] for i in group] for group in neighbours(_sizes(llm.tokenizer, notes), room)]
         if len(groups) == len(notes):
             raise ContextOverflowError(
                 f"{len(notes)} notes do not fit into {room} tokens, and no two of them do; use a longer window or "
@@ -168,19 +169,6 @@ def shrinking(
 
 def _sizes(tokenizer: Tokenizer, notes: Sequence[str]) -> list[int]:
     return [tokenizer.count(note) + tokenizer.count(BETWEEN) for note in notes]
-
-
-def _neighbours(notes: Sequence[str], sizes: Sequence[int], room: int) -> list[list[str]]:
-    """Notes in order, as many neighbours together as fit."""
-    groups: list[list[str]] = []
-    used = room + 1
-    for note, size in zip(notes, sizes, strict=True):
-        if used + size > room:
-            groups.append([])
-            used = 0
-        groups[-1].append(note)
-        used += size
-    return groups
 
 
 def loads_of_pieces(

@@ -8,9 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from rlc.data.errors import DataError
 from rlc.data.lazy import load
 from rlc.data.plain import parse_json
+from rlc.pipeline.routers.support.shipped import read_fit
 
 Floats = NDArray[np.float64]
 
@@ -207,15 +206,7 @@ def load_model(name: str) -> GainModel:
     Raises:
         DataError: if there is none, or it cannot be read.
     """
-    shipped = resources.files("rlc.pipeline.routers").joinpath(f"{name}.json")
-    source = shipped if shipped.is_file() else Path(name)
-    try:
-        text = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"no router's fit {name!r}: {error}; name a shipped one or a file of `rlc router fit`"
-        ) from error
-    return model_of(text)
+    return model_of(read_fit(name))
 
 
 def rounded(values: Floats) -> Any:  # noqa: ANN401 - nested lists of numbers

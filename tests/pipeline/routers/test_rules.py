@@ -72,7 +72,7 @@ def test_the_shipped_table_says_which_row_it_took(examples):
     [answer, *_] = TableRouter(arm("rag", {}), arm("long", {}))(examples)
     assert answer.details["assumed_reader"] == "any"
     assert load_table("table-1").readers
-    with pytest.raises(DataError, match="no router's table"):
+    with pytest.raises(DataError, match="no router's fit"):
         TableRouter(arm("rag", {}), arm("long", {}), fit="nowhere.json")
 
 
