@@ -88,14 +88,14 @@ def _attend_behind(
     from torch.nn.attention.bias import causal_lower_right
     from torch.nn.functional import scaled_dot_product_attention
 
-    if query.is_cuda:
-        behind = causal_lower_right(query.shape[2], key.shape[2])
-        return scaled_dot_product_attention(
-            query, key, value, attn_mask=behind, scale=scaling, enable_gqa=True
-        )
-    attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     batch, heads, queries, dimension = query.shape
     groups, past = heads // key.shape[1], key.shape[2] - queries
+    if query.is_cuda:
+        behind = causal_lower_right(queries, key.shape[2])
+        return scaled_dot_product_attention(
+            query, key, value, attn_mask=behind, scale=scaling, enable_gqa=groups > 1
+        )
+    attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     own = (states[:, :, past:].repeat_interleave(groups, 1) for states in (key, value))
     among, log_among = attend(query, *own, is_causal=True, scale=scaling)
     grouped = query.reshape(batch, -1, groups * queries, dimension)
