@@ -1,5 +1,6 @@
 """`rlc ask`: questions made from documents."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from rlc.experiments.cli.options import ALLOW_CODE, PRICES
 from rlc.experiments.cli.words import say_line, tell
 
 if TYPE_CHECKING:
+    from rlc.data.records import Document
     from rlc.experiments.asking.ask import Asked
+    from rlc.experiments.asking.made import MadeQuestion
 
 
 @click.command()
@@ -68,8 +71,7 @@ def ask(
     is answered by the other. What it said is stored; the same command goes on where it stopped.
     """
     from rlc.data.formats.folder import load_documents
-    from rlc.experiments.asking.ask import bill, by_rule, publish, write_with
-    from rlc.experiments.cli.choose import engine_price, remembering_engine
+    from rlc.experiments.asking.ask import by_rule, publish
 
     target = file or documents / "questions.jsonl"
     if target.suffix != ".jsonl":
@@ -87,32 +89,45 @@ def ask(
         advice = "let a model write them, with --model ENGINE:MODEL"
         found = publish(by_rule(texts, count, seed), target, title, said, advice)
     else:
-        price = engine_price(model, settings, prices)
-        with remembering_engine(model, settings, store) as llm:
-            costs = bill(llm, texts, kinds or KINDS, count, seed)
-            say_line(
-                f"at most {costs.prompts:,} prompts of {costs.prompt_tokens:,} tokens together, and "
-                f"{costs.output_tokens:,} new tokens, by {llm.name}"
-                + (
-                    ""
-                    if price is None
-                    else f"; at most ${price.most(costs.prompt_tokens, costs.output_tokens):,.2f}"
-                )
-            )
-            if dry_run:
-                return
-            made = write_with(
-                llm,
-                texts,
-                kinds or KINDS,
-                count,
-                seed,
-                lambda kept, tried: tell(f"{kept} of {count} kept, {tried} tried"),
-            )
+        made = _written(model, settings, store, texts, (kinds or KINDS, count, seed), prices, dry_run=dry_run)
+        if made is None:
+            return
         said = f"Written and checked by {model}; weak models let bad questions through."
         advice = "take a stronger model, or leave --model out for questions by rule"
         found = publish(made, target, title, said, advice)
     _told(found, documents, count)
+
+
+def _written(
+    model: str,
+    settings: Sequence[str],
+    store: Path,
+    texts: "Mapping[str, Document]",
+    wanted: tuple[Sequence[str], int, int],
+    prices: Path | None,
+    *,
+    dry_run: bool,
+) -> "list[MadeQuestion] | None":
+    """What a model writes, after it is said what that costs at most; None where that is all that is wanted.
+
+    `wanted` are the kinds of questions, how many of them, and the seed of their draw.
+    """
+    from rlc.experiments.asking.ask import bill, write_with
+    from rlc.experiments.cli.choose import engine_price, remembering_engine
+
+    price = engine_price(model, settings, prices)
+    with remembering_engine(model, settings, store) as llm:
+        costs = bill(llm, texts, *wanted)
+        dollars = f"; at most ${price.most(costs.prompt_tokens, costs.output_tokens):,.2f}" if price else ""
+        say_line(
+            f"at most {costs.prompts:,} prompts of {costs.prompt_tokens:,} tokens together, and "
+            f"{costs.output_tokens:,} new tokens, by {llm.name}{dollars}"
+        )
+        if dry_run:
+            return None
+        return write_with(
+            llm, texts, *wanted, lambda kept, tried: tell(f"{kept} of {wanted[1]} kept, {tried} tried")
+        )
 
 
 def _told(found: "Asked", documents: Path, wanted: int) -> None:

@@ -3,9 +3,9 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,10 @@ from rlc.data.lanes import Lanes
 from rlc.data.spec import Spec
 from rlc.experiments.cli.options import DATA_ROOT, DATASET, WHERE, Questions, in_records, lane_options
 from rlc.experiments.cli.words import tell
+
+if TYPE_CHECKING:
+    from rlc.experiments.chunk_lab.measuring import Measured
+    from rlc.experiments.chunk_lab.quality import Curve
 
 RETRIEVERS = ("bm25", "dense", "hybrid")
 
@@ -67,7 +71,7 @@ def chunks(
     """Compare chunkers on location questions: how often do the best chunks that fit a budget hold the answer?"""
     from rlc.experiments.chunk_lab.measuring import Measuring, measure_in_lanes
     from rlc.experiments.chunk_lab.methods import LEFT_OUT, chunker_spec, default_chunkers
-    from rlc.experiments.chunk_lab.quality import Curve, joined, table
+    from rlc.experiments.chunk_lab.quality import joined, table
     from rlc.experiments.chunk_lab.quality import questions as location_questions
     from rlc.experiments.cli.choose import choose_dataset
     from rlc.experiments.cli.comparing import BANNER
@@ -89,15 +93,7 @@ def chunks(
         tell(BANNER, "yellow")
     for name in left_out:
         tell(f"{name} is left out: {LEFT_OUT.format(name=name)}")
-    parts: list[Curve] = []
-    fallen: Counter[str] = Counter()
-    for text, measured in measure_in_lanes(lanes, work, asked):
-        if text not in fallen:
-            tell(text)
-        fallen[text] += measured.fallbacks
-        parts += measured.curves
-    for text, passages in (+fallen).items():
-        tell(f"{text}: {passages} passages fell to their sentences")
+    parts = _curves(measure_in_lanes(lanes, work, asked))
     rows = table(joined(sorted(parts, key=lambda part: list(specs).index(part.chunker)), asked))
     about = {
         "dataset": data.name,
@@ -118,6 +114,20 @@ def chunks(
         print_report(page(found))
     if out:
         tell(str(write_page(found, out)))
+
+
+def _curves(found: Iterable[tuple[str, "Measured"]]) -> list["Curve"]:
+    """The curves of all parts as they come; which chunker is at work, and what fell to its sentences, is told."""
+    parts: list[Curve] = []
+    fallen: Counter[str] = Counter()
+    for text, measured in found:
+        if text not in fallen:
+            tell(text)
+        fallen[text] += measured.fallbacks
+        parts += measured.curves
+    for text, passages in (+fallen).items():
+        tell(f"{text}: {passages} passages fell to their sentences")
+    return parts
 
 
 def _budgets(text: str) -> list[int]:

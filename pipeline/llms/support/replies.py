@@ -54,41 +54,17 @@ class Replies:
             UnsupportedError: if log-probabilities were asked for and none came.
             EngineError: if they are of other tokens than the answer's.
         """
-        choice = received.reply.choices[0]
-        said = choice.message
-        tokens = choice.logprobs.content if choice.logprobs else None
-        scoring = sampling.logprobs or bool(body.get("logprobs"))
-        if scoring and not tokens and said.content:
-            raise UnsupportedError(
-                f"{received.url} sends no log-probabilities for {self.model!r}: take a server that does, or a method "
-                "without them"
-            )
+        said = received.reply.choices[0].message
         by_tool = sampling.schema is not None and "tool_choice" in body
-        content = said.arguments or said.content if by_tool else said.content
-        text, _ = cut_at_stop(content, sampling.stop)  # a server may have refused to
-        called = by_tool and choice.finish_reason in ("tool_calls", "function_call")
-        end = ending("stop" if called else choice.finish_reason, text)
-        usage, doubt = usage_of(received, prompt, self.tokenizer)
-        scored = None
-        if scoring:
-            pieces = [(token.spelled, token.logprob) for token in tokens or ()]
-            scored = scored_pieces([piece for piece, _ in pieces], [value for _, value in pieces], text)
-        raw = Generation(
-            text,
-            end.finish_reason,
-            usage,
-            scored,
-            note="; ".join(each for each in (note, end.note, doubt) if each),
-        )
+        raw, end = self._raw(received, prompt, body, sampling, by_tool=by_tool)
         # Asked to think and cut off, a model may have had no time for the mark that ends its thought.
-        cut = (
-            self.thinking and end.finish_reason == "length" and not said.thought and not usage.thought_tokens
-        )
+        cut = self.thinking and end.finish_reason == "length"
+        cut = cut and not said.thought and not raw.usage.thought_tokens
         generation = separate_thought(
-            raw,
+            replace(raw, note="; ".join(each for each in (note, raw.note) if each)),
             self.tokenizer,
             sampling.max_tokens,
-            opened=cut and not part(text).thought,
+            opened=cut and not part(raw.text).thought,
             thought=said.thought,
         )
         error = self._what_failed(received, generation, said, end, prompt)
@@ -97,6 +73,36 @@ class Replies:
             by = "tools" if by_tool else "response_format"
             error = f"{received.url} was given a schema and sent no JSON: {given}; does it follow {by}?"
         return generation if error is None else replace(generation, finish_reason="error", error=error)
+
+    def _raw(
+        self,
+        received: Received,
+        prompt: Prompt,
+        body: Mapping[str, Any],
+        sampling: Sampling,
+        *,
+        by_tool: bool,
+    ) -> tuple[Generation, Ending]:
+        """What came, its thought included, and how it ended."""
+        choice = received.reply.choices[0]
+        said = choice.message
+        content = said.arguments or said.content if by_tool else said.content
+        text, _ = cut_at_stop(content, sampling.stop)  # a server may have refused to
+        called = by_tool and choice.finish_reason in ("tool_calls", "function_call")
+        end = ending("stop" if called else choice.finish_reason, text)
+        usage, doubt = usage_of(received, prompt, self.tokenizer)
+        scored = None
+        if sampling.logprobs or body.get("logprobs"):
+            tokens = choice.logprobs.content if choice.logprobs else None
+            if not tokens and said.content:
+                raise UnsupportedError(
+                    f"{received.url} sends no log-probabilities for {self.model!r}: take a server that does, or a method "
+                    "without them"
+                )
+            told = tokens or ()
+            scored = scored_pieces([one.spelled for one in told], [one.logprob for one in told], text)
+        told_of = "; ".join(each for each in (end.note, doubt) if each)
+        return Generation(text, end.finish_reason, usage, scored, note=told_of), end
 
     def _what_failed(
         self, received: Received, generation: Generation, said: wire.Message, end: Ending, prompt: Prompt
