@@ -223,7 +223,10 @@ def _parse(path: Path, line: int, raw: bytes) -> JsonRow:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: line {line}: not JSON ({error}); expected one object a line") from error
     if not isinstance(values, dict):
-        raise DataError(f"{path}: line {line}: expected a JSON object {{...}}, got {type(values).__name__}")
+        raise DataError(
+            f"{path}: line {line}: expected a JSON object {{...}}, got {type(values).__name__}; write one object a line "
+            "(`jq -c '.[]' FILE` makes them of a list)"
+        )
     return JsonRow(path, line, values, twice)
 
 

@@ -164,6 +164,8 @@ def _answers(row: JsonRow) -> list[str]:
     many = row.values.get("answers")
     if row.values.get("answer") is not None and many is not None:
         raise row.fault("has 'answer' and 'answers'; keep one of them")
+    if isinstance(row.values.get("answer"), list):
+        raise row.fault("has a list under 'answer'; several answers, each of them right, go under 'answers'")
     if many is None:
         one = row.optional("answer", str)
         return [] if one is None else [one]

@@ -113,7 +113,10 @@ ASKED = {"question": "Who signs?", "document": "handbook"}
             ASKED | {"answers": {"text": ["clerk"], "answer_start": [5]}},
             "'clerk' does not stand at an 'answer_start' of [5] in 'handbook'; count characters",
         ),
-        (ASKED | {"answer": ["a"]}, "expected text under 'answer', got ['a']"),
+        (
+            ASKED | {"answer": ["a"]},
+            "has a list under 'answer'; several answers, each of them right, go under 'answers'",
+        ),
         (ASKED | {"answer": "a", "answers": ["b"]}, "has 'answer' and 'answers'"),
         (ASKED | {"answerable": "yes"}, "expected true or false under 'answerable', got 'yes'"),
         (ASKED | {"meta": []}, "expected an object under 'meta', got []"),
@@ -121,6 +124,7 @@ ASKED = {"question": "Who signs?", "document": "handbook"}
         (ASKED | {"id": "first"}, "the id 'first' stands on line 1 already"),
         ('{"question": "\\ud800"}', "half of a surrogate pair"),
         ("Who signs?", "not JSON"),
+        ('[{"question": "Who?"}]', "got list; write one object a line (`jq -c '.[]' FILE`"),
     ],
 )
 def test_a_broken_question_is_named(tmp_path, row, reason):
