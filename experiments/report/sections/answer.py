@@ -31,7 +31,11 @@ def _accuracy(study: Study) -> str:
     judged = [reader for reader in study.readers if study.overall[reader.name].n]
     arms = [one for one in study.arm_comparisons if one.difference.n]
     if not judged:
-        return "No answer could be judged, so nothing can be said about accuracy."
+        answered = any(study.answered(reader).height for reader in study.readers)
+        mend = (
+            ": that takes gold answers, or `--judge ENGINE:MODEL --criteria without-gold`" if answered else ""
+        )
+        return f"No answer could be judged, so nothing can be said about accuracy{mend}."
     if len(study.readers) == 1:
         return f"{_share(study, judged[0])}; it ran alone, so there is nothing to compare."
     if not arms:
@@ -226,7 +230,9 @@ def _router(study: Study) -> str:
 def _no_router_to_measure(study: Study) -> str:
     routers = [reader for reader in study.readers if reader.role == "router"]
     if any(len(reader.arms) == 2 for reader in routers):
-        return "The router and both its arms answered no question together, so it cannot be measured against them."
+        return (
+            "No question was judged of the router and both its arms, so it cannot be measured against them."
+        )
     return "The router's arms did not run beside it, so it cannot be measured against them."
 
 

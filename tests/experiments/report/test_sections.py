@@ -418,6 +418,17 @@ def test_the_comparisons_of_the_correction_are_named():
     assert "after Holm's correction over 2 comparisons, long with rag and auto with long)" in routed
 
 
+def test_answers_without_gold_are_told_what_judges_them():
+    ungraded = [
+        [row(name, one, Answer("said", name), Score()) for one in EXAMPLES]
+        for name in ("rag", "long", "auto")
+    ]
+    accuracy, _, router = sentences(study(*ungraded))
+    assert accuracy.endswith("that takes gold answers, or `--judge ENGINE:MODEL --criteria without-gold`.")
+    assert router.startswith("No question was judged of the router and both its arms")
+    assert "takes gold" not in sentences(study(reader("rag", lambda i: None)))[0], "all failed"
+
+
 def test_one_document_alone_allows_no_test():
     asked_once = [replace(one, document=Document(id="d", page_content=TEXT)) for one in EXAMPLES]
     parts = [
