@@ -1,5 +1,7 @@
 """What must be said under the table of a comparison."""
 
+import polars as pl
+
 from rlc.data.purse import spent_in
 from rlc.experiments.runs.scope import scopes
 from rlc.experiments.runs.spending import FILE
@@ -37,10 +39,17 @@ def notes(study: Study) -> list[str]:
     if (run.folder / FILE).is_file():
         lines.append(f"this run has cost ${spent_in(run.folder / FILE):,.4f} so far (`--spend`)")
     lines += answer_notes(run.frame)
-    errors = run.frame.drop_nulls("error")
-    counted = errors.group_by("reader", "error").len().sort("reader", "error").head(FAILURES)
-    lines += [f"{reader}: {count} failed: {error}" for reader, error, count in counted.iter_rows()]
-    return [*lines, f"results: {run.folder}", f"more: rlc report {run.folder}"]
+    return [*lines, *failure_lines(run.frame), f"results: {run.folder}", f"more: rlc report {run.folder}"]
+
+
+def failure_lines(frame: pl.DataFrame) -> list[str]:
+    """The most frequent failures, and how many others there are."""
+    errors = frame.drop_nulls("error").group_by("reader", "error").len()
+    counted = errors.sort("len", "reader", "error", descending=[True, False, False])
+    shown, others = counted.head(FAILURES), counted.slice(FAILURES)
+    lines = [f"{reader}: {count} failed: {error}" for reader, error, count in shown.iter_rows()]
+    rest = f"{others['len'].sum()} more failed in {others.height} other ways: the report has them all"
+    return [*lines, rest] if others.height else lines
 
 
 def _aliases(run: StoredRun) -> list[str]:

@@ -82,7 +82,7 @@ def _one_pair(one: Comparison, family: str) -> str:
         return (
             f"{start}{ahead.label} is ahead by {_points(found)} points ({_evidence(found)} after {family})."
         )
-    return f"{start}the two cannot be told apart ({_evidence(found)}{_detectable(found)})."
+    return f"{start}the two cannot be told apart ({_evidence(found)}{_corrected(found)}{_detectable(found)})."
 
 
 def _many_groups(study: Study, arms: Sequence[Comparison]) -> str:
@@ -251,7 +251,8 @@ def _one_router(study: Study, found: Routing, one: Comparison) -> str:
         )
     else:
         verdict = (
-            f"not told apart from {found.better.label}, the better arm ({_evidence(gain)}{_detectable(gain)})"
+            f"not told apart from {found.better.label}, the better arm "
+            f"({_evidence(gain)}{_corrected(gain)}{_detectable(gain)})"
         )
     cost = study.tokens[found.router.name].value
     return (
@@ -280,6 +281,11 @@ def _points(found: Difference) -> str:
 def _evidence(found: Difference) -> str:
     limits = interval(found, signed=True).rstrip(", ")
     return f"95% interval {limits}, {p_clause(found.p_holm)}" if limits else p_clause(found.p_holm)
+
+
+def _corrected(found: Difference) -> str:
+    """Why p may be large though the interval, which is not corrected, leaves 0 out."""
+    return " after Holm's correction" if found.p_holm != found.p else ""
 
 
 def _detectable(found: Difference) -> str:

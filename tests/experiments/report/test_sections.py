@@ -438,3 +438,10 @@ def test_one_document_alone_allows_no_test():
     arms, _, router = sentences(study(*parts, dataset=None))
     assert arms.startswith("On the 20 questions about one document that both answered")
     assert router.endswith("is not tested against rag, the better arm: one document alone allows no test.")
+
+
+def test_a_corrected_p_says_so_where_nothing_is_told_apart():
+    arms = [reader("rag", lambda i: i < 14), reader("long", lambda i: i >= 9)]
+    assert "after Holm's" not in sentences(study(*arms))[0], "one comparison corrects nothing"
+    routed = sentences(study(*arms, reader("auto", lambda i: i % 3 > 0)))[0]
+    assert "p = 0.75 after Holm's correction; a true difference" in routed
