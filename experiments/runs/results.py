@@ -143,7 +143,7 @@ FIGURES = [name for name in SCHEMA if name not in TEXTS]  # what fits the memory
 OF_USAGE = [name for name in SCHEMA if name in FIELDS[Usage]]
 LARGEST = 2**63  # what a column of whole numbers can hold
 BLOCK = 1_000  # rows that become a frame together
-GROUP = 10_000  # rows that a file keeps together
+GROUP = 4_000  # rows that a file keeps together, and what is written in one go
 MARK, BLANK = (
     b"rlc-blake2b:",
     b"0" * 32,
