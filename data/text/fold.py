@@ -42,7 +42,7 @@ def compose(text: str) -> str:
     if _IGNORED.search(foreign):
         text = unicodedata.normalize("NFKC", _IGNORED.sub("", text))
     if _FOREIGN_DIGIT.search(foreign):
-        text = _FOREIGN_DIGIT.sub(lambda match: str(unicodedata.digit(match[0])), text).translate(
+        text = _FOREIGN_DIGIT.sub(lambda match: str(unicodedata.digit(match[0], match[0])), text).translate(
             _ARABIC_MARKS
         )
     return text

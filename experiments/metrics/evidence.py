@@ -23,13 +23,12 @@ NUMBERS = 3
 WORDS = 5
 LETTERS = 4  # of a script without spaces that are taken for a word
 
-_OTHER = regex.compile(r"[^\w.%]+|\.(?!\d)")
-_BETWEEN = r"(?:[^\w.%]|\.(?!\d))"  # what `_OTHER` makes a space
+_OTHER = regex.compile(r"[^\w.%\s]+|\.(?!\d)")  # but for white space, at which texts are split anyhow
+_BETWEEN = r"(?:[^\w.%]|\.(?!\d))"  # what stands between the words of a normalised text
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_FOREIGN = regex.compile(r",+|[\x00-\x7f]?[^\x00-\x7f]+")  # what folding and leaving out commas may change
-_LETTER = regex.compile(  # with what folding may join to it or leave out behind it
-    r",+|.[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\uff9e\uff9f]*", regex.DOTALL
+_MARK = regex.compile(  # what folding may join to the letter before it, or leave out behind it
+    r"[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\uff9e\uff9f]"
 )
 _LEAD = re.compile(r"^(?:it was|it is|the|an|a) ")
 _UNSPACED_LETTER = regex.compile(rf"[{UNSPACED}]\p{{M}}*")
@@ -120,17 +119,14 @@ def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
         [0],
         [0],
     )  # borders here and in the text: of what stayed as long as it was, of what did not, ...
-    for run in _FOREIGN.finditer(text):
-        if _rewritten(run[0]) is None:
+    for letter in _changing(text).finditer(text):
+        changed = _rewritten(letter[0])
+        if changed is None:
             continue
-        for letter in _LETTER.finditer(text, run.start(), run.end()):
-            changed = _rewritten(letter[0])
-            if changed is None:
-                continue
-            before = text[old[-1] : letter.start()].lower()
-            pieces += [before, changed]
-            new += [new[-1] + len(before), new[-1] + len(before) + len(changed)]
-            old += [letter.start(), letter.end()]
+        before = text[old[-1] : letter.start()].lower()
+        pieces += [before, changed]
+        new += [new[-1] + len(before), new[-1] + len(before) + len(changed)]
+        old += [letter.start(), letter.end()]
     pieces.append(text[old[-1] :].lower())
 
     def origin(place: int, is_end: bool) -> int:
@@ -138,6 +134,18 @@ def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
         return old[i + is_end] if i % 2 else old[i] + place - new[i]
 
     return "".join(pieces), origin
+
+
+def _changing(text: str) -> re.Pattern[str]:
+    """What folding and leaving out commas may change in a text: commas, letters with their marks, letters that it rewrites.
+
+    It is made for the letters that the text has, which are few: a class of characters is found fast.
+    """
+    foreign = sorted(letter for letter in set(text) if not letter.isascii())
+    marks = "".join(map(re.escape, filter(_MARK.match, foreign)))
+    alone = "".join(re.escape(one) for one in foreign if _MARK.match(one) or _rewritten(one) is not None)
+    kinds = [",+", f"[^,][{marks}]+" if marks else "", f"[{alone}]" if alone else ""]
+    return re.compile("|".join(filter(None, kinds)))
 
 
 @lru_cache(maxsize=4096)  # a book has thousands of quotation marks, and few kinds of them

@@ -4,10 +4,9 @@ No text reaches a page unescaped: HTML by Jinja's autoescape, Markdown by `markd
 in both, applied to every expression of a template.
 """
 
-import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,19 @@ from rlc.data.errors import StoreError
 from rlc.data.formats.html import MADE_BY_RLC
 from rlc.data.text.escape import escape_controls
 from rlc.data.written import written
-from rlc.experiments.report.figures.plots import INK, style
-from rlc.experiments.report.records import Cell, Grid, Piece, Plot, Report, Sortable, Table, Value
+from rlc.experiments.report.figures.plots import INK
+from rlc.experiments.report.pictures import Pictures
+from rlc.experiments.report.records import Cell, Grid, Piece, Report, Sortable, Table, Value
 
 TEMPLATES = Path(__file__).parent / "templates"
-PIXELS_PER_INCH = 160
-SAVED: Mapping[str, Mapping[str, Any]] = {
-    "png": {"dpi": PIXELS_PER_INCH, "facecolor": "white"},
-    "svg": {"transparent": True, "metadata": {"Date": None}},
-    "pdf": {"transparent": True, "metadata": {"CreationDate": None}},
-}
 SCALE = 7.7
 _MARKS = re.compile(r"[\\`*\[\]|#~$]|(?<![^\W_])_|_(?![^\W_])")  # a _ within a word marks nothing
 
 
-def write_files(report: Report, folder: Path) -> Path:
+def write_files(report: Report, folder: Path, of: str = "") -> Path:
     """Write report.html, report.md and the plots into a folder.
+
+    Where `of` is a digest of all that the plots are drawn of, those that are there and drawn of the same are not drawn again.
 
     Returns:
         The HTML file.
@@ -43,7 +39,9 @@ def write_files(report: Report, folder: Path) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        drawings = {plot.name: _drawn(plot, folder) for section in report.sections for plot in section.plots}
+        pictures = Pictures(folder, of)
+        drawings = {plot.name: pictures.svg(plot) for section in report.sections for plot in section.plots}
+        pictures.note()
         _replace(folder / "report.md", render_markdown(report).encode())
         page = folder / "report.html"
         _replace(page, render_html(report, drawings).encode())
@@ -174,30 +172,6 @@ def _marked(piece: Piece) -> _Raw:
     before = " " if piece.text[:1].isspace() else ""
     after = " " if text and piece.text[-1:].isspace() else ""
     return _Raw(f"{before}{marked}{after}")
-
-
-def _drawn(plot: Plot, folder: Path) -> str:
-    """Draw once, save as PNG and SVG; the SVG's text."""
-    pixels, svg = draw(plot, "png", "svg")
-    _replace(folder / f"{plot.name}.png", pixels)
-    _replace(folder / f"{plot.name}.svg", svg)
-    return svg.decode()
-
-
-def draw(plot: Plot, *kinds: str) -> list[bytes]:
-    """Draw and lay out once; the picture as files of these kinds (png, svg, pdf), the same bytes each time."""
-    from matplotlib import rc_context
-
-    files = [io.BytesIO() for _ in kinds]
-    with style(), rc_context({"svg.hashsalt": plot.name}):
-        figure = plot.draw()
-        if layout := figure.get_layout_engine():
-            layout.execute(figure)
-            # Else every file would be laid out again, after a drawing for nothing.
-            figure.set_layout_engine("none")
-        for kind, file in zip(kinds, files, strict=True):
-            figure.savefig(file, format=kind, **SAVED[kind])
-    return [file.getvalue() for file in files]
 
 
 def _replace(file: Path, data: bytes) -> None:

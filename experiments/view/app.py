@@ -21,8 +21,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from rlc.data.errors import RlcError, UsageError, unknown
+from rlc.experiments.report.pictures import draw
 from rlc.experiments.report.render import TEMPLATES as REPORT
-from rlc.experiments.report.render import draw, html_environment, inline
+from rlc.experiments.report.render import html_environment, inline
 from rlc.experiments.report.tables import FORMATS
 from rlc.experiments.runs.human import HumanVerdict, give_verdict
 from rlc.experiments.view import pages

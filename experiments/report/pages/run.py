@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rlc.data.errors import DataError
 from rlc.experiments.metrics.cost import Price, read_prices
+from rlc.experiments.report.pictures import drawn_of
 from rlc.experiments.report.records import Report, Section
 from rlc.experiments.report.render import write_files
 from rlc.experiments.report.sections.answer import answer
@@ -86,8 +87,10 @@ def write_report(
     """
     stored = open_run(run, out)
     added = study_sections(studies)
-    report = make_report(study_of(stored, read_prices(prices) if prices else None, data_root))
-    return write_files(replace(report, sections=[*report.sections, *added]), to or stored.folder / "report")
+    study = study_of(stored, read_prices(prices) if prices else None, data_root)
+    report = make_report(study)
+    whole = replace(report, sections=[*report.sections, *added])
+    return write_files(whole, to or stored.folder / "report", drawn_of(study, prices, studies))
 
 
 def make_report(study: Study) -> Report:

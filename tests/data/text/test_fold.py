@@ -27,6 +27,10 @@ def test_what_reads_alike_is_alike(text, folded):
     assert fold(text) == folded
 
 
+def test_a_digit_that_python_does_not_know_yet_stays():
+    assert fold("\U00011f51 of 5") == "\U00011f51 of 5"
+
+
 def test_compose_keeps_case():
     assert compose("Ｃafe\u0301 ﬁN") == "Café fiN"
 
