@@ -321,7 +321,7 @@ def test_report_files_and_the_same_again(tmp_path):
     plots = {
         f"{name}.{kind}" for name in ("cost-accuracy", "groups", "differences") for kind in ("png", "svg")
     }
-    assert names == {"report.html", "report.md"} | plots
+    assert names == {"report.html", "report.md", "pictures.json"} | plots
     html = page.read_text()
     assert Page(html).active == []
     assert html.count("<svg") == 3
