@@ -1,7 +1,7 @@
 """What a language model is asked, how it is to answer, and what it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,14 @@ class Prompt:
     `prefix` has identical bytes for every question on the same document, so that an engine can keep what it
     computed for it; `question` is what follows. `system` goes into the system role where the model has one. `reply` is
     put into the model's mouth: the answer goes on from it, and does not hold it. Engines that cannot do so refuse it.
+    `seed` goes before the call's, of an engine that is `seeded` and samples: so one call may sample a prompt several times.
     """
 
     prefix: str
     question: str
     system: str = ""
     reply: str = ""
+    seed: int | None = field(default=None, kw_only=True)
 
     @property
     def text(self) -> str:
@@ -126,6 +128,10 @@ class Sampling:
             raise ValueError(f"max_tokens must be at least 1, got {self.max_tokens}")
         if self.temperature is not None and not 0 <= self.temperature < float("inf"):
             raise ValueError(f"temperature must be 0 or more, got {self.temperature}")
+
+    def seed_of(self, prompt: Prompt) -> int:
+        """The seed that a prompt is answered with."""
+        return self.seed if prompt.seed is None else prompt.seed
 
     @property
     def wishes(self) -> dict[str, Any]:

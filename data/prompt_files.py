@@ -41,10 +41,8 @@ class PromptTexts:
 
     def prompt(self, name: str, **places: object) -> Prompt:
         """The prompt whose parts `prefix`, `question` and `system` stand under a name; a part left out is empty."""
-        parts = ("prefix", "question", "system")
-        return Prompt(
-            **{p: self.fill(f"{name}.{p}", **places) if f"{name}.{p}" in self.texts else "" for p in parts}
-        )
+        names = [f"{name}.{part}" for part in ("prefix", "question", "system")]
+        return Prompt(*(self.fill(one, **places) if one in self.texts else "" for one in names))
 
     def one_of(self, table: str, name: str) -> str:
         """The word of a table for a name, else the one for `other`."""

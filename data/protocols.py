@@ -122,6 +122,11 @@ def together(llm: LLM) -> int:
 MANY = 1024
 
 
+def seeded(llm: LLM) -> bool:
+    """Whether an engine takes a seed for each prompt (`Prompt.seed`): it says so in `seeded`."""
+    return bool(getattr(llm, "seeded", False))
+
+
 def greedy(llm: LLM, temperature: float | None = None) -> bool:
     """Whether an engine, asked at this temperature or its own, says the same each time, whatever the seed.
 

@@ -81,6 +81,7 @@ class EndpointLLM(CompletingEngine):
     """
 
     VERSION: ClassVar[int] = 1
+    seeded = True
 
     @classmethod
     def example(cls) -> Spec:
@@ -246,6 +247,8 @@ class EndpointLLM(CompletingEngine):
         stopped: threading.Event,
     ) -> Generation:
         place = self._server_of(prompt)
+        if "seed" in settings:
+            settings = {**settings, "seed": sampling.seed_of(prompt)}
         # Keeping costs, and pays where another prompt begins so.
         keep = (prompt.system, prompt.prefix) in kept
         try:

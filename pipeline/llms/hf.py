@@ -72,6 +72,7 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
     VERSION: ClassVar[int] = 1
 
     settled = staticmethod(precision.settled)
+    seeded = True
     probed = True  # it is loaded into this process for the run anyway, and asked for nothing but time
 
     @classmethod

@@ -90,6 +90,7 @@ class VllmLLM(Engine):
 
     # Questions on several documents are decoded side by side, where the weights are read once for all of them.
     documents_together = 8
+    seeded = True
     CODE: ClassVar[Sequence[str]] = ("extra",)  # vLLM's own arguments name classes and remote code
 
     def __init__(
@@ -187,14 +188,26 @@ class VllmLLM(Engine):
             "detokenize": bool(sampling.stop),
         }
         ids = [self._chat.encode(prompts[i]) for i in order]
-        answers = dict(zip(order, self.generate_ids(ids, told), strict=True))
+        seeds = [{"seed": sampling.seed_of(prompts[i])} for i in order]
+        each = seeds if any(prompt.seed is not None for prompt in prompts) else ()
+        answers = dict(zip(order, self.generate_ids(ids, told, each), strict=True))
         return [answers[i] for i in range(len(prompts))]
 
-    def generate_ids(self, prompts: Sequence[Sequence[int]], sampling: Mapping[str, Any]) -> list[Generation]:
-        """Answer prompts given as token ids, handed over in this order; `sampling` is vLLM's, and a `schema`."""
+    def generate_ids(
+        self,
+        prompts: Sequence[Sequence[int]],
+        sampling: Mapping[str, Any],
+        each: Sequence[Message] = (),
+    ) -> list[Generation]:
+        """Answer prompts given as token ids, handed over in this order.
+
+        `sampling` is vLLM's, and a `schema`; `each` is what goes before it, a prompt.
+        """
         room = self.window - int(sampling["max_tokens"])
-        fitting = [list(ids) for ids in prompts if 0 < len(ids) <= room]
-        answered = iter(self._ask(fitting, dict(sampling)) if fitting else [])
+        places = [i for i, ids in enumerate(prompts) if 0 < len(ids) <= room]
+        fitting = [list(prompts[i]) for i in places]
+        own = [each[i] for i in places] if each else []
+        answered = iter(self._ask(fitting, dict(sampling), own) if fitting else [])
         return [next(answered) if 0 < len(ids) <= room else self._unfit(len(ids), room) for ids in prompts]
 
     def weigh(self, prompts: Sequence[Prompt], options: Sequence[Sequence[str]]) -> list[Weighed]:
@@ -250,25 +263,30 @@ class VllmLLM(Engine):
 
     # -- the engine's process ------------------------------------------------------------------------------------
 
-    def _ask(self, prompts: list[list[int]], sampling: Message) -> list[Generation]:
+    def _ask(self, prompts: list[list[int]], sampling: Message, each: Sequence[Message]) -> list[Generation]:
         links = chained(prompts)
         runs = documents(links)
         child = self._running(max(run.stop - run.start for run in runs))
         if not self.loaded["cascade"]:
-            return self._call(child, prompts, links, sampling)
+            return self._call(child, prompts, links, sampling, each)
         answers: list[Generation] = []
         for part in apart(runs, self._cascade_least):
             child = self._running()
             # What shares its start with a prompt of another call has to bring it along.
-            answers += self._call(child, prompts[part], chained(prompts[part]), sampling)
+            answers += self._call(child, prompts[part], chained(prompts[part]), sampling, each[part])
         return answers
 
     def _call(
-        self, child: Child, prompts: list[list[int]], links: Sequence[Link], sampling: Message
+        self,
+        child: Child,
+        prompts: list[list[int]],
+        links: Sequence[Link],
+        sampling: Message,
+        each: Sequence[Message],
     ) -> list[Generation]:
         limit = sampling["max_tokens"] + self._thinking_room
         try:
-            answered = self._exchange(child, links, sampling | {"max_tokens": limit})
+            answered = self._exchange(child, links, sampling | {"max_tokens": limit}, each)
         except EngineError as error:
             return [Generation("", "error", error=str(error))] * len(prompts)
         return [self._generation(answer, usage, sampling) for answer, usage in answered]

@@ -1,7 +1,7 @@
 """Voting: several readers answer, and what most of them say is the answer."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
@@ -11,7 +11,7 @@ from rlc.data.loads import Foreseeable, PromptLoad
 from rlc.data.protocols import Reader, Role
 from rlc.data.records import Answer, Example
 from rlc.pipeline.readers.support.moves import what_it_says
-from rlc.pipeline.readers.support.samples import check_samples_differ, sample
+from rlc.pipeline.readers.support.samples import ask_ahead, check_samples_differ, sample
 from rlc.pipeline.readers.support.strategy import Strategy
 from rlc.pipeline.readers.support.talk import Talk, read
 
@@ -33,7 +33,8 @@ class Vote(Strategy):
         samples: how often each of them answers; at least two answers are voted on.
         temperature: at which their engines write; None is each engine's own. The paper's is 0.5 to 0.7.
 
-    The voters are asked one after the other, the questions of a batch together, and are charged so.
+    The voters are asked one after the other, the questions of a batch together, and are charged so. Samples of a reader that
+    asks once a question are asked in one batch, where its engine takes a seed for each prompt.
 
     Raises:
         UsageError: at the first question, if two voters must say the same.
@@ -61,6 +62,13 @@ class Vote(Strategy):
         return [
             sample(voter, number, self.temperature) for voter in self.voters for number in range(self.samples)
         ]
+
+    def answer_as_completed(self, examples: Sequence[Example], /) -> Iterator[tuple[int, Answer]]:
+        """Yield each answer with its example's place."""
+        panel = self._panel
+        for first in range(0, len(panel) if self.samples > 1 else 0, self.samples):
+            ask_ahead(panel[first : first + self.samples], examples)
+        return super().answer_as_completed(examples)
 
     def talk(self, example: Example) -> Talk[Answer]:
         answers = []

@@ -11,7 +11,7 @@ from stand_ins import ScoringEngine, build
 from weighing import WeighingLLM
 
 from rlc.data.errors import UnsupportedError
-from rlc.data.protocols import LLM, Attending, Generation, Prompt, Scorer, Weighed, Weighing
+from rlc.data.protocols import LLM, Attending, Generation, Prompt, Scorer, Weighed, Weighing, seeded
 from rlc.pipeline.families import LLM as ENGINE
 from rlc.pipeline.llms import LLMS
 from rlc.pipeline.llms.scripted import ScriptedLLM
@@ -23,11 +23,12 @@ SCHEMA = {"type": "object"}
 
 
 class Server(BaseHTTPRequestHandler):
-    """Completes every chat with "yes", as an OpenAI-compatible server does."""
+    """Completes every chat with "yes" and the seed, as an OpenAI-compatible server does."""
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        choice = {"message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        said = f"yes {asked.get('seed')}"
+        choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 20, "completion_tokens": 1}
         body = json.dumps({"choices": [choice], "usage": usage}).encode()
         self.send_response(200)
@@ -116,6 +117,13 @@ def no_wish_is_ignored(engine):
     """Log-probabilities and a schema are given, or refused aloud; a temperature is taken."""
     warm = [engine.generate(PROMPTS, max_tokens=4, temperature=0.7, seed=1) for _ in range(2)]
     assert [one.text for one in warm[0]] == [one.text for one in warm[1]], "equal seeds give equal samples"
+    if seeded(engine):
+        own = [replace(PROMPTS[0], seed=seed) for seed in (1, 2, 3)]
+        both = engine.generate(own, max_tokens=4, temperature=0.9)
+        alone = [
+            engine.generate(PROMPTS[:1], max_tokens=4, temperature=0.9, seed=seed)[0] for seed in (1, 2, 3)
+        ]
+        assert [one.text for one in both] == [one.text for one in alone], "a prompt's seed is as a call's"
     try:
         [one] = engine.generate(PROMPTS[:1], max_tokens=4, logprobs=True)
     except UnsupportedError:
@@ -181,13 +189,22 @@ class Sure(ScoringEngine):
         return [type(one)(one.spans, -one.values) for one in super().logprobs(contexts, texts)]
 
 
+class OneSeed(ScriptedLLM):
+    """Takes a seed for each prompt, as it says, and that of the call for all."""
+
+    seeded = True
+
+    def generate(self, prompts, *, seed=0, **wishes):
+        return [replace(one, text=f"{seed}") for one in super().generate(prompts, seed=seed, **wishes)]
+
+
 class Relative(WeighingLLM):
     def weigh(self, prompts, options):
         return [Weighed(one.values - one.values.max(), one.usage) for one in super().weigh(prompts, options)]
 
 
-@pytest.mark.parametrize("evil", [Fewer, Talkative, Deaf, Free, Sure, Vague, Shallow, Relative])
+@pytest.mark.parametrize("evil", [Fewer, Talkative, Deaf, Free, Sure, Vague, Shallow, Relative, OneSeed])
 def test_the_laws_catch_an_engine_that_breaks_them(evil):
-    laws = r"a generation a prompt|no more tokens|a wish is not|is counted|log-probabilities|rows are|every layer|the company"
+    laws = r"a generation a prompt|no more tokens|a wish is not|is counted|log-probabilities|rows are|every layer|the company|prompt's seed"
     with pytest.raises(AssertionError, match=laws):
         obey(evil({"": "one two three four five six seven"}))

@@ -18,6 +18,7 @@ from rlc.data.protocols import (
     Tokenizer,
     Way,
     adapted,
+    seeded,
     together,
 )
 from rlc.data.spec import fingerprint
@@ -64,6 +65,11 @@ class Forwarding(Engine):
         return together(self.llm)
 
     @property
+    def seeded(self) -> bool:
+        """Whether the engine takes a seed for each prompt."""
+        return seeded(self.llm)
+
+    @property
     def temperature(self) -> float | None:
         """The engine's own; None where it does not say."""
         return getattr(self.llm, "temperature", None)
@@ -103,9 +109,12 @@ class ForwardingLLM(Forwarding):
     def _keys(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[str]:
         """What identifies the generations; those of no temperature are what they were before there were temperatures."""
         scored = SCORED if sampling.logprobs else False
-        wishes = [sampling.max_tokens, list(sampling.stop), scored, sampling.schema, sampling.seed]
+        wishes = [sampling.max_tokens, list(sampling.stop), scored, sampling.schema]
         heat = [] if sampling.temperature is None else [{"temperature": sampling.temperature}]
-        return [fingerprint([self.identity, *wishes, *heat, *prompt.identity]) for prompt in prompts]
+        return [
+            fingerprint([self.identity, *wishes, sampling.seed_of(prompt), *heat, *prompt.identity])
+            for prompt in prompts
+        ]
 
     def recall(
         self,

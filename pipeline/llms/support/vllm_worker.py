@@ -93,7 +93,7 @@ def _generate(message: Message) -> Message:
     if schema := wish.pop("schema", None):
         wish["structured_outputs"] = StructuredOutputsParams(json=schema)
     prompts = [{"prompt_token_ids": ids} for ids in unchained(message["prompts"])]
-    wishes = [SamplingParams(**wish, **own) for own in message["each"]] or SamplingParams(**wish)
+    wishes = [SamplingParams(**{**wish, **own}) for own in message["each"]] or SamplingParams(**wish)
     try:
         outputs = _engines[0].generate(prompts, wishes, use_tqdm=False)
     except ValueError as error:  # how vLLM refuses a request

@@ -104,7 +104,8 @@ class Writing:
     def _generator(self) -> "torch.Generator | None":
         import torch
 
-        return torch.Generator().manual_seed(_seed_of(self.sampling.seed, self.ids)) if self.heat else None
+        seed = self.sampling.seed_of(self.prompt)
+        return torch.Generator().manual_seed(_seed_of(seed, self.ids)) if self.heat else None
 
 
 def failed(error: Exception) -> Generation:

@@ -42,7 +42,7 @@ class Request:
 
 
 def ask_as_completed(
-    llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int
+    llm: LLM, requests: Sequence[Request], max_tokens: int, seed: int | Sequence[int]
 ) -> Iterator[tuple[int, Answer]]:
     """Ask every request that has a prompt, those of one length in one batch; yield each answer with its place.
 
@@ -52,21 +52,24 @@ def ask_as_completed(
         llm: Answers.
         requests: What is asked.
         max_tokens: Of an answer whose request does not say so itself.
-        seed: Of an engine that samples.
+        seed: Of an engine that samples; of one that is `seeded`, one for each request, too.
 
     Raises:
         EngineError: if the engine does not return one generation for each prompt.
     """
+    seeds = None if isinstance(seed, int) else seed
     lengths: dict[int, list[tuple[int, Prompt]]] = {}
     for place, request in enumerate(requests):
         if request.prompt is None:
             yield place, _failed(request)
         else:
-            lengths.setdefault(request.max_tokens or max_tokens, []).append((place, request.prompt))
+            prompt = request.prompt if seeds is None else replace(request.prompt, seed=seeds[place])
+            lengths.setdefault(request.max_tokens or max_tokens, []).append((place, prompt))
     for length, batch in lengths.items():
         prompts = [prompt for _, prompt in batch]
         returned = 0
-        for i, generation in generations_as_completed(llm, prompts, Sampling(length, seed=seed)):
+        sampling = Sampling(length, seed=seed if isinstance(seed, int) else 0)
+        for i, generation in generations_as_completed(llm, prompts, sampling):
             returned += 1
             if i < len(batch):
                 place, prompt = batch[i]

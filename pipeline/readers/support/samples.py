@@ -4,10 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from rlc.data.errors import UnsupportedError, UsageError
-from rlc.data.protocols import LLM, Reader, greedy
+from rlc.data.completed import answers_as_completed
+from rlc.data.errors import STOPPING, RlcError, UnsupportedError, UsageError
+from rlc.data.protocols import LLM, Reader, greedy, seeded
+from rlc.data.records import Example
 from rlc.data.spec import PLAIN, fingerprint
 from rlc.pipeline.llms.support.forwarding import at_temperature
+from rlc.pipeline.readers.closed import ClosedBookReader
+from rlc.pipeline.readers.long import LongReader
+from rlc.pipeline.readers.rag import RagReader
 from rlc.pipeline.readers.support.stored import StoredReader
 
 
@@ -41,6 +46,36 @@ def sample(reader: Reader, number: int, temperature: float | None) -> Reader:
             "differ, or over one of rlc's"
         )
     return replace(reader, **changes)  # type: ignore[type-var]
+
+
+def ask_ahead(samples: Sequence[Reader], examples: Sequence[Example]) -> None:
+    """Answer in one batch what stored samples of one reader miss, each answer kept as soon as it is there.
+
+    An engine that answers side by side then reads a text once for all of them. Nothing is asked where the reader asks more
+    than once a question, or its engine takes no seed for each prompt; nor is what fails: each sample asks for that itself.
+    """
+    missing = [
+        (one, example)
+        for one in samples
+        if isinstance(one, StoredReader)
+        for example in one.missing(examples)
+    ]
+    missing.sort(key=lambda pair: pair[1].document_id)  # as readers ask, so that seeds keep their places
+    readers: list[Any] = [one.reader for one, _ in missing]
+    if not readers or not isinstance(readers[0], ClosedBookReader | LongReader | RagReader):
+        return
+    if len({reader.seed for reader in readers}) < 2 or not seeded(readers[0].llm):
+        return
+    seeds: Any = tuple(reader.seed for reader in readers)
+    together = replace(readers[0], seed=seeds)
+    try:
+        for place, answer in answers_as_completed(together, [example for _, example in missing]):
+            one, example = missing[place]
+            one.keep(example, answer)
+    except STOPPING:
+        raise
+    except RlcError:
+        return
 
 
 def check_samples_differ(readers: Sequence[Reader], samples: int, temperature: float | None) -> None:

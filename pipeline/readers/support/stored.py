@@ -67,6 +67,11 @@ class StoredReader:
             )
         return [self._named(known[key]) for key in keys]
 
+    def keep(self, example: Example, answer: Answer) -> None:
+        """Keep an answer that somebody else has asked for, unless it failed."""
+        [key] = self.keys([example])
+        self._kept(key, answer)
+
     def _kept(self, key: str, answer: Answer) -> Answer:
         if answer.error is not None and not answer.error.startswith(NOTHING_RETRIEVED):
             return replace(answer, seal="")

@@ -2,6 +2,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,9 +114,28 @@ def test_nothing_to_do_starts_nothing(engine):
     assert engine.loaded == {}
 
 
+def test_prompts_of_one_call_have_seeds_of_their_own(engine, monkeypatch):
+    asked = []
+    exchange = VllmLLM._exchange
+
+    def watched(self, child, links, sampling, each=()):
+        asked.append([{**sampling, **own}["seed"] for own in each] or sampling["seed"])
+        return exchange(self, child, links, sampling, each)
+
+    monkeypatch.setattr(VllmLLM, "_exchange", watched)
+    long = replace(ONE, prefix="x" * 600, seed=5)
+    answers = engine.generate([replace(ONE, seed=7), OTHER, long, replace(ONE, seed=8)], max_tokens=4, seed=2)
+    assert [answer.error is None for answer in answers] == [True, True, False, True]
+    assert asked == [[7, 8, 2]], (
+        "those on one document stand together, and one that does not fit is not asked"
+    )
+    engine.generate([ONE, TWO], max_tokens=4, seed=2)
+    assert asked[1:] == [2]
+
+
 def test_a_calls_temperature_goes_before_the_engines(engine, monkeypatch):
     told = []
-    monkeypatch.setattr(engine, "generate_ids", lambda ids, sampling: told.append(sampling) or [None])
+    monkeypatch.setattr(engine, "generate_ids", lambda ids, sampling, each: told.append(sampling) or [None])
     engine.generate([ONE], max_tokens=2, temperature=0.7, seed=3)
     engine.generate([ONE], max_tokens=2)
     assert [(one["temperature"], one["seed"]) for one in told] == [(0.7, 3), (0.0, 0)]

@@ -8,7 +8,9 @@ from rlc.data.errors import UnsupportedError, UsageError
 from rlc.data.records import Answer, Evidence, Usage
 from rlc.data.store import Store
 from rlc.pipeline.identity import identity
+from rlc.pipeline.llms.hf import HfLLM
 from rlc.pipeline.llms.scripted import ScriptedLLM
+from rlc.pipeline.llms.support.forwarding import at_temperature
 from rlc.pipeline.readers.closed import ClosedBookReader
 from rlc.pipeline.readers.long import LongReader
 from rlc.pipeline.readers.support.stored import StoredReader
@@ -92,6 +94,39 @@ def test_samples_of_one_reader_have_seeds_of_their_own_and_the_votes_temperature
     assert [step.text for step in answer.steps] == ["3 at 0.7", "4 at 0.7", "5 at 0.7"]
     assert (answer.details, answer.usage.calls) == ({"votes": 1, "voters": 3}, 3)
     assert len(Vote([reader], samples=3, temperature=0.7).reads([make_example("1")])) == 3
+
+
+def test_samples_are_one_batch_and_say_what_each_would_say_alone(make_example, tmp_path, tiny_llm_folder):
+    """Of an engine that takes a seed for each prompt; what is stored is not asked again."""
+    asked = []
+
+    class Watched(HfLLM):
+        def generate_as_completed(self, prompts, sampling):
+            asked.append([sampling.seed_of(prompt) for prompt in prompts])
+            return super().generate_as_completed(prompts, sampling)
+
+    llm = Watched(str(tiny_llm_folder), device="cpu", dtype="float32")
+    reader = LongReader(llm, seed=3, max_tokens=8)
+    examples = [make_example(str(i), f"Who saw the theme {i}?", "The cat.", "a") for i in range(2)]
+    alone = [
+        [answer.text for answer in replace(reader, seed=seed, llm=at_temperature(llm, 0.9))(examples)]
+        for seed in (3, 4, 5)
+    ]
+    assert len({tuple(texts) for texts in alone}) == 3
+    asked.clear()
+    store = Store(tmp_path / "store")
+    vote = Vote([StoredReader(lambda: reader, store, "i", "arm")], samples=3, temperature=0.9)
+    answers = vote(examples)
+    assert asked == [[3, 3, 4, 4, 5, 5]]
+    for place, answer in enumerate(answers):
+        assert [step.text for step in answer.steps] == [texts[place] for texts in alone]
+    assert vote(examples) == answers
+    assert len(asked) == 1
+    silent = Sampler({})
+    Vote([StoredReader(lambda: LongReader(silent), store, "s", "arm")], samples=2, temperature=0.7)(examples)
+    assert [call.seed for call in silent.calls] == [0, 1], (
+        "one that takes a seed a call is asked sample by sample"
+    )
 
 
 def test_the_first_sample_at_the_engines_own_temperature_is_the_arms_stored_answer(make_example, stored):
