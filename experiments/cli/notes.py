@@ -26,11 +26,6 @@ def notes(study: Study) -> list[str]:
                 f"{summary['reader']}: {summary['cut_answers']} of {summary['n']} answers were given on a text that "
                 f"did not fit the window (overflow = {spec['overflow']})"
             )
-        if summary["thoughts"]:
-            lines.append(
-                f"{summary['reader']}: {summary['thoughts']} answers came after a thought, of "
-                f"{summary['thought_tokens']:.0f} tokens on average; thoughts are not judged, and their tokens are paid"
-            )
     if run.reused:
         lines.append(
             f"{run.reused:,} of {run.frame.height:,} answers were stored before: they keep the tokens and seconds of when they "
@@ -38,8 +33,19 @@ def notes(study: Study) -> list[str]:
         )
     if (run.folder / FILE).is_file():
         lines.append(f"this run has cost ${spent_in(run.folder / FILE):,.4f} so far (`--spend`)")
-    lines += answer_notes(run.frame)
+    lines += [*thought_lines(run.frame), *answer_notes(run.frame)]
     return [*lines, *failure_lines(run.frame), f"results: {run.folder}", f"more: rlc report {run.folder}"]
+
+
+def thought_lines(frame: pl.DataFrame) -> list[str]:
+    """How many answers came after a thought, and how long those were."""
+    thought = frame.filter(pl.col("error").is_null(), pl.col("thought_tokens") > 0)
+    means = thought.group_by("reader", maintain_order=True).agg(pl.len(), pl.col("thought_tokens").mean())
+    return [
+        f"{reader}: {count} answers came after a thought, of {mean:,.0f} tokens on average; thoughts are not judged, and "
+        "their tokens are paid"
+        for reader, count, mean in means.iter_rows()
+    ]
 
 
 def failure_lines(frame: pl.DataFrame) -> list[str]:
