@@ -140,8 +140,11 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> str:
 
     >>> unknown("chunker", "recusive", ["fixed", "recursive"])
     "no chunker 'recusive'; did you mean 'recursive'? known: fixed, recursive"
+    >>> unknown("reader", "rga", ["rag", "rat"])
+    "no reader 'rga'; did you mean 'rag'? known: rag, rat"
     """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
+    near = difflib.get_close_matches(str(name), names)
+    near.sort(key=lambda one: sorted(one) != sorted(str(name)))  # letters changed places: the likeliest slip
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"no {kind} {name!r}; {hint}known: {', '.join(names) or 'none'}"
