@@ -49,12 +49,14 @@ def lazy_attributes(
 
 
 def first_sentence(target: str) -> str:
-    """The first line of a class's or function's docstring, read from its source: nothing is imported."""
+    """The first line of a class's, function's or module's docstring, read from its source: nothing is imported."""
     module, _, name = target.partition(":")
     spec = find_spec(module)
     if spec is None or spec.origin is None:
         return ""
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    if not name:
+        return (ast.get_docstring(tree) or "").partition("\n")[0]
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
             return (ast.get_docstring(node) or "").partition("\n")[0]

@@ -22,7 +22,9 @@ from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.select import SELECTORS
 
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "datasets": SETS,
+    "datasets": {
+        name: target.partition(":")[0] for name, target in SETS.items()
+    },  # the module says whose it is
     "chunkers": CHUNKERS,
     "encoders": {**ENCODERS, **SPARSE_ENCODERS, **MULTI_VECTOR_ENCODERS},
     "retrievers": RETRIEVERS,

@@ -184,7 +184,9 @@ def test_a_run_is_tracked_later(shell, tmp_path):
 def test_list_names_methods_with_what_they_do(shell):
     lines = shell("list", "routers").stdout.splitlines()
     assert lines[0].split()[:4] == ["auto", "(stands", "for", "buy-then-choose)"]
-    assert "chunkers:" in shell("list").stdout
+    everything = shell("list").stdout
+    assert "chunkers:" in everything
+    assert "RULER (Hsieh et al., COLM 2024" in everything, "whose a data set is, not how it is loaded"
 
 
 def test_doctor_and_version(shell):
