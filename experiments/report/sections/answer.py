@@ -104,13 +104,13 @@ def _many_arms(study: Study, arms: Sequence[Comparison]) -> str:
         for one in sorted(called, key=lambda one: -abs(one.difference.value or 0))
         for ahead, behind in [(one.first, one.second) if _side(one) == "first" else (one.second, one.first)]
     ]
-    best = max(
-        (e for e in study.readers if e.role != "router"), key=lambda e: study.overall[e.name].value or 0
-    )
+    shares = {e: study.overall[e.name].value or 0 for e in study.readers if e.role != "router"}
+    best = max(shares, key=lambda e: shares[e])
+    alone = list(shares.values()).count(shares[best]) == 1
     rest = len(arms) - len(called)
     claims = "; ".join(said[:3]) + (f"; and {len(said) - 3} more differences hold" if len(said) > 3 else "")
     return (
-        f"{_share(study, best)}, the highest share of the arms; after {_family(study)} "
+        f"{_share(study, best)}, {'the highest share of the arms' if alone else 'which no arm exceeds'}; after {_family(study)} "
         f"{claims or 'no two arms can be told apart'}"
         + (f", and {rest} of {len(arms)} pairs cannot be told apart." if called and rest else ".")
     )

@@ -418,6 +418,15 @@ def test_the_comparisons_of_the_correction_are_named():
     assert "after Holm's correction over 2 comparisons, long with rag and auto with long)" in routed
 
 
+def test_the_best_of_many_arms_is_not_said_to_be_ahead_of_its_equals():
+    arms = [reader("rag", lambda i: i < 10), reader("long", lambda i: i >= 10)]
+    assert "which no arm exceeds; after" in sentences(study(*arms, reader("pruned", lambda i: i < 2)))[0]
+    assert (
+        "the highest share of the arms; after"
+        in sentences(study(*arms, reader("pruned", lambda i: i > 2)))[0]
+    )
+
+
 def test_answers_without_gold_are_told_what_judges_them():
     ungraded = [
         [row(name, one, Answer("said", name), Score()) for one in EXAMPLES]
