@@ -291,7 +291,7 @@ def _with_router(recipe: Recipe, chosen: Recipe, router: str) -> Recipe:
 
 
 def _stored(reader: Reader, examples: Sequence[Example]) -> tuple[list[Example], list[Answer]]:
-    """Those of the examples to which a reader's answer is stored, and the answers; nothing is asked."""
+    """Recall the stored answers of a reader, with their examples; nothing is asked."""
     seals = reader.seals(examples) if isinstance(reader, StoredReader) else [None] * len(examples)
     there = [example for example, seal in zip(examples, seals, strict=True) if seal is not None]
     return there, reader(there) if there else []
