@@ -134,7 +134,7 @@ class KvLLM(HfLLM):
     @property
     def pace(self) -> tuple[object, ...]:
         """As of `HfLLM`: there may be dozens of it over the same weights, and choosing takes little beside reading."""
-        return self._weights, self.together, self._kv if self._kv.rereads else None
+        return self._weights, self.together, type(self._kv) if self._kv.rereads else None
 
     @property
     def together(self) -> int:

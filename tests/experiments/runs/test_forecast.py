@@ -266,6 +266,7 @@ def test_engines_that_thin_out_are_as_fast_as_others_over_their_weights(tiny_llm
     again = KvLLM(**exact, kv=KVzip(), sees="document", side_by_side=1)
     assert plain.pace == thin[0].pace == thin[1].pace
     assert len({plain.pace, again.pace, HfLLM(**exact).pace}) == 3
+    assert again.pace == KvLLM(**exact, kv=KVzip(ratio=0.9), sees="document", side_by_side=1).pace
     loads = [PromptLoad("d", 10, 1, 2, 3)]
     found = [Forecast(str(i), 1, loads, one) for i, one in enumerate([*thin, again])]
     speeds = measure_speeds(found, servers=False)
