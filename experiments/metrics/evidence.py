@@ -104,7 +104,8 @@ def _pattern(gold: str) -> Any:  # noqa: ANN401  the library regex has no types
     pattern = regex.escape(parts[0])
     for (before, behind), part in zip(pairwise(unspaced), parts[1:], strict=True):
         pattern += f"{_BETWEEN}{'*' if before or behind else '+'}{regex.escape(part)}"
-    begin = "" if unspaced[0] else rf"(?<![\w--[{UNSPACED}]])"
+    # A mark belongs to the letter before it, which may be one that is a border.
+    begin = "" if unspaced[0] else rf"(?<![\w--[{UNSPACED}]--\p{{M}}]\p{{M}}*)"
     if gold[:1].isdigit():  # elsewhere a point between is a space
         begin += r"(?<![0-9]\.)"
     end = "" if unspaced[-1] else rf"(?![\w--[{UNSPACED}]])"

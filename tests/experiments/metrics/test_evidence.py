@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import example as case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -148,6 +149,7 @@ def test_places_by_hand():
 
 
 @given(TEXTS, TEXTS)
+@case("ｶ\u03011", "1")  # a mark on a letter that is a border
 def test_a_text_holds_what_has_a_place_in_it(text, gold):
     one = normalise(gold)
     if not one:
