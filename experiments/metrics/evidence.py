@@ -105,11 +105,11 @@ def _pattern(gold: str) -> Any:  # noqa: ANN401  the library regex has no types
     for (before, behind), part in zip(pairwise(unspaced), parts[1:], strict=True):
         pattern += f"{_BETWEEN}{'*' if before or behind else '+'}{regex.escape(part)}"
     # A mark belongs to the letter before it, which may be one that is a border.
-    begin = "" if unspaced[0] else rf"(?<![\w--[{UNSPACED}]--\p{{M}}]\p{{M}}*)"
+    begin = "" if unspaced[0] else rf"(?<![\w--[{UNSPACED}]--\p{{M}}][\p{{M}}--[{UNSPACED}]]*)"
     if gold[:1].isdigit():  # elsewhere a point between is a space
         begin += r"(?<![0-9]\.)"
-    end = "" if unspaced[-1] else rf"(?![\w--[{UNSPACED}]])"
-    return regex.compile(rf"{begin}{pattern}{end}(?!\.\d)", regex.V1)
+    end = "" if unspaced[-1] else rf"(?![\w--[{UNSPACED}]])(?!\.\d)"
+    return regex.compile(begin + pattern + end, regex.V1)
 
 
 @lru_cache(maxsize=2)  # questions come document by document
