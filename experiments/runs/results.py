@@ -370,16 +370,19 @@ def scan_results(file: Path) -> pl.LazyFrame:
     return _completed(pl.scan_parquet(file), file).select(list(SCHEMA))
 
 
+def reader_runs(frame: pl.DataFrame) -> list[tuple[str, int, int]]:
+    """The readers in their order, each with where rows of its own begin and how many stand together."""
+    runs = frame["reader"].rle().struct.unnest()
+    starts = runs["len"].cum_sum() - runs["len"]
+    return list(zip(runs["value"], starts, runs["len"], strict=True))
+
+
 def by_reader(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Every reader's rows, in the order of its first; those that stand together, as in all results, are not copied."""
-    runs = frame["reader"].rle().struct.unnest()
-    if runs["value"].is_duplicated().any():
+    runs = reader_runs(frame)
+    if len({name for name, _, _ in runs}) < len(runs):
         return {str(name): part for (name,), part in frame.group_by("reader", maintain_order=True)}
-    starts = runs["len"].cum_sum() - runs["len"]
-    return {
-        name: frame.slice(start, length)
-        for name, start, length in zip(runs["value"], starts, runs["len"], strict=True)
-    }
+    return {name: frame.slice(start, length) for name, start, length in runs}
 
 
 def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:

@@ -13,7 +13,7 @@ import polars as pl
 from rlc.data.errors import DataError
 from rlc.data.records import Example
 from rlc.experiments.runs.made_of import made_of
-from rlc.experiments.runs.results import GROUP, scan_results
+from rlc.experiments.runs.results import GROUP, reader_runs, scan_results
 from rlc.experiments.scorers.measured import RULE
 
 TOLD = {"reader": pl.String, "made_of": pl.Int64, "failed": pl.Boolean}
@@ -42,9 +42,7 @@ class RowsBefore:
             told = self._table.select("reader", "made_of", failed=pl.col("error").is_not_null()).collect()
         except (OSError, DataError, pl.exceptions.PolarsError):  # it is written anew, whole
             told = pl.DataFrame(schema=TOLD)
-        runs = told["reader"].rle().struct.unnest()
-        self._ends = dict(zip(runs["value"], runs["len"].cum_sum(), strict=True))
-        self._starts = dict(zip(runs["value"], runs["len"].cum_sum() - runs["len"], strict=True))
+        self._spans = {name: (start, start + length) for name, start, length in reader_runs(told)}
         known = np.flatnonzero(told["made_of"].is_not_null())
         made = told["made_of"].gather(known).to_numpy()
         self._places = known[np.argsort(made)]  # of the rows by `_made`, which is sorted
@@ -93,7 +91,7 @@ class RowsBefore:
 
     def frames(self, reader: str) -> Iterator[pl.DataFrame]:
         """A reader's rows that stand, in order, some at a time."""
-        start, end = self._starts.get(reader, 0), self._ends.get(reader, 0)
+        start, end = self._spans.get(reader, (0, 0))
         while start < end:
             number, offset = divmod(start, GROUP)
             until = min(end, (number + 1) * GROUP)

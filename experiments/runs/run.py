@@ -90,13 +90,12 @@ class Run:
 
         Of the rows that are there `before`, those that what is stored would make again are kept.
         """
-        missing: dict[str, set[str]] = {
-            name: set() for name, reader in readers.items() if isinstance(reader, StoredReader)
-        }
+        stored = {name: reader for name, reader in readers.items() if isinstance(reader, StoredReader)}
+        missing: dict[str, set[str]] = {name: set() for name in stored}
         for first in range(0, len(self.dataset.examples), GROUP):
             examples = self.dataset.examples[first : first + GROUP]
-            for name in missing:
-                seals = readers[name].seals(examples)  # type: ignore[attr-defined]
+            for name, reader in stored.items():
+                seals = reader.seals(examples)
                 missing[name].update(
                     one.id for one, seal in zip(examples, seals, strict=True) if seal is None
                 )
