@@ -51,7 +51,6 @@ from rlc.experiments.runs.languages import language_notes
 from rlc.experiments.runs.naming import give_name
 from rlc.experiments.runs.progress import clock
 from rlc.experiments.runs.provenance import JUDGED_BY
-from rlc.experiments.runs.results import RESULTS
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.scope import searched
 from rlc.experiments.runs.selection import scored_by
@@ -106,15 +105,12 @@ def carry_out_and_tell(
         documents_per_batch,
         logger,
         on_round=lambda standing: tell_standing(standing, planned.labels, judged_later=judge is not None),
+        on_left=lambda: _print_so_far(planned, sheet, output),
         spending=None if output.spend is None else Spending(output.spend, sheet or shipped_prices()),
     )
     with _logged(logger):
         with interrupts.farewell():
-            try:
-                study = make_study(carry_out(planned, how), sheet, data)
-            except (KeyboardInterrupt, SpentError):
-                _print_so_far(planned, sheet, output)
-                raise
+            study = make_study(carry_out(planned, how), sheet, data)
         if output.as_json:
             _print_json(study)
         else:
@@ -129,11 +125,6 @@ def carry_out_and_tell(
 
 def _print_so_far(run: Run, sheet: Sheet | None, output: Output) -> None:
     """The table of the questions that all readers have answered, of a run that was broken off."""
-    if run.is_complete:
-        return
-    if not (run.folder / RESULTS).is_file():
-        tell("stopped before there was an answer to show")
-        return
     study = make_study(open_run(str(run.folder), run.out), sheet)
     told = set(study.run.frame["example_id"])
     some = run.dataset.where(lambda example: example.id in told)

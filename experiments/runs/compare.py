@@ -1,6 +1,7 @@
 """Comparisons: readers of a recipe on a data set, answered, stored, scored, and read back as a run."""
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from rlc.data.datasets import load_dataset
-from rlc.data.errors import SpentError
+from rlc.data.errors import RlcError
 from rlc.data.lanes import Lanes, Work
 from rlc.data.lazy import load
 from rlc.data.protocols import Checkable
@@ -63,6 +64,7 @@ class Execution:
         reading: The work of lanes, made of the readers' specs.
         take: Makes answers of what that work finds.
         on_round: Told how the comparison stands, a few times while it goes on.
+        on_left: Told where it was broken off, once its files tell of what is answered so far.
         spending: What may be spent in all, in dollars; None does not count.
     """
 
@@ -76,6 +78,7 @@ class Execution:
     reading: Callable[[Mapping[str, Spec]], Work] = Reading
     take: Callable[[Any], list[Answer]] = list
     on_round: OnRound = lambda _: None
+    on_left: Callable[[], None] = lambda: None
     spending: Spending | None = None
 
     @property
@@ -137,15 +140,26 @@ def execute(run: Run, how: Execution = Execution()) -> int:
     """Ask and store what a run asks, with progress on stderr; how many of its answers were in the store.
 
     Batches and the estimate belong to the default schedule. Where another process carries the same run out, this
-    one says so and waits. The files of one that is broken off, or has spent what it may, tell of what is answered so far.
+    one says so and waits. The files of one that is broken off, by Ctrl-C or by what stops every question alike, tell of
+    what is answered so far.
     """
     with held(run.folder):
         try:
             return _execute(run, how)
-        except (KeyboardInterrupt, SpentError):
-            with contextlib.closing(Store(run.out)) as store:
-                run.leave(store)
+        except (KeyboardInterrupt, RlcError):
+            _leave(run, how)
             raise
+
+
+def _leave(run: Run, how: Execution) -> None:
+    """Leave what is answered so far in the run's files; where that fails too, the reason of the end is still told."""
+    try:
+        with contextlib.closing(Store(run.out)) as store:
+            left = run.leave(store)
+        if left:
+            how.on_left()
+    except RlcError as error:
+        warnings.warn(f"{run.folder} does not tell of all that is answered: {error}", stacklevel=3)
 
 
 def _execute(run: Run, how: Execution) -> int:

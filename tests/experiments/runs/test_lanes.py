@@ -127,17 +127,28 @@ def rows_are_those_of_one_process_and_are_stored(lanes, run):
     assert open_run(str(run.folder), run.out).frame.equals(frame)
 
 
-def what_would_fail_every_question_stops_the_run(lanes, run):
-    specs = {"long": {**run.specs["long"], "llm": NOBODY}}
-    how = Execution(lanes=lanes)
+def what_would_fail_every_question_stops_the_run_and_leaves_what_is_answered(lanes, run):
+    run = replace(
+        run, specs={"rag": run.specs["rag"], "long": {**run.specs["long"], "llm": NOBODY}}, labels={}
+    )
+    left = []
+    how = Execution(lanes=lanes, on_left=lambda: left.append(open_run(str(run.folder), run.out)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rlc.experiments.runs.compare.check_engines", lambda *_: None)  # it went away later
         with pytest.raises(EngineUnavailableError, match="nothing answers at"):
-            execute(replace(run, specs=specs), how)
+            execute(run, how)
+    [stored] = left
+    assert set(stored.frame["reader"]) == {"rag"}
+    assert stored.provenance["provisional"]["questions"] == stored.frame.height
+    alone = replace(run, specs={"rag": run.specs["rag"]})
+    assert execute(alone) >= stored.frame.height, "what is answered is not asked again"
 
 
 OF_WORK = (all_is_done_though_a_lane_dies, without_lanes_the_run_stops_and_what_is_new_is_kept_at_once)
-OF_RUNS = (rows_are_those_of_one_process_and_are_stored, what_would_fail_every_question_stops_the_run)
+OF_RUNS = (
+    rows_are_those_of_one_process_and_are_stored,
+    what_would_fail_every_question_stops_the_run_and_leaves_what_is_answered,
+)
 
 
 @pytest.mark.parametrize("law", OF_WORK, ids=lambda law: law.__name__)

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from rlc.data.datasets import load_dataset
-from rlc.data.errors import EngineUnavailableError
+from rlc.data.errors import EngineUnavailableError, StoreError
 from rlc.data.records import Answer
 from rlc.experiments.cli.runs import line
 from rlc.experiments.report.pages.run import write_report
@@ -89,21 +89,21 @@ def test_whether_a_round_is_over_is_asked_without_a_look_at_all_documents(make_e
 
 @pytest.fixture
 def stopping(monkeypatch):
-    """An engine that is gone after so many prompts, or raises another error then."""
+    """An engine that is killed with its process after so many prompts, or raises another error then."""
     left = []
     generate = ScriptedLLM.generate
 
     def count(llm, prompts, **wishes):
         left[0] -= len(prompts)
         if left[0] < 0:
-            raise EngineUnavailableError("gone") if len(left) == 1 else left[1]
+            raise SystemExit if len(left) == 1 else left[1]
         return generate(llm, prompts, **wishes)
 
     monkeypatch.setattr(ScriptedLLM, "generate", count)
     return left
 
 
-def test_a_stopped_run_leaves_tables_and_a_report_and_goes_on(
+def test_a_killed_run_leaves_tables_and_a_report_and_goes_on(
     sample, scripted_recipe, tmp_path, monkeypatch, stopping
 ):
     """Equal rows in the end as in a run that nobody stopped and that has no rounds."""
@@ -112,7 +112,7 @@ def test_a_stopped_run_leaves_tables_and_a_report_and_goes_on(
     told = []
     stopping[:] = [100]  # of 150
     run = plan_run(sample, recipe, ["rag", "long"], [], tmp_path)
-    with pytest.raises(EngineUnavailableError):
+    with pytest.raises(SystemExit):
         carry_out(run, Execution(on_round=told.append))
     assert [(one.documents, one.of) for one in told] == [(2, 10), (4, 10)]
     assert all(reader["n"] == told[0].summaries[0]["n"] for reader in told[0].summaries)
@@ -137,30 +137,34 @@ def test_a_stopped_run_leaves_tables_and_a_report_and_goes_on(
 
     told.clear()
     stopping[:] = [100]
-    with pytest.raises(EngineUnavailableError):  # asked again: what is whole is not replaced by less
+    with pytest.raises(SystemExit):  # asked again: what is whole is not replaced by less
         carry_out(run, Execution(resume=False, on_round=told.append))
     assert not told
     assert open_run(run.id, tmp_path).frame.height == 150
 
 
 @pytest.mark.parametrize(
-    ("prompts", "readers", "questions"),
+    ("reason", "prompts", "readers", "questions"),
     [
-        (0, [], 0),
-        (9, ["rag"], 9),
-        (18, ["rag", "long"], 9),
-        (26, ["rag", "long"], 9),
-        (100, ["rag", "long"], 47),
+        (KeyboardInterrupt(), 0, [], 0),
+        (KeyboardInterrupt(), 9, ["rag"], 9),
+        (KeyboardInterrupt(), 18, ["rag", "long"], 9),
+        (KeyboardInterrupt(), 26, ["rag", "long"], 9),
+        (EngineUnavailableError("gone"), 0, [], 0),
+        (EngineUnavailableError("gone"), 100, ["rag", "long"], 47),
     ],
 )
-def test_ctrl_c_leaves_a_table_from_the_first_answer(
-    sample, scripted_recipe, tmp_path, stopping, prompts, readers, questions
+def test_what_is_broken_off_leaves_a_table_from_the_first_answer(
+    sample, scripted_recipe, tmp_path, stopping, reason, prompts, readers, questions
 ):
     """Of the questions that all readers have answered; where there is none, of every answer. Documents have 9, 8, 7, ..."""
     run = plan_run(sample, {"": load_recipe(scripted_recipe)}, ["rag", "long"], [], tmp_path)
-    stopping[:] = [prompts, KeyboardInterrupt]
-    with pytest.raises(KeyboardInterrupt):
-        carry_out(run)
+    stopping[:] = [prompts, reason]
+    left = []
+    with pytest.raises(type(reason)) as raised:
+        carry_out(run, Execution(on_left=lambda: left.append(open_run(run.id, tmp_path).frame.height)))
+    assert raised.value is reason
+    assert left == ([questions * len(readers)] if questions else [])
     if not questions:
         assert not (run.folder / RESULTS).exists()
         return
@@ -199,6 +203,21 @@ def test_what_was_stored_while_others_were_awaited_is_in_the_table(
     frame = open_run(run.id, tmp_path).frame
     assert frame.height == 2 * 10
     assert frame.filter(example_id=third.id)["route"].to_list() == ["rag", "long"]
+
+
+def test_what_cannot_be_left_hides_no_reason(sample, scripted_recipe, tmp_path, stopping, monkeypatch):
+    run = plan_run(sample, {"": load_recipe(scripted_recipe)}, ["rag"], [], tmp_path)
+    stopping[:] = [9, EngineUnavailableError("gone")]
+
+    def full(*_):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Run, "leave", full)
+    with (
+        pytest.warns(UserWarning, match="does not tell of all that is answered: the disk is full"),
+        pytest.raises(EngineUnavailableError, match="gone"),
+    ):
+        carry_out(run)
 
 
 def test_a_finished_run_tells_of_no_round(sample, scripted_recipe, tmp_path, monkeypatch):
