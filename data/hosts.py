@@ -4,8 +4,6 @@ import ipaddress
 import re
 from collections.abc import Sequence
 
-import httpx
-
 from rlc.data.errors import EngineUnavailableError
 
 
@@ -15,6 +13,8 @@ def host_of(base_url: str) -> str:
     Raises:
         ValueError: if it is none, or holds a user name or a password, which would be written wherever settings are.
     """
+    import httpx
+
     try:
         url = httpx.URL(base_url)
     except httpx.InvalidURL as error:

@@ -3,6 +3,7 @@
 import ast
 import importlib
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,17 @@ def lazy_attributes(
 def first_sentence(target: str) -> str:
     """The first line of a class's, function's or module's docstring, read from its source: nothing is imported."""
     module, _, name = target.partition(":")
+    return _first_lines(module).get(name, "")
+
+
+@cache
+def _first_lines(module: str) -> Mapping[str, str]:
+    """The first line of a module's docstring, under "", and of those of its classes and functions; parsed once for all."""
     spec = find_spec(module)
     if spec is None or spec.origin is None:
-        return ""
+        return {}
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    if not name:
-        return (ast.get_docstring(tree) or "").partition("\n")[0]
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
-    return ""
+    named = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    return {
+        name: (ast.get_docstring(node) or "").partition("\n")[0] for name, node in {"": tree, **named}.items()
+    }

@@ -147,6 +147,15 @@ def test_help_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+def test_the_list_of_methods_loads_none():
+    code = (
+        "import sys, rlc.experiments.cli.lists as lists; list(lists.describe(list(lists.TABLES)))\n"
+        "print([m for m in ('numpy', 'httpx', 'pydantic', 'langchain_core') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]", "half a second is all that it may take"
+
+
 def test_light_packages_load_no_torch():
     code = (
         "import sys, rlc.chunkers, rlc.retrievers, rlc.pipeline.recipe\n"

@@ -6,13 +6,15 @@ What is not in a row is found out by asking: see `rlc.pipeline.llms.support.dial
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from rlc.data.errors import EngineUnavailableError, UsageError, unknown
 from rlc.data.hosts import is_local
-from rlc.pipeline.llms.support.protocols import CHAT, MESSAGES, RESPONSES, Protocol
+from rlc.data.lazy import load
+
+if TYPE_CHECKING:
+    from rlc.pipeline.llms.support.protocols import Protocol
 
 Wishes = tuple[dict[str, Any], ...]
 """Fields that ask for a thought or for none, in the order in which they are tried."""
@@ -101,7 +103,7 @@ class Provider:
         what: In a line.
         base_url: Where its paths begin.
         key: The environment variable of its key; one of this machine needs none.
-        protocol: The form of its requests and replies.
+        speaks: The form of its requests and replies, by its name in `rlc.pipeline.llms.support.protocols`.
         thinking: How it is asked for a thought before the answer, or for none.
         names: What it calls our settings, where that is not the protocol's word; None where it has no such.
         structured: The ways in which it holds an answer to a schema, in the order in which they are tried.
@@ -112,12 +114,17 @@ class Provider:
     what: str
     base_url: str
     key: str = "OPENAI_API_KEY"
-    protocol: Protocol = CHAT
+    speaks: str = "CHAT"
     thinking: Thinking = by_template
     names: Mapping[str, str | None] = field(default_factory=dict)
     structured: tuple[str, ...] = ("response_format", "tool")
     keeps: bool = False
     window: Window = lambda *_: None
+
+    @property
+    def protocol(self) -> "Protocol":
+        """The form that it speaks, which is loaded when somebody is asked: `rlc list` reads the table alone."""
+        return cast("Protocol", load(f"rlc.pipeline.llms.support.protocols:{self.speaks}"))
 
     def name_of(self, setting: str) -> str | None:
         """What it calls a setting of ours; None where it has no such."""
@@ -134,14 +141,14 @@ PROVIDERS: Mapping[str, Provider] = {
     "openai-responses": Provider(
         "OpenAI's responses, which nothing keeps there",
         "https://api.openai.com/v1",
-        protocol=RESPONSES,
+        speaks="RESPONSES",
         thinking=by_reasoning,
     ),
     "anthropic": Provider(
         "Anthropic's messages",
         "https://api.anthropic.com/v1",
         "ANTHROPIC_API_KEY",
-        protocol=MESSAGES,
+        speaks="MESSAGES",
         thinking=by_budget,
         keeps=True,
     ),
@@ -204,5 +211,5 @@ def provider_at(base_url: str) -> Provider:
 
 
 def _place(base_url: str) -> str | int | None:
-    url = httpx.URL(base_url)
-    return url.port if is_local(url.host) else url.host
+    url = urlsplit(base_url)
+    return url.port if is_local(url.hostname or "") else url.hostname
