@@ -149,6 +149,23 @@ def test_every_command_is_shown():
     assert set(main.list_commands(None)) <= shown
 
 
+def named_files(text):
+    """The files of ours that a page names in its sentences, and those that its `python` commands run."""
+    shelves = "api|chunkers|data|docs|examples|experiments|pipeline|retrievers|tests"
+    yield from re.findall(rf"`((?:{shelves})/[\w./-]+\.\w+)[`:]", text)
+    yield from re.findall(rf"python ((?:{shelves})/\S+\.py)", text)
+    for module in re.findall(r"python -m (rlc[\w.]+)", text):
+        yield module.removeprefix("rlc.").replace(".", "/") + ".py"
+
+
+def test_the_files_that_pages_name_are_there():
+    pages = [*PAGES, *(ROOT / "experiments").rglob("*.md")]
+    named = [(page.name, file) for page in pages for file in named_files(page.read_text(encoding="utf-8"))]
+    assert len(named) > 60
+    # What a page says of tests is below `tests/`.
+    assert [one for one in named if not any((ROOT / at / one[1]).is_file() for at in ("", "tests"))] == []
+
+
 def test_commands_by_hand():
     script = (
         "mkdir a\ncat > b <<'END'\nrlc is a word here\nEND\nrlc compare \\\n  --limit 3\nrlc list  # all\n"
