@@ -58,7 +58,7 @@ from rlc.experiments.runs.spending import Spending
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.caveats import caveats
 from rlc.experiments.study.judging import left_open
-from rlc.experiments.study.lengths import is_sized, reaches
+from rlc.experiments.study.lengths import REACHED, is_sized, reaches
 from rlc.experiments.study.study import Study, make_study
 from rlc.experiments.tracking.logger import FAILED, FINISHED, KILLED, RunLogger
 from rlc.experiments.tracking.place import TrackingError, is_tracked
@@ -126,13 +126,13 @@ def carry_out_and_tell(
 def _print_so_far(run: Run, sheet: Sheet | None, output: Output) -> None:
     """The table of the questions that all readers have answered, of a run that was broken off."""
     study = make_study(open_run(str(run.folder), run.out), sheet)
-    told = set(study.run.frame["example_id"])
+    told = set(study.examples["example_id"])
     some = run.dataset.where(lambda example: example.id in told)
     if output.as_json:
         _print_json(study)
     else:
         _print_run(study, some, output)
-    unheard = [run.labels.get(name, name) for name in run.specs if name not in set(study.run.frame["reader"])]
+    unheard = [run.labels.get(name, name) for name in run.specs if name not in study.run.table.readers]
     tell(
         f"stopped after {len(some.examples):,} of {len(run.dataset.examples):,} questions on {len(some.asked):,} of "
         f"{len(run.dataset.asked):,} documents"
@@ -243,7 +243,7 @@ def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
         found = columns(study)
         shown = chosen(found, names, None if output.wide else width_of_terminal())
         print_table(as_table(shown, title))
-        if is_sized(study.run.data) and (sized := list(reaches(study.run.frame))):
+        if is_sized(study.run.data) and (sized := list(reaches(study.run.table.select(*REACHED)))):
             print_table(lengths_table(sized, study.run.labels))
         left_out = [column.name for column in found if column not in shown]
         more = [f"more columns with --wide: {', '.join(left_out)}"] if left_out and not names else []

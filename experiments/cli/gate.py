@@ -62,7 +62,7 @@ def check(
         )
     stored = open_run(run, out)
     study = make_study(stored)
-    names = list(readers or study.rows)
+    names = list(readers or study.run.table.readers)
     checks = [
         *check_figures(study, _limits("--min", least), False, names),
         *check_figures(study, _limits("--max", most), True, names),

@@ -196,7 +196,7 @@ def calibrate(run: str, human: str | None, out: Path, as_json: bool) -> None:
         sheet = read_sheet(Path(human))
         if not sheet:
             raise UsageError(f"{human} holds no verdict yet: fill in its column right with yes, no or unsure")
-        if sheet and sheet.keys().isdisjoint(stored.frame.select("example_id", "reader").iter_rows()):
+        if sheet and sheet.keys().isdisjoint(stored.table.select("example_id", "reader").iter_rows()):
             raise UsageError(
                 f"none of the {len(sheet)} verdicts of {human} is on an answer of {stored.folder.name}, and the first is on "
                 f"{' by '.join(map(repr, next(iter(sheet))))}: give the run that the sheet was drawn from"

@@ -28,13 +28,18 @@ def notes(study: Study) -> list[str]:
             )
     if run.reused:
         lines.append(
-            f"{run.reused:,} of {run.frame.height:,} answers were stored before: they keep the tokens and seconds of when they "
+            f"{run.reused:,} of {run.table.height:,} answers were stored before: they keep the tokens and seconds of when they "
             "were made; --no-resume asks again"
         )
     if (run.folder / FILE).is_file():
         lines.append(f"this run has cost ${spent_in(run.folder / FILE):,.4f} so far (`--spend`)")
-    lines += [*thought_lines(run.frame), *answer_notes(run.frame)]
-    return [*lines, *failure_lines(run.frame), f"results: {run.folder}", f"more: rlc report {run.folder}"]
+    lines += [*thought_lines(run.table.select("reader", "error", "thought_tokens")), *answer_notes(run)]
+    return [
+        *lines,
+        *failure_lines(run.table.select("reader", "error")),
+        f"results: {run.folder}",
+        f"more: rlc report {run.folder}",
+    ]
 
 
 def thought_lines(frame: pl.DataFrame) -> list[str]:

@@ -27,11 +27,15 @@ COMPUTED = pl.col("prompt_tokens") - pl.col("cached_tokens") + pl.col("index_tok
 """Prompt tokens that had to be computed, and those spent on indexing; new tokens are not among them."""
 
 _INDEXED = (pl.col("index_seconds") > 0) | (pl.col("index_tokens") > 0)
-_READ_WHOLE = pl.col("evidence").list.len().fill_null(0) == 0
+_READ_WHOLE = pl.col("pieces") == 0
 _LITTLE_CACHED = 2 * pl.col("cached_tokens") < pl.col("prompt_tokens")
 FIRST = _INDEXED | (_READ_WHOLE & _LITTLE_CACHED)
 """Whether a question paid for its document. Passages differ from question to question, so the cache tells nothing of
 them; a text that is read whole is cached but for the question, or not."""
+
+
+COSTS = sorted({"error", "document_id", "seconds", *COMPUTED.meta.root_names(), *FIRST.meta.root_names()})
+"""The columns that costs are made of; `pieces` counts those of the evidence."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,8 @@ def _mean(values: Floats) -> float | None:
 
 def costs_of(rows: pl.DataFrame, unit: str) -> Costs:
     """The costs of a reader's answered questions in `tokens` or `seconds`."""
+    if "evidence" in rows.columns:
+        rows = rows.with_columns(pieces=pl.col("evidence").list.len().fill_null(0))
     answered = rows.filter(pl.col("error").is_null())
     cost = COMPUTED if unit == "tokens" else pl.col(unit)
     return Costs(

@@ -5,7 +5,7 @@ import json
 import mmap
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from itertools import chain
 from numbers import Integral, Real
@@ -128,18 +128,6 @@ LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands t
     "steps": "[]",
     "made_of": None,
 }
-TEXTS = (
-    "question",
-    "answers",
-    "prediction",
-    "parts",
-    "prompt_hash",
-    "details",
-    "steps",
-    "metadata",
-    "made_of",
-)
-FIGURES = [name for name in SCHEMA if name not in TEXTS]  # what fits the memory for any number of rows
 OF_USAGE = [name for name in SCHEMA if name in FIELDS[Usage]]
 LARGEST = 2**63  # what a column of whole numbers can hold
 BLOCK = 1_000  # rows that become a frame together
@@ -346,6 +334,8 @@ def rows_so_far(folder: Path, after: int = 0) -> tuple[int, pl.DataFrame]:
             [json.loads(row) for _, row in found]
         )
     except (sqlite3.Error, ValueError, pl.exceptions.PolarsError) as error:
+        if "no such table" in str(error):  # its writer has just begun
+            return after, to_frame([])
         raise DataError(f"{file} cannot be read: {error}") from error
 
 
@@ -435,16 +425,35 @@ def read_results(file: Path, where: pl.Expr | None = None, columns: Sequence[str
     Raises:
         DataError: if it is not there, not as it was written, not parquet, or lacks columns; the message names them.
     """
-    if not file.is_file():
-        raise DataError(f"no results at {file}; give a run's folder, such as those that `rlc compare` writes")
-    try:
-        # polars opens a path more than once, and another process may replace the file in between.
-        raw = file.read_bytes()
-        _check_digest(raw, file)
-        table = _completed(pl.scan_parquet(io.BytesIO(raw)), file)
+    with _readable(file):
+        table = open_results(file)
         if where is not None:
             table = table.filter(where)
         return table.select(columns or list(SCHEMA)).collect()
+
+
+def open_results(file: Path) -> pl.LazyFrame:
+    """A results file, to be read some at a time: as it is now, though another process may replace it.
+
+    Its bytes are in memory, packed: some 60 a row.
+
+    Raises:
+        DataError: if it is not there, not as it was written, not parquet, or lacks columns; the message names them.
+    """
+    if not file.is_file():
+        raise DataError(f"no results at {file}; give a run's folder, such as those that `rlc compare` writes")
+    with _readable(file):
+        raw = file.read_bytes()  # polars opens a path more than once
+        _check_digest(raw, file)
+        table = _completed(pl.scan_parquet(io.BytesIO(raw)), file).select(list(SCHEMA))
+        return table if MARK in raw else table.collect().lazy()  # damage that no digest tells of shows now
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Tell polars' errors in words of a file's user."""
+    try:
+        yield
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{file} is not a results file: {error}") from error
     except BaseException as error:

@@ -24,10 +24,19 @@ from rlc.experiments.runs.judged import Findings
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
 from rlc.experiments.runs.loop import Answering, OnBatch, answer_in_turn, document_schedule, scored_rows
 from rlc.experiments.runs.provenance import JUDGED_BY, provenance
-from rlc.experiments.runs.results import FIGURES, GROUP, RESULTS, SO_FAR, Rows, read_results, write_results
+from rlc.experiments.runs.results import (
+    GROUP,
+    RESULTS,
+    SO_FAR,
+    Rows,
+    open_results,
+    read_results,
+    write_results,
+)
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.rounds import OnRound, Rounds, Standing, in_rounds
 from rlc.experiments.runs.rows_before import RowsBefore
-from rlc.experiments.runs.summary import summarise
+from rlc.experiments.runs.summary import SUMMARISED, summarise
 from rlc.pipeline.families import BUILDER
 from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.readers.support.stored import StoredReader
@@ -214,7 +223,7 @@ class Run:
             record = {**record, **so_far}
         noted: dict[str, Counter[str]] = {}
         write_results(_noting(frames, noted), self.folder / RESULTS)
-        summaries = summarise(read_results(self.folder / RESULTS, columns=FIGURES))
+        summaries = summarise(ResultsTable(open_results(self.folder / RESULTS)).select(*SUMMARISED))
         record |= {"models": self.models, "notes": {reader: dict(counts) for reader, counts in noted.items()}}
         write_kept(self.folder / PROVENANCE, as_json(record))
         write_kept(self.folder / SUMMARY, as_json(summaries))

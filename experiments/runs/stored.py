@@ -17,24 +17,30 @@ from rlc.data.text.escape import escape_controls
 from rlc.experiments.runs.kept import MEND, read_kept
 from rlc.experiments.runs.naming import folder_named
 from rlc.experiments.runs.provenance import JUDGED_BY
-from rlc.experiments.runs.results import RESULTS, read_results
+from rlc.experiments.runs.results import RESULTS, open_results, read_results
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.pipeline.former_names import present_names
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What `rlc.experiments.runs.run.Run.execute` wrote: the rows, and what made them.
+    """What `rlc.experiments.runs.run.Run.execute` wrote: the rows, read as they are asked for, and what made them.
 
     `specs` are the readers' completed specs, `labels` what aliases among them stand for. `reused` is how many of the answers
     were in the store before, where the run has just been carried out.
     """
 
     folder: Path
-    frame: pl.DataFrame
+    table: ResultsTable
     specs: Mapping[str, Spec] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     reused: int = 0
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All of the rows; of a large run `table` reads some of their columns."""
+        return self.table.whole()
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -83,10 +89,11 @@ def open_run(run: str, out: Path, where: pl.Expr | None = None) -> StoredRun:
         DataError: if its files are missing, broken, edited or another version's.
     """
     folder = run_folder(run, out)
-    return stored_run(folder, read_results(folder / RESULTS, where))
+    rows = open_results(folder / RESULTS) if where is None else read_results(folder / RESULTS, where)
+    return stored_run(folder, ResultsTable(rows))
 
 
-def stored_run(folder: Path, frame: pl.DataFrame) -> StoredRun:
+def stored_run(folder: Path, table: ResultsTable) -> StoredRun:
     """Put a run's rows beside what made them.
 
     Raises:
@@ -96,7 +103,7 @@ def stored_run(folder: Path, frame: pl.DataFrame) -> StoredRun:
     _check_recipe(folder / "recipe.json", recipe)
     if not isinstance(provenance.get("dataset", {}), dict):
         raise DataError(f"{folder / 'provenance.json'}: expected a table under dataset; {MEND}")
-    return StoredRun(folder, frame, present_names(recipe["readers"]), recipe["labels"], provenance)
+    return StoredRun(folder, table, present_names(recipe["readers"]), recipe["labels"], provenance)
 
 
 def run_folder(run: str, out: Path) -> Path:

@@ -5,11 +5,15 @@ from typing import Any
 import polars as pl
 
 from rlc.experiments.judges.base import NOT_JUDGED
-from rlc.experiments.metrics.amortised import Costs, costs_of
+from rlc.experiments.metrics.amortised import COSTS, Costs, costs_of
 from rlc.experiments.runs.results import by_reader
 from rlc.experiments.scorers.measured import UNPARSED
 from rlc.experiments.statistics.intervals import estimate
 
+SUMMARISED = sorted(
+    {"reader", "task", "note", "route", "value", "f1", "output_tokens", "thought_tokens", "cut_tokens"}
+    | {"first_token_seconds", *COSTS}
+)
 TASK_ORDER = ("location", "reasoning", "comp", "hallu")
 
 

@@ -79,15 +79,17 @@ def calibration(study: Study, verdicts: Verdicts | None = None) -> Calibration |
         schema={"example_id": pl.String, "reader": pl.String, "human": pl.Float64},
         orient="row",
     )
-    rows = study.run.frame.filter(pl.col("error").is_null()).select(
-        "reader", "example_id", "document_id", "prediction", "value", rules=pl.col("correct").cast(pl.Float64)
-    )
+    columns = ("reader", "example_id", "document_id", "prediction", "value")
+    answered = study.run.table.where(*columns, "correct", of=pl.col("error").is_null())
+    rows = answered.select(*columns, rules=pl.col("correct").cast(pl.Float64))
     strangers = human.join(rows, on=("reader", "example_id"), how="anti")
     own = rows.join(human, on=("reader", "example_id"), how="left", maintain_order="left")
     seen = own.drop_nulls("human").unique(SAID, keep="first", maintain_order=True)
     # What is said of an answer is said of the router's row, too, that hands it on.
     joined = own.drop("human").join(seen.select(*SAID, "human"), on=SAID, how="left", maintain_order="left")
-    filled = study.run.judge or ("" if set(study.run.frame["measure"]) <= {"rule"} else "the measure")
+    filled = study.run.judge or (
+        "" if set(study.run.table.select("measure")["measure"]) <= {"rule"} else "the measure"
+    )
     judges = {**({filled: pl.col("value") >= RIGHT_FROM} if filled else {}), RULES: pl.col("rules") == 1}
     return Calibration(
         verdicts=seen.height,

@@ -8,15 +8,16 @@ import polars as pl
 from rlc.data.errors import DataError, UsageError, unknown
 from rlc.data.spec import flatten
 from rlc.experiments.runs.provenance import JUDGED_BY
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.scorers.measured import RULE
 from rlc.experiments.statistics.intervals import Difference, difference
-from rlc.experiments.study.study import OF_QUESTION, Comparison, Study, corrected, make_study
+from rlc.experiments.study.readers import ReaderInfo
+from rlc.experiments.study.study import Comparison, Study, corrected, make_study
 
 SIDES = ("first", "second")
-COMPARED = (
-    "reader", *OF_QUESTION, "prediction", "error", "measure", "value", "reason", "note", "prompt_tokens", "seconds", "details",
-)  # fmt: skip
+COMPARED = ("example_id", "document_id", "error", "value", "prompt_tokens", "seconds", "prediction")
+TOLD = ("example_id", "question", "answers", "prediction", "measure", "reason", "note")
 PASSING = ("date", "dataset.root")  # differ between any two runs and say nothing
 
 
@@ -86,16 +87,15 @@ def diff_runs(first: StoredRun, second: StoredRun, pairs: Mapping[str, str] | No
         DataError: if a question of one id reads otherwise in the other run.
     """
     names = _matched(first, second, pairs or {})
-    frames = [
-        _common(one.frame.select(COMPARED), other.frame) for one, other in ((first, second), (second, first))
-    ]
-    if frames[0].is_empty():
+    asked = [run.table.select("example_id").unique() for run in (first, second)]
+    common = asked[0].join(asked[1], on="example_id", how="semi")
+    if common.is_empty():
         raise UsageError(
             f"{first.folder.name} and {second.folder.name} have no question in common, so nothing can be compared: "
             "give two runs on the same data set and selection"
         )
     _check_questions(first, second)
-    study = _study(first, second, frames, names)
+    study = _study(first, second, common, names)
     compared = corrected(
         [
             study.compare(study.reader(f"second/{other}"), study.reader(f"first/{one}"))
@@ -109,11 +109,11 @@ def diff_runs(first: StoredRun, second: StoredRun, pairs: Mapping[str, str] | No
             _change(study, first, second, one, other, comparison)
             for (one, other), comparison in zip(names.items(), compared, strict=True)
         ],
-        questions=frames[0]["example_id"].n_unique(),
-        asked=(_only(first, second), _only(second, first)),
+        questions=common.height,
+        asked=(asked[0].height - common.height, asked[1].height - common.height),
         alone=(
-            [name for name in _readers(first) if name not in names],
-            [name for name in _readers(second) if name not in names.values()],
+            [name for name in first.table.readers if name not in names],
+            [name for name in second.table.readers if name not in names.values()],
         ),
         origin=differing(_origin(first), _origin(second), PASSING),
         judges=_judges(first, second),
@@ -129,7 +129,9 @@ def _origin(run: StoredRun) -> dict[str, str]:
 
 def _judges(first: StoredRun, second: StoredRun) -> tuple[str, str] | None:
     names = [
-        ", ".join("the rules" if one == RULE else one for one in sorted(set(run.frame["measure"])))
+        ", ".join(
+            "the rules" if one == RULE else one for one in sorted(set(run.table.select("measure")["measure"]))
+        )
         for run in (first, second)
     ]
     told = [run.provenance.get(JUDGED_BY, {}).get("spec", {}) for run in (first, second)]
@@ -159,7 +161,7 @@ def differing(
 
 
 def _matched(first: StoredRun, second: StoredRun, pairs: Mapping[str, str]) -> dict[str, str]:
-    ours, theirs = _readers(first), _readers(second)
+    ours, theirs = first.table.readers, second.table.readers
     for name, known in [*((one, ours) for one in pairs), *((other, theirs) for other in pairs.values())]:
         if name not in known:
             raise UsageError(f"--map: {unknown('reader', name, known)}")
@@ -176,22 +178,8 @@ def _matched(first: StoredRun, second: StoredRun, pairs: Mapping[str, str]) -> d
     return names
 
 
-def _readers(run: StoredRun) -> list[str]:
-    return [str(name) for name in run.frame["reader"].unique(maintain_order=True)]
-
-
-def _common(frame: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
-    return frame.join(other.select("example_id").unique(), on="example_id", how="semi")
-
-
-def _only(run: StoredRun, other: StoredRun) -> int:
-    """How many questions of a run the other does not have."""
-    missing = run.frame.join(other.frame, on="example_id", how="anti")
-    return int(missing["example_id"].n_unique())
-
-
 def _check_questions(first: StoredRun, second: StoredRun) -> None:
-    texts = [run.frame.select("example_id", "question").unique("example_id") for run in (first, second)]
+    texts = [run.table.select("example_id", "question").unique("example_id") for run in (first, second)]
     both = texts[0].join(texts[1], on="example_id", suffix="_second")
     other = both.filter(pl.col("question") != pl.col("question_second")).sort("example_id")
     if other.height:
@@ -201,30 +189,32 @@ def _check_questions(first: StoredRun, second: StoredRun) -> None:
         )
 
 
-def _study(
-    first: StoredRun, second: StoredRun, frames: Sequence[pl.DataFrame], names: Mapping[str, str]
-) -> Study:
-    """Both runs as one: a reader's name begins with the side that it is of."""
+def _study(first: StoredRun, second: StoredRun, common: pl.DataFrame, names: Mapping[str, str]) -> Study:
+    """Both runs as one, on what is asked in both: a reader's name begins with the side that it is of."""
     wanted = (list(names), list(names.values()))
+    runs = (first, second)
     rows = [
-        frame.filter(pl.col("reader").is_in(readers)).with_columns(
+        run.table.rows.filter(pl.col("reader").is_in(readers)).with_columns(
             reader=pl.lit(f"{side}/") + pl.col("reader")
         )
-        for side, frame, readers in zip(SIDES, frames, wanted, strict=True)
+        for side, run, readers in zip(SIDES, runs, wanted, strict=True)
     ]
+    both = pl.concat(rows).join(common.lazy(), on="example_id", how="semi", maintain_order="left")
     specs = {
         f"{side}/{name}": spec
-        for side, run in zip(SIDES, (first, second), strict=True)
+        for side, run in zip(SIDES, runs, strict=True)
         for name, spec in run.specs.items()
     }
-    return make_study(replace(first, frame=pl.concat(rows), specs=specs, labels={}))
+    return make_study(replace(first, table=ResultsTable(both), specs=specs, labels={}))
 
 
 def _change(
     study: Study, first: StoredRun, second: StoredRun, one: str, other: str, comparison: Comparison
 ) -> Change:
-    rows = [study.rows[f"{side}/{name}"] for side, name in zip(SIDES, (one, other), strict=True)]
+    sides = [study.reader(f"{side}/{name}") for side, name in zip(SIDES, (one, other), strict=True)]
+    rows = [study.rows(side, *COMPARED) for side in sides]
     both = rows[0].join(rows[1], on="example_id", suffix="_second").sort("example_id")
+    moved = pl.col("value") - pl.col("value_second")
     answered = both.filter(pl.col("error").is_null() & pl.col("error_second").is_null())
     seconds = _paired(answered, "seconds")
     timed = answered["seconds"].sum() > 0 and answered["seconds_second"].sum() > 0
@@ -237,8 +227,8 @@ def _change(
         answered=answered.height,
         same=answered.filter(pl.col("prediction") == pl.col("prediction_second")).height,
         failures=(rows[0]["error"].count(), rows[1]["error"].count()),
-        gained=_flips(both, before=False),
-        lost=_flips(both, before=True),
+        gained=_flips(study, sides, both.filter(moved < 0)["example_id"]),
+        lost=_flips(study, sides, both.filter(moved > 0)["example_id"]),
         settings=differing(flatten(first.specs.get(one, {})), flatten(second.specs.get(other, {}))),
     )
 
@@ -249,9 +239,15 @@ def _paired(rows: pl.DataFrame, column: str) -> Difference:
     return difference(second, first, known["document_id"].to_list())
 
 
-def _flips(rows: pl.DataFrame, *, before: bool) -> list[Flip]:
-    moved = pl.col("value") - pl.col("value_second")
-    flipped = rows.filter(moved > 0 if before else moved < 0)
+def _flips(study: Study, sides: Sequence[ReaderInfo], ids: pl.Series) -> list[Flip]:
+    """The questions of these ids, with what both sides said."""
+    told = [
+        study.run.table.where(
+            *TOLD, of=(pl.col("reader") == side.name) & pl.col("example_id").is_in(ids.implode())
+        )
+        for side in sides
+    ]
+    rows = told[0].join(told[1], on="example_id", suffix="_second").sort("example_id")
     columns = ("example_id", "question", "answers", "prediction", "prediction_second")
     reasons = [
         pl.when(pl.col(f"measure{side}") == RULE)
@@ -260,4 +256,4 @@ def _flips(rows: pl.DataFrame, *, before: bool) -> list[Flip]:
         .alias(f"why{side}")
         for side in ("", "_second")
     ]
-    return [Flip(*row) for row in flipped.select(*columns, *reasons).iter_rows()]
+    return [Flip(*row) for row in rows.select(*columns, *reasons).iter_rows()]

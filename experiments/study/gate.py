@@ -47,14 +47,14 @@ class Check:
 
 
 def _failed(study: Study, reader: str) -> Estimate:
-    rows = study.rows[reader]
+    rows = study.rows(study.reader(reader), "error", "document_id")
     failed = rows["error"].is_not_null().cast(pl.Float64) * 100
     return estimate(failed, rows["document_id"].to_list())
 
 
 def _column(name: str) -> Callable[[Study, str], Estimate]:
     def mean(study: Study, reader: str) -> Estimate:
-        rows = study.answered(study.reader(reader)).drop_nulls(name)
+        rows = study.answered(study.reader(reader), name, "document_id").drop_nulls(name)
         return estimate(rows[name].cast(pl.Float64), rows["document_id"].to_list())
 
     return mean
@@ -88,8 +88,8 @@ def check_figures(
         UsageError: for a figure or a reader that there is not.
     """
     for name in readers:
-        if name not in study.rows:
-            raise UsageError(unknown("reader", name, study.rows))
+        if name not in study.run.table.readers:
+            raise UsageError(unknown("reader", name, study.run.table.readers))
     for name, _ in limits:
         if name not in FIGURES:
             raise UsageError(unknown("figure", name, FIGURES))

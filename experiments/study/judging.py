@@ -26,7 +26,9 @@ def beside_rules(run: StoredRun) -> dict[str, Agreement]:
     """
     if run.provenance.get(JUDGED_BY, {}).get("spec", {}).get("use") == "pairwise":
         return {}
-    frame = run.frame.with_columns(said=pl.col("value") >= RIGHT_FROM)
+    frame = run.table.select("task", "document_id", "correct", "value").with_columns(
+        said=pl.col("value") >= RIGHT_FROM
+    )
     tasks = tasks_of(frame)
     parts = {ALL: frame, **{task: frame.filter(task=task) for task in tasks if len(tasks) > 1}}
     found = {
@@ -48,7 +50,9 @@ def left_open(run: StoredRun) -> list[LeftOpen]:
     """Why the judge gave no verdict, the most frequent first; replies that are none are one kind, whatever they say."""
     said = pl.col("note").str.strip_prefix(f"{NOT_JUDGED}: ")
     why = pl.when(said.str.starts_with(NO_VERDICT)).then(pl.lit(NO_VERDICT)).otherwise(said)
-    failed = run.frame.filter(pl.col("note").str.starts_with(NOT_JUDGED)).select(why=why, said=said)
+    failed = (
+        run.table.select("note").filter(pl.col("note").str.starts_with(NOT_JUDGED)).select(why=why, said=said)
+    )
     kinds = failed.group_by("why").agg(pl.len(), pl.col("said").min())
     return [LeftOpen(*row) for row in kinds.sort(["len", "why"], descending=[True, False]).iter_rows()]
 

@@ -9,6 +9,7 @@ from rlc.data.datasets import card_of
 from rlc.experiments.scorers.overall import RULER_THRESHOLD, by_length
 
 BY_LENGTH = ("effective-length", "relative-length")
+REACHED = ("reader", "task", "length", "error", "value")
 ALL_TASKS = "all tasks"
 
 

@@ -58,7 +58,7 @@ def scores(study: Study) -> tuple[list[Scored], list[str]]:
 def _scored(study: Study, router: str) -> Scored:
     reader, spec = study.reader(router), study.run.specs.get(router, {})
     rag, long = map(study.reader, reader.arms)
-    texts = dict(study.rows[router].select("example_id", "details").iter_rows())
+    texts = dict(study.rows(reader, "example_id", "details").iter_rows())
     details = [json.loads(texts.get(id_) or "{}") for id_ in study.examples["example_id"]]
     expected = _numbers(one.get(GAIN) for one in details)
     bought = np.array([one.get(BOUGHT) is True for one in details])

@@ -24,7 +24,9 @@ def sheet(run: StoredRun, count: int, seed: int = 0) -> pl.DataFrame:
     Raises:
         DataError: if the run holds no answer that somebody could judge.
     """
-    answered = run.frame.filter(pl.col("error").is_null()).unique(SAID, keep="first", maintain_order=True)
+    answered = run.table.where("example_id", "reader", *SHOWN, of=pl.col("error").is_null()).unique(
+        SAID, keep="first", maintain_order=True
+    )
     if answered.is_empty():
         raise DataError(f"{run.folder} holds no answer, so there is nothing to judge")
     tasks = dict(answered.select("example_id", "task").unique(maintain_order=True).iter_rows())

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from rlc.data.records import Evidence, passages_of
-from rlc.experiments.runs.results import evidence_of
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
 from rlc.pipeline.readers.support.asking import NOTHING_RETRIEVED
@@ -17,10 +16,10 @@ def silences(study: Study) -> list[str]:
 
 
 def _of(study: Study, reader: ReaderInfo) -> Iterator[str]:
-    answered = study.answered(reader)
+    answered = study.answered(reader, "finish_reason")
     if reader.role != "router" and (cut := answered.filter(pl.col("finish_reason") == "length").height):
         yield f"{reader.label}: {cut:,} of {answered.height:,} answers ended at the limit of tokens, max_tokens."
-    rows = study.rows[reader.name]
+    rows = study.rows(reader, "index_tokens", "error")
     preparing = rows.filter(pl.col("index_tokens") > 0)
     if reader.role != "router" and preparing.height:
         mean = preparing["index_tokens"].sum() / preparing.height
@@ -33,13 +32,12 @@ def _of(study: Study, reader: ReaderInfo) -> Iterator[str]:
         return
     if empty := rows.filter(pl.col("error").str.starts_with(NOTHING_RETRIEVED)).height:
         yield f"{reader.label}: nothing was retrieved for {empty:,} of {rows.height:,} questions; they count as failed."
-    pruned = whole = copied = 0
-    for id_, items in answered.select("example_id", "evidence").iter_rows():
-        evidence = evidence_of(items)
+    pruned = trimmed = copied = 0
+    for id_, evidence in study.read(reader, elsewhere=True):
         pruned += any(piece.passage for piece in evidence)
-        whole += _is_whole(evidence)
+        trimmed += not _is_whole(evidence)
         copied += _has_copies(study, id_, evidence)
-    if pruned and whole == answered.height:
+    if pruned and not trimmed:
         yield f"{reader.label}: the pruner kept every passage whole, for all {pruned:,} questions."
     if copied:
         yield (

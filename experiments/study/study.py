@@ -21,9 +21,10 @@ from rlc.experiments.metrics.cost import Price, shipped_prices
 from rlc.experiments.metrics.evidence import first_rank, places, silver
 from rlc.experiments.metrics.pricing import known_engines, price_of
 from rlc.experiments.runs.provenance import JUDGED_BY
-from rlc.experiments.runs.results import by_reader, evidence_of
+from rlc.experiments.runs.results import evidence_of
+from rlc.experiments.runs.results_table import PIECES, ResultsTable
 from rlc.experiments.runs.stored import StoredRun
-from rlc.experiments.runs.summary import summarise
+from rlc.experiments.runs.summary import SUMMARISED, summarise
 from rlc.experiments.statistics.ceiling import Ceiling, RouterScore, ceiling, score_router
 from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.experiments.statistics.resample import Floats
@@ -36,9 +37,7 @@ Mask = NDArray[np.bool_]
 Read = Iterable[tuple[str, Sequence[Evidence]]]
 """Spans of each question's own document, with the question's id."""
 
-OF_QUESTION = (
-    "example_id", "document_id", "task", "length", "type", "question", "answers", "answerable", "metadata",
-)  # fmt: skip
+OF_QUESTION = ("example_id", "document_id", "task", "length", "type", "answerable")
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,8 @@ class Routing:
 class Study:
     """A run's readers, questions and outcomes, and what follows from them.
 
-    `examples` has a row per question; `outcomes` and `wrong_if_failed` hold, by reader, a value per row of it (the
-    latter with failed answers as 0). `rows` are a reader's rows of the results. `sights` say of fitted routers what
+    `examples` has a row per question, `firsts` where each stands first in the run's rows; `outcomes` and
+    `wrong_if_failed` hold, by reader, a value per row of it (the latter with failed answers as 0). `sights` say of fitted routers what
     their fit has seen; the label of one that is shown on what it was fitted on ends on `MARK`. `dataset` is there where
     the documents are at hand, else `absence` says why not.
     """
@@ -79,7 +78,7 @@ class Study:
     run: StoredRun
     readers: Sequence[ReaderInfo]
     examples: pl.DataFrame
-    rows: Mapping[str, pl.DataFrame]
+    firsts: pl.Series
     outcomes: Mapping[str, Floats]
     wrong_if_failed: Mapping[str, Floats]
     prices: Mapping[str, Price] = field(default_factory=dict)
@@ -91,12 +90,16 @@ class Study:
     @cached_property
     def summaries(self) -> list[dict[str, Any]]:
         """A row of figures for every reader."""
-        return summarise(self.run.frame)
+        return summarise(self.run.table.select(*SUMMARISED))
 
     @cached_property
     def documents(self) -> NDArray[np.object_]:
-        """The document of each question: the clusters of every interval."""
-        return self.examples["document_id"].to_numpy().astype(object)
+        """The document of each question: the clusters of every interval; a name stands in memory once."""
+        names = self.examples["document_id"]
+        known = names.unique(maintain_order=True)
+        texts: NDArray[np.object_] = known.to_numpy().astype(object)
+        found: NDArray[np.object_] = texts[names.cast(pl.Enum(known)).to_physical().to_numpy()]
+        return found
 
     @cached_property
     def groups(self) -> dict[str, list[ReaderInfo]]:
@@ -110,13 +113,23 @@ class Study:
         """The reader of that name."""
         return next(reader for reader in self.readers if reader.name == name)
 
-    def answered(self, reader: ReaderInfo) -> pl.DataFrame:
-        """The rows of the reader that hold an answer."""
-        rows = self.rows[reader.name]
-        # A filter would copy them, evidence and all, for every section.
-        if rows["error"].null_count() == rows.height:
-            return rows
-        return rows.filter(pl.col("error").is_null())
+    def rows(self, reader: ReaderInfo, *columns: str) -> pl.DataFrame:
+        """Columns of the reader's rows."""
+        return self.run.table.select(*columns, reader=reader.name)
+
+    def answered(self, reader: ReaderInfo, *columns: str) -> pl.DataFrame:
+        """Columns of the reader's rows that hold an answer."""
+        rows = self.rows(reader, *dict.fromkeys(("error", *columns)))
+        return rows.filter(pl.col("error").is_null()).select(columns)
+
+    def failed(self, reader: ReaderInfo) -> int:
+        """How many questions the reader failed on."""
+        return int(self.rows(reader, "error")["error"].count())
+
+    def asked_in(self, *columns: str, places: list[int] | None = None) -> pl.DataFrame:
+        """Columns that are the question's own, its words among them, of all questions or those at some places of `examples`."""
+        at = self.firsts if places is None else self.firsts.gather(places)
+        return pl.DataFrame([self.run.table.select(name)[name].gather(at) for name in columns])
 
     @cached_property
     def asked(self) -> dict[str, Example]:
@@ -143,21 +156,25 @@ class Study:
             **{name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided},
         }
 
-    def read(self, reader: ReaderInfo) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
-        """What the reader was given of each question's own document, where its answers say what they read.
+    def read(
+        self, reader: ReaderInfo, *, elsewhere: bool = False
+    ) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
+        """What the reader was given of each question's own document, or `elsewhere` too, where its answers say what they read.
 
-        That is nothing where all passages are from other documents of a collection. One question at a time: the records
+        Of the own document it is nothing where all passages are from other documents of a collection. One question at a time: the records
         of a large run's evidence take more than its results.
         """
-        rows = self._said(reader)
-        for example_id, document_id, items in rows.select(
-            "example_id", "document_id", "evidence"
-        ).iter_rows():
-            yield example_id, evidence_in(document_id, evidence_of(items))
+        if not self.says(reader):
+            return
+        for rows in self.run.table.parts(reader.name, "example_id", "document_id", "error", "evidence"):
+            for example_id, document_id, error, items in rows.iter_rows():
+                if error is None and items:
+                    read = evidence_of(items)
+                    yield example_id, read if elsewhere else evidence_in(document_id, read)
 
-    def _said(self, reader: ReaderInfo) -> pl.DataFrame:
-        """The reader's answers that say what they read."""
-        return self.answered(reader).filter(pl.col("evidence").list.len() > 0)
+    def says(self, reader: ReaderInfo) -> bool:
+        """Whether any answer of the reader says what it read."""
+        return bool(self.answered(reader, PIECES)[PIECES].sum())
 
     @cached_property
     def found(self) -> dict[str, Floats]:
@@ -165,7 +182,7 @@ class Study:
         return {
             reader.name: self.held(self.read(reader))
             for reader in self.readers
-            if self.dataset is not None and self._said(reader).height
+            if self.dataset is not None and self.says(reader)
         }
 
     def held(self, read: Read) -> Floats:
@@ -187,11 +204,13 @@ class Study:
 
     def row(self, reader: ReaderInfo, id_: str) -> list[dict[str, Any]]:
         """The reader's row for a question, in a list, empty where it was not asked."""
-        return self.rows[reader.name].filter(pl.col("example_id") == id_).to_dicts()
+        return self.run.table.where(
+            of=(pl.col("reader") == reader.name) & (pl.col("example_id") == id_)
+        ).to_dicts()
 
     def values(self, reader: ReaderInfo, column: str) -> Floats:
         """A column of a reader's rows by question, as numbers; NaN where there is none."""
-        return _by_question(self.examples, self.rows[reader.name], pl.col(column))
+        return _by_question(self.examples, self.rows(reader, "example_id", column), pl.col(column))
 
     def mean(self, values: Floats, mask: Mask | None = None) -> Estimate:
         """The mean of values per question, over those that are there and within the mask."""
@@ -236,7 +255,7 @@ class Study:
         return {
             reader.name: estimate(rows["prompt_tokens"].cast(pl.Float64), rows["document_id"].to_list())
             for reader in self.readers
-            for rows in [self.answered(reader).drop_nulls("prompt_tokens")]
+            for rows in [self.answered(reader, "prompt_tokens", "document_id").drop_nulls("prompt_tokens")]
         }
 
     def pairs(self) -> list[tuple[ReaderInfo, ReaderInfo]]:
@@ -278,7 +297,7 @@ class Study:
         top = ceiling(first, second, clusters)
         return Routing(
             router,
-            _shares(self.answered(router), (rag, long)),
+            _shares(self.answered(router, "route"), (rag, long)),
             long if (top.second.value or 0) > (top.first.value or 0) else rag,
             top,
             score_router(routed, first, second, clusters),
@@ -336,24 +355,27 @@ def make_study(
         UsageError: if the user's prices lack a model.
         DataError: if there is no row, or a question stands twice for one reader.
     """
-    frame = run.frame
-    if frame.is_empty():
+    table = run.table
+    if not table.height:
         raise DataError(f"{run.folder}: the results hold no rows, so there is nothing to report")
-    rows = by_reader(frame)
-    for name, part in rows.items():
-        twice = part.filter(pl.col("example_id").is_duplicated())["example_id"]
-        if len(twice):
-            raise DataError(f"{run.folder}: the reader {name!r} has several rows for {twice[0]!r}; keep one")
-    asked = frame.select(OF_QUESTION).unique("example_id", keep="first", maintain_order=True)
-    examples = asked.with_columns(
-        names_absent=pl.col("metadata").str.json_path_match("$.names_absent") == "true"
+    for name in table.readers:
+        ids = table.select("example_id", reader=name)
+        if (twice := ids.filter(ids.is_duplicated())).height:
+            raise DataError(
+                f"{run.folder}: the reader {name!r} has several rows for {twice.item(0, 0)!r}; keep one"
+            )
+    ids = table.select("example_id").with_row_index("at")
+    firsts = ids.unique("example_id", keep="first", maintain_order=True)["at"]
+    absent = pl.col("metadata").str.json_path_match("$.names_absent") == "true"
+    examples = pl.DataFrame([table.select(name)[name].gather(firsts) for name in OF_QUESTION]).with_columns(
+        table.select("metadata").select(names_absent=absent)["names_absent"].gather(firsts)
     )
     failed = pl.col("error").is_not_null() & (
         (pl.col("answers").list.len() > 0) | (pl.col("answerable") == False)  # noqa: E712 - null is neither
     )
-    readers = readers_of(list(rows), run.specs, run.labels)
+    readers = readers_of(table.readers, run.specs, run.labels)
     fitted = [(e, run.specs[e.name]) for e in readers if is_fitted(run.specs.get(e.name, {}))]
-    looks = {e.name: sight(spec, e.models, _decided(rows[e.name])) for e, spec in fitted}
+    looks = {e.name: sight(spec, e.models, _decided(table, e.name)) for e, spec in fitted}
     sights = {name: look for name, look in looks.items() if look is not None}
     marked = {name for name, look in sights.items() if look.in_sample}
     judge = run.provenance.get(JUDGED_BY, {}).get("spec", {}).get("llm")
@@ -361,11 +383,18 @@ def make_study(
         run=run,
         readers=[replace(e, label=e.label + MARK) if e.name in marked else e for e in readers],
         examples=examples,
-        rows=rows,
-        outcomes={name: _by_question(examples, part, pl.col("value")) for name, part in rows.items()},
+        firsts=firsts,
+        outcomes={
+            name: _by_question(examples, table.select("example_id", "value", reader=name), pl.col("value"))
+            for name in table.readers
+        },
         wrong_if_failed={
-            name: _by_question(examples, part, pl.when(failed).then(0.0).otherwise(pl.col("value")))
-            for name, part in rows.items()
+            name: _by_question(
+                examples,
+                table.select("example_id", "value", "error", "answers", "answerable", reader=name),
+                pl.when(failed).then(0.0).otherwise(pl.col("value")),
+            )
+            for name in table.readers
         },
         prices=prices_of(
             [model for reader in readers for model in reader.models], known_engines(run.specs), prices
@@ -377,8 +406,9 @@ def make_study(
     )
 
 
-def _decided(part: pl.DataFrame) -> list[Question]:
+def _decided(table: ResultsTable, router: str) -> list[Question]:
     held_out = pl.col("details").str.json_path_match(f"$.{HELD_OUT}") == "true"
+    part = table.select("document_id", "question", "details", reader=router)
     columns = part.select("document_id", "question", held_out.fill_null(value=False))
     return [Question(*values) for values in columns.iter_rows()]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
+import polars as pl
+
 from rlc.experiments.runs.results import ResultRow
 from rlc.experiments.study.study import Study
 from rlc.experiments.tracking.client import Connection
@@ -36,7 +38,10 @@ def evaluate(connection: Connection, study: Study, children: Mapping[str, str], 
             connection.client.delete_run(old)
     made = {}
     for name, child in children.items():
-        rows = {row["example_id"]: row for row in study.rows[name].iter_rows(named=True)}
+        rows = {
+            row["example_id"]: row
+            for row in study.run.table.where(of=pl.col("reader") == name).iter_rows(named=True)
+        }
         tags = {
             "rlc.run": folder.name,
             "rlc.reader": name,

@@ -31,7 +31,7 @@ def metrics_of(study: Study, reader: ReaderInfo, summary: Mapping[str, Any]) -> 
     """All metrics of one reader, under names that MLflow takes."""
     found: dict[str, float | None] = {
         **_answers(summary),
-        **_costs(study.answered(reader), summary),
+        **_costs(study.answered(reader, *TOKENS, *SECONDS), summary),
         **(_routing(study, reader, summary) if reader.role == "router" else _retrieval(study, reader)),
     }
     return {metric_name(key): float(v) for key, v in found.items() if v is not None and math.isfinite(v)}
@@ -105,7 +105,9 @@ def _routing(study: Study, reader: ReaderInfo, summary: Mapping[str, Any]) -> di
 
 def _retrieval(study: Study, reader: ReaderInfo) -> dict[str, float | None]:
     """How many passages were read, and where the documents are at hand how often they hold the silver evidence."""
-    rows = study.answered(reader).filter(pl.col("evidence").list.len() > 0)
+    rows = study.answered(reader, "example_id", "document_id", "evidence").filter(
+        pl.col("evidence").list.len() > 0
+    )
     if rows.is_empty():
         return {}
     passages = rows["evidence"].list.len()

@@ -100,7 +100,7 @@ def log_study(study: Study, out: Path, traced: int = TRACED, evaluated: bool = F
         children = {summary["reader"]: logged.reader(summary) for summary in study.summaries}
         add_to_record(run.folder, readers=children)
         logged.comparison()
-        log_traces(connection, study, children, run.frame["example_id"].n_unique() if evaluated else traced)
+        log_traces(connection, study, children, study.examples.height if evaluated else traced)
         if evaluated:
             evaluate(connection, study, children, parent)
         for run_id in (*children.values(), parent):
@@ -147,7 +147,7 @@ class _Logged:
             self.parent, {}, {}, {f"{reader.name}/{k}": v for k, v in metrics.items() if k in HEADLINE}
         )
         client.log_dict(child, spec, "spec.json")
-        self._table(child, self.study.rows[reader.name])
+        self._table(child, self.study.rows(reader, *TABLE_COLUMNS))
         return child
 
     def comparison(self) -> None:
@@ -199,7 +199,7 @@ class _Logged:
     def _data(self) -> Any:  # noqa: ANN401 - MLflow's input
         """The questions that were asked, with a digest of the data set's revision and the choice among it."""
         mlflow, run = self.connection.mlflow, self.study.run
-        questions = self.study.examples.select(QUESTION_COLUMNS)
+        questions = self.study.asked_in(*QUESTION_COLUMNS)
         digest = fingerprint([run.data.get("revision"), questions["example_id"].to_list()])
         data = mlflow.data.from_polars(questions, name=str(run.data.get("name")), digest=digest)
         tag = mlflow.entities.InputTag("mlflow.data.context", "eval")
@@ -210,7 +210,7 @@ class _Logged:
 
         It has `log_table`'s form; that itself would add the rows a second time to a run that is logged again.
         """
-        shown = rows.select(TABLE_COLUMNS).with_columns(pl.col("answers").list.join(" | "))
+        shown = rows.with_columns(pl.col("answers").list.join(" | "))
         table = {"columns": shown.columns, "data": [list(row) for row in shown.iter_rows()]}
         self.connection.client.log_dict(run_id, table, TABLE)
         self.connection.client.set_tag(

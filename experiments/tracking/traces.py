@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
+import polars as pl
+
 from rlc.data.records import Step
 from rlc.data.spec import Spec
 from rlc.experiments.runs.results import ResultRow, steps_of, verdict
@@ -173,18 +175,18 @@ def log_traces(connection: Connection, study: Study, children: Mapping[str, str]
     for name, child in children.items():
         forget_traces(connection, child)
         reader = study.reader(name)
-        for row in study.rows[name].iter_rows(named=True):
-            if row["example_id"] in chosen:
-                step = spans_of(row, run.specs.get(name, {}), reader, texts.get(row["example_id"]))
-                _write(
-                    connection.mlflow,
-                    step,
-                    started,
-                    "OK" if row["error"] is None else "ERROR",
-                    experiment_id=connection.experiment,
-                    metadata={"mlflow.sourceRun": child},
-                    tags={f"rlc.{key}": row[key] for key in ("reader", "example_id", "task")},
-                )
+        mine = (pl.col("reader") == name) & pl.col("example_id").is_in(chosen)
+        for row in study.run.table.where(of=mine).iter_rows(named=True):
+            step = spans_of(row, run.specs.get(name, {}), reader, texts.get(row["example_id"]))
+            _write(
+                connection.mlflow,
+                step,
+                started,
+                "OK" if row["error"] is None else "ERROR",
+                experiment_id=connection.experiment,
+                metadata={"mlflow.sourceRun": child},
+                tags={f"rlc.{key}": row[key] for key in ("reader", "example_id", "task")},
+            )
     connection.mlflow.flush_trace_async_logging()
     add_to_record(run.folder, traced={"results": digest, "count": count})
 

@@ -155,7 +155,7 @@ class _Web:
         run = self.shelf.run(name)
         study = self.shelf.study(run)
         id_, reader = form.get("example_id", ""), form.get("reader", "")
-        if id_ not in study.places or reader not in study.rows:
+        if id_ not in study.places or reader not in study.run.table.readers:
             raise UsageError(f"no answer of {reader!r} to {id_!r} in {name}")
         with self.shelf.alone:
             give_verdict(run.folder, id_, reader, HumanVerdict(form.get("right", ""), form.get("note", "")))

@@ -31,7 +31,7 @@ from rlc.experiments.runs.summary import mean_seconds
 from rlc.experiments.statistics.intervals import Estimate
 from rlc.experiments.study.readers import ReaderInfo, readers_of
 from rlc.experiments.study.router_scores import scores
-from rlc.experiments.study.study import Study
+from rlc.experiments.study.study import OF_QUESTION, Study
 from rlc.experiments.view.chart import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, chart
 from rlc.experiments.view.document import stretch
 from rlc.experiments.view.questions import PAGE, VERDICTS, Wanted, find, readers_wanted
@@ -120,7 +120,7 @@ def arms_table(study: Study) -> Table:
     """A row a reader, with the report's own figures."""
     tasks = slices(study, "task")
     shown = tasks if len(tasks) > 1 else {}
-    seconds = {one.name: mean_seconds(study.answered(one)["seconds"]) for one in study.readers}
+    seconds = {one.name: mean_seconds(study.answered(one, "seconds")["seconds"]) for one in study.readers}
     timed = ("seconds",) if any(seconds.values()) else ()
     rows = [
         (
@@ -129,7 +129,7 @@ def arms_table(study: Study) -> Table:
             *(percent(study.accuracy(one, mask)) for mask in shown.values()),
             number(study.tokens[one.name].value),
             *(number(seconds[one.name], 2) for _ in timed),
-            count(study.rows[one.name].height - study.answered(one).height),
+            count(study.failed(one)),
         )
         for one in study.readers
     ]
@@ -183,8 +183,8 @@ def questions_page(shelf: Shelf, run: Listed, address: Address) -> Values:
     study, wanted = shelf.study(run), Wanted.of(address)
     found, readers = find(study, wanted), readers_wanted(study, wanted)
     places = found[PAGE * (wanted.page - 1) : PAGE * wanted.page]
-    asked = (
-        study.examples[places].select("example_id", "question", "task", "length", "answers").rows(named=True)
+    asked = study.asked_in("example_id", "question", "task", "length", "answers", places=places).rows(
+        named=True
     )
     human, broken = _human(run)
     words = [_words(study, one, [row["example_id"] for row in asked]) for one in readers]
@@ -220,11 +220,8 @@ def questions_page(shelf: Shelf, run: Listed, address: Address) -> Values:
 
 def _words(study: Study, reader: ReaderInfo, ids: list[str]) -> dict[str, str]:
     """By question, the reader's verdict in a word."""
-    rows = study.rows[reader.name].filter(pl.col("example_id").is_in(ids))
-    return {
-        id_: "failed" if error is not None else verdict(value)
-        for id_, error, value in rows.select("example_id", "error", "value").iter_rows()
-    }
+    rows = study.rows(reader, "example_id", "error", "value").filter(pl.col("example_id").is_in(ids))
+    return {id_: "failed" if error is not None else verdict(value) for id_, error, value in rows.iter_rows()}
 
 
 def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
@@ -267,7 +264,9 @@ def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
         **_head(shelf, run, "questions"),
         "wanted": wanted,
         "id": id_,
-        "example": study.examples.row(study.places[id_], named=True),
+        "example": study.asked_in(
+            *OF_QUESTION, "question", "answers", "metadata", places=[study.places[id_]]
+        ).row(0, named=True),
         "broken_verdicts": broken,
         "cards": cards,
         "words": WORDS,
@@ -380,7 +379,7 @@ def _head(shelf: Shelf, run: Listed, here: str) -> Values:
         "run": run,
         "here": here,
         "state": run.state,
-        "answered": study.run.frame.height,
+        "answered": study.run.table.height,
         "asked": asked,
         "tabs": {key: title for key, (title, _) in SECTIONS.items()},
     }

@@ -97,7 +97,7 @@ def _extremes(study: Study, readers: Sequence[ReaderInfo]) -> tuple[np.ndarray, 
 
 def _failed(study: Study, readers: Sequence[ReaderInfo]) -> Mask:
     failed = pl.concat(
-        study.rows[one.name].filter(pl.col("error").is_not_null())["example_id"] for one in readers
+        study.rows(one, "example_id", "error").drop_nulls("error")["example_id"] for one in readers
     )
     return study.examples["example_id"].is_in(failed.implode()).to_numpy()
 
@@ -108,9 +108,8 @@ def _holding(study: Study, readers: Sequence[ReaderInfo], text: str) -> Mask:
     def holds(column: pl.Expr) -> pl.Expr:
         return column.str.to_lowercase().str.contains(text.lower(), literal=True).fill_null(value=False)
 
-    said = pl.concat(
-        study.rows[one.name].filter(holds(pl.col("prediction")))["example_id"] for one in readers
-    )
+    theirs = pl.col("reader").is_in([one.name for one in readers])
+    said = study.run.table.where("example_id", of=theirs & holds(pl.col("prediction")))["example_id"]
     own = holds(pl.col("question")) | holds(pl.col("example_id")) | holds(pl.col("answers").list.join("\n"))
     said_here = pl.col("example_id").is_in(said.implode())
-    return study.examples.select(own | said_here).to_series().to_numpy()
+    return study.asked_in("example_id", "question", "answers").select(own | said_here).to_series().to_numpy()

@@ -12,7 +12,8 @@ from rlc.data.errors import DataError, RlcError, UsageError
 from rlc.data.records import Example
 from rlc.experiments.metrics.cost import Price
 from rlc.experiments.runs.listing import Listed, listed, read_listed, run_folders
-from rlc.experiments.runs.results import RESULTS, SO_FAR, read_results, rows_so_far, to_frame
+from rlc.experiments.runs.results import RESULTS, SO_FAR, open_results, rows_so_far, to_frame
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import run_folder, stored_run
 from rlc.experiments.study.study import Study, make_study
 
@@ -136,7 +137,11 @@ class Shelf:
             raise NothingYetError(f"{run.id}: nothing is answered yet")
         about = file.stat() if file.is_file() else None
         stamp = (about.st_ino, about.st_mtime_ns, 0) if about else (0, 0, 0)
-        return known if known and known.stamp == stamp else _Open(stamp, self._study(run, read_results(file)))
+        return (
+            known
+            if known and known.stamp == stamp
+            else _Open(stamp, self._study(run, ResultsTable(open_results(file))))
+        )
 
     def _goes_on(self, run: Listed, known: _Open | None, inode: int) -> _Open:
         if known and known.stamp[:2] == (inode, 0):
@@ -146,14 +151,14 @@ class Shelf:
         total, more = rows_so_far(run.folder, count)
         if known and known.stamp == (inode, 0, total):
             return known
-        found = _Open((inode, 0, total), self._study(run, pl.concat([before, more])), total)
+        found = _Open((inode, 0, total), self._study(run, ResultsTable(pl.concat([before, more]))), total)
         if known and known.documents is not None:
             found.documents = replace(
                 found.study, dataset=known.documents.dataset, absence=known.documents.absence
             )
         return found
 
-    def _study(self, run: Listed, frame: pl.DataFrame) -> Study:
-        if frame.is_empty():
+    def _study(self, run: Listed, table: ResultsTable) -> Study:
+        if not table.height:
             raise NothingYetError(f"{run.id}: nothing is answered yet")
-        return make_study(stored_run(run.folder, frame), self.prices)
+        return make_study(stored_run(run.folder, table), self.prices)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from rlc.experiments.metrics.amortised import BreakEven, Costs, break_even, costs_of
+from rlc.experiments.metrics.amortised import COSTS, BreakEven, Costs, break_even, costs_of
 from rlc.experiments.metrics.cost import PRICED
 from rlc.experiments.report.cells import NONE, name, number
 from rlc.experiments.report.records import Cell, Table
@@ -38,13 +38,13 @@ def first_and_further(study: Study) -> list[Table]:
 
 def units_of(study: Study) -> list[str]:
     """Tokens always, seconds where anything was timed, dollars where there is a price sheet."""
-    timed = any(study.answered(reader)["seconds"].sum() for reader in study.readers)
+    timed = any(study.answered(reader, "seconds")["seconds"].sum() for reader in study.readers)
     return ["tokens", *(["seconds"] if timed else []), *(["dollars"] if study.prices else [])]
 
 
 def reader_costs(study: Study, reader: ReaderInfo, unit: str) -> Costs | None:
     """A reader's costs; None in seconds where it was not timed, in dollars where it asks several models or none."""
-    rows = study.rows[reader.name]
+    rows = study.rows(reader, *{*COSTS, *PRICED})
     if unit != "dollars":
         found = costs_of(rows, unit)
         return found if found.values.any() else None
@@ -111,7 +111,7 @@ def cost_sentences(study: Study) -> list[str]:
         for clause in [meeting(study, long, rag, unit)]
         if clause not in (NONE, UNKNOWN)
     ]
-    asked = costs_of(study.rows[long.name], "tokens").questions
+    asked = costs_of(study.rows(long, *COSTS), "tokens").questions
     if meets:
         lines.append(
             f"{long.label} is cheaper than {rag.label} {', '.join(meets)} (here: {asked:.1f} a document)"

@@ -31,7 +31,7 @@ def _accuracy(study: Study) -> str:
     judged = [reader for reader in study.readers if study.overall[reader.name].n]
     arms = [one for one in study.arm_comparisons if one.difference.n]
     if not judged:
-        answered = any(study.answered(reader).height for reader in study.readers)
+        answered = any(study.answered(reader, "error").height for reader in study.readers)
         mend = (
             ": that takes gold answers, or `--judge ENGINE:MODEL --criteria without-gold`" if answered else ""
         )
@@ -192,7 +192,7 @@ def _cost(study: Study) -> str:
 
 
 def _seconds_and_price(study: Study, reader: ReaderInfo) -> str:
-    seconds = study.answered(reader)["seconds"].mean()
+    seconds = study.answered(reader, "seconds")["seconds"].mean()
     price = price_per_question(study, reader) if study.prices else None
     parts = [f"{seconds:,.2f} s"] if isinstance(seconds, float) and seconds >= SHORTEST else []
     parts += [] if price is None else [f"${price:,.4f}"]

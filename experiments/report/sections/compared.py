@@ -53,8 +53,8 @@ def compared(study: Study) -> Section:
                 Cell(ROLE_NAMES[reader.role]),
                 Cell(searched(study.run.specs.get(reader.name, {}))),
                 Cell(", ".join(reader.models)),
-                count(study.rows[reader.name].height),
-                count(study.answered(reader).height),
+                count(study.rows(reader, "error").height),
+                count(study.answered(reader, "error").height),
             )
             for reader in study.readers
         ],
@@ -70,7 +70,7 @@ def compared(study: Study) -> Section:
     return Section(
         "compared",
         "What was compared",
-        texts=[*_aliases(study), *caveats(study), *(f"{note}." for note in answer_notes(study.run.frame))],
+        texts=[*_aliases(study), *caveats(study), *(f"{note}." for note in answer_notes(study.run))],
         tables=(table, settings),
     )
 

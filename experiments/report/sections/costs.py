@@ -43,10 +43,10 @@ def costs(study: Study) -> Section:
         "pays its share of the time that they took together, in which it was computed; the last two columns are what its "
         "asker waited."
     ]
-    if not any(study.answered(reader)["seconds"].sum() for reader in study.readers):
+    if not any(study.answered(reader, "seconds")["seconds"].sum() for reader in study.readers):
         tables.pop()
         texts.append("Nothing was timed: the answers were recorded elsewhere.")
-    calls = {reader.name: study.answered(reader)["calls"].max() for reader in study.readers}
+    calls = {reader.name: study.answered(reader, "calls")["calls"].max() for reader in study.readers}
     if any(most and int(str(most)) > 1 for most in calls.values()):
         tables.append(Table("Calls a question", ("reader", *CALLS.values()), _rows(study, list(CALLS), 1)))
     tables += first_and_further(study)
@@ -57,7 +57,7 @@ def costs(study: Study) -> Section:
 
 def price_per_question(study: Study, reader: ReaderInfo) -> float | None:
     """Dollars for an answered question; None if nothing was answered, or the reader asks several models or one without a price."""
-    answered = study.answered(reader)
+    answered = study.answered(reader, *PRICED)
     if answered.is_empty() or len(reader.models) != 1 or reader.models[0] not in study.prices:
         return None
     total = Usage(**{key: int(answered[key].sum()) for key in PRICED})
@@ -65,13 +65,14 @@ def price_per_question(study: Study, reader: ReaderInfo) -> float | None:
 
 
 def _rows(study: Study, columns: list[str], digits: int) -> list[tuple[Cell, ...]]:
+    read = dict.fromkeys([*columns, *_LATENCY.meta.root_names()])
     return [
         (
             name(reader.label),
             *(number(None if mean is None else float(mean), digits) for mean in means.row(0)),
         )
         for reader in study.readers
-        for means in [study.answered(reader).with_columns(_LATENCY).select(columns).mean()]
+        for means in [study.answered(reader, *read).with_columns(_LATENCY).select(columns).mean()]
     ]
 
 

@@ -15,8 +15,8 @@ MESSAGES = 50
 
 def failures(study: Study) -> Section:
     """Failed, unjudged and cut answers by reader, and the errors behind them."""
-    failed = sum(rows["error"].count() for rows in study.rows.values())
-    asked = sum(rows.height for rows in study.rows.values())
+    failed = sum(study.failed(reader) for reader in study.readers)
+    asked = study.run.table.height
     return Section(
         "failures",
         "Failures",
@@ -30,12 +30,13 @@ def failures(study: Study) -> Section:
 def _by_reader(study: Study) -> Table:
     rows = []
     for reader in study.readers:
-        own, answered = study.rows[reader.name], study.answered(reader)
+        answered = study.answered(reader, "value", "cut_tokens", "finish_reason")
+        failed = study.failed(reader)
         rows.append(
             (
                 name(reader.label),
-                count(own.height),
-                count(own.height - answered.height),
+                count(answered.height + failed),
+                count(failed),
                 count(answered["value"].null_count()),
                 count(answered.filter(pl.col("cut_tokens") > 0).height),
                 count(answered.filter(pl.col("finish_reason") == "length").height),
@@ -90,7 +91,7 @@ def _unknown(study: Study) -> Floats:
 
 
 def _errors(study: Study) -> Table:
-    failed = pl.concat(rows.drop_nulls("error").select("reader", "error") for rows in study.rows.values())
+    failed = study.run.table.select("reader", "error").drop_nulls("error")
     counted = (
         failed.with_columns(kind=pl.col("error").str.split(":").list.first())
         .group_by("reader", "kind", "error")

@@ -12,7 +12,7 @@ from rlc.experiments.report.figures.plots import clip, new_panels
 from rlc.experiments.report.records import Cell, Plot, Section, Table
 from rlc.experiments.scorers.overall import RULER_THRESHOLD, effective_length, in_units, relative_length
 from rlc.experiments.statistics.resample import Floats
-from rlc.experiments.study.lengths import failed_as_wrong, is_sized, reaches, units
+from rlc.experiments.study.lengths import REACHED, failed_as_wrong, is_sized, reaches, units
 from rlc.experiments.study.study import Study
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def length_and_depth(study: Study) -> Section | None:
     """The heat map and the table of lengths; None where the data set is not about lengths."""
     if not is_sized(study.run.data):
         return None
-    found = list(reaches(study.run.frame))
+    found = list(reaches(study.run.table.select(*REACHED)))
     length, depth = lengths(study), depths(study)
     plots, tables = [], []
     if len(set(depth[~np.isnan(depth)])) > 1:
@@ -69,7 +69,7 @@ def length_and_depth(study: Study) -> Section | None:
 def _effective(study: Study) -> Table:
     rows = []
     for reader in study.readers:
-        own = failed_as_wrong(study.rows[reader.name])
+        own = failed_as_wrong(study.rows(reader, *REACHED))
         both = (effective_length(own), relative_length(own))
         rows.append((name(reader.label), *[Cell(NONE if one is None else units(one)) for one in both]))
     note = (
@@ -87,7 +87,7 @@ def lengths(study: Study) -> Floats:
 def depths(study: Study) -> Floats:
     """By question, where the evidence stands, 0 to 1: as the data set says, else where its gold span begins."""
     values = []
-    for id_, metadata in study.examples.select("example_id", "metadata").iter_rows():
+    for id_, metadata in study.asked_in("example_id", "metadata").iter_rows():
         depth = json.loads(metadata or "{}").get("depth")
         spans = study.marked.get(id_, ())
         if depth is not None:

@@ -48,10 +48,8 @@ def planned(study: Study) -> Section | None:
 def _rows(study: Study, reader: ReaderInfo, record: Mapping[str, Any]) -> Iterator[tuple[Cell, ...]]:
     expected = record["readers"][reader.name]
     seen = record["measured"].get(reader.name, {})
-    answered = study.answered(reader)
-    given, cached, new, spent = (
-        float(answered[key].sum()) for key in ("prompt_tokens", "cached_tokens", "output_tokens", "seconds")
-    )
+    answered = study.answered(reader, "prompt_tokens", "cached_tokens", "output_tokens", "seconds")
+    given, cached, new, spent = (float(column.sum()) for column in answered)
     seconds, mark = (spent, " *") if seen.get("seconds") is None else (seen["seconds"], "")
     yield _row(reader, f"seconds{mark}", expected.get("seconds"), seconds or None, 1)
     yield _row(reader, "prompt tokens computed", expected["computed_tokens"], given - cached)

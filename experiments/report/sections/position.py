@@ -61,7 +61,7 @@ def position(study: Study) -> Section | None:
 
 def from_parts(study: Study) -> Floats:
     """By question, the place of the middle of the part that it was written on, in [0, 1]; NaN where unknown."""
-    orders = [_order(text) for text in study.examples["metadata"]]
+    orders = [_order(text) for text in study.asked_in("metadata")["metadata"]]
     last: dict[str, float] = {}
     for document, order in zip(study.documents, orders, strict=True):
         last[document] = np.fmax(last.get(document, np.nan), order)

@@ -67,8 +67,14 @@ def pruning(study: Study) -> Section | None:
 
 def _prunes(study: Study, reader: ReaderInfo) -> bool:
     """Whether any span that it was given was kept of a longer passage."""
-    spans = study.answered(reader).select(pl.col("evidence").explode()).to_series()
-    return bool(spans.struct.field("passage").is_not_null().any())
+    return study.says(reader) and any(
+        rows.filter(pl.col("error").is_null())["evidence"]
+        .explode()
+        .struct.field("passage")
+        .is_not_null()
+        .any()
+        for rows in study.run.table.parts(reader.name, "error", "evidence")
+    )
 
 
 def _measured(study: Study, reader: ReaderInfo) -> Pruned:

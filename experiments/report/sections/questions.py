@@ -26,8 +26,9 @@ def questions(study: Study) -> Section:
     places = np.linspace(0, count - 1, min(count, most)).astype(int).tolist()
     columns = ["question", "task", "length", "type", "gold answer", *study.kinds, "id"]
     rates = [_rates(study, readers) for readers in study.kinds.values()]
-    examples = study.examples.select("example_id", "question", "task", "length", "type", "answers")
-    asked = examples[places].rows()
+    asked = study.asked_in(
+        "example_id", "question", "task", "length", "type", "answers", places=places
+    ).rows()
     rows: list[Sequence[Value]] = [
         (
             question,
@@ -75,14 +76,14 @@ def _shown(right: float, judged: float, several: bool) -> Value:
 def _answers(study: Study, ids: Sequence[str]) -> Mapping[str, list[tuple[Value, ...]]]:
     """By question, a row per reader, in the order of the run."""
     found: dict[str, list[tuple[Value, ...]]] = {id_: [] for id_ in ids}
-    columns = ("example_id", "error", "value", "reason", "prompt_tokens", "prediction", "route")
-    for reader in study.readers:
-        rows = study.rows[reader.name].select(columns).filter(pl.col("example_id").is_in(ids))
-        for row in rows.iter_rows(named=True):
-            said = "failed" if row["error"] is not None else verdict(row["value"])
-            found[row["example_id"]].append(
-                (reader.label, said, row["reason"], row["prompt_tokens"], _said(row, reader))
-            )
+    columns = ("reader", "example_id", "error", "value", "reason", "prompt_tokens", "prediction", "route")
+    readers = {reader.name: reader for reader in study.readers}
+    for row in study.run.table.where(*columns, of=pl.col("example_id").is_in(ids)).iter_rows(named=True):
+        said = "failed" if row["error"] is not None else verdict(row["value"])
+        reader = readers[row["reader"]]
+        found[row["example_id"]].append(
+            (reader.label, said, row["reason"], row["prompt_tokens"], _said(row, reader))
+        )
     return found
 
 

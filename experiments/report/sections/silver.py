@@ -9,6 +9,7 @@ import numpy as np
 from rlc.data.records import Evidence
 from rlc.experiments.report.cells import name, percent
 from rlc.experiments.report.records import Section, Table
+from rlc.experiments.runs.results_table import PIECES
 from rlc.experiments.statistics.resample import Floats
 from rlc.experiments.study.readers import ReaderInfo
 from rlc.experiments.study.study import Study
@@ -19,7 +20,7 @@ Spans = Sequence[Evidence]
 
 def silver_recall(study: Study) -> Section | None:
     """Recall of the passages that were read; None where no reader says what it read."""
-    readers = [e for e in study.readers if study.rows[e.name]["evidence"].list.len().sum()]
+    readers = [e for e in study.readers if study.rows(e, PIECES)[PIECES].sum()]
     if not readers:
         return None
     if study.dataset is None:

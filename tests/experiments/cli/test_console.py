@@ -23,7 +23,7 @@ SPECS = {"rag": {"use": "rag", "llm": LLM}, "long": {"use": "long", "llm": LLM}}
 @pytest.fixture
 def compared(dataset, right, wrong, tmp_path):
     frame = answer_all({"rag": right, "long": wrong}, dataset)
-    return make_study(StoredRun(tmp_path, frame, SPECS))
+    return make_study(StoredRun(tmp_path, Table(frame), SPECS))
 
 
 def printed(shown, width):
@@ -70,7 +70,7 @@ def test_columns_are_chosen_by_name(compared):
 def test_columns_that_say_nothing_are_left_out(dataset, right, tmp_path):
     right.seconds = 0.0
     frame = answer_all({"rag": right}, dataset)
-    names = {column.name for column in columns(make_study(StoredRun(tmp_path, frame, SPECS)))}
+    names = {column.name for column in columns(make_study(StoredRun(tmp_path, Table(frame), SPECS)))}
     assert {"reader", "right", "tokens"} <= names
     assert not names & {"seconds", "dollars", "failed", "cached", "judged", "route", "verdict"}
 
@@ -81,7 +81,7 @@ def test_the_verdict_is_what_the_tests_say(compared):
 
 def test_markup_in_names_is_text(dataset, right, tmp_path):
     frame = answer_all({"[red]x": right}, dataset)
-    table = as_table(columns(make_study(StoredRun(tmp_path, frame))), "[bold]title")
+    table = as_table(columns(make_study(StoredRun(tmp_path, Table(frame)))), "[bold]title")
     assert (table.columns[0]._cells, table.title) == (["\\[red]x"], "\\[bold]title")
 
 

@@ -8,6 +8,7 @@ from rlc.data.records import Answer, Dataset, Document, Example, Usage
 from rlc.experiments.report.figures.plots import style
 from rlc.experiments.report.sections.budgets import budgets, method_of
 from rlc.experiments.runs.results import row, to_frame
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.scorers.base import Score
 from rlc.experiments.study.study import make_study
@@ -45,7 +46,9 @@ def study(specs, *parts):
     dataset = Dataset("mine", EXAMPLES, {e.document_id: e.document for e in EXAMPLES}, "r")
     frame = to_frame([one for part in parts for one in part])
     return make_study(
-        StoredRun(Path("a-run"), frame, specs, {}, {"dataset": {"name": "mine", "variant": "own"}}),
+        StoredRun(
+            Path("a-run"), ResultsTable(frame), specs, {}, {"dataset": {"name": "mine", "variant": "own"}}
+        ),
         dataset=dataset,
     )
 

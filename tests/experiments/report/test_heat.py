@@ -11,6 +11,7 @@ from rlc.experiments.report.sections.heat import depth_bins, depths, length_and_
 from rlc.experiments.report.sections.silver import silver_recall
 from rlc.experiments.runs.loop import answer_all
 from rlc.experiments.runs.provenance import provenance
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.study import make_study
 
@@ -32,7 +33,7 @@ def study():
     data = load_dataset("niah,length=512+1024,depths=3")
     frame = answer_all({"rag": always, "long": short_only}, data)
     specs = {"rag": {"use": "rag"}, "long": {"use": "long"}}
-    run = StoredRun(Path("run"), frame, specs, {}, {"dataset": provenance(data, {})["dataset"]})
+    run = StoredRun(Path("run"), ResultsTable(frame), specs, {}, {"dataset": provenance(data, {})["dataset"]})
     return make_study(run, dataset=data)
 
 

@@ -19,6 +19,7 @@ from rlc.experiments.report.sections.frontier import pareto
 from rlc.experiments.report.sections.silver import silver_recall
 from rlc.experiments.report.sections.slices import slices
 from rlc.experiments.runs.results import row, to_frame, write_results
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.experiments.scorers.base import Score
@@ -62,7 +63,7 @@ def rows(reader: str, right, tokens: int = 100, count: int = 60, **answer: objec
 
 def run_of(*parts: list[dict], specs=SPECS, labels=LABELS, data=DATA, folder=Path("a-run")) -> StoredRun:
     frame = to_frame([one for part in parts for one in part])
-    return StoredRun(folder, frame, specs, labels, {"dataset": data, "date": "2026-01-01"})
+    return StoredRun(folder, ResultsTable(frame), specs, labels, {"dataset": data, "date": "2026-01-01"})
 
 
 def arms(long=lambda i: i % 10 != 0, rag=lambda i: i % 2 == 0, auto=lambda i: i % 2 == 0) -> StoredRun:
@@ -223,7 +224,7 @@ def test_lengths_are_sorted_as_numbers_and_unknown_values_kept():
     frame = run.frame.with_columns(
         length=pl.when(pl.col("example_id") == "q0").then(None).otherwise("length")
     )
-    part = slices(make_study(StoredRun(run.folder, frame)), "length")
+    part = slices(make_study(StoredRun(run.folder, ResultsTable(frame))), "length")
     assert part["unknown"].sum() == 1
 
 

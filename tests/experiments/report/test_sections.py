@@ -25,6 +25,7 @@ from rlc.experiments.report.sections.questions import questions
 from rlc.experiments.report.sections.retrieved import retrieved
 from rlc.experiments.report.sections.routing import routing
 from rlc.experiments.runs.results import row, to_frame
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.scorers.base import Score
 from rlc.experiments.study.router_scores import Scored, scores
@@ -87,7 +88,9 @@ def reader(name, right, *, evidence=None, tokens=100, details=None, text="said",
 
 def study(*parts, dataset: Dataset | None = DATA) -> Study:
     frame = to_frame([one for part in parts for one in part])
-    run = StoredRun(Path("a-run"), frame, SPECS, {}, {"dataset": {"name": "mine", "variant": "own"}})
+    run = StoredRun(
+        Path("a-run"), ResultsTable(frame), SPECS, {}, {"dataset": {"name": "mine", "variant": "own"}}
+    )
     return make_study(run, dataset=dataset, absence="" if dataset else "they are elsewhere")
 
 
@@ -112,7 +115,7 @@ def test_what_engines_noted_stands_with_the_readers():
     noted = given.run.frame.with_columns(
         details=pl.when(pl.col("reader") == "long").then(pl.lit('{"note": "are moved"}')).otherwise("details")
     )
-    told = make_study(replace(given.run, frame=noted), dataset=DATA)
+    told = make_study(replace(given.run, table=ResultsTable(noted)), dataset=DATA)
     assert "long: 20 answers are moved." in compared(told).texts
     assert not any("moved" in text for text in compared(given).texts)
 
@@ -300,7 +303,7 @@ def test_routers_of_which_none_is_told_apart_are_told_in_a_sentence():
         specs |= {f"{model}/rag": rag, f"{model}/long": long}
         specs[f"{model}/auto"] = {"use": "learned", "rag": rag, "long": long}
         parts += [reader(f"{model}/{one}", lambda i: i % 2 == 0) for one in ("rag", "long", "auto")]
-    run = StoredRun(Path("a-run"), to_frame([one for part in parts for one in part]), specs)
+    run = StoredRun(Path("a-run"), ResultsTable(to_frame([one for part in parts for one in part])), specs)
     told = sentences(make_study(run))[2]
     assert "ahead for none, behind for none, and not told apart for 2 (m1, m2)." in told
 
@@ -343,8 +346,9 @@ def test_every_question_and_every_answer_is_in_the_grid():
         reader("long", lambda i: True),
         reader("auto", lambda i: True),
     )
-    rows = given.rows["auto"].with_columns(route=given.rows["long"]["reader"])
-    grid = questions(replace(given, rows={**given.rows, "auto": rows})).grid
+    routed = pl.when(pl.col("reader") == "auto").then(pl.lit("long")).otherwise(pl.col("route"))
+    table = ResultsTable(given.run.frame.with_columns(route=routed))
+    grid = questions(replace(given, run=replace(given.run, table=table))).grid
     assert grid is not None
     assert (len(grid.rows), sum(map(len, grid.details))) == (20, 60)
     assert grid.columns == ["question", "task", "length", "type", "gold answer", "rag", "long", "auto", "id"]
@@ -394,7 +398,9 @@ def by_models(models, right=lambda i: i < 10):
     names = {f"{model}/{arm}": spec for model in models for arm, spec in (("rag", RAG), ("long", LONG))}
     shares = {name: (lambda i, won=name == f"{models[0]}/long": True if won else right(i)) for name in names}
     rows = [one for name in names for one in reader(name, shares[name])]
-    return make_study(StoredRun(Path("a-run"), to_frame(rows), names, {}, {"dataset": {"name": "mine"}}))
+    return make_study(
+        StoredRun(Path("a-run"), ResultsTable(to_frame(rows)), names, {}, {"dataset": {"name": "mine"}})
+    )
 
 
 def test_many_models_have_a_line_each():

@@ -10,6 +10,7 @@ import pytest
 from rlc.experiments.report.records import Cell, Table
 from rlc.experiments.report.tables import FORMATS, as_csv, as_latex, as_markdown, paper_table
 from rlc.experiments.runs.loop import answer_all
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.study import make_study
 
@@ -75,7 +76,7 @@ def test_every_format_has_a_line_for_every_row(name):
 
 def test_the_papers_table_has_tasks_and_all(dataset, right, wrong, tmp_path):
     frame = answer_all({"rag": wrong, "long": right}, dataset)
-    table = paper_table(make_study(StoredRun(tmp_path, frame)))
+    table = paper_table(make_study(StoredRun(tmp_path, ResultsTable(frame))))
     assert table.columns == ("reader", "location", "hallu", "qa", "all")
     assert [cell.text for cell in table.rows[1]] == ["long", "100.0%", "100.0%", "–", "100.0%"]
     assert [cell.text for cell in table.rows[0]] == ["rag", "0.0%", "0.0%", "–", "0.0%"]

@@ -13,6 +13,7 @@ from rlc.experiments.report.pages.run import SECTIONS
 from rlc.experiments.report.sections.silver import silver_recall
 from rlc.experiments.report.terminal import section_lines
 from rlc.experiments.runs.results import row, to_frame
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.scope import documents_outside, scopes, searched
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.scorers.base import Score
@@ -71,7 +72,7 @@ def stored(**evidence):
     document = Document(id="d", page_content=TEXT)
     asked = tuple(Example(id_, "How much oil?", document, ("114 gallons",)) for id_ in evidence)
     rows = [row("rag", e, Answer("114", "", tuple(evidence[e.id])), Score(correct=True)) for e in asked]
-    run = StoredRun(Path("run"), to_frame(rows), {"rag": WIDE}, {}, {})
+    run = StoredRun(Path("run"), ResultsTable(to_frame(rows)), {"rag": WIDE}, {}, {})
     return make_study(run, dataset=Dataset("mine", asked, {"d": document}, "r"))
 
 
@@ -86,7 +87,7 @@ def test_evidence_in_another_document_is_a_miss_and_not_unknown():
 
 def test_a_passage_of_another_document_takes_a_rank():
     study = stored(hit=[OTHER, HELD], miss=[OTHER])
-    assert sorted(silver_ranks(study.rows["rag"], study.dataset), key=str) == [2, None]
+    assert sorted(silver_ranks(study.run.frame, study.dataset), key=str) == [2, None]
 
 
 def test_equal_spans_of_two_documents_are_two_passages():

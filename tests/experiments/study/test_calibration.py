@@ -9,6 +9,7 @@ import pytest
 from rlc.data.errors import DataError
 from rlc.experiments.runs.human import COLUMNS, HumanVerdict, keep_verdicts, read_sheet
 from rlc.experiments.runs.loop import answer_all
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.calibration import calibration, trust_sentences
 from rlc.experiments.study.sheet import as_csv, sheet
@@ -24,7 +25,7 @@ def run(dataset, right, wrong, tmp_path):
         measure=pl.lit("model"),
     )
     told = {"judged_by": {"name": "model", "judged": 8, "not_judged": 0, "calls": 0}}
-    return StoredRun(tmp_path, frame, provenance=told)
+    return StoredRun(tmp_path, ResultsTable(frame), provenance=told)
 
 
 HUMAN = {
@@ -71,7 +72,7 @@ def test_accuracies_are_corrected_from_enough_verdicts_on(run, monkeypatch):
 
 def test_what_is_said_of_an_answer_is_said_of_the_router_that_hands_it_on(run):
     handed = run.frame.filter(reader="right").with_columns(reader=pl.lit("router"))
-    routed = StoredRun(run.folder, pl.concat([run.frame, handed]), provenance=run.provenance)
+    routed = StoredRun(run.folder, ResultsTable(pl.concat([run.frame, handed])), provenance=run.provenance)
     keep_verdicts(run.folder, HUMAN)
     found = calibration(make_study(routed))
     assert found.verdicts == 3, "it is one verdict all the same"
@@ -111,4 +112,4 @@ def test_answers_are_no_formulas():
 def test_nothing_answered_is_nothing_to_judge(run):
     failed = run.frame.with_columns(error=pl.lit("down"))
     with pytest.raises(DataError, match="holds no answer"):
-        sheet(StoredRun(run.folder, failed), 3)
+        sheet(StoredRun(run.folder, ResultsTable(failed)), 3)

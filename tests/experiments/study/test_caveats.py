@@ -7,6 +7,7 @@ from langchain_core.documents import Document
 
 from rlc.data.records import Answer, Dataset, Example
 from rlc.experiments.runs.loop import answer_all
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.caveats import caveats, outside_collections
 from rlc.experiments.study.study import make_study
@@ -38,7 +39,9 @@ def study_of(dataset, tmp_path, fit, model="m", details=None):
     frame = answer_all({name: reader(name) for name in ("rag", "long", "auto")}, dataset)
     arms = {arm: {"use": "recorded", "arm": arm, "model": model} for arm in ("rag", "long")}
     router = {"use": "learned", "fit": fit, **arms}
-    return make_study(StoredRun(tmp_path, frame, {**arms, "auto": router}, {"auto": "auto (learned)"}))
+    return make_study(
+        StoredRun(tmp_path, ResultsTable(frame), {**arms, "auto": router}, {"auto": "auto (learned)"})
+    )
 
 
 def test_a_router_on_the_questions_that_it_was_fitted_on_is_marked(dataset, tmp_path):

@@ -10,6 +10,7 @@ from rlc.data.errors import DataError, UsageError
 from rlc.data.store import Store
 from rlc.experiments.cli.main import main
 from rlc.experiments.report.pages.diff import change_report
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.run import plan_run
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.study.diff import diff_runs
@@ -65,7 +66,7 @@ def test_another_judge_is_said_and_why_each_verdict_was_given(make_run):
     frame = run.frame.with_columns(
         value=said, measure=pl.lit("model (correctness)"), note=pl.lit("no, says it")
     )
-    other = replace(run, frame=frame, provenance={**run.provenance, "judged_by": told})
+    other = replace(run, table=ResultsTable(frame), provenance={**run.provenance, "judged_by": told})
     found = diff_runs(run, other)
     assert found.judges == ("the rules", "model (correctness)")
     assert [key for key, *_ in found.origin] == [

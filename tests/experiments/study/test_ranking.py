@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rlc.data.records import Answer, Usage
 from rlc.experiments.report.pages.sweep import places
 from rlc.experiments.runs.results import row, to_frame
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.scorers.base import Score
 from rlc.experiments.statistics.resample import pairwise_p, sign_flip_p
@@ -33,7 +34,7 @@ def make(dataset, tmp_path):
                 answer = Answer("x", name, usage=usage, error="Failed" if failed else None)
                 score = Score(None if failed else bool(right), "rule", 0.0, False, False)
                 rows.append(row(name, example, answer, score))
-        return make_study(StoredRun(tmp_path, to_frame(rows)))
+        return make_study(StoredRun(tmp_path, ResultsTable(to_frame(rows))))
 
     return study
 

@@ -7,6 +7,7 @@ from langchain_core.documents import Document
 
 from rlc.data.records import Answer, Dataset, Evidence, Example, Usage
 from rlc.experiments.runs.loop import answer_all
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.silences import silences
 from rlc.experiments.study.study import make_study
@@ -23,7 +24,9 @@ def dataset():
 
 def said(dataset, tmp_path, *answers):
     frame = answer_all({"rag": lambda examples, /: list(answers)}, dataset)
-    return silences(make_study(StoredRun(tmp_path, frame, {"rag": {"use": "rag"}}), dataset=dataset))
+    return silences(
+        make_study(StoredRun(tmp_path, ResultsTable(frame), {"rag": {"use": "rag"}}), dataset=dataset)
+    )
 
 
 def read(*spans, passage=None, reason="stop", error=None):

@@ -34,8 +34,8 @@ def at(run):
 @pytest.fixture
 def asked(shelf, run):
     """The ids of the questions by what they begin with."""
-    examples = shelf.study(run).examples
-    return {text[:15]: id_ for id_, text in examples.select("example_id", "question").iter_rows()}
+    examples = shelf.study(run).asked_in("example_id", "question")
+    return {text[:15]: id_ for id_, text in examples.iter_rows()}
 
 
 def test_the_runs_and_their_filters(client, run):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rlc.experiments.runs.loop import answer_all
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.study import make_study
 from rlc.experiments.view.questions import PAGE, VERDICTS, Wanted, by_verdict, find
@@ -17,7 +18,7 @@ def study(dataset, right, wrong, tmp_path):
     wrong.answers |= {"b1": "$1,500"}
     del wrong.answers["a2"]
     frame = answer_all({"rag": lambda asked: [wrong([one])[0] for one in asked], "long": right}, dataset)
-    return make_study(StoredRun(tmp_path, frame, SPECS))
+    return make_study(StoredRun(tmp_path, ResultsTable(frame), SPECS))
 
 
 def ids(study, **wanted):
@@ -25,7 +26,9 @@ def ids(study, **wanted):
 
 
 def test_by_hand(study, dataset):
-    failed = study.rows["rag"].filter(study.rows["rag"]["error"].is_not_null())["example_id"].to_list()
+    failed = (
+        study.rows(study.reader("rag"), "example_id", "error").drop_nulls("error")["example_id"].to_list()
+    )
     assert ids(study) == ["a1", "a2", "b1", "b2"]
     assert ids(study, verdict="failed") == failed
     assert ids(study, verdict="right") == [id_ for id_ in ("a1", "a2", "b1") if id_ == "b1" or id_ in failed]

@@ -1,0 +1,93 @@
+"""A run's rows, of which columns are read when they are asked for: a run of any size is looked at in little memory."""
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from rlc.experiments.runs.results import GROUP, SCHEMA, reader_runs
+
+KEPT = 2**25  # bytes of columns that stay in memory; those of most runs all do
+PIECES = "pieces"
+DERIVED = {PIECES: pl.col("evidence").list.len().fill_null(0)}  # how much was read, without what
+
+
+class ResultsTable:
+    """Rows of a results file or of a frame, in the order of their readers.
+
+    Of what was asked for last, columns of `KEPT` bytes in all stay in memory; the others are read again.
+    """
+
+    def __init__(self, rows: pl.DataFrame | pl.LazyFrame) -> None:
+        self.rows = rows.lazy()
+        self._kept: dict[str, pl.Series] = {}
+        runs = reader_runs(self.select("reader"))
+        if len({name for name, _, _ in runs}) < len(runs):  # of a run that goes on: as they came
+            first = pl.col("reader").cast(pl.Enum(list(dict.fromkeys(name for name, _, _ in runs))))
+            self.rows = self.rows.sort(first, maintain_order=True).collect().lazy()
+            self._kept = {}
+            runs = reader_runs(self.select("reader"))
+        self._places = {name: (start, length) for name, start, length in runs}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process rows go packed, as in a file."""
+        packed = io.BytesIO()
+        self.rows.sink_parquet(packed, row_group_size=GROUP)
+        return _unpacked, (packed.getvalue(),)
+
+    @property
+    def readers(self) -> list[str]:
+        """The readers' names, in order."""
+        return list(self._places)
+
+    @property
+    def heights(self) -> Mapping[str, int]:
+        """How many rows each reader has."""
+        return {name: length for name, (_, length) in self._places.items()}
+
+    @property
+    def height(self) -> int:
+        """How many rows there are."""
+        return sum(self.heights.values())
+
+    def select(self, *columns: str, reader: str | None = None) -> pl.DataFrame:
+        """Columns of all rows, or of a reader's."""
+        kept = self._kept  # of threads that read at once each leaves a whole one
+        missing = [DERIVED.get(name, pl.col(name)).alias(name) for name in columns if name not in kept]
+        if missing:
+            kept = {**kept, **self.rows.select(missing).collect().to_dict()}
+        wanted = {name: kept[name] for name in columns}
+        self._kept = _last({**{name: kept[name] for name in kept if name not in wanted}, **wanted}, KEPT)
+        found = pl.DataFrame(list(wanted.values()))
+        return found if reader is None else found.slice(*self._places[reader])
+
+    def parts(self, reader: str, *columns: str) -> Iterator[pl.DataFrame]:
+        """Columns of a reader's rows, some rows at a time, of which none stays in memory."""
+        start, length = self._places[reader]
+        for first in range(start, start + length, GROUP):
+            yield self.rows.select(columns).slice(first, min(GROUP, start + length - first)).collect()
+
+    def where(self, *columns: str, of: pl.Expr) -> pl.DataFrame:
+        """Columns of the rows that are wanted; the others are passed over as they are read."""
+        return self.rows.filter(of).select(columns or list(SCHEMA)).collect()
+
+    def whole(self) -> pl.DataFrame:
+        """All columns of all rows."""
+        return self.rows.collect()
+
+
+def _unpacked(raw: bytes) -> ResultsTable:
+    return ResultsTable(pl.scan_parquet(io.BytesIO(raw)))
+
+
+def _last(columns: dict[str, pl.Series], size: int) -> dict[str, pl.Series]:
+    """The last of the columns, as many as fit into so many bytes."""
+    kept: dict[str, pl.Series] = {}
+    for name, column in reversed(columns.items()):
+        # What polars estimates of texts leaves out where each begins.
+        size -= int(column.estimated_size()) + (16 * len(column) if column.dtype == pl.String else 0)
+        if size < 0:
+            break
+        kept[name] = column
+    return dict(reversed(kept.items()))
