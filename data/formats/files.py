@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import hashlib
+import io
 import json
 import warnings
 import zlib
@@ -169,11 +170,11 @@ def read_rows(path: Path, make: Callable[[JsonRow], Made], *, strict: bool = Tru
     made: list[Made] = []
     faults: list[DataError] = []
     # Not str.splitlines: JSON strings may hold U+2028 and other characters at which that would cut.
-    for line, text in enumerate(raw.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+    for line, text in enumerate(io.BytesIO(raw.removeprefix(codecs.BOM_UTF8)), start=1):
         if not text.strip():
             continue
         try:
-            made.append(make(_parse(path, line, text)))
+            made.append(make(_parse(path, line, text.removesuffix(b"\n"))))
         except DataError as fault:
             if strict:
                 raise

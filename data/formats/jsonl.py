@@ -68,11 +68,17 @@ def load_documents(root: Path) -> dict[str, Document]:
         DataError: as for `load`.
     """
     source = root / "documents.jsonl"
-    rows = read_rows(source, lambda row: (row, _document(row)))
-    if not rows:
+    lines: dict[str, int] = {}
+
+    def made(row: JsonRow) -> Document:
+        document = _document(row)
+        _refuse_repeated(row, str(document.id), lines)
+        return document
+
+    documents = read_rows(source, made)
+    if not documents:
         raise DataError(f'{source}: holds no documents; expected lines such as {{"id": "a", "text": "..."}}')
-    _refuse_repeated((row, str(document.id)) for row, document in rows)
-    return {str(document.id): document for _, document in rows}
+    return {str(document.id): document for document in documents}
 
 
 def read_questions(
@@ -83,16 +89,23 @@ def read_questions(
     Raises:
         DataError: if the file is absent or empty, or on the first broken row.
     """
-    rows = read_rows(path, lambda row: (row, _example(documents, unread, row))) if path.is_file() else []
-    if not rows:
+    lines: dict[str, int] = {}
+
+    def made(row: JsonRow) -> Example:
+        example = _example(documents, unread, row)
+        if row.values.get("id") is not None:
+            _refuse_repeated(row, example.id, lines)
+        return example
+
+    examples = read_rows(path, made) if path.is_file() else []
+    if not examples:
         named = "" if len(documents) == 1 else f', "document": "{next(iter(documents), "id")}"'
         raise DataError(
             f"{path}: {'holds no questions' if path.is_file() else 'no such file'}; there is nothing to answer. "
             f'Write one question a line: {{"question": "..."{named}, "answer": "..."}} (the answer may be left out: '
             f"then it is answered and costed, not scored), or let `rlc ask {path.parent}` make some"
         )
-    _refuse_repeated((row, example.id) for row, example in rows if row.values.get("id") is not None)
-    return numbered(example for _, example in rows)
+    return numbered(examples)
 
 
 def _document(row: JsonRow) -> Document:
@@ -137,10 +150,10 @@ def _gold(row: JsonRow, document: Document) -> tuple[Evidence, ...]:
 
 def _document_of(documents: Mapping[str, Document], unread: Mapping[str, str], row: JsonRow) -> Document:
     name = row.optional("document", str)
-    known = [*documents, *unread]
-    if name is None and len(known) == 1:
-        name = known[0]
     if name is None:
+        known = [*documents, *unread]
+        if len(known) == 1:
+            return _document_of(documents, unread, replace(row, values={**row.values, "document": known[0]}))
         some = ", ".join(map(repr, sorted(known)[:3]))
         raise row.fault(f"names no document, and there are {len(known)}: add 'document', such as {some}")
     if name in unread:
@@ -213,9 +226,7 @@ def _refuse_unknown(row: JsonRow, known: Iterable[str]) -> None:
             raise row.fault(unknown("key", key, known))
 
 
-def _refuse_repeated(ids: Iterable[tuple[JsonRow, str]]) -> None:
-    first: dict[str, JsonRow] = {}
-    for row, name in ids:
-        if name in first:
-            raise row.fault(f"the id {name!r} stands on line {first[name].line} already; ids must be unique")
-        first[name] = row
+def _refuse_repeated(row: JsonRow, name: str, lines: dict[str, int]) -> None:
+    """Note the line of an id, which may stand nowhere else."""
+    if (first := lines.setdefault(name, row.line)) != row.line:
+        raise row.fault(f"the id {name!r} stands on line {first} already; ids must be unique")

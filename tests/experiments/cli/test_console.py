@@ -12,6 +12,7 @@ from rlc.experiments.cli import words as on_terminal
 from rlc.experiments.cli.console import Column, as_table, chosen, columns, tell_standing, verdict
 from rlc.experiments.cli.words import say
 from rlc.experiments.runs.loop import answer_all
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.rounds import Standing
 from rlc.experiments.runs.stored import StoredRun
 from rlc.experiments.study.study import make_study
@@ -23,7 +24,7 @@ SPECS = {"rag": {"use": "rag", "llm": LLM}, "long": {"use": "long", "llm": LLM}}
 @pytest.fixture
 def compared(dataset, right, wrong, tmp_path):
     frame = answer_all({"rag": right, "long": wrong}, dataset)
-    return make_study(StoredRun(tmp_path, Table(frame), SPECS))
+    return make_study(StoredRun(tmp_path, ResultsTable(frame), SPECS))
 
 
 def printed(shown, width):
@@ -70,7 +71,7 @@ def test_columns_are_chosen_by_name(compared):
 def test_columns_that_say_nothing_are_left_out(dataset, right, tmp_path):
     right.seconds = 0.0
     frame = answer_all({"rag": right}, dataset)
-    names = {column.name for column in columns(make_study(StoredRun(tmp_path, Table(frame), SPECS)))}
+    names = {column.name for column in columns(make_study(StoredRun(tmp_path, ResultsTable(frame), SPECS)))}
     assert {"reader", "right", "tokens"} <= names
     assert not names & {"seconds", "dollars", "failed", "cached", "judged", "route", "verdict"}
 
@@ -81,7 +82,7 @@ def test_the_verdict_is_what_the_tests_say(compared):
 
 def test_markup_in_names_is_text(dataset, right, tmp_path):
     frame = answer_all({"[red]x": right}, dataset)
-    table = as_table(columns(make_study(StoredRun(tmp_path, Table(frame)))), "[bold]title")
+    table = as_table(columns(make_study(StoredRun(tmp_path, ResultsTable(frame)))), "[bold]title")
     assert (table.columns[0]._cells, table.title) == (["\\[red]x"], "\\[bold]title")
 
 
