@@ -318,6 +318,23 @@ def _sha256(file: Path, _size: int, _changed: int) -> str:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
+def load_whole(model_class: Any, place: str | Path, **settings: Any) -> Any:  # noqa: ANN401 - an auto class of transformers
+    """Load a model with all of its weights: what its files lack transformers would draw at random, and only warn.
+
+    Raises:
+        ValueError: if they lack some, as an encoder's lack what a language model writes with.
+    """
+    model, found = model_class.from_pretrained(
+        place, output_loading_info=True, trust_remote_code=False, **settings
+    )
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(
+            f"its files lack {len(missing)} of the weights that {type(model).__name__} needs, such as {missing[0]}: it was "
+            "trained for something else"
+        )
+    return model
+
+
 def dequantise(gguf: Path, target: Path) -> None:
     """Turn a GGUF file into a plain bf16 Hugging Face folder, once, so that every engine loads it alike."""
     require("torch", "transformers")
@@ -325,9 +342,7 @@ def dequantise(gguf: Path, target: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, trust_remote_code=False)
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16, trust_remote_code=False
-    )
+    model = load_whole(AutoModelForCausalLM, gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16)
     # The weights are plain by now, but still labelled as GGUF, which refuses to be saved.
     model.hf_quantizer = None
     model.is_quantized = False

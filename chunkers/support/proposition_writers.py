@@ -7,7 +7,7 @@ from typing import Protocol
 from rlc.data.errors import EngineError, WeightsError, require
 from rlc.data.prompt_files import PromptTexts
 from rlc.data.protocols import LLM
-from rlc.data.weights import resolve
+from rlc.data.weights import load_whole, resolve
 
 SCHEMA = {"type": "array", "items": {"type": "string"}}
 
@@ -64,7 +64,7 @@ class Seq2SeqWriter:
         place = str(resolve(model))
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(place, trust_remote_code=False)
-            self._model = AutoModelForSeq2SeqLM.from_pretrained(place, trust_remote_code=False).eval()
+            self._model = load_whole(AutoModelForSeq2SeqLM, place).eval()
         except (OSError, ValueError) as error:
             raise WeightsError(
                 f"cannot load the proposition model {model!r}: {error}; name a folder or a Hugging Face id of a "

@@ -24,7 +24,7 @@ from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.engine import CompletingEngine
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.one_by_one import EMPTY, OneByOne
-from rlc.pipeline.llms.support.rope import check_rope, stretched
+from rlc.pipeline.llms.support.rope import check_rope, check_window, stretched
 from rlc.pipeline.llms.support.scoring import ScoringInProcess
 from rlc.pipeline.llms.support.side_by_side import answer_side_by_side
 from rlc.pipeline.llms.support.strip import Strip
@@ -134,9 +134,9 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
             forgetful = layers_that_forget(self._place, revision)
             looks.check(self._config | self._changes, model, bool(forgetful))
             self.watch = None  # type: ignore[assignment,method-assign]  # it is not `Attending`: nothing else's attention is shown
-        most = 0 if window is None else self._positions if looks is None else looks.reach(self._positions)
-        if window is not None and not 0 < window <= most:
-            raise ValueError(f"window must be in [1, {most}], the positions of {model}; got {window}")
+        if window is not None:
+            most = self._positions if looks is None else looks.reach(self._positions)
+            check_window(model, window, most, int(self._config["max_position_embeddings"]))
 
     @cached_property
     def window(self) -> int:

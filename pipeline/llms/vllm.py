@@ -23,7 +23,7 @@ from rlc.pipeline.llms.support.config import read_config
 from rlc.pipeline.llms.support.engine import Engine
 from rlc.pipeline.llms.support.names import local_or_hub
 from rlc.pipeline.llms.support.remote import ending, is_json
-from rlc.pipeline.llms.support.rope import stretched
+from rlc.pipeline.llms.support.rope import check_window, stretched
 from rlc.pipeline.llms.support.spelling import scored_tokens
 from rlc.pipeline.llms.support.stopping import cut_at_stop
 from rlc.pipeline.llms.support.thought import ROOM, separate_thought
@@ -142,11 +142,8 @@ class VllmLLM(Engine):
         self.loaded: Message = {}  # what the running engine said of itself: version, device, cache_tokens, load_seconds
         if rope is not None:
             stretched(self._config, rope, rope_factor)  # says now if it cannot
-        if window is not None and not 0 < window <= self._positions:
-            raise ValueError(
-                f"window must be in [1, {self._positions}], what {model} can attend to; got {window}. To go beyond, "
-                f"set rope = 'yarn' and rope_factor = {-(-window // self._own_positions)}"
-            )
+        if window is not None:
+            check_window(model, window, self._positions, self._own_positions)
 
     @cached_property
     def window(self) -> int:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rlc.data.errors import WeightsError
 from rlc.data.protocols import Floats, Weights
-from rlc.data.weights import resolve
+from rlc.data.weights import load_whole, resolve
 from rlc.retrievers.encoders.support.forward import attention_mask, padded
 from rlc.retrievers.encoders.support.windows import Window, batches, windows_of
 from rlc.retrievers.prune.base import Asked, Judged, SentencePruner, Share
@@ -119,12 +119,16 @@ class LLMLingua2Pruner(SentencePruner):
         from transformers import AutoModelForTokenClassification, AutoTokenizer
 
         place = str(resolve(self.model))
-        settings: dict[str, Any] = {"revision": self.revision or "main", "trust_remote_code": False}
+        revision = self.revision or "main"
         try:
-            model = AutoModelForTokenClassification.from_pretrained(
-                place, dtype=self.dtype, use_safetensors=True, **settings
+            model = load_whole(
+                AutoModelForTokenClassification,
+                place,
+                dtype=self.dtype,
+                use_safetensors=True,
+                revision=revision,
             )
-            tokenizer = AutoTokenizer.from_pretrained(place, **settings)
+            tokenizer = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise WeightsError(
                 f"cannot load the token classifier {self.model!r}: {error}; name a folder or a Hugging Face id with "

@@ -12,7 +12,7 @@ from rlc.data.errors import DataError, WeightsError
 from rlc.data.precision import IF_CLOSE, native_if_close, settled_if_close
 from rlc.data.protocols import Floats, Weights
 from rlc.data.spec import Spec
-from rlc.data.weights import resolve
+from rlc.data.weights import load_whole, resolve
 from rlc.retrievers.encoders.support.forward import attention_mask, padded
 from rlc.retrievers.encoders.support.probe import random_tokens
 from rlc.retrievers.encoders.support.windows import batches, cut_texts, pair_windows
@@ -95,11 +95,11 @@ class CrossEncoderReranker(Reranker):
 
         place = str(resolve(self.model))
         try:
-            model = AutoModelForSequenceClassification.from_pretrained(
+            model = load_whole(
+                AutoModelForSequenceClassification,
                 place,
                 revision=self.revision or "main",
                 dtype="bfloat16" if self.dtype == "bfloat16" else "float32",
-                trust_remote_code=False,
             )
             tokenizer = AutoTokenizer.from_pretrained(
                 place, revision=self.revision or "main", trust_remote_code=False

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from rlc.data.errors import EngineUnavailableError
 from rlc.data.precision import native_dtype
+from rlc.data.weights import load_whole
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
@@ -42,11 +43,9 @@ def load_model(
         config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
         for key, value in (changes or {}).items():
             setattr(config.get_text_config(), key, value)
-        model = AutoModelForCausalLM.from_pretrained(
-            place, config=config, revision=revision, dtype=precision, trust_remote_code=False
-        )
+        model = load_whole(AutoModelForCausalLM, place, config=config, revision=revision, dtype=precision)
         # Without gradients no pass keeps what each layer has made of a long text for a way back that nobody goes.
-        return cast("Any", model).to(at).eval().requires_grad_(False)
+        return model.to(at).eval().requires_grad_(False)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise EngineUnavailableError(
             f"cannot load the language model {name!r}: {error}; name another, or see `rlc doctor` for what this "

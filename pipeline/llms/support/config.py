@@ -52,6 +52,7 @@ def read_config(name: str, place: Path | str, revision: str | None = None) -> di
     config = older | config
     if not isinstance(config.get("max_position_embeddings"), int):
         raise WeightsError(
-            f"{name} does not state max_position_embeddings: is it a causal language model? Name another"
+            f"{name} does not state max_position_embeddings, the longest text that it can attend to: models without "
+            "attention (Mamba) do not, and what is no language model; name another"
         )
     return dict(config)

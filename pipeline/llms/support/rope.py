@@ -17,6 +17,16 @@ def check_rope(rope: str | None, factor: float) -> None:
         raise ValueError(f"rope and rope_factor (above 1) go together, got {rope!r} and {factor}")
 
 
+def check_window(model: str, window: int, most: int, positions: int) -> None:
+    """Refuse a window beyond `most` tokens with a ValueError that says how the model's own `positions` reach it."""
+    if 0 < window <= most:
+        return
+    further = f"; to go beyond, set rope = 'yarn' and rope_factor = {-(-window // positions)}"
+    raise ValueError(
+        f"window must be in [1, {most}], what {model} can attend to; got {window}{further if window > 0 else ''}"
+    )
+
+
 def stretched(config: Mapping[str, Any], method: str, factor: float) -> dict[str, Any]:
     """The entries of a model's configuration that stretch its positions by a factor.
 

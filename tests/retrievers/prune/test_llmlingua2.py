@@ -51,3 +51,5 @@ def test_forced_words_stay(classifier):
 def test_another_architecture_is_refused(tiny_folder, tmp_path):
     with pytest.raises(WeightsError, match="cannot load the token classifier"):
         LLMLingua2Pruner(model=str(tmp_path)).refine([Document(page_content=TEXT)], "q")
+    with pytest.raises(WeightsError, match="lack 2 of the weights that BertForTokenClassification needs"):
+        LLMLingua2Pruner(model=str(tiny_folder)).refine([Document(page_content=TEXT)], "q")

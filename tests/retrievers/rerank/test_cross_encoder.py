@@ -48,11 +48,13 @@ def test_a_long_passage_is_refused_where_told(tiny_cross_encoder):
         strict.scores("the cat", ["a", LONG])
 
 
-def test_bad_input(reranker, tiny_cross_encoder, tmp_path):
+def test_bad_input(reranker, tiny_cross_encoder, tiny_folder, tmp_path):
     with pytest.raises(DataError, match="fill the window of 32"):
         reranker.scores(LONG, ["a"])
     with pytest.raises(WeightsError, match="cannot load the cross-encoder"):
         CrossEncoderReranker(model=str(tmp_path)).scores("q", ["a"])
+    with pytest.raises(WeightsError, match="lack 2 of the weights that BertForSequenceClassification needs"):
+        CrossEncoderReranker(model=str(tiny_folder)).scores("q", ["a"])
     with pytest.raises(ValueError, match="window must be at most the model's 32"):
         CrossEncoderReranker(model=str(tiny_cross_encoder), window=64, device="cpu").scores("q", ["a"])
 
