@@ -312,7 +312,10 @@ def test_a_schema_is_refused(engine):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"window": 513}, r"window must be in \[1, 512\], .*; got 513; to go beyond, set rope = 'yarn' and rope_factor = 2$"),
+        (
+            {"window": 513},
+            r"window must be in \[1, 512\], .*; got 513; to go beyond, set rope = 'yarn' and rope_factor = 2$",
+        ),
         ({"window": 0}, r"window must be in \[1, 512\], .*; got 0$"),
         ({"prefill_step": 0}, "prefill_step must be at least 1, got 0"),
         ({"temperature": -0.1}, "temperature must not be negative, got -0.1"),
@@ -355,8 +358,9 @@ def test_damaged_weights(changed_folder):
 
 
 def test_an_encoder_is_no_language_model(tiny_folder):
+    llm = HfLLM(str(tiny_folder), dtype="float32", template="plain")
     with pytest.raises(EngineUnavailableError, match="lack 6 of the weights that BertLMHeadModel needs"):
-        HfLLM(str(tiny_folder), dtype="float32", template="plain").generate(PROMPTS, max_tokens=3)
+        llm.generate([Prompt("the", "mill")], max_tokens=3)
 
 
 def test_a_folder_without_its_tokenizer(changed_folder):
