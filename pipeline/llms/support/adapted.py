@@ -128,6 +128,7 @@ class AdaptedLLM(CompletingEngine):
         started = time.perf_counter()
         with torch.inference_mode(), self.attending():
             begun = self.read(prompt, limit)
+            begun.logits.cpu()  # waits for the device: its time is the reading's
             prefilled = time.perf_counter()
             size = begun.reading.nbytes + begun.other_bytes
             writing = Writing(prompt, begun.ids, limit, sampling, heat, engine._chat, engine._end_tokens)

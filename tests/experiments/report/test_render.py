@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from rlc.experiments.report.records import Grid, Report, Section, Sortable
+from rlc.experiments.report.records import Cell, Grid, Report, Section, Sortable, Table
 from rlc.experiments.report.render import TEMPLATES, render_html, render_markdown
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -59,6 +59,14 @@ def test_without_scripts_it_is_a_plain_table():
     assert EVIL not in page
     assert html.escape(EVIL, quote=False).replace('"', "&#34;") in plain
     assert "61 rows" in render_markdown(PAGE)
+
+
+def test_what_is_set_off_is_bold_in_markdown_too_and_an_empty_cell_is_empty():
+    rows = [[Cell("rag"), Cell("-8.9", "long", strong=True), Cell("", strong=True), Cell("1.0")]]
+    table = Table("By arm", ("arm", "change", "rank", "right"), rows)
+    report = Report("A run", "Own data.", loud=False, sections=[Section("arms", "Arms", tables=[table])])
+    assert "| rag | **-8.9** (long) |  | 1.0 |" in render_markdown(report)
+    assert '<td class="strong">-8.9<small>long</small></td>' in render_html(report, {})
 
 
 def test_the_rows_cannot_end_their_element():
