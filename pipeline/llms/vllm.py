@@ -54,7 +54,8 @@ class VllmLLM(Engine):
         kv_cache_dtype: by vLLM's name for it; `auto` is the model's own, `fp8` holds twice as many documents.
         kv_offload_gib: host memory for cached documents that fell out of the GPU's, in GiB; 0 is none.
         kv_folder: a folder for those that fall out of the host's memory, too, of which later engines of the same settings
-            take what they find in time; measured, that was one document of six. Needs `kv_offload_gib`, which it passes through.
+            take what they find in time: one document of six that were asked about together. Needs `kv_offload_gib`, which it
+            passes through.
         keep_prefix: whether documents are kept in the cache at all.
         cascade: compute attention to a document once for all questions that are decoded beside each other. None does so
             where it pays, which takes a vLLM that can (0.25.1; 0.32 cannot) and as many questions a document as
@@ -65,7 +66,8 @@ class VllmLLM(Engine):
         rope: how positions are stretched beyond the model's own: `yarn`, `ntk` or `linear`, as in the engine `hf`.
         rope_factor: by how much. A stretched model answers short prompts differently too: give both arms the same.
         speculative: vLLM's `speculative_config`, such as `{method = "ngram", num_speculative_tokens = 4}`.
-        batch_invariant: kernels whose results do not depend on what else is in the batch; slower.
+        batch_invariant: kernels whose results shall not depend on what else is in the batch; slower, and with 0.25.1
+            some answers did depend on it.
         cuda_graphs: record the decoding steps; off, loading is faster and decoding slower.
         temperature: 0 decodes greedily. A call's own goes before it.
         template: `chat` uses the model's own chat template; `plain` joins the parts with blank lines.
