@@ -46,7 +46,7 @@ class OneByOne:
         started = time.perf_counter()
         with torch.inference_mode():
             kept = self._keep_shared(writing.ids)
-            logits = self._prefill(writing.ids[kept:]).cpu()  # waits for the device: its time is the reading's
+            logits = self._prefill(writing.ids[kept:]).cpu()  # waits for the device
             prefilled = time.perf_counter()
             kv_bytes = self._kv_bytes()
             self._decode(logits, writing)
