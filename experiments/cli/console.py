@@ -171,7 +171,7 @@ def tell_standing(standing: Standing, labels: Mapping[str, str], *, judged_later
         title_justify="left",
         box=SIMPLE_HEAD,
     )
-    for head in ("reader", "% right (95% interval)", "n", "failed", "tokens", "s"):
+    for head in ("reader", "% right\n(95% interval)", "n", "failed", "tokens", "s"):
         name = head == "reader"
         table.add_column(head, justify="left" if name else "right", no_wrap=not name, overflow="fold")
     for one in standing.summaries:
