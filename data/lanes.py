@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rlc.data.child import ChildDiedError
-from rlc.data.errors import EngineUnavailableError, RlcError, SpentError
+from rlc.data.errors import EngineUnavailableError, RlcError, SpentError, UsageError
 from rlc.data.lazy import load
 
 if TYPE_CHECKING:  # options of commands are these lanes, and `rlc --help` waits for no store
@@ -190,6 +190,13 @@ class Lanes:
     workers: int = 1
     cluster: str | None = None
     gpus_per_worker: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.gpus_per_worker is not None and not self.elsewhere:
+            raise UsageError(
+                "--gpus-per-worker is of workers, and there are none beside this process, which takes what GPUs it sees: add "
+                "--workers 2 or more, or --cluster; CUDA_VISIBLE_DEVICES says what this process sees"
+            )
 
     @property
     def elsewhere(self) -> bool:

@@ -54,7 +54,7 @@ class Family:
     anything else for itself. `constructor` is called in place of the class where it is named; `deferred` gives back
     that call with the settings bound, for things that still wait for their documents. A bare string names an entry,
     or, where there is a `shorthand`, stands for `{use = shorthand, model = string}`, with `names` where that says
-    another setting than `model`. An alias is written out as the entry that it stands for, so that a spec keeps its
+    another setting than `model`, or for what `spelling` makes of it. An alias is written out as the entry that it stands for, so that a spec keeps its
     meaning when the alias moves on.
     """
 
@@ -65,13 +65,14 @@ class Family:
     deferred: bool = False
     shorthand: str = ""
     names: str = "model"
+    spelling: Callable[[str], Spec] | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     def spelled_out(self, name: str) -> Spec:
         """The spec that a bare string stands for; an alias stays one."""
-        if self.shorthand and name not in self.table:
-            return {"use": self.shorthand, self.names: name}
-        return {"use": name}
+        if name in self.table or not self.shorthand:
+            return {"use": name}
+        return self.spelling(name) if self.spelling else {"use": self.shorthand, self.names: name}
 
     def method(self, name: str, path: str) -> Any:  # noqa: ANN401 - a class or a function
         """The class (or function) of an entry, or of `package.module:Class` where the user allows that.

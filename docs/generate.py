@@ -175,6 +175,8 @@ def _places(family: Family) -> str:
                     settings[key].append(owner.kind)
     named = [f"`{key}` of a {' or '.join(owners)}" for key, owners in settings.items() if owners]
     short = f" A bare name that is no method is a model of `{family.shorthand}`." if family.shorthand else ""
+    if family.spelling:
+        short += " `ENGINE:MODEL` and `PROVIDER:MODEL` name another, as on the command line."
     return f"Stand in the setting {', '.join(named)}.{short}"
 
 

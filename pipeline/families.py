@@ -21,6 +21,7 @@ from rlc.pipeline.fusion.base import Fusion
 from rlc.pipeline.kv import KEPT
 from rlc.pipeline.kv.base import Press
 from rlc.pipeline.llms import LLMS
+from rlc.pipeline.llms.support.names import spelled_out
 from rlc.pipeline.looks import LOOKS
 from rlc.pipeline.looks.base import Looks
 from rlc.pipeline.readers import READERS
@@ -45,7 +46,7 @@ MULTI_VECTOR_ENCODER = Family(
 PRESS = Family("kv", KEPT, [Press])
 FUSION = Family("fusion", FUSIONS, [Fusion])
 LOOK = Family("looks", LOOKS, [Looks])
-LLM = Family("llm", LLMS, [protocols.LLM, protocols.Scorer], shorthand="hf")
+LLM = Family("llm", LLMS, [protocols.LLM, protocols.Scorer], shorthand="hf", spelling=spelled_out)
 TOKENIZER = Family(
     "tokenizer",
     {"tokenizer": "rlc.data.tokens:load_tokenizer"},

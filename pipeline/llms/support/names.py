@@ -23,10 +23,11 @@ def local_or_hub(model: str) -> Path | str:
     if isinstance(place, Path) or _HUB_ID.fullmatch(place):
         return place
     engine, colon, rest = model.partition(":")
-    if colon and engine in PROVIDERS:
+    if (spec := spelled_out(model))["model"] != model:
+        what = PROVIDERS[engine].what if "provider" in spec else f"a model of the engine {engine}"
+        said = ", ".join(f'{key} = "{value}"' for key, value in spec.items())
         raise UsageError(
-            f"{model!r} is {PROVIDERS[engine].what}, and no weights: in a recipe "
-            f'{{use = "endpoint", provider = "{engine}", model = "{rest}"}}'
+            f"{model!r} is {what}, and no weights: in a recipe {{{said}}}, or {model!r} in place of a table"
         )
     if colon:
         raise UsageError(
@@ -39,13 +40,10 @@ def local_or_hub(model: str) -> Path | str:
     )
 
 
-def engine_spec(model: str) -> Spec:
-    """`ENGINE:MODEL` as a spec, or `PROVIDER:MODEL` for an endpoint; a bare model belongs to `hf`.
+def spelled_out(model: str) -> Spec:
+    """`ENGINE:MODEL` as a spec, or `PROVIDER:MODEL` for an endpoint; all else is a model of `hf`.
 
-    Raises:
-        UsageError: if there is no such engine, or the name can be no model's.
-
-    >>> engine_spec("endpoint:my-model")
+    >>> spelled_out("endpoint:my-model")
     {'use': 'endpoint', 'model': 'my-model'}
     """
     engine, colon, name = model.partition(":")
@@ -53,5 +51,16 @@ def engine_spec(model: str) -> Spec:
         return {"use": engine, "model": name}
     if colon and engine in PROVIDERS:
         return {"use": "endpoint", "provider": engine, "model": name}
-    local_or_hub(model)
     return {"use": "hf", "model": model}
+
+
+def engine_spec(model: str) -> Spec:
+    """The spec that `ENGINE:MODEL` or a bare model spells.
+
+    Raises:
+        UsageError: if there is no such engine, or the name can be no model's.
+    """
+    spec = spelled_out(model)
+    if spec["model"] == model:  # no engine was named
+        local_or_hub(model)
+    return spec

@@ -228,6 +228,8 @@ def test_gpus_are_dealt_out(work, store, monkeypatch):
     assert share([], 0, Lanes(2, None, 0)) == []
     with pytest.raises(UsageError, match="need 6 GPUs, and this machine shows 4"):
         share(gpus, 0, Lanes(3, None, 2))
+    with pytest.raises(UsageError, match="add --workers 2 or more"):
+        Lanes(1, None, 1)
 
 
 def test_a_machine_without_a_driver_has_no_gpu(monkeypatch):

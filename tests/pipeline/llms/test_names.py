@@ -4,6 +4,7 @@ from rlc.data.errors import UsageError
 from rlc.experiments.cli.choose import engine_spec
 from rlc.experiments.judges.support.naming import judge_spec
 from rlc.pipeline.llms.support.names import local_or_hub
+from rlc.pipeline.recipe_files import load_recipe
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,14 @@ def test_a_provider_is_an_engine_and_no_weights():
     assert engine_spec("openai:gpt-4o") == spec
     with pytest.raises(UsageError, match=r'provider = "openai", model = "gpt-4o"'):
         local_or_hub("openai:gpt-4o")
+
+
+@pytest.mark.parametrize("model", ["hf:smollm2", "endpoint:my-model", "anthropic:claude"])
+def test_a_recipe_names_engines_as_the_command_line_does(model):
+    completed = load_recipe(f'[readers.a]\nuse = "long"\nllm = "{model}"').completed()["a"]["llm"]
+    assert completed.items() >= engine_spec(model).items()
+    with pytest.raises(UsageError, match=f"{model!r} is .*, and no weights: in a recipe {{use = "):
+        local_or_hub(model)  # `model = "hf:smollm2"` of an engine that is named already
 
 
 def test_names_that_may_be_models(tmp_path):
