@@ -2,7 +2,8 @@
 
 One SQLite file holds them (transactions make every write whole or absent, also under kill -9, and several processes
 may read and write at once). The key is a fingerprint of everything that changes the answer: the reader's spec, the
-revisions of its models, the document, the question. Failed answers are not kept, so the next run tries them again.
+revisions of its models, the document, the question. Failed answers are not kept, so the next run tries them again,
+but for those that no other try can mend.
 
 SQLite has no checksums, so every answer is stored behind a digest of its key and itself: `0123456789abcdef {"text": ...}`.
 Answers that were stored before digests begin with the brace and are taken as they are.

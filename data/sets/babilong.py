@@ -116,6 +116,11 @@ def recorded_models(root: Path) -> list[str]:
     return sorted({path.parent.relative_to(root).as_posix() for path in root.rglob(f"qa*_{ASKED}.csv*")})
 
 
+def recorded_arms(root: Path, model: str) -> set[str]:  # noqa: ARG001 - the same of all
+    """Every model read the whole text."""
+    return {"long"}
+
+
 def recordings(root: Path, model: str) -> Recordings:
     """What a model answered to every task at every length, asked with the card's wording."""
     if model not in (known := recorded_models(root)):

@@ -201,6 +201,11 @@ def recorded_models(root: Path) -> list[str]:
     return sorted({path.parent.name for path in root.rglob("preds_*.jsonl*")})
 
 
+def recorded_arms(root: Path, model: str) -> set[str]:  # noqa: ARG001 - the same of all
+    """Every model read the whole text."""
+    return {"long"}
+
+
 def recordings(root: Path, model: str) -> Recordings:
     """What a model answered to all tasks of which its answers are here; broken rows are left out."""
     if model not in (known := recorded_models(root)):

@@ -70,6 +70,7 @@ _LFS_POINTER = b"version https://git-lfs"
 _GROUP = rf"(?P<length>\d+k)_(?P<type>[a-z]+)_(?P<task>{'|'.join(TASKS)})\.jsonl"
 _Key = tuple[str, str, str, str, str]  # length, type, task, file, question
 _QUERIES = re.compile(_GROUP)
+_ARMS = {"full": "long", "rag": "rag"}
 _PREDICTIONS = re.compile(rf"(?P<arm>full|rag)_preds_.+_{_GROUP}")
 _PAPER = re.compile(r"^<paper \d+>", re.MULTILINE)
 _NAME = re.compile(r"(?<=[\w,;] )[A-Z]\w*[a-z]")  # capitalised inside a sentence
@@ -320,6 +321,12 @@ def _ids(root: Path, strict: bool, written: object) -> Mapping[_Key, Sequence[st
     return dict(ids)
 
 
+def recorded_arms(root: Path, model: str) -> set[str]:
+    """The arms of which files of a model's answers lie below a folder."""
+    names = (_PREDICTIONS.fullmatch(path.name) for path in (_predictions(root) / model).glob("*.jsonl"))
+    return {_ARMS[name["arm"]] for name in names if name}
+
+
 def recordings(root: Path, model: str) -> Recordings:
     """What one model answered, by arm and by the example's id; an empty answer is a failure.
 
@@ -376,7 +383,7 @@ def _answered(model: str, name: re.Match[str], row: JsonRow) -> _Recorded:
         prediction, failure = None, "empty"
     return _Recorded(
         model=model,
-        arm={"full": "long", "rag": "rag"}[name["arm"]],
+        arm=_ARMS[name["arm"]],
         length=name["length"],
         type=name["type"],
         task=name["task"],

@@ -30,6 +30,8 @@ class Recording(NamedTuple):
     answers: tuple[str, ...] | None = None
 
 
+RECORDED_FAILURE = "RecordedFailure"  # how the error of a question begins that a recording can never answer
+
 Recordings = Mapping[str, Mapping[str, Recording]]  # by arm (`rag`, `long`), then by the example's id
 
 
@@ -44,6 +46,15 @@ def recorded_models(name: str, root: Path) -> list[str]:
     if not models:
         raise DataError(f"{root}: holds no recorded answers to {name}")
     return models
+
+
+def recorded_arms(name: str, root: Path, model: str) -> frozenset[str]:
+    """The arms (`rag`, `long`) of which a model's answers to a data set were recorded, told without reading them.
+
+    Raises:
+        UsageError: where nobody's answers to it are known.
+    """
+    return frozenset(_module(name).recorded_arms(root, model))
 
 
 @cache

@@ -14,10 +14,12 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,6 +40,7 @@ use = "long"
 llm = "@llm"
 """
 PER_DOCUMENT = 100
+PAGES = ("", "/questions", "/questions?text=word7", "/questions?verdict=wrong", "/question?id=q77")
 LOOKS = (
     "from pathlib import Path; from rlc.chunkers import RecursiveChunker; from rlc.retrievers import BM25Retriever; "
     "from rlc.data.formats.folder import load_documents; ",
@@ -61,6 +64,25 @@ def measured(command: Sequence[str], folder: Path) -> Figures:
         if process.returncode:
             said.seek(0)
             raise SystemExit(f"{' '.join(command)} failed: {said.read().decode()[-2000:]}")
+    return {
+        "seconds": time.monotonic() - begun,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_mib": usage.ru_maxrss / 1024,
+    }
+
+
+def viewed(run: str, folder: Path) -> Figures:
+    """Look through a run in a browser's stead; the server's seconds (wall and CPU) and its peak memory in MiB."""
+    begun = time.monotonic()
+    command = [*RLC, "view", run, "--port", "0", "--no-browser", "--data-root", "own"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:  # noqa: S603
+        address = "" if server.stdout is None else server.stdout.readline().decode().strip()
+        for page in PAGES:
+            with urllib.request.urlopen(f"{address}run/{Path(run).name}{page}", timeout=600) as answer:  # noqa: S310
+                answer.read()
+        server.send_signal(signal.SIGINT)
+        _, status, usage = os.wait4(server.pid, 0)
+        server.returncode = os.waitstatus_to_exitcode(status)
     return {
         "seconds": time.monotonic() - begun,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
@@ -106,6 +128,7 @@ def comparison(questions: int, place: Path) -> Figures:
         "again": compare[len(RLC) :],
     }.items():
         figures[name] = _told(f"{questions:,} {name}", measured([*RLC, *more], place))
+    figures["view"] = _told(f"{questions:,} view", viewed(run, place))
     sizes = {
         "store": place / "runs" / "answers.sqlite",
         "results": Path(place / run) / "results.parquet",
@@ -161,7 +184,7 @@ def growth(records: Mapping[str, Figures], file: Path) -> None:
     for axes, key, label in zip(
         panels, ("cpu_seconds", "peak_mib"), ("CPU seconds", "peak memory, MiB"), strict=True
     ):
-        for command in ("compare", "again", "report", "show", "diff"):
+        for command in ("compare", "again", "report", "diff", "view", "show"):
             axes.plot(
                 list(sizes), [one[command][key] for one in sizes.values()], "o-", label=command, markersize=4
             )

@@ -8,7 +8,7 @@ from typing import Any
 from rlc.data.datasets import load_dataset, load_sets, set_name
 from rlc.data.errors import UsageError, unknown
 from rlc.data.records import Dataset
-from rlc.data.sets.recordings import recorded_models, recordings
+from rlc.data.sets.recordings import recorded_arms, recorded_models
 from rlc.data.spec import Spec
 from rlc.data.store import Store
 from rlc.experiments.cli.options import Arms, Judging, Questions
@@ -90,12 +90,14 @@ def _recorded(arms: Arms, model: str, dataset: Dataset) -> dict[str, Recipe]:
     source: Spec = {"root": str(dataset.root.resolve()), "revision": dataset.revision, "dataset": asked}
     recipes = {}
     for name in known if model == "all" else [model]:
-        unsaid = [arm for arm, said in recordings(asked, dataset.root, name).items() if not said]
+        said = recorded_arms(asked, dataset.root, name)
         asked_for = recipe.arms(arms.names)
-        left = [reader for reader in asked_for if recipe.readers.get(reader, {}).get("arm") not in unsaid]
+        left = [
+            reader for reader in asked_for if recipe.readers.get(reader, {}).get("arm", "") in {"", *said}
+        ]
         if len(left) < len(asked_for):
             raise UsageError(
-                f"of {name} no {' or '.join(unsaid)} answers were recorded: add --arms {','.join(left)}"
+                f"of {name} no {' or '.join(sorted({'rag', 'long'} - said, reverse=True))} answers were recorded: add --arms {','.join(left)}"
             )
         readers = {arm: {**spec, **source, "model": name} for arm, spec in recipe.readers.items()}
         recipes[name] = _with_router_settings(Recipe(readers, recipe.parts), "reader", {"reader": name})

@@ -14,10 +14,12 @@ from typing import Any
 
 import regex
 
-from rlc.data.records import Example
+from rlc.data.records import Example, by_document
 from rlc.data.text.cut import UNSPACED, is_unspaced, space_out
 from rlc.data.text.fold import fold
 
+Origin = Callable[[int, bool], int]
+"""From a place in a folded text, a start or an end, to that in the text itself."""
 LONGEST_NUMERIC_ANSWER = 120  # characters; beyond it the numbers are details of a longer answer
 NUMBERS = 3
 WORDS = 5
@@ -86,7 +88,10 @@ def places(text: str, gold: Iterable[str]) -> list[tuple[int, int]]:
     >>> places("Paid: $2,576,340. In 2,576 ways.", ["2576340"])
     [(7, 16)]
     """
-    plain, origin = _traced(text)
+    return _found(*_traced(text), gold)
+
+
+def _found(plain: str, origin: Origin, gold: Iterable[str]) -> list[tuple[int, int]]:
     found = (match for one in gold for match in _pattern(one).finditer(plain))
     return sorted({(origin(match.start(), False), origin(match.end(), True)) for match in found})
 
@@ -113,7 +118,7 @@ def _pattern(gold: str) -> Any:  # noqa: ANN401  the library regex has no types
 
 
 @lru_cache(maxsize=2)  # questions come document by document
-def _traced(text: str) -> tuple[str, Callable[[int, bool], int]]:
+def _traced(text: str) -> tuple[str, Origin]:
     """The text folded without commas, and the way from a place in it, start or end, to the text's."""
     pieces: list[str] = []
     new, old = (
@@ -193,14 +198,20 @@ def silver(examples: Iterable[Example]) -> dict[str, tuple[str, ...]]:
     Left out: unanswerable questions, answers that give no gold strings, and answers that their own document does
     not hold. Say how many remain.
     """
-    documents: dict[str, str] = {}
+    return {name: gold for name, (gold, _) in silver_places(examples).items()}
+
+
+def silver_places(
+    examples: Iterable[Example],
+) -> dict[str, tuple[tuple[str, ...], list[tuple[int, int]]]]:
+    """The gold strings of the examples that the rule can decide, and where in the document they stand (`places`)."""
     kept = {}
-    for example in examples:
-        gold = next(filter(None, map(gold_strings, example.answers)), ())
-        if not gold or example.answerable is False:
-            continue
-        if example.document_id not in documents:
-            documents[example.document_id] = normalise(example.document.page_content)
-        if _holds(documents[example.document_id], gold):
-            kept[example.id] = gold
+    for asked in by_document(examples).values():
+        for example in asked:
+            gold = next(filter(None, map(gold_strings, example.answers)), ())
+            if not gold or example.answerable is False:
+                continue
+            plain, origin = _traced(example.document.page_content)
+            if all(_pattern(one).search(plain) for one in gold):
+                kept[example.id] = gold, _found(plain, origin, gold)
     return kept

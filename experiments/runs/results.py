@@ -367,14 +367,6 @@ def reader_runs(frame: pl.DataFrame) -> list[tuple[str, int, int]]:
     return list(zip(runs["value"], starts, runs["len"], strict=True))
 
 
-def by_reader(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Every reader's rows, in the order of its first; those that stand together, as in all results, are not copied."""
-    runs = reader_runs(frame)
-    if len({name for name, _, _ in runs}) < len(runs):
-        return {str(name): part for (name,), part in frame.group_by("reader", maintain_order=True)}
-    return {name: frame.slice(start, length) for name, start, length in runs}
-
-
 def evidence_of(items: Iterable[Mapping[str, Any]]) -> tuple[Evidence, ...]:
     """The evidence of a row, as records."""
     pairs = ("passage", "pages")

@@ -8,8 +8,10 @@ import polars as pl
 
 from rlc.experiments.runs.results import GROUP, SCHEMA, reader_runs
 
-KEPT = 2**25  # bytes of columns that stay in memory; those of most runs all do
+KEPT = 2**24  # bytes of columns that stay in memory; those of most runs all do
 PIECES = "pieces"
+Kept = dict[tuple[str | None, str], pl.Series]
+"""Columns by reader, None for all, and name."""
 DERIVED = {PIECES: pl.col("evidence").list.len().fill_null(0)}  # how much was read, without what
 
 
@@ -21,7 +23,7 @@ class ResultsTable:
 
     def __init__(self, rows: pl.DataFrame | pl.LazyFrame) -> None:
         self.rows = rows.lazy()
-        self._kept: dict[str, pl.Series] = {}
+        self._kept: Kept = {}
         runs = reader_runs(self.select("reader"))
         if len({name for name, _, _ in runs}) < len(runs):  # of a run that goes on: as they came
             first = pl.col("reader").cast(pl.Enum(list(dict.fromkeys(name for name, _, _ in runs))))
@@ -54,13 +56,14 @@ class ResultsTable:
     def select(self, *columns: str, reader: str | None = None) -> pl.DataFrame:
         """Columns of all rows, or of a reader's."""
         kept = self._kept  # of threads that read at once each leaves a whole one
-        missing = [DERIVED.get(name, pl.col(name)).alias(name) for name in columns if name not in kept]
+        missing = [name for name in columns if (reader, name) not in kept]
         if missing:
-            kept = {**kept, **self.rows.select(missing).collect().to_dict()}
-        wanted = {name: kept[name] for name in columns}
-        self._kept = _last({**{name: kept[name] for name in kept if name not in wanted}, **wanted}, KEPT)
-        found = pl.DataFrame(list(wanted.values()))
-        return found if reader is None else found.slice(*self._places[reader])
+            rows = self.rows if reader is None else self.rows.slice(*self._places[reader])
+            read = rows.select([DERIVED.get(name, pl.col(name)).alias(name) for name in missing]).collect()
+            kept = {**kept, **{(reader, name): read[name] for name in missing}}
+        wanted = {(reader, name): kept[reader, name] for name in columns}
+        self._kept = _last({**{key: kept[key] for key in kept if key not in wanted}, **wanted}, KEPT)
+        return pl.DataFrame(list(wanted.values()))
 
     def parts(self, reader: str, *columns: str) -> Iterator[pl.DataFrame]:
         """Columns of a reader's rows, some rows at a time, of which none stays in memory."""
@@ -81,13 +84,13 @@ def _unpacked(raw: bytes) -> ResultsTable:
     return ResultsTable(pl.scan_parquet(io.BytesIO(raw)))
 
 
-def _last(columns: dict[str, pl.Series], size: int) -> dict[str, pl.Series]:
+def _last(columns: Kept, size: int) -> Kept:
     """The last of the columns, as many as fit into so many bytes."""
-    kept: dict[str, pl.Series] = {}
-    for name, column in reversed(columns.items()):
+    kept: Kept = {}
+    for key, column in reversed(columns.items()):
         # What polars estimates of texts leaves out where each begins.
         size -= int(column.estimated_size()) + (16 * len(column) if column.dtype == pl.String else 0)
         if size < 0:
             break
-        kept[name] = column
+        kept[key] = column
     return dict(reversed(kept.items()))

@@ -36,7 +36,7 @@ from rlc.experiments.runs.results import (
 from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.rounds import OnRound, Rounds, Standing, in_rounds
 from rlc.experiments.runs.rows_before import RowsBefore
-from rlc.experiments.runs.summary import SUMMARISED, summarise
+from rlc.experiments.runs.summary import summarise
 from rlc.pipeline.families import BUILDER
 from rlc.pipeline.identity import identity, revisions
 from rlc.pipeline.readers.support.stored import StoredReader
@@ -223,7 +223,7 @@ class Run:
             record = {**record, **so_far}
         noted: dict[str, Counter[str]] = {}
         write_results(_noting(frames, noted), self.folder / RESULTS)
-        summaries = summarise(ResultsTable(open_results(self.folder / RESULTS)).select(*SUMMARISED))
+        summaries = summarise(ResultsTable(open_results(self.folder / RESULTS)))
         record |= {"models": self.models, "notes": {reader: dict(counts) for reader, counts in noted.items()}}
         write_kept(self.folder / PROVENANCE, as_json(record))
         write_kept(self.folder / SUMMARY, as_json(summaries))

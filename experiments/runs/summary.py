@@ -6,18 +6,18 @@ import polars as pl
 
 from rlc.experiments.judges.base import NOT_JUDGED
 from rlc.experiments.metrics.amortised import COSTS, Costs, costs_of
-from rlc.experiments.runs.results import by_reader
+from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.scorers.measured import UNPARSED
 from rlc.experiments.statistics.intervals import estimate
 
 SUMMARISED = sorted(
-    {"reader", "task", "note", "route", "value", "f1", "output_tokens", "thought_tokens", "cut_tokens"}
+    {"task", "note", "route", "value", "f1", "output_tokens", "thought_tokens", "cut_tokens"}
     | {"first_token_seconds", *COSTS}
 )
 TASK_ORDER = ("location", "reasoning", "comp", "hallu")
 
 
-def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
+def summarise(rows: ResultsTable | pl.DataFrame) -> list[dict[str, Any]]:
     """Per reader: accuracy overall and by task, each with n, failures, and what an answer cost on average.
 
     Accuracy is the mean `value` of the answers that have one (for the rule judge the share that is right), overall
@@ -26,13 +26,14 @@ def summarise(frame: pl.DataFrame) -> list[dict[str, Any]]:
     `cost` tells a document's first question from further ones (`rlc.experiments.metrics.amortised`), in computed
     tokens and in seconds; None where a run has none of them, or nothing was timed.
     """
-    tasks = tasks_of(frame)
-    return [_summary(reader, part, tasks) for reader, part in by_reader(frame).items()]
+    table = rows if isinstance(rows, ResultsTable) else ResultsTable(rows)
+    tasks = tasks_of(table.select("task"))
+    return [_summary(reader, table.select(*SUMMARISED, reader=reader), tasks) for reader in table.readers]
 
 
 def tasks_of(frame: pl.DataFrame) -> list[str]:
     """The tasks in the frame, LaRA's first and in its order."""
-    present = set(frame["task"].to_list())
+    present = set(frame["task"].unique())
     return [t for t in TASK_ORDER if t in present] + sorted(present - set(TASK_ORDER))
 
 

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from rlc.data.errors import DataError
 from rlc.data.records import Dataset, Evidence, Example, evidence_in
 from rlc.experiments.metrics.cost import Price, shipped_prices
-from rlc.experiments.metrics.evidence import first_rank, places, silver
+from rlc.experiments.metrics.evidence import first_rank, silver_places
 from rlc.experiments.metrics.pricing import known_engines, price_of
 from rlc.experiments.runs.provenance import JUDGED_BY
 from rlc.experiments.runs.results import evidence_of
 from rlc.experiments.runs.results_table import PIECES, ResultsTable
 from rlc.experiments.runs.stored import StoredRun
-from rlc.experiments.runs.summary import SUMMARISED, summarise
+from rlc.experiments.runs.summary import summarise
 from rlc.experiments.statistics.ceiling import Ceiling, RouterScore, ceiling, score_router
 from rlc.experiments.statistics.intervals import Difference, Estimate, correct, difference, estimate
 from rlc.experiments.statistics.resample import Floats
@@ -90,7 +90,7 @@ class Study:
     @cached_property
     def summaries(self) -> list[dict[str, Any]]:
         """A row of figures for every reader."""
-        return summarise(self.run.table.select(*SUMMARISED))
+        return summarise(self.run.table)
 
     @cached_property
     def documents(self) -> NDArray[np.object_]:
@@ -145,15 +145,18 @@ class Study:
     @cached_property
     def gold(self) -> dict[str, tuple[str, ...]]:
         """What the documents must hold to answer, by id, for the other questions that the rule can decide (silver)."""
-        return silver(example for example in self.asked.values() if not example.gold)
+        return {name: gold for name, (gold, _) in self._silver.items()}
+
+    @cached_property
+    def _silver(self) -> dict[str, tuple[tuple[str, ...], list[tuple[int, int]]]]:
+        return silver_places(example for example in self.asked.values() if not example.gold)
 
     @cached_property
     def gold_places(self) -> dict[str, list[tuple[int, int]]]:
         """Where the evidence stands in each question's document: as it is marked, else by the rule."""
-        decided = sorted(self.gold, key=lambda name: self.asked[name].document_id)
         return {
             **{name: [(one.start, one.end) for one in spans] for name, spans in self.marked.items()},
-            **{name: places(self.asked[name].document.page_content, self.gold[name]) for name in decided},
+            **{name: found for name, (_, found) in self._silver.items()},
         }
 
     def read(

@@ -13,16 +13,16 @@ from rlc.data.errors import DataError
 from rlc.data.loads import PromptLoad
 from rlc.data.protocols import Retrieved, Role, Tokenizer
 from rlc.data.records import Answer, Evidence, Example, Usage
-from rlc.data.sets.recordings import Recording, recordings
+from rlc.data.sets.recordings import RECORDED_FAILURE, Recording, recordings
 from rlc.data.tokens import ApproximateTokenizer, count_once
 from rlc.pipeline.llms.support.thought import UNFINISHED, part
 from rlc.retrievers import BM25Retriever
 
 ARMS = ("rag", "long")
 WHY = {
-    "failed": "RecordedFailure: the call failed when it was recorded",
-    "empty": "RecordedFailure: the recorded answer is empty",
-    "other": "RecordedFailure: another answer counted as right when it was recorded",
+    "failed": f"{RECORDED_FAILURE}: the call failed when it was recorded",
+    "empty": f"{RECORDED_FAILURE}: the recorded answer is empty",
+    "other": f"{RECORDED_FAILURE}: another answer counted as right when it was recorded",
 }
 
 

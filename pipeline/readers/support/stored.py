@@ -10,6 +10,7 @@ from rlc.data.completed import answers_as_completed
 from rlc.data.errors import DataError, RlcError
 from rlc.data.protocols import Reader, Retrieved, retrieve
 from rlc.data.records import Answer, Example, Usage
+from rlc.data.sets.recordings import RECORDED_FAILURE
 from rlc.data.spec import fingerprint
 from rlc.data.store import AnswerStore
 from rlc.pipeline.llms.support.remembered import RememberedGenerations
@@ -18,6 +19,10 @@ from rlc.pipeline.readers.support.strategy import Strategy
 
 FORMAT = 1  # raise it when answers of equal specs change their meaning
 NAMED = 5  # questions in a warning
+FOR_GOOD = (
+    NOTHING_RETRIEVED,
+    RECORDED_FAILURE,
+)  # how the errors of failures begin that are kept as answers are
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,8 @@ class StoredReader:
     The reader is made by `make` at the first question that misses: a run that finds all its answers loads no model.
 
     `identity` stands for everything about the reader that changes its answers (spec, model revisions). Failed
-    answers are returned but not kept, but for that nothing was retrieved: asking again would index the document again and
-    find nothing again. `name` is the route of answers that name none; it is not kept, since another
+    answers are returned but not kept, unless asking again cannot help: where nothing was retrieved, the document would be
+    indexed again for nothing, and what failed when it was recorded has failed for good. `name` is the route of answers that name none; it is not kept, since another
     run may call the same reader otherwise.
     """
 
@@ -73,7 +78,7 @@ class StoredReader:
         self._kept(key, answer)
 
     def _kept(self, key: str, answer: Answer) -> Answer:
-        if answer.error is not None and not answer.error.startswith(NOTHING_RETRIEVED):
+        if answer.error is not None and not answer.error.startswith(FOR_GOOD):
             return replace(answer, seal="")
         try:
             return replace(answer, seal=self.store.put({key: answer})[key])
@@ -89,7 +94,7 @@ class StoredReader:
         found = {
             key: Retrieved(answer.evidence, _searching(answer.usage))
             for key, answer in self.store.get(keys).items()
-            if answer.evidence or answer.error
+            if answer.evidence or (answer.error or "").startswith(NOTHING_RETRIEVED)
         }
         rest = {key: example for key, example in zip(keys, examples, strict=True) if key not in found}
         if rest:

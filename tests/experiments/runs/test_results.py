@@ -17,7 +17,6 @@ from rlc.experiments.runs.results import (
     LATER,
     SO_FAR,
     Rows,
-    by_reader,
     evidence_of,
     read_results,
     rows_so_far,
@@ -52,16 +51,6 @@ def test_rows_that_wait_take_no_memory(dataset, right):
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert taken < 100_000, "a thousand rows of 2,000 characters would be 2 MB"
-
-
-def test_a_readers_rows_are_the_same_whether_they_stand_together_or_not(dataset, right):
-    frame = answer_all({"b": right, "a": right}, dataset)
-    mixed = frame.sort("example_id", "reader", descending=[False, True])
-    for name, rows in by_reader(frame).items():
-        assert_frame_equal(rows, frame.filter(pl.col("reader") == name))
-        assert_frame_equal(rows, by_reader(mixed)[name])
-    assert list(by_reader(frame)) == list(by_reader(mixed)) == ["b", "a"]
-    assert by_reader(frame.head(0)) == {}
 
 
 def test_rows_and_columns_that_are_wanted_alone(dataset, right, tmp_path):

@@ -7,9 +7,11 @@ import pytest
 
 from rlc.data.errors import DataError, UsageError
 from rlc.data.sets import lara
-from rlc.data.store import seal, unseal
+from rlc.data.sets.recordings import recorded_arms
+from rlc.data.store import Store, seal, unseal
 from rlc.pipeline.llms.support.thought import part
 from rlc.pipeline.readers.recorded import RecordedReader
+from rlc.pipeline.readers.support.stored import StoredReader
 
 BOOKS = {"Cat.txt": "The cat sat. " * 10, "Dog.txt": "The dog ran. " * 30}
 QUESTIONS = ["Who sat?", "Who ran?"]
@@ -82,6 +84,28 @@ def test_why_there_is_no_answer(root, examples):
     }
     assert "the call failed" in errors["Who ran?Cat.txt"]
     assert "is empty" in errors["Who ran?Dog.txt"]
+
+
+def test_what_failed_when_it_was_recorded_has_failed_for_good(root, examples, tmp_path, monkeypatch):
+    """It is kept as an answer is; what would be retrieved is none the less told by the reader itself."""
+    store = Store(tmp_path)
+    reader = StoredReader(lambda: RecordedReader(str(root), "m", "rag"), store, "recorded", "rag")
+    first = reader(examples)
+    assert sum(answer.error is not None for answer in first) == 2
+    assert reader.missing(examples) == []
+    assert reader.retrieve(examples) == RecordedReader(str(root), "m", "rag").retrieve(examples)
+    monkeypatch.setattr(RecordedReader, "__call__", None)
+    assert reader(examples) == first
+    store.close()
+
+
+def test_the_arms_are_told_without_reading_an_answer(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(lara, "load_predictions", None)
+    assert recorded_arms("lara", root, "m") == {"rag", "long"}
+    write(tmp_path / "evaluation" / "prediction" / "m" / "full_preds_m_32k_book_location.jsonl", [])
+    assert recorded_arms("lara", tmp_path, "m") == {"long"}
+    assert recorded_arms("lara", root, "nobody") == set()
+    assert recorded_arms("babilong", root, "m") == recorded_arms("infinitebench", root, "m") == {"long"}
 
 
 def test_tokens_by_hand(root, examples):
