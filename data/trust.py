@@ -21,7 +21,7 @@ from rlc.data.text.escape import escape_controls, shorten
 
 ALLOWED = "RLC_ALLOW_CODE"
 _looking: ContextVar[bool] = ContextVar("looking", default=False)
-_shown: set[tuple[str, str]] = set()
+_shown: set[str] = set()
 
 
 def trusted_file() -> Path:
@@ -44,8 +44,8 @@ def check_code(place: str, value: object) -> None:
             f"{place} names code to be run: {named}. If you know it and trust it, say so with --allow-code, or add it "
             f"to the list `code` in {trusted_file()}"
         )
-    if (place, named) not in _shown:
-        _shown.add((place, named))
+    if named not in _shown:  # at its first place: a reader's specs are completed under several names
+        _shown.add(named)
         warnings.warn(f"{place} runs {named}", stacklevel=2)
 
 

@@ -9,7 +9,6 @@ from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransfo
 from rlc.chunkers import CHUNKERS
 from rlc.data import protocols
 from rlc.data.errors import UsageError
-from rlc.data.lazy import load
 from rlc.data.records import Document
 from rlc.data.spec import (
     Builder,
@@ -95,8 +94,7 @@ def role_of(spec: Spec) -> str:
 
 def pays(spec: Spec) -> str:
     """What the router of this spec is charged (`rlc.data.protocols.Pays`); empty for what is no router."""
-    made = ROUTERS.get(str(spec.get("use")))
-    return "" if made is None else str(load(made).pays)
+    return str(getattr(_reader(spec), "pays", ""))
 
 
 def _reader(spec: Spec) -> Any:  # noqa: ANN401 - a class or a function

@@ -11,10 +11,9 @@ from rlc.experiments.judges.support.naming import JUDGE
 from rlc.experiments.metrics.pricing import Sheet, check_priced, engines_of, price_of
 from rlc.experiments.runs.judged import RunJudge
 from rlc.experiments.runs.run import Run
-from rlc.pipeline.families import BUILDER, READER
+from rlc.pipeline.families import BUILDER, READER, role_of
 from rlc.pipeline.identity import identity
 from rlc.pipeline.readers.support.stored import keys_of
-from rlc.pipeline.routers import ROUTERS
 
 FILE = "spent.txt"
 
@@ -59,5 +58,5 @@ def _readers(specs: Mapping[str, Spec]) -> dict[str, dict[str, Any]]:
         fingerprint(inner): inner
         for name, spec in specs.items()
         for family, _, inner in BUILDER.walk(spec, READER, name)
-        if family is READER and inner["use"] not in ROUTERS
+        if family is READER and role_of(inner) != "router"
     }

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from rlc.data import plugins
 from rlc.data.errors import SpecError, UsageError
 from rlc.data.plugins import code_version, with_plugins
-from rlc.data.trust import ALLOWED, looking
+from rlc.data.trust import ALLOWED, check_code, looking
 from rlc.experiments.report.pages.run import write_report
-from rlc.pipeline.families import BUILDER, CHUNKER, READER, role_of
+from rlc.pipeline.families import BUILDER, CHUNKER, READER, pays, role_of
 from rlc.pipeline.identity import revisions
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin"
@@ -99,6 +100,25 @@ def test_its_source_is_part_of_what_answers_are_stored_under(monkeypatch, tmp_pa
     assert before != revisions(spec, CHUNKER)
     assert code_version("numpy:array").startswith("numpy "), "of what is installed, the version"
     assert not revisions({"use": "sentence"}, CHUNKER), "rlc's own methods have theirs"
+
+
+def test_a_router_named_by_its_path_is_one(monkeypatch, tmp_path):
+    (tmp_path / "mine.py").write_text("class Mine:\n    role = 'router'\n    pays = 'all'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv(ALLOWED, "1")
+    spec = {"use": "mine:Mine"}
+    assert (role_of(spec), pays(spec)) == ("router", "all")
+    assert (role_of({"use": "rag"}), pays({"use": "rag"})) == ("rag", "")
+
+
+def test_code_is_shown_once_wherever_it_stands(monkeypatch):
+    monkeypatch.setattr("rlc.data.trust._shown", set())
+    monkeypatch.setenv(ALLOWED, "1")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for place in ("readers.a.use", "reader.use", "readers.b.use"):
+            check_code(place, "mine:Model")
+    assert [str(one.message) for one in told] == ["readers.a.use runs mine:Model"]
 
 
 def test_a_name_of_rlcs_own_stays_its_own(monkeypatch):
