@@ -1,8 +1,7 @@
 """Methods of other packages: what they announce by entry points, and what a recipe names as `package.module:Class`.
 
-A package announces methods under the groups `rlc.chunkers`, `rlc.retrievers`, `rlc.pruners`, `rlc.readers`, `rlc.routers`,
-`rlc.datasets` and `rlc.scorers`; who installs it trusts it, and a recipe names them like any other method. A class that
-nobody announced is code that a recipe brings: it needs the user's word (`rlc.data.trust`).
+A package announces methods under a group for each table (`GROUPS`); who installs it trusts it, and a recipe names them like
+any other method. A class that nobody announced is code that a recipe brings: it needs the user's word (`rlc.data.trust`).
 """
 
 import importlib
@@ -16,17 +15,45 @@ from rlc.data.errors import SpecError
 from rlc.data.lazy import load
 from rlc.data.trust import check_code, source_digest
 
+# What follows `rlc.` in the name of an entry point's group: the tables of methods.
+GROUPS = (
+    "chunkers",
+    "retrievers",
+    "rerankers",
+    "pruners",
+    "selectors",
+    "encoders",
+    "sparse_encoders",
+    "multi_vector_encoders",
+    "engines",
+    "kv",
+    "looks",
+    "fusions",
+    "readers",
+    "routers",
+    "datasets",
+    "scorers",
+)
+
 
 def with_plugins(group: str, own: Mapping[str, str]) -> dict[str, str]:
     """A table of methods with those that installed packages announce under `rlc.<group>`; the table's own names stay its."""
     found = {one.name: one.value for one in _announced().get(f"rlc.{group}", [])}
     for name in sorted(set(found) & set(own)):
-        warnings.warn(
-            f"{found[name]} is announced as {name!r} among rlc.{group}, which is the name of a method of rlc's own: "
-            "the plug-in is left out until it has another name",
-            stacklevel=2,
-        )
+        _warn_of(name, found[name], f"among rlc.{group}")
     return {**dict(sorted(found.items())), **own}
+
+
+def joined(*tables: Mapping[str, str]) -> dict[str, str]:
+    """Tables whose methods a recipe names in one place, as one; a name of rlc's own stays its, in whichever table it is."""
+    found: dict[str, str] = {}
+    for name, target in (entry for table in tables for entry in table.items()):
+        earlier = found.setdefault(name, target)
+        if earlier != target:
+            own, other = (target, earlier) if target.startswith("rlc.") else (earlier, target)
+            found[name] = own
+            _warn_of(name, other, f"beside {own}")
+    return found
 
 
 def is_path(name: str) -> bool:
@@ -58,6 +85,14 @@ def code_version(target: str) -> str:
     top = target.partition(":")[0].partition(".")[0]
     importlib.invalidate_caches()
     return "; ".join(f"{name} {version(name)}" for name in sorted(set(packages_distributions().get(top, []))))
+
+
+def _warn_of(name: str, target: str, where: str) -> None:
+    warnings.warn(
+        f"{target} is announced as {name!r} {where}, which is the name of another method: the plug-in is left out until it "
+        "has another name",
+        stacklevel=3,
+    )
 
 
 @cache

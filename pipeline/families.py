@@ -9,6 +9,7 @@ from langchain_core.documents import BaseDocumentCompressor, BaseDocumentTransfo
 from rlc.chunkers import CHUNKERS
 from rlc.data import protocols
 from rlc.data.errors import UsageError
+from rlc.data.plugins import joined
 from rlc.data.records import Document
 from rlc.data.spec import (
     Builder,
@@ -33,10 +34,10 @@ from rlc.retrievers.prune import PRUNERS
 from rlc.retrievers.rerank import RERANKERS
 from rlc.retrievers.select import SELECTORS
 
-READER = Family("reader", {**READERS, **ROUTERS}, [protocols.Reader], aliases={"auto": AUTO})
+READER = Family("reader", joined(READERS, ROUTERS), [protocols.Reader], aliases={"auto": AUTO})
 CHUNKER = Family("chunker", CHUNKERS, [BaseDocumentTransformer])
 RETRIEVER = Family("retriever", RETRIEVERS, [RetrieverFactory], constructor="from_documents", deferred=True)
-STEP = Family("step", {**SELECTORS, **RERANKERS, **PRUNERS}, [BaseDocumentCompressor])
+STEP = Family("step", joined(SELECTORS, RERANKERS, PRUNERS), [BaseDocumentCompressor])
 ENCODER = Family("encoder", ENCODERS, [protocols.Encoder], shorthand="sentence-transformer")
 SPARSE_ENCODER = Family("sparse encoder", SPARSE_ENCODERS, [protocols.SparseEncoder], shorthand="splade")
 MULTI_VECTOR_ENCODER = Family(

@@ -13,7 +13,6 @@ import polars as pl
 from rlc.data.datasets import load_dataset
 from rlc.data.errors import RlcError
 from rlc.data.lanes import Lanes, Work
-from rlc.data.lazy import load
 from rlc.data.protocols import Checkable
 from rlc.data.records import Answer, Dataset
 from rlc.data.spec import Finish, Spec, fingerprint
@@ -34,7 +33,6 @@ from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.spending import Spending
 from rlc.experiments.runs.stored import StoredRun, open_run
 from rlc.pipeline.families import BUILDER, LLM, READER
-from rlc.pipeline.llms import LLMS
 from rlc.pipeline.recipe import Recipe
 from rlc.pipeline.recipe_files import judge_table, load_recipe
 
@@ -237,5 +235,5 @@ def documents_together(specs: Mapping[str, Spec]) -> int:
 
 def _wanted(engine: Spec) -> int:
     servers = engine.get("base_url")
-    declared: int = getattr(load(LLMS[engine["use"]]), "documents_together", 1)
+    declared: int = getattr(LLM.method(engine["use"], "llm"), "documents_together", 1)
     return max(declared, len(servers) if isinstance(servers, list) else 1)

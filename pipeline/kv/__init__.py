@@ -1,6 +1,7 @@
 """What is kept of a text's keys and values: which of them the model still sees while it answers."""
 
 from rlc.data.lazy import lazy_attributes
+from rlc.data.plugins import with_plugins
 
 KEPT = {
     "random": "rlc.pipeline.kv.library:Random",
@@ -44,5 +45,6 @@ KEPT = {
     "expected-attention-stats": "rlc.pipeline.kv.fetched:ExpectedAttentionStats",
     "lu-kv": "rlc.pipeline.kv.fetched:LUKV",
 }
+KEPT = with_plugins("kv", KEPT)
 
 __getattr__, __dir__ = lazy_attributes(__name__, KEPT)

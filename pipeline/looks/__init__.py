@@ -1,6 +1,7 @@
 """Looking: how a token attends to what stands before it, in place of the model's own attention."""
 
 from rlc.data.lazy import lazy_attributes
+from rlc.data.plugins import with_plugins
 
 LOOKS = {
     "self-extend": "rlc.pipeline.looks.self_extend:SelfExtend",
@@ -13,6 +14,7 @@ LOOKS = {
     "squeezed": "rlc.pipeline.looks.squeezed:Squeezed",
     "recycled": "rlc.pipeline.looks.recycled_attention:RecycledAttention",
 }
+LOOKS = with_plugins("looks", LOOKS)
 
 __getattr__, __dir__ = lazy_attributes(__name__, LOOKS)
 __all__ = __dir__()

@@ -1,6 +1,7 @@
 """Methods of other packages: announced by entry points, or named by their path, with what stands for them in the store."""
 
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -10,9 +11,10 @@ import pytest
 
 from rlc.data import plugins
 from rlc.data.errors import SpecError, UsageError
-from rlc.data.plugins import code_version, with_plugins
+from rlc.data.plugins import code_version, joined, with_plugins
 from rlc.data.trust import ALLOWED, check_code, looking
 from rlc.experiments.report.pages.run import write_report
+from rlc.experiments.runs.compare import documents_together
 from rlc.pipeline.families import BUILDER, CHUNKER, READER, pays, role_of
 from rlc.pipeline.identity import revisions
 
@@ -145,3 +147,70 @@ def test_a_run_with_a_path_is_reported_without_running_it(shell, tmp_path, monke
     shell("diff", "path", "path")
     shown = shell("show", "path", "lamp.txt:6cd07f2c")
     assert "looking runs none" in " ".join(shown.output.split())
+
+
+TABLES = {
+    "chunkers": "rlc.chunkers:CHUNKERS",
+    "retrievers": "rlc.retrievers:RETRIEVERS",
+    "rerankers": "rlc.retrievers.rerank:RERANKERS",
+    "pruners": "rlc.retrievers.prune:PRUNERS",
+    "selectors": "rlc.retrievers.select:SELECTORS",
+    "encoders": "rlc.retrievers.encoders:ENCODERS",
+    "sparse_encoders": "rlc.retrievers.encoders:SPARSE_ENCODERS",
+    "multi_vector_encoders": "rlc.retrievers.encoders:MULTI_VECTOR_ENCODERS",
+    "engines": "rlc.pipeline.llms:LLMS",
+    "kv": "rlc.pipeline.kv:KEPT",
+    "looks": "rlc.pipeline.looks:LOOKS",
+    "fusions": "rlc.pipeline.fusion:FUSIONS",
+    "readers": "rlc.pipeline.readers:READERS",
+    "routers": "rlc.pipeline.routers:ROUTERS",
+    "datasets": "rlc.data.sets:SETS",
+    "scorers": "rlc.experiments.scorers.measured:SCORERS",
+}
+
+
+def test_every_table_takes_methods_of_other_packages(tmp_path):
+    """Every table that the guide names, and every group that it names, in one process with such a package installed."""
+    guide = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    named = {
+        table
+        for row in guide.splitlines()
+        if row.startswith("| ")
+        for table in re.findall(r"`([A-Z_]+)`", row)
+    }
+    assert named - {"SECTIONS"} == {place.partition(":")[2] for place in TABLES.values()} | {"CARD"}
+    assert set(re.findall(r"`rlc\.(\w+)`", guide.partition("The groups are")[2].partition("\n\n")[0])) == set(
+        TABLES
+    )
+    about = tmp_path / "everything_rlc-1.0.dist-info"
+    about.mkdir()
+    about.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: everything-rlc\nVersion: 1.0\n")
+    groups = [f"[rlc.{group}]\nfrom-{group} = everything_rlc:Method\n" for group in TABLES]
+    about.joinpath("entry_points.txt").write_text("".join(groups))
+    places = " ".join(f"{group}={place}" for group, place in TABLES.items())
+    code = (
+        "import sys; from rlc.data.lazy import load\n"
+        "for pair in sys.argv[1:]:\n"
+        "    group, place = pair.split('=')\n"
+        "    print(group, load(place).get(f'from-{group}'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *places.split()],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [f"{group} everything_rlc:Method" for group in TABLES]
+
+
+def test_a_plug_in_takes_no_name_of_another_table_that_recipes_name_in_the_same_place():
+    own, router, pruner = {"rag": "rlc.readers:Rag"}, {"rag": "evil:Router"}, {"mine": "mine:Pruner"}
+    for tables in ((own, router, pruner), (router, own, pruner)):
+        with pytest.warns(UserWarning, match="evil:Router is announced as 'rag' beside rlc.readers:Rag"):
+            assert joined(*tables) == own | pruner
+
+
+def test_an_engine_named_by_its_path_is_asked_how_many_documents_it_wants(monkeypatch):
+    monkeypatch.setenv(ALLOWED, "1")
+    assert documents_together({"long": {"llm": {"use": "rlc.pipeline.llms.scripted:ScriptedLLM"}}}) == 1
