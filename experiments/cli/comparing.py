@@ -255,13 +255,14 @@ def _print_run(study: Study, dataset: Dataset, output: Output) -> None:
 
 def _print_forecast(run: Run, output: Output, prices: Mapping[str, Price]) -> None:
     """Say what would be read; engines of this process are timed, others where that is wished, and a GPU is planned."""
+    tell(f"counting what {len(run.specs)} readers would read of {len(run.dataset.asked)} documents")
     found = forecasts(run.specs, run.dataset, Engines().finish)
     found += judge_forecast(run, found)
     gpu = machine_here() if any(isinstance(one.engine, Planned) for one in found) else None
     if gpu is not None:
         print_plans(found, gpu, output.as_json, prices)
         return
-    speeds = measure_speeds(found, servers=output.time_servers)
+    speeds = measure_speeds(found, servers=output.time_servers, on_engine=tell)
     rows = [one.figures(speeds.get(one.reader)) for one in found]
     if output.as_json:
         click.echo(json.dumps(rows))
@@ -279,5 +280,5 @@ def _print_forecast(run: Run, output: Output, prices: Mapping[str, Price]) -> No
     if servers and not output.time_servers:
         say_line(
             f"{', '.join(sorted(servers))}: not timed, as what is outside this process may be paid; --time-servers asks each "
-            f"two questions of about {PROBE_TOKENS:,} tokens"
+            f"up to three questions, of about {PROBE_TOKENS:,} tokens together"
         )

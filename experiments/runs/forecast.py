@@ -34,8 +34,13 @@ from rlc.pipeline.readers.support.searching import Searcher
 
 FILE = "estimate.json"
 FIGURES = ("calls", "prompt_tokens", "computed_tokens", "output_tokens", "cut_documents", "seconds")
-PROBE_WORDS = 400  # length of the text on which an engine's speed is measured
-PROBE_TOKENS = 1000  # that a tokenizer may make of it, about
+PROBE_WORDS = (
+    25,
+    100,
+    400,
+)  # lengths of the texts on which an engine's speed is measured, one after the other
+PROBE_TOKENS = 2000  # that a tokenizer may make of all of them, about
+PROBE_SECONDS = 1.0  # of answering tell enough: an engine that took them is asked nothing longer
 PROBE_ANSWER = 16
 PROBE_QUESTIONS = 4  # on the text, of an engine of this process that answers side by side
 
@@ -200,15 +205,21 @@ def weightless(window: int) -> Finish:
 
 
 def measure_speed(llm: LLM) -> Speed | None:
-    """Ask the engine something short and unrelated, twice; the first call also loads it. None where it failed."""
-    text = " ".join(f"word{i}" for i in range(PROBE_WORDS))
-    llm.generate([Prompt(f"A {text}", "Repeat the list.")], max_tokens=1)
+    """Ask the engine something unrelated: a little, which also loads it, then more until it took a while. None where it failed.
+
+    A processor has said after a hundred words how fast it is, while for an accelerator those are over before it has begun.
+    """
     questions = min(together(llm), PROBE_QUESTIONS) if is_in_process(llm) else 1
-    second = [Prompt(f"B {text}", f"Repeat the list{'!' * i}.") for i in range(questions)]
-    answers = llm.generate(second, max_tokens=PROBE_ANSWER)
-    if any(answer.error is not None for answer in answers):
-        return None
-    usage = Usage.total(answer.usage for answer in answers)
+    usage = Usage()
+    for i, words in enumerate(PROBE_WORDS):
+        text = " ".join(f"word{j}" for j in range(i, i + words))  # each begins otherwise: no cache knows it
+        asked = [Prompt(text, f"Repeat the list{'!' * j}.") for j in range(questions if i else 1)]
+        answers = llm.generate(asked, max_tokens=PROBE_ANSWER if i else 1)
+        if any(answer.error is not None for answer in answers):
+            return None
+        usage = Usage.total(answer.usage for answer in answers)
+        if i and usage.seconds > PROBE_SECONDS:
+            break
     prefill = usage.prefill_seconds or usage.seconds or 1.0
     decode = usage.decode_seconds or usage.seconds or 1.0
     return Speed(
@@ -222,11 +233,16 @@ def is_in_process(llm: LLM) -> bool:
     return bool(getattr(llm, "probed", False))
 
 
-def measure_speeds(found: Sequence[Forecast], *, servers: bool) -> dict[str, Speed]:
+def measure_speeds(
+    found: Sequence[Forecast],
+    *,
+    servers: bool,
+    on_engine: Callable[[str], None] = lambda said: None,  # noqa: ARG005
+) -> dict[str, Speed]:
     """By reader, how fast its engine is; one that failed at it has no speed.
 
     Engines of one `pace`, those that say none each for itself, are measured once. Those outside this process, `servers`,
-    are asked where that is wished.
+    are asked where that is wished. `on_engine` hears which one is measured next.
     """
     asked = [
         (one.reader, one.engine)
@@ -235,7 +251,10 @@ def measure_speeds(found: Sequence[Forecast], *, servers: bool) -> dict[str, Spe
     ]
     paces = {name: getattr(engine, "pace", id(engine)) for name, engine in asked}
     engines = {paces[name]: engine for name, engine in reversed(asked)}
-    speeds = {pace: measure_speed(engine) for pace, engine in engines.items()}
+    speeds = {}
+    for number, (pace, engine) in enumerate(engines.items(), 1):
+        on_engine(f"measuring how fast {engine.name} is ({number} of {len(engines)})")
+        speeds[pace] = measure_speed(engine)
     return {name: speed for name, pace in paces.items() if (speed := speeds[pace]) is not None}
 
 

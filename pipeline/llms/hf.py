@@ -167,7 +167,7 @@ class HfLLM(OneByOne, CompletingEngine, ScoringInProcess, Watching, WeighingInPr
 
     def count(self, prompt: Prompt) -> int:
         """The tokens of the prompt as the model sees it, chat template included."""
-        return len(self._chat.encode(prompt))
+        return self._chat.count(prompt)
 
     def generate_as_completed(
         self, prompts: Sequence[Prompt], sampling: Sampling

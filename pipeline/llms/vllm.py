@@ -164,7 +164,7 @@ class VllmLLM(Engine):
 
     def count(self, prompt: Prompt) -> int:
         """The tokens of the prompt as the model sees it, chat template included."""
-        return len(self._chat.encode(prompt))
+        return self._chat.count(prompt)
 
     def _generate_all(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Generation]:
         """Answer every prompt, in order; a prompt that does not fit carries its error and the others go on.

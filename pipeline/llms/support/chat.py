@@ -2,8 +2,8 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
-from functools import cache, cached_property
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from rlc.pipeline.llms.support.thought import HARMONY, has_marks, opens_thought
 TEMPLATES = ("chat", "plain")
 STAND_INS = {"<": "‹", "[": "⁅"}  # for the first character of a control mark that stands in a text
 DOCUMENTS_KEPT = 8
+SHORT = 2000  # characters of a prompt whose number of tokens is remembered
+SHORT_KEPT = 16_384  # such prompts
 SETTLED = 64  # characters before a border that may still be cut into other tokens by what follows it
 
 
@@ -128,6 +130,17 @@ class Chat:
         if head is None or not text.startswith(head.text):
             return self._ids(text)
         return head.ids + self._ids(text[len(head.text) :], special=False)
+
+    def count(self, prompt: Prompt) -> int:
+        """The number of those tokens.
+
+        That of a short prompt is remembered: dozens of arms over one model ask for the same frames, their text left out.
+        """
+        return self._counted(prompt) if len(prompt.text) <= SHORT else len(self.encode(prompt))
+
+    @cached_property
+    def _counted(self) -> Callable[[Prompt], int]:
+        return lru_cache(maxsize=SHORT_KEPT)(lambda prompt: len(self.encode(prompt)))
 
     def encode_with_spans(self, prompt: Prompt) -> tuple[list[int], list[tuple[int, int]]]:
         """The prompt's token ids, and each one's span in `prompt.text`: empty where it is of the template or the system text.

@@ -241,7 +241,21 @@ def test_an_engine_that_answers_side_by_side_is_timed_at_that():
     llm.generate = lambda prompts, **_: asked.append(len(prompts)) or [Generation("x")]
     llm.probed = False
     measure_speed(llm)
-    assert asked == [1, 1]
+    assert asked == [1, 1, 1]
+
+
+def test_a_slow_engine_is_asked_nothing_longer_than_tells_how_fast_it_is():
+    """The first call loads it and says nothing of its speed; a fast one is asked at the length that keeps it busy."""
+    lengths = {}
+    for seconds in (forecast.PROBE_SECONDS / 2, forecast.PROBE_SECONDS * 2):
+        words = lengths[seconds] = []
+        llm = ScriptedLLM({"": "x"})
+        spent = Usage(seconds=seconds, prompt_tokens=10, output_tokens=1)
+        llm.generate = lambda prompts, words=words, spent=spent, **_: (
+            words.append(len(prompts[0].prefix.split())) or [Generation("x", usage=spent)]
+        )
+        assert measure_speed(llm) == Speed(prefill=10 / seconds, decode=1 / seconds)
+    assert list(lengths.values()) == [list(forecast.PROBE_WORDS), list(forecast.PROBE_WORDS[:2])]
 
 
 def test_each_engine_is_timed_once_and_servers_where_that_is_wished():
@@ -251,15 +265,17 @@ def test_each_engine_is_timed_once_and_servers_where_that_is_wished():
     loads = [PromptLoad("d", 10, 1, 2, 3)]
     found = [Forecast(str(i), 1, loads, one) for i, one in enumerate([read, read, alike, server])]
     assert measure_speeds(found, servers=True).keys() == {"0", "1", "2", "3"}
-    assert len(read.calls) == 2
+    told = []
     assert not alike.calls
-    assert len(server.calls) == 2
-    assert measure_speeds(found, servers=False).keys() == {"0", "1", "2"}
-    assert len(server.calls) == 2
+    asked = len(server.calls)
+    assert asked
+    assert measure_speeds(found, servers=False, on_engine=told.append).keys() == {"0", "1", "2"}
+    assert len(server.calls) == asked
+    assert told == ["measuring how fast scripted is (1 of 1)"], "it says so before it begins"
 
 
 def test_engines_that_thin_out_are_as_fast_as_others_over_their_weights(tiny_llm_folder, monkeypatch):
-    monkeypatch.setattr(forecast, "PROBE_WORDS", 4)
+    monkeypatch.setattr(forecast, "PROBE_WORDS", (2, 4))
     exact = {"model": str(tiny_llm_folder), "device": "cpu", "dtype": "float32"}
     plain = HfLLM(**exact, side_by_side=1)
     thin = [KvLLM(**exact, kv=KNorm(ratio=ratio)) for ratio in (0.2, 0.8)]
