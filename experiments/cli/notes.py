@@ -43,12 +43,12 @@ def notes(study: Study) -> list[str]:
 
 
 def thought_lines(frame: pl.DataFrame) -> list[str]:
-    """How many answers came after a thought, and how long those were."""
+    """How many answers were paid with thoughts, whoever thought on the way to them, and how long those were."""
     thought = frame.filter(pl.col("error").is_null(), pl.col("thought_tokens") > 0)
     means = thought.group_by("reader", maintain_order=True).agg(pl.len(), pl.col("thought_tokens").mean())
     return [
-        f"{reader}: {count} answers came after a thought, of {mean:,.0f} tokens on average; thoughts are not judged, and "
-        "their tokens are paid"
+        f"{reader}: {count} answers cost thoughts, {mean:,.0f} tokens on average, those of every model that was asked for them; "
+        "thoughts are not judged, and their tokens are paid"
         for reader, count, mean in means.iter_rows()
     ]
 

@@ -21,4 +21,4 @@ def test_thoughts_are_averaged_over_the_answers_that_have_one():
     columns = ["reader", "error", "thought_tokens"]
     rows = [("rag", None, 9), ("rag", None, 11), ("rag", None, 0), ("rag", "failed", 50), ("long", None, 0)]
     [line] = thought_lines(pl.DataFrame(rows, columns, orient="row"))
-    assert line.startswith("rag: 2 answers came after a thought, of 10 tokens on average")
+    assert line.startswith("rag: 2 answers cost thoughts, 10 tokens on average")
