@@ -4,7 +4,7 @@ A recipe is a TOML file of `[parts.NAME]` and `[readers.NAME]` tables. A part is
 (`llm = "@llm"` stands for `[parts.llm]`); a reader may be named the same way (`rag = "@rag"`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -28,6 +28,12 @@ from rlc.pipeline.routers import AUTO, ONE_CALL, ROUTERS
 
 DEEPEST = 48  # tables inside tables, and parts that name parts
 LARGEST = 100_000  # settings of a recipe, its shared parts written out
+ROUTER_NAMES = (*ROUTERS, "auto")
+
+
+def router_part(name: str) -> str:
+    """The part that holds the settings of a router which is added to a recipe."""
+    return f"router-{name}"
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,8 @@ class Recipe:
         """
         if name in self.readers:
             return self
-        if name not in {**ROUTERS, "auto": AUTO}:
-            raise SpecError(f"router: {unknown('router', name, [*ROUTERS, 'auto', *self.readers])}")
+        if name not in ROUTER_NAMES:
+            raise SpecError(f"router: {unknown('router', name, [*ROUTER_NAMES, *self.readers])}")
         arms = {"rag": rag, "long": long}
         missing = [arm for arm in arms.values() if arm not in self.readers]
         if missing:
@@ -75,7 +81,7 @@ class Recipe:
                 f"router {name!r} routes between {rag!r} and {long!r}; add the arm {missing[0]!r}"
             )
         spec = self._routed(name, {"rag": f"@{rag}", "long": f"@{long}"})
-        for key, value in self.parts.get(f"router-{spec['use']}", {}).items():
+        for key, value in self.parts.get(router_part(spec["use"]), {}).items():
             spec[key] = {**self.readers[arms[key]], **value} if key in arms else value
         return replace(self, readers={**self.readers, name: spec})
 
@@ -83,7 +89,7 @@ class Recipe:
         """A router's spec over its arms; of `auto`, the part `router-auto` says how many calls a question may cost."""
         use = name
         if name == "auto":
-            calls = self.parts.get("router-auto", {}).get("calls", 2)
+            calls = self.parts.get(router_part("auto"), {}).get("calls", 2)
             if calls not in (1, 2):
                 raise SpecError(f"parts.router-auto.calls: expected 1 or 2 calls a question, got {calls!r}")
             use = ONE_CALL if calls == 1 else AUTO
@@ -161,6 +167,15 @@ def _pinned(value: Any) -> Any:  # noqa: ANN401 - plain data
             return {**value, "revision": collection_revision(found), "documents": len(found)}
         return {key: _pinned(inner) for key, inner in value.items()}
     return [_pinned(inner) for inner in value] if isinstance(value, list) else value
+
+
+def named_parts(tables: object) -> Iterator[str]:
+    """What references such as `"@llm"` name, however deep they stand."""
+    if isinstance(tables, str) and tables.startswith("@"):
+        yield tables[1:]
+    elif isinstance(tables, Mapping | list):
+        for inner in tables.values() if isinstance(tables, Mapping) else tables:
+            yield from named_parts(inner)
 
 
 def check_size(tables: object) -> None:

@@ -1,5 +1,6 @@
 """Recipe files: TOML tables of readers and their parts, with the data sets, the judge and the sweep that may stand beside them."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,7 @@ from rlc.data.plain import parse_toml
 from rlc.data.spec import (
     Spec,
 )
-from rlc.pipeline.recipe import Recipe, check_size
-from rlc.pipeline.routers import ROUTERS
+from rlc.pipeline.recipe import ROUTER_NAMES, Recipe, check_size, named_parts, router_part
 
 BESIDE = ("dataset", "judge", "sweep")  # tables of a recipe file that are no part of the recipe
 
@@ -19,13 +19,22 @@ def load_recipe(source: Path | str) -> Recipe:
     """Read a recipe file, or a text of that form.
 
     A `[sweep]` table (`rlc.experiments.sweep.recipe`), a `[dataset]` (`dataset_specs`) and a `[judge]` (`judge_table`) are
-    no part of it.
+    no part of it. A part that no table names is warned of.
 
     Raises:
         SpecError: if it cannot be read or is not a recipe.
     """
     tables = read_tables(source)
-    return recipe_of({key: table for key, table in tables.items() if key not in BESIDE})
+    recipe = recipe_of({key: table for key, table in tables.items() if key not in BESIDE})
+    if spare := sorted(
+        {*tables.get("parts", {})} - set(named_parts(tables)) - {router_part(name) for name in ROUTER_NAMES}
+    ):
+        warnings.warn(
+            f"nothing in the recipe names {', '.join(f'[parts.{name}]' for name in spare)}, so that what stands there reaches "
+            f'nothing: write "@{spare[0]}" where it is to be used, or take it out',
+            stacklevel=2,
+        )
+    return recipe
 
 
 def dataset_specs(source: Path | str) -> list[Spec]:
@@ -92,7 +101,7 @@ def recipe_of(tables: Mapping[str, Any]) -> Recipe:
         )
     parts = tables.get("parts", {})
     for name in parts:  # nothing else would miss it: it is looked up by the names of routers
-        router = name.removeprefix("router-")
-        if router != name and router not in (*ROUTERS, "auto"):
-            raise SpecError(f"parts.{name}: {unknown('router', router, [*ROUTERS, 'auto'])}")
+        router = name.removeprefix(router_part(""))
+        if router != name and router not in ROUTER_NAMES:
+            raise SpecError(f"parts.{name}: {unknown('router', router, ROUTER_NAMES)}")
     return Recipe(tables["readers"], parts)

@@ -13,7 +13,7 @@ from rlc.data.spec import (
 )
 from rlc.pipeline.families import BUILDER, READER
 from rlc.pipeline.former_names import present_name, present_names
-from rlc.pipeline.recipe import Recipe
+from rlc.pipeline.recipe import ROUTER_NAMES, Recipe, router_part
 from rlc.pipeline.routers import ROUTERS
 
 
@@ -41,6 +41,13 @@ def with_setting(recipe: Recipe, path: str, value: object, place: str = "") -> R
         "readers": copy.deepcopy(dict(recipe.readers)),
         "parts": copy.deepcopy(dict(recipe.parts)),
     }
+    kind, name = (*path.split("."), "")[:2]
+    if kind == "parts" and name in map(router_part, ROUTER_NAMES):
+        root["parts"].setdefault(
+            name, {}
+        )  # looked up by the router's name, whether or not the recipe says anything of it
+    elif kind == "parts" and present_name(name, root["parts"]) not in root["parts"]:
+        raise SpecError(f"{place}{path}: {unknown('part', name, root['parts'])}")
     table = root
     built = _families(recipe)
     *folders, key = path.split(".")

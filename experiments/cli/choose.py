@@ -24,7 +24,7 @@ from rlc.pipeline.identity import identity
 from rlc.pipeline.llms.support.forwarding import forward
 from rlc.pipeline.llms.support.names import engine_spec
 from rlc.pipeline.llms.support.remembered import RememberedGenerations
-from rlc.pipeline.recipe import Recipe
+from rlc.pipeline.recipe import Recipe, named_parts, router_part
 from rlc.pipeline.recipe_files import dataset_specs, judge_table, load_recipe
 from rlc.pipeline.recipe_settings import with_settings
 from rlc.pipeline.routers import ROUTERS
@@ -73,6 +73,11 @@ def _with_model(arms: Arms, model: str, dataset: Dataset) -> dict[str, Recipe]:
         return _recorded(arms, name, dataset)
     recipe = load_recipe(recipe_file(arms.recipe))
     spec = engine_spec(model)
+    if "llm" not in named_parts([recipe.readers, recipe.parts]):
+        raise UsageError(
+            f"--model {model} takes the place of the part 'llm', which no reader of the recipe names: write llm = \"@llm\" in "
+            "those that it is for, or set the model where it stands, by --set"
+        )
     known = _with_router_settings(recipe, "reader", {"reader": spec["model"]})
     return {str(spec["model"]): Recipe(recipe.readers, {**known.parts, "llm": spec})}
 
@@ -129,7 +134,9 @@ def priced(recipe: Recipe, price: float | None, budget: int | None, questions: f
 def _with_router_settings(recipe: Recipe, knows: str, settings: Spec) -> Recipe:
     """Give a recipe settings of the routers that take the setting `knows`, should they be added to it."""
     routers = [name for name in ROUTERS if takes({"use": name}, knows)]
-    parts = {f"router-{name}": {**recipe.parts.get(f"router-{name}", {}), **settings} for name in routers}
+    parts = {
+        part: {**recipe.parts.get(part, {}), **settings} for name in routers for part in [router_part(name)]
+    }
     return Recipe(recipe.readers, {**recipe.parts, **parts})
 
 

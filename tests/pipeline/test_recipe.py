@@ -2,6 +2,7 @@ import json
 import re
 import time
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from rlc.chunkers import RecursiveChunker
 from rlc.data.errors import SpecError, WeightsError
 from rlc.data.spec import Builder
 from rlc.data.store import Store
+from rlc.experiments.runs.recipes import packaged_recipes, recipe_file
 from rlc.pipeline import identity as identities
 from rlc.pipeline.families import takes
 from rlc.pipeline.former_names import first_names, present_names
@@ -496,3 +498,23 @@ def test_an_endpoint_is_what_it_was_before_there_were_providers():
     }
     assert first_names({"use": "endpoint", **found}) == {"use": "endpoint", **first}
     assert first_names({"provider": "openai"}) == {"provider": "openai"}
+
+
+def test_a_part_that_nobody_names_is_warned_of(recwarn):
+    named = '[readers.long]\nuse = "long"\nllm = "@llm"\n[parts.router-auto]\ncalls = 1\n[parts.llm]\nuse = "scripted"\n'
+    load_recipe(named)
+    load_recipe(f'{named}[judge]\nuse = "correctness"\nllm = "@eyes"\n[parts.eyes]\nuse = "scripted"\n')
+    for builtin in set(packaged_recipes()) - {"sweep"}:  # which has no readers of its own
+        load_recipe(recipe_file(Path(builtin)))
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=r"nothing in the recipe names \[parts.lmm\], .* write \"@lmm\""):
+        load_recipe(f"{named}[parts.lmm]\nwindow = 9\n")
+
+
+def test_a_set_part_is_one_that_is_there_or_a_routers(recipe):
+    with pytest.raises(SpecError, match=r"--set parts\.lmm: no part 'lmm'; did you mean 'llm'"):
+        with_settings(recipe, ["parts.lmm=3"])
+    with pytest.raises(SpecError, match="no part 'router-lerned'"):
+        with_settings(recipe, ["parts.router-lerned.fit=x.json"])
+    told = with_settings(Recipe(recipe.readers), ["parts.router-learned.fit=x.json"])
+    assert told.parts == {"router-learned": {"fit": "x.json"}}
