@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -16,7 +16,7 @@ from langchain_core.runnables.config import (
     var_child_runnable_config,
 )
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from rlc.data.errors import UnsupportedError
 from rlc.data.loads import ChunkLoad, PassageLoad
@@ -46,6 +46,21 @@ class Retriever(BaseRetriever):
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     k: int = Field(default=5, ge=1)
+
+    @classmethod
+    def check_settings(cls, **settings: Any) -> None:  # noqa: ANN401 - those of `from_documents`
+        """Hold settings that are fields to what the fields allow, before there are documents to index.
+
+        Raises:
+            ValueError: on the first that is not allowed.
+        """
+        for name, held in cls.model_fields.items():
+            if name in settings and held.metadata:
+                try:
+                    TypeAdapter(Annotated[held.annotation, *held.metadata]).validate_python(settings[name])
+                except ValidationError as error:
+                    said = error.errors()[0]["msg"]
+                    raise ValueError(f"{name}: {said}, got {settings[name]!r}") from error
 
     @classmethod
     def hands_out(cls, chunks: ChunkLoad, *, k: int = 5, **settings: Any) -> PassageLoad:  # noqa: ANN401

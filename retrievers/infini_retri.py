@@ -1,7 +1,7 @@
 """InfiniRetri: a language model reads a text of any length in stretches, and carries on what it looked at."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from langchain_core.documents import Document
@@ -60,13 +60,14 @@ class InfiniRetri(Retriever):
     prompt: PromptFile = ENGLISH
 
     @classmethod
-    def check_settings(cls, llm: LLM, **_: object) -> None:
+    def check_settings(cls, **settings: Any) -> None:  # noqa: ANN401
         """Hold, before there are documents, that the engine shows what it looks at.
 
         Raises:
             UnsupportedError: if it does not.
         """
-        attending(llm)
+        super().check_settings(**settings)
+        attending(settings["llm"])
 
     @classmethod
     def from_documents(
@@ -95,7 +96,7 @@ class InfiniRetri(Retriever):
             DataError: if there is no document.
             UnsupportedError: if the engine does not show what it looks at.
         """
-        cls.check_settings(llm)
+        cls.check_settings(llm=llm)
         collection = Collection.of(sorted(documents, key=_place))
         return cls(
             collection=collection, llm=llm, k=k, top=top, phrase=phrase, stretch=stretch, prompt=prompt

@@ -126,7 +126,7 @@ def test_dry_run_asks_nothing_that_may_cost_unless_it_is_wished(shell, tmp_path,
         (
             [*COMPARE, "--set", "readers.rag.retriever.k=0"],
             2,
-            "refuses its settings: k: Input should be greater than",
+            "readers.rag.retriever: k: Input should be greater than or equal to 1, got 0",
         ),
         ([*COMPARE, "--router", "lenght"], 2, "no router 'lenght'; did you mean 'length'"),
         ([*COMPARE, "--arms", "rga"], 2, "no reader 'rga'; did you mean 'rag'"),
