@@ -187,7 +187,8 @@ def _execute(run: Run, how: Execution) -> int:
             schedule = document_schedule(readers, in_rounds(run.dataset.examples), together)
         schedule = ((name, left) for name, batch in schedule if (left := before.left(name, batch)))
         total = len(run.dataset.examples) * len(readers)
-        with Progress(missing, total, work=how.work, done=(before.count, before.failed)) as progress:
+        begun = (before.count, before.failed)
+        with Progress(missing, total, work=how.work, done=begun, lanes=how.lanes.workers) as progress:
             answering = answer_in_turn(readers, schedule)
             if how.lanes.elsewhere:
                 work = Reading(run.specs, how.sheet) if how.spending else how.reading(run.specs)

@@ -21,7 +21,8 @@ class Pace:
 
     `missing` holds, per reader, the ids of the examples whose answers are not in the store. A reader that has not begun
     is taken to work at the pace of the others, by what `work` says an answer of each is (any unit; all alike where it
-    says nothing). A reader's first batch also loads what the reader needs: it counts only until there is a second.
+    says nothing). A reader's first batch also starts lanes and loads what the reader needs: until there is a second, it counts
+    by what its answers say that they took, where they do.
     """
 
     missing: Mapping[str, frozenset[str]]
@@ -29,12 +30,16 @@ class Pace:
     done: dict[str, int] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
     opening: dict[str, tuple[int, float]] = field(default_factory=dict)
+    first: dict[str, float] = field(default_factory=dict)
 
-    def add(self, reader: str, example_ids: Iterable[str], seconds: float) -> None:
-        """Count what was missing among these examples, and the time that the batch took."""
+    def add(
+        self, reader: str, example_ids: Iterable[str], seconds: float, answering: float | None = None
+    ) -> None:
+        """Count what was missing among these examples, the time that the batch took, and that of its answers alone."""
         fresh = len(self.missing.get(reader, frozenset()).intersection(example_ids))
         if fresh:
             self.opening.setdefault(reader, (fresh, seconds))
+            self.first.setdefault(reader, min(seconds, answering or seconds) / fresh)
             self.done[reader] = self.done.get(reader, 0) + fresh
             self.spent[reader] = self.spent.get(reader, 0.0) + seconds
 
@@ -52,7 +57,7 @@ class Pace:
             answers, seconds = self.opening[reader]
             if done > answers:
                 return (self.spent[reader] - seconds) / (done - answers)
-            return seconds / answers
+            return self.first[reader]
         begun = [(name, pace) for name in self.done if (pace := self._pace(name)) is not None]
         worked = sum(self.done[name] * self._work(name) for name, _ in begun)
         spent = sum(self.done[name] * pace for name, pace in begun)
@@ -75,7 +80,9 @@ class Progress:
         stream: TextIO | None = None,
         work: Mapping[str, float] | None = None,
         done: tuple[int, int] = (0, 0),
+        lanes: int = 1,
     ) -> None:
+        self._lanes = lanes
         self.pace = Pace(missing, work or {})
         self._total = total
         self._count, self._failed = done
@@ -101,7 +108,8 @@ class Progress:
         now = time.monotonic()
         self._count += len(examples)
         self._failed += sum(answer.error is not None for answer in answers)
-        self.pace.add(reader, [example.id for example in examples], now - self._last)
+        spent = sum(answer.usage.seconds for answer in answers) / self._lanes
+        self.pace.add(reader, [example.id for example in examples], now - self._last, spent)
         self._last = now
         self._tell(now)
 

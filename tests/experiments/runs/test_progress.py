@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from rlc.data.records import Answer
+from rlc.data.records import Answer, Usage
 from rlc.experiments.runs.progress import Lines, Pace, Progress, clock
 
 
@@ -65,6 +65,27 @@ def test_the_first_batch_loads_and_is_left_out_once_there_is_a_second():
     assert pace.seconds_left() == pytest.approx(6 * 30.0)
     pace.add("long", "cd", 4.0)
     assert pace.seconds_left() == pytest.approx(4 * 2.0)
+
+
+def test_the_start_of_lanes_is_in_no_estimate():
+    """Of the first batch a minute went by, and its two answers say that they took 8 s: two lanes give one in 2 s."""
+    pace = Pace({"long": frozenset("abcdefgh")})
+    pace.add("long", "ab", 60.0, 4.0)
+    assert pace.seconds_left() == pytest.approx(6 * 2.0)
+    silent = Pace({"long": frozenset("abcd")})
+    silent.add("long", "ab", 60.0, 0.0)
+    assert silent.seconds_left() == pytest.approx(2 * 30.0), "of what says nothing the clock is all there is"
+
+
+def test_what_answers_took_is_shared_by_the_lanes(dataset):
+    stream = io.StringIO()
+    examples = dataset.examples[:1]
+    missing = {"long": frozenset(example.id for example in dataset.examples)}
+    with Progress(missing, total=4, stream=stream, lanes=2) as progress:
+        progress._last -= 60
+        progress.on_batch("long", examples, [Answer("", "", usage=Usage(seconds=8.0))])
+        left = len(missing["long"]) - 1
+        assert progress.pace.seconds_left() == pytest.approx(left * 4.0)
 
 
 def test_failures_are_counted(dataset):
