@@ -56,8 +56,9 @@ class Retriever(BaseRetriever):
         """
         for name, held in cls.model_fields.items():
             if name in settings and held.metadata:
+                allowed: Any = Annotated[held.annotation, *held.metadata]
                 try:
-                    TypeAdapter(Annotated[held.annotation, *held.metadata]).validate_python(settings[name])
+                    TypeAdapter(allowed).validate_python(settings[name])
                 except ValidationError as error:
                     said = error.errors()[0]["msg"]
                     raise ValueError(f"{name}: {said}, got {settings[name]!r}") from error
