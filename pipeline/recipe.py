@@ -83,6 +83,13 @@ class Recipe:
         spec = self._routed(name, {"rag": f"@{rag}", "long": f"@{long}"})
         for key, value in self.parts.get(router_part(spec["use"]), {}).items():
             spec[key] = {**self.readers[arms[key]], **value} if key in arms else value
+        part = f"[parts.{router_part(spec['use'])}]"
+        for key, setting in READER.parameters(spec["use"], f"router {name}").items():
+            if setting.default is setting.empty and key not in spec:
+                raise SpecError(
+                    f"router {name!r} needs a setting {key!r}: write {part} {key} = ... in the recipe, as one of its parts "
+                    f'by "@NAME" where it is shared, or --set parts.{router_part(spec["use"])}.{key}=...'
+                )
         return replace(self, readers={**self.readers, name: spec})
 
     def _routed(self, name: str, arms: Spec) -> Spec:

@@ -33,7 +33,8 @@ class Vote(Strategy):
         samples: how often each of them answers; at least two answers are voted on.
         temperature: at which their engines write; None is each engine's own. The paper's is 0.5 to 0.7.
 
-    The voters are asked one after the other, the questions of a batch together, and are charged so. Samples of a reader that
+    The voters are asked one after the other, the questions of a batch together, and are charged so: what each of them took is
+    measured alone, and `--workers` keeps several servers busy, each with a batch of its own. Samples of a reader that
     asks once a question are asked in one batch, where its engine takes a seed for each prompt.
 
     Raises:

@@ -518,3 +518,11 @@ def test_a_set_part_is_one_that_is_there_or_a_routers(recipe):
         with_settings(recipe, ["parts.router-lerned.fit=x.json"])
     told = with_settings(Recipe(recipe.readers), ["parts.router-learned.fit=x.json"])
     assert told.parts == {"router-learned": {"fit": "x.json"}}
+
+
+def test_a_router_that_is_added_says_what_it_needs_and_where_that_is_written(recipe):
+    said = r"router 'p-true' needs a setting 'llm': write \[parts.router-p-true\] llm = .*--set parts.router-p-true.llm="
+    with pytest.raises(SpecError, match=said):
+        recipe.with_router("p-true")
+    told = with_settings(recipe, ["parts.router-p-true.llm=@llm"])
+    assert told.with_router("p-true").completed()["p-true"]["llm"]["use"] == "scripted"
