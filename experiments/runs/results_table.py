@@ -1,6 +1,7 @@
 """A run's rows, of which columns are read when they are asked for: a run of any size is looked at in little memory."""
 
 import io
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,8 +11,6 @@ from rlc.experiments.runs.results import GROUP, SCHEMA, reader_runs
 
 KEPT = 2**24  # bytes of columns that stay in memory; those of most runs all do
 PIECES = "pieces"
-Kept = dict[tuple[str | None, str], pl.Series]
-"""Columns by reader, None for all, and name."""
 DERIVED = {PIECES: pl.col("evidence").list.len().fill_null(0)}  # how much was read, without what
 
 
@@ -23,12 +22,14 @@ class ResultsTable:
 
     def __init__(self, rows: pl.DataFrame | pl.LazyFrame) -> None:
         self.rows = rows.lazy()
-        self._kept: Kept = {}
+        self._alone = threading.Lock()
+        self._kept: dict[tuple[str | None, str], pl.Series] = {}  # by reader, None for all, and name
+        self._size = 0
         runs = reader_runs(self.select("reader"))
         if len({name for name, _, _ in runs}) < len(runs):  # of a run that goes on: as they came
             first = pl.col("reader").cast(pl.Enum(list(dict.fromkeys(name for name, _, _ in runs))))
             self.rows = self.rows.sort(first, maintain_order=True).collect().lazy()
-            self._kept = {}
+            self._kept, self._size = {}, 0
             runs = reader_runs(self.select("reader"))
         self._places = {name: (start, length) for name, start, length in runs}
 
@@ -55,15 +56,20 @@ class ResultsTable:
 
     def select(self, *columns: str, reader: str | None = None) -> pl.DataFrame:
         """Columns of all rows, or of a reader's."""
-        kept = self._kept  # of threads that read at once each leaves a whole one
-        missing = [name for name in columns if (reader, name) not in kept]
-        if missing:
-            rows = self.rows if reader is None else self.rows.slice(*self._places[reader])
-            read = rows.select([DERIVED.get(name, pl.col(name)).alias(name) for name in missing]).collect()
-            kept = {**kept, **{(reader, name): read[name] for name in missing}}
-        wanted = {(reader, name): kept[reader, name] for name in columns}
-        self._kept = _last({**{key: kept[key] for key in kept if key not in wanted}, **wanted}, KEPT)
-        return pl.DataFrame(list(wanted.values()))
+        keys = [(reader, name) for name in columns]
+        with self._alone:  # pages are made side by side
+            if missing := [name for key, name in zip(keys, columns, strict=True) if key not in self._kept]:
+                rows = self.rows if reader is None else self.rows.slice(*self._places[reader])
+                read = rows.select(
+                    [DERIVED.get(name, pl.col(name)).alias(name) for name in missing]
+                ).collect()
+                self._kept |= {(reader, name): read[name] for name in missing}
+                self._size += sum(_bytes(column) for column in read)
+            found = {key: self._kept.pop(key) for key in keys}
+            self._kept |= found  # what was asked for last stands last
+            while self._size > KEPT:
+                self._size -= _bytes(self._kept.pop(next(iter(self._kept))))
+        return pl.DataFrame(list(found.values()))
 
     def parts(self, reader: str, *columns: str) -> Iterator[pl.DataFrame]:
         """Columns of a reader's rows, some rows at a time, of which none stays in memory."""
@@ -84,13 +90,6 @@ def _unpacked(raw: bytes) -> ResultsTable:
     return ResultsTable(pl.scan_parquet(io.BytesIO(raw)))
 
 
-def _last(columns: Kept, size: int) -> Kept:
-    """The last of the columns, as many as fit into so many bytes."""
-    kept: Kept = {}
-    for key, column in reversed(columns.items()):
-        # What polars estimates of texts leaves out where each begins.
-        size -= int(column.estimated_size()) + (16 * len(column) if column.dtype == pl.String else 0)
-        if size < 0:
-            break
-        kept[key] = column
-    return dict(reversed(kept.items()))
+def _bytes(column: pl.Series) -> int:
+    """What a column takes; polars' own estimate of texts leaves out where each begins."""
+    return int(column.estimated_size()) + (16 * len(column) if column.dtype == pl.String else 0)
