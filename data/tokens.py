@@ -184,14 +184,14 @@ def densest(text: str, size: int, own: Tokenizer, other: Tokenizer) -> int:
 
     Where both are one, `size` itself. A slice that is cut inside a word may be counted in a few pieces more.
     """
-    whole = count_once(other, text)
     if own.name == other.name:
-        return min(size, whole)
+        return min(size, count_once(other, text))
     ours = [0, *(start for start, _ in own.offsets(text)[1:]), len(text)]
+    # Their number is the count: a long text is not cut once more for it.
     theirs = np.sort([start for start, _ in other.offsets(text)])
     begun = np.searchsorted(theirs, ours)  # tokens of the other that begin before each of ours
     reach = min(size, len(ours) - 1)
-    return min(whole, int((begun[reach:] - begun[:-reach]).max()) + EDGE)
+    return min(len(theirs), int((begun[reach:] - begun[:-reach]).max()) + EDGE)
 
 
 def head(tokenizer: Tokenizer, text: str, tokens: int) -> str:
