@@ -38,7 +38,7 @@ from rlc.experiments.report.pages.sweep import places, sentences, shared, sweep_
 from rlc.experiments.report.render import write_files
 from rlc.experiments.runs.compare import Execution, execute
 from rlc.experiments.runs.recipes import recipe_file
-from rlc.experiments.runs.results import write_results
+from rlc.experiments.runs.results_file import write_results
 from rlc.experiments.runs.run import Run, write_json
 from rlc.experiments.runs.scope import scopes
 from rlc.experiments.runs.stored import open_run

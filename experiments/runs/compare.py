@@ -26,8 +26,9 @@ from rlc.experiments.runs.lanes import Reading, answer_in_lanes
 from rlc.experiments.runs.loop import Schedule, answer_in_turn, document_schedule
 from rlc.experiments.runs.progress import Lines, Progress
 from rlc.experiments.runs.recipes import recipe_file
-from rlc.experiments.runs.results import RESULTS, SO_FAR, remove_rows
+from rlc.experiments.runs.results_file import RESULTS
 from rlc.experiments.runs.rounds import OnRound, in_rounds
+from rlc.experiments.runs.rows import SO_FAR, remove_rows
 from rlc.experiments.runs.rows_before import RowsBefore
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.spending import Spending

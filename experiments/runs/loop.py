@@ -10,7 +10,8 @@ import polars as pl
 from rlc.data.errors import MISTAKES, STOPPING, RlcError, describe
 from rlc.data.protocols import Reader
 from rlc.data.records import Answer, Dataset, Example, Usage, by_document
-from rlc.experiments.runs.results import Rows, row
+from rlc.experiments.runs.results import row
+from rlc.experiments.runs.rows import Rows
 from rlc.experiments.scorers.base import Score, Scorer, default_scorer
 
 OnBatch = Callable[[str, Sequence[Example], Sequence[Answer]], None]

@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from rlc.experiments.runs.results import GROUP, SCHEMA, reader_runs
+from rlc.experiments.runs.results import SCHEMA, reader_runs
+from rlc.experiments.runs.results_file import GROUP
 
 KEPT = 2**24  # bytes of columns that stay in memory; those of most runs all do
 PIECES = "pieces"

@@ -13,7 +13,8 @@ import polars as pl
 from rlc.data.errors import DataError
 from rlc.data.records import Example
 from rlc.experiments.runs.made_of import made_of
-from rlc.experiments.runs.results import GROUP, reader_runs, scan_results
+from rlc.experiments.runs.results import reader_runs
+from rlc.experiments.runs.results_file import GROUP, scan_results
 from rlc.experiments.scorers.measured import RULE
 
 TOLD = {"reader": pl.String, "made_of": pl.Int64, "failed": pl.Boolean}

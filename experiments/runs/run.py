@@ -24,17 +24,10 @@ from rlc.experiments.runs.judged import Findings
 from rlc.experiments.runs.kept import as_json, write_kept, write_whole
 from rlc.experiments.runs.loop import Answering, OnBatch, answer_in_turn, document_schedule, scored_rows
 from rlc.experiments.runs.provenance import JUDGED_BY, provenance
-from rlc.experiments.runs.results import (
-    GROUP,
-    RESULTS,
-    SO_FAR,
-    Rows,
-    open_results,
-    read_results,
-    write_results,
-)
+from rlc.experiments.runs.results_file import GROUP, RESULTS, open_results, read_results, write_results
 from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.rounds import OnRound, Rounds, Standing, in_rounds
+from rlc.experiments.runs.rows import SO_FAR, Rows
 from rlc.experiments.runs.rows_before import RowsBefore
 from rlc.experiments.runs.summary import summarise
 from rlc.pipeline.families import BUILDER

@@ -17,7 +17,7 @@ from rlc.data.text.escape import escape_controls
 from rlc.experiments.runs.kept import MEND, read_kept
 from rlc.experiments.runs.naming import folder_named
 from rlc.experiments.runs.provenance import JUDGED_BY
-from rlc.experiments.runs.results import RESULTS, open_results, read_results
+from rlc.experiments.runs.results_file import RESULTS, open_results, read_results
 from rlc.experiments.runs.results_table import ResultsTable
 from rlc.pipeline.former_names import present_names
 

@@ -12,8 +12,10 @@ from rlc.data.errors import DataError, RlcError, UsageError
 from rlc.data.records import Example
 from rlc.experiments.metrics.cost import Price
 from rlc.experiments.runs.listing import Listed, listed, read_listed, run_folders
-from rlc.experiments.runs.results import RESULTS, SO_FAR, open_results, rows_so_far, to_frame
+from rlc.experiments.runs.results import to_frame
+from rlc.experiments.runs.results_file import RESULTS, open_results
 from rlc.experiments.runs.results_table import ResultsTable
+from rlc.experiments.runs.rows import SO_FAR, rows_so_far
 from rlc.experiments.runs.stored import run_folder, stored_run
 from rlc.experiments.study.study import Study, make_study
 

@@ -35,7 +35,7 @@ from rlc.data.formats.folder import load_documents
 from rlc.data.lazy import load
 from rlc.data.records import Answer, Document, Example
 from rlc.experiments.runs.loop import scored_row
-from rlc.experiments.runs.results import read_results
+from rlc.experiments.runs.results_file import read_results
 from rlc.experiments.runs.stored import open_run
 from rlc.experiments.scorers.base import default_scorer
 from rlc.pipeline.recipe_files import load_recipe

@@ -17,7 +17,8 @@ from rlc.experiments.report.records import Block, Excerpt, Report, Section
 from rlc.experiments.report.render import render_html
 from rlc.experiments.report.sections.costs import SECONDS, TOKENS
 from rlc.experiments.runs.prompts import rebuild_prompts
-from rlc.experiments.runs.results import RESULTS, ResultRow, evidence_of, read_results, steps_of, verdict
+from rlc.experiments.runs.results import ResultRow, evidence_of, steps_of, verdict
+from rlc.experiments.runs.results_file import RESULTS, read_results
 from rlc.experiments.runs.stored import StoredRun, nearest, open_run, run_folder
 from rlc.experiments.scorers.measured import RULE
 from rlc.pipeline.readers.support.talk import PROMPTED

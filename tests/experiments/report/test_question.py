@@ -15,7 +15,8 @@ from rlc.experiments.report.marks import passages, pieces, shortened
 from rlc.experiments.report.pages.question import show_question
 from rlc.experiments.report.records import Piece
 from rlc.experiments.report.terminal import lines
-from rlc.experiments.runs.results import row, to_frame, write_results
+from rlc.experiments.runs.results import row, to_frame
+from rlc.experiments.runs.results_file import write_results
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.scorers.base import Score
 

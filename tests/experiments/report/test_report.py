@@ -18,7 +18,8 @@ from rlc.experiments.report.sections.answer import sentences
 from rlc.experiments.report.sections.frontier import pareto
 from rlc.experiments.report.sections.silver import silver_recall
 from rlc.experiments.report.sections.slices import slices
-from rlc.experiments.runs.results import row, to_frame, write_results
+from rlc.experiments.runs.results import row, to_frame
+from rlc.experiments.runs.results_file import write_results
 from rlc.experiments.runs.results_table import ResultsTable
 from rlc.experiments.runs.run import write_json
 from rlc.experiments.runs.stored import StoredRun, open_run

@@ -15,7 +15,8 @@ import pytest
 from rlc.data.errors import DataError, StoreError
 from rlc.data.records import Answer, Document, Example
 from rlc.experiments.runs.kept import DIGESTS, held, read_kept, write_kept, write_whole
-from rlc.experiments.runs.results import read_results, row, to_frame, write_results
+from rlc.experiments.runs.results import row, to_frame
+from rlc.experiments.runs.results_file import read_results, write_results
 from rlc.experiments.scorers.base import Score
 
 

@@ -7,7 +7,8 @@ import pytest
 from rlc.data.errors import DataError, EngineUnavailableError, RlcError
 from rlc.data.records import Answer, Evidence, Usage
 from rlc.experiments.runs.loop import answer_all, batches
-from rlc.experiments.runs.results import SCHEMA, write_results
+from rlc.experiments.runs.results import SCHEMA
+from rlc.experiments.runs.results_file import write_results
 from rlc.experiments.runs.summary import summarise
 
 
@@ -127,6 +128,6 @@ def test_no_answer_can_stop_the_run(dataset, tmp_path, poison):
 
 def test_rows_are_sorted_however_they_arrive_and_wait(dataset, right, wrong, monkeypatch):
     whole = answer_all({"right": right, "wrong": wrong}, dataset)
-    monkeypatch.setattr("rlc.experiments.runs.results.BLOCK", 1)
+    monkeypatch.setattr("rlc.experiments.runs.rows.BLOCK", 1)
     backwards = [(name, [e]) for e in reversed(dataset.examples) for name in ("wrong", "right")]
     assert answer_all({"right": right, "wrong": wrong}, dataset, schedule=backwards).equals(whole)

@@ -10,19 +10,11 @@ from polars.testing import assert_frame_equal
 
 from rlc.data.errors import DataError, StoreError
 from rlc.data.records import Answer, Evidence
-from rlc.experiments.runs import results
+from rlc.experiments.runs import rows as rows_module
 from rlc.experiments.runs.loop import answer_all
-from rlc.experiments.runs.results import (
-    COLUMNS,
-    LATER,
-    SO_FAR,
-    Rows,
-    evidence_of,
-    read_results,
-    rows_so_far,
-    verdict,
-    write_results,
-)
+from rlc.experiments.runs.results import COLUMNS, evidence_of, verdict
+from rlc.experiments.runs.results_file import LATER, read_results, write_results
+from rlc.experiments.runs.rows import SO_FAR, Rows, rows_so_far
 
 
 def test_round_trip(dataset, right, tmp_path):
@@ -36,7 +28,7 @@ def test_rows_are_written_in_pieces_and_in_order_however_they_come(dataset, righ
     frame = answer_all({"b": right, "a": right}, dataset)
     rows = Rows()
     rows.add(reversed(frame.to_dicts()))
-    monkeypatch.setattr(results, "BLOCK", 3)
+    monkeypatch.setattr(rows_module, "BLOCK", 3)
     assert max(one.height for one in rows.frames(["b", "a"])) == 3
     write_results(rows.frames(["b", "a"]), tmp_path / "results.parquet")
     assert_frame_equal(read_results(tmp_path / "results.parquet"), frame)

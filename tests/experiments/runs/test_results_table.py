@@ -7,7 +7,8 @@ from polars.testing import assert_frame_equal
 from rlc.data.errors import DataError
 from rlc.data.records import Answer, Evidence
 from rlc.experiments.runs import results_table
-from rlc.experiments.runs.results import RESULTS, SCHEMA, open_results, row, to_frame, write_results
+from rlc.experiments.runs.results import SCHEMA, row, to_frame
+from rlc.experiments.runs.results_file import RESULTS, open_results, write_results
 from rlc.experiments.runs.results_table import PIECES, ResultsTable
 from rlc.experiments.scorers.base import Score
 

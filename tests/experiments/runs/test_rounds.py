@@ -13,7 +13,7 @@ from rlc.experiments.runs import rounds
 from rlc.experiments.runs.compare import Execution, carry_out
 from rlc.experiments.runs.listing import read_listed
 from rlc.experiments.runs.loop import document_schedule
-from rlc.experiments.runs.results import RESULTS
+from rlc.experiments.runs.results_file import RESULTS
 from rlc.experiments.runs.rounds import Rounds, in_rounds
 from rlc.experiments.runs.run import Run, plan_run
 from rlc.experiments.runs.stored import open_run

@@ -10,7 +10,7 @@ from rlc.data.store import Store
 from rlc.experiments.runs import made_of as makings
 from rlc.experiments.runs.compare import carry_out
 from rlc.experiments.runs.made_of import made_of
-from rlc.experiments.runs.results import RESULTS, read_results
+from rlc.experiments.runs.results_file import RESULTS, read_results
 from rlc.experiments.runs.rows_before import RowsBefore
 from rlc.experiments.runs.run import plan_run
 from rlc.experiments.scorers import base

@@ -12,7 +12,7 @@ import pytest
 from rlc.data.errors import SpecError, StoreError, UsageError
 from rlc.data.records import Answer
 from rlc.data.store import Store
-from rlc.experiments.runs.results import read_results
+from rlc.experiments.runs.results_file import read_results
 from rlc.experiments.runs.run import plan_run
 from rlc.pipeline.readers.support.asking import NOTHING_RETRIEVED
 from rlc.pipeline.recipe_files import load_recipe

@@ -8,7 +8,7 @@ import time
 import pytest
 from starlette.testclient import TestClient
 
-from rlc.experiments.runs.results import SO_FAR
+from rlc.experiments.runs.rows import SO_FAR
 from rlc.experiments.view.app import make_app
 from rlc.experiments.view.shelf import NothingYetError, Shelf
 

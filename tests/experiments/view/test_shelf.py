@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from rlc.data.errors import UsageError
-from rlc.experiments.runs.results import RESULTS
+from rlc.experiments.runs.results_file import RESULTS
 from rlc.experiments.view.shelf import KEPT, Shelf
 
 
