@@ -205,11 +205,12 @@ class Study:
         """The row of `examples` of each question, by id."""
         return {name: place for place, name in enumerate(self.examples["example_id"])}
 
-    def row(self, reader: ReaderInfo, id_: str) -> list[dict[str, Any]]:
-        """The reader's row for a question, in a list, empty where it was not asked."""
-        return self.run.table.where(
-            of=(pl.col("reader") == reader.name) & (pl.col("example_id") == id_)
-        ).to_dicts()
+    def on(self, *ids: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """The rows on these questions, by question and by reader, those that were asked."""
+        found: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in ids}
+        for row in self.run.table.where(of=pl.col("example_id").is_in(ids)).iter_rows(named=True):
+            found[row["example_id"]][row["reader"]] = row
+        return found
 
     def values(self, reader: ReaderInfo, column: str) -> Floats:
         """A column of a reader's rows by question, as numbers; NaN where there is none."""

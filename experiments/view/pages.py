@@ -247,8 +247,9 @@ def question_page(shelf: Shelf, run: Listed, address: Address) -> Values:
             "human": human.get((id_, one.name), HumanVerdict("")),
             "reads": bool(evidence_in(row["document_id"], evidence_of(row["evidence"]))),
         }
+        for rows in [study.on(id_)[id_]]
         for one in readers_wanted(study, wanted)
-        for row in study.row(one, id_)
+        if (row := rows.get(one.name)) is not None
     ]
     read = address.get("read", "")
     chosen = next((card["row"] for card in cards if card["reader"].name == read), None)

@@ -1,6 +1,6 @@
 """The questions on which the arms differ most, with the evidence in colour and what each arm read and said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -44,7 +44,10 @@ def extremes(study: Study) -> Section | None:
         "extremes",
         "Where the arms differ most",
         texts,
-        blocks=[_block(study, pairs, ids[i]) for i in order[:SHOWN]],
+        blocks=[
+            _block(study, pairs, id_, rows)
+            for id_, rows in study.on(*(ids[i] for i in order[:SHOWN])).items()
+        ],
     )
 
 
@@ -66,8 +69,9 @@ def _pairs(study: Study) -> list[tuple[ReaderInfo, ReaderInfo]]:
     return [pair for pair, kind in zip(found.values(), kinds, strict=True) if kind == kinds[0]]
 
 
-def _block(study: Study, pairs: Sequence[tuple[ReaderInfo, ReaderInfo]], id_: str) -> Block:
-    rows = {reader.name: row for pair in pairs for reader in pair for row in study.row(reader, id_)}
+def _block(
+    study: Study, pairs: Sequence[tuple[ReaderInfo, ReaderInfo]], id_: str, rows: Mapping[str, ResultRow]
+) -> Block:
     some = next(iter(rows.values()))
     facts = ", ".join(str(some[key]) for key in ("task", "length", "type") if some[key])
     excerpts = [plain("asked", f"{id_}: {facts}")]

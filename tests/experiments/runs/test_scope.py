@@ -108,7 +108,7 @@ def test_report_and_traces_cope_with_evidence_of_others():
     ]
     assert "all 82 documents of lara" in cells
     assert [line for found in sections for line in section_lines(found)]
-    [line] = study.row(study.reader("rag"), "miss")
+    line = study.on("miss")["miss"]["rag"]
     step = spans_of(line, WIDE, study.reader("rag"), TEXT)
     assert step.within[0].outputs[1]["page_content"] == "characters 900 to 990 of e"
 
