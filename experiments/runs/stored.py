@@ -39,7 +39,7 @@ class StoredRun:
 
     @property
     def frame(self) -> pl.DataFrame:
-        """All of the rows; of a large run `table` reads some of their columns."""
+        """Read all of the rows; of a large run `table` reads some of their columns."""
         return self.table.whole()
 
     @property
