@@ -43,9 +43,8 @@ def with_setting(recipe: Recipe, path: str, value: object, place: str = "") -> R
     }
     kind, name = (*path.split("."), "")[:2]
     if kind == "parts" and name in map(router_part, ROUTER_NAMES):
-        root["parts"].setdefault(
-            name, {}
-        )  # looked up by the router's name, whether or not the recipe says anything of it
+        # Looked up by the router's name, whether or not the recipe says anything of it.
+        root["parts"].setdefault(name, {})
     elif kind == "parts" and present_name(name, root["parts"]) not in root["parts"]:
         raise SpecError(f"{place}{path}: {unknown('part', name, root['parts'])}")
     table = root

@@ -152,10 +152,10 @@ def _document_of(documents: Mapping[str, Document], unread: Mapping[str, str], r
     name = row.optional("document", str)
     if name is None:
         known = [*documents, *unread]
-        if len(known) == 1:
-            return _document_of(documents, unread, replace(row, values={**row.values, "document": known[0]}))
-        some = ", ".join(map(repr, sorted(known)[:3]))
-        raise row.fault(f"names no document, and there are {len(known)}: add 'document', such as {some}")
+        if len(known) != 1:
+            some = ", ".join(map(repr, sorted(known)[:3]))
+            raise row.fault(f"names no document, and there are {len(known)}: add 'document', such as {some}")
+        [name] = known
     if name in unread:
         raise row.fault(f"is about {name!r}, which could not be read: {unread[name]}")
     if name not in documents:

@@ -27,6 +27,8 @@ COMPUTED = pl.col("prompt_tokens") - pl.col("cached_tokens") + pl.col("index_tok
 """Prompt tokens that had to be computed, and those spent on indexing; new tokens are not among them."""
 
 _INDEXED = (pl.col("index_seconds") > 0) | (pl.col("index_tokens") > 0)
+PIECES_READ = pl.col("evidence").list.len().fill_null(0).alias("pieces")
+"""How many pieces of text an answer was read from."""
 _READ_WHOLE = pl.col("pieces") == 0
 _LITTLE_CACHED = 2 * pl.col("cached_tokens") < pl.col("prompt_tokens")
 FIRST = _INDEXED | (_READ_WHOLE & _LITTLE_CACHED)
@@ -95,7 +97,7 @@ def _mean(values: Floats) -> float | None:
 def costs_of(rows: pl.DataFrame, unit: str) -> Costs:
     """The costs of a reader's answered questions in `tokens` or `seconds`."""
     if "evidence" in rows.columns:
-        rows = rows.with_columns(pieces=pl.col("evidence").list.len().fill_null(0))
+        rows = rows.with_columns(PIECES_READ)
     answered = rows.filter(pl.col("error").is_null())
     cost = COMPUTED if unit == "tokens" else pl.col(unit)
     return Costs(

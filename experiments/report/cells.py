@@ -31,6 +31,11 @@ def percent_text(value: float | None) -> str:
     return NONE if value is None else f"{100 * value:.1f}%".replace("-", "−")
 
 
+def documents_text(count: int) -> str:
+    """A number of documents in words."""
+    return "one document" if count == 1 else f"{count:,} documents"
+
+
 def points(value: Estimate) -> Cell:
     """A difference of shares as signed points of percent with its interval; strong if it is called one."""
     strong = isinstance(value, Difference) and value.called

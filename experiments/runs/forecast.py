@@ -34,11 +34,8 @@ from rlc.pipeline.readers.support.searching import Searcher
 
 FILE = "estimate.json"
 FIGURES = ("calls", "prompt_tokens", "computed_tokens", "output_tokens", "cut_documents", "seconds")
-PROBE_WORDS = (
-    25,
-    100,
-    400,
-)  # lengths of the texts on which an engine's speed is measured, one after the other
+# Lengths of the texts on which an engine's speed is measured, one after the other.
+PROBE_WORDS = (25, 100, 400)
 PROBE_TOKENS = 2000  # that a tokenizer may make of all of them, about
 PROBE_SECONDS = 1.0  # of answering tell enough: an engine that took them is asked nothing longer
 PROBE_ANSWER = 16

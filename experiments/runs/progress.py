@@ -29,8 +29,7 @@ class Pace:
     work: Mapping[str, float] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     spent: dict[str, float] = field(default_factory=dict)
-    opening: dict[str, tuple[int, float]] = field(default_factory=dict)
-    first: dict[str, float] = field(default_factory=dict)
+    opening: dict[str, tuple[int, float, float]] = field(default_factory=dict)
 
     def add(
         self, reader: str, example_ids: Iterable[str], seconds: float, answering: float | None = None
@@ -38,8 +37,7 @@ class Pace:
         """Count what was missing among these examples, the time that the batch took, and that of its answers alone."""
         fresh = len(self.missing.get(reader, frozenset()).intersection(example_ids))
         if fresh:
-            self.opening.setdefault(reader, (fresh, seconds))
-            self.first.setdefault(reader, min(seconds, answering or seconds) / fresh)
+            self.opening.setdefault(reader, (fresh, seconds, min(seconds, answering or seconds)))
             self.done[reader] = self.done.get(reader, 0) + fresh
             self.spent[reader] = self.spent.get(reader, 0.0) + seconds
 
@@ -54,10 +52,10 @@ class Pace:
     def _pace(self, reader: str) -> float | None:
         """Estimate a reader's seconds for an answer; its first batch counts only while there is no other."""
         if done := self.done.get(reader):
-            answers, seconds = self.opening[reader]
+            answers, seconds, answering = self.opening[reader]
             if done > answers:
                 return (self.spent[reader] - seconds) / (done - answers)
-            return self.first[reader]
+            return answering / answers
         begun = [(name, pace) for name in self.done if (pace := self._pace(name)) is not None]
         worked = sum(self.done[name] * self._work(name) for name, _ in begun)
         spent = sum(self.done[name] * pace for name, pace in begun)

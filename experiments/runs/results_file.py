@@ -17,10 +17,8 @@ from rlc.experiments.runs.results import EVIDENCE, SCHEMA
 
 RESULTS = "results.parquet"
 GROUP = 4_000  # rows that a file keeps together, and what is written in one go
-MARK, BLANK = (
-    b"rlc-blake2b:",
-    b"0" * 32,
-)  # what stands in the footer: the digest of all bytes with zeros in its place
+# What stands in the footer: the digest of all bytes with zeros in its place.
+MARK, BLANK = b"rlc-blake2b:", b"0" * 32
 LATER: Mapping[str, Any] = {  # columns that older files lack, and what stands there
     "cache_write_tokens": 0,
     "thought_tokens": 0,

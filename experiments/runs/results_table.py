@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 
+from rlc.experiments.metrics.amortised import PIECES_READ
 from rlc.experiments.runs.results import SCHEMA, reader_runs
 from rlc.experiments.runs.results_file import GROUP
 
 KEPT = 2**24  # bytes of columns that stay in memory; those of most runs all do
 PIECES = "pieces"
-DERIVED = {PIECES: pl.col("evidence").list.len().fill_null(0)}  # how much was read, without what
+DERIVED = {PIECES: PIECES_READ}  # how much was read, without what
 
 
 class ResultsTable:

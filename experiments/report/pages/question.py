@@ -97,11 +97,11 @@ def open_question(run: str, question: str, out: Path) -> StoredRun:
 
 
 def _rows(stored: StoredRun, readers: Sequence[str]) -> Sequence[ResultRow]:
-    known = stored.frame["reader"].to_list()
+    known = stored.table.readers
     for name in readers:
         if name not in known:
             raise UsageError(escape_controls(unknown("reader", name, known)))
-    return stored.frame.filter(pl.col("reader").is_in(list(readers) or known)).to_dicts()
+    return stored.table.where(of=pl.col("reader").is_in(list(readers) or known)).to_dicts()
 
 
 def find_id(question: str, texts: Mapping[str, str], folder: Path) -> str:

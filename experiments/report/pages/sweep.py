@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rlc.experiments.report.cells import (
     NONE,
     count,
+    documents_text,
     interval,
     name,
     number,
@@ -56,16 +57,12 @@ def sentences(result: SweepResult) -> list[str]:
     return [_choice(result), *_cheapest(result), _tested(result)]
 
 
-def _documents(count: int) -> str:
-    return "one document" if count == 1 else f"{count:,} documents"
-
-
 def _choice(result: SweepResult) -> str:
     best, others = result.best, len(result.winners) - 1
     total = len(result.ranking)
     documents = result.study.examples["document_id"].n_unique()
     start = (
-        f"Of {total} settings on the {best.accuracy.n:,} questions about {_documents(documents)} of the tuning split, "
+        f"Of {total} settings on the {best.accuracy.n:,} questions about {documents_text(documents)} of the tuning split, "
         f"{best.reader.label} got the most right: {percent_text(best.accuracy.value)}"
     )
     if total == 1:
@@ -73,7 +70,7 @@ def _choice(result: SweepResult) -> str:
     start += f", which flatters it, since it was picked for that{_elsewhere(result)}"
     if others == total - 1:
         few = (
-            f" {_documents(documents).capitalize()} cannot show a difference, however large: take {FEW} or more."
+            f" {documents_text(documents).capitalize()} cannot show a difference, however large: take {FEW} or more."
             if documents < FEW
             else ""
         )

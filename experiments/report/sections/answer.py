@@ -4,7 +4,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
 
-from rlc.experiments.report.cells import NONE, interval, name, p_clause, percent, percent_text, points
+from rlc.experiments.report.cells import (
+    NONE,
+    documents_text,
+    interval,
+    name,
+    p_clause,
+    percent,
+    percent_text,
+    points,
+)
 from rlc.experiments.report.records import Cell, Section, Table
 from rlc.experiments.report.sections.costs import price_per_question
 from rlc.experiments.report.sections.routing import shares_text
@@ -70,7 +79,7 @@ def _family(study: Study) -> str:
 
 def _one_pair(one: Comparison, family: str) -> str:
     found = one.difference
-    about = "one document" if found.clusters == 1 else f"{found.clusters:,} documents"
+    about = documents_text(found.clusters)
     start = (
         f"On the {found.n:,} questions about {about} that both answered, {one.first.label} got "
         f"{percent_text(one.first_mean.value)} right and {one.second.label} {percent_text(one.second_mean.value)}: "
